@@ -1,0 +1,90 @@
+"""Catalogs: plain rows that name what the tool knows, resolved to code only when used.
+
+A row's `target` is the string `module:attribute`, so listing names imports nothing heavy. Third
+parties add rows through entry points, which are loaded only when a name is not found here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+from gramcli.errors import UserError
+
+
+class Row(Protocol):
+    """What every catalog row has: a name, and where its code lives."""
+
+    @property
+    def name(self) -> str:
+        """The word the command line, the JSON and the docs use."""
+
+    @property
+    def target(self) -> str:
+        """`package.module:attribute`."""
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return ` Did you mean 'x'?` for a near miss, else the empty string.
+
+    Example:
+        >>> did_you_mean("gramm", ["cosine", "gram"])
+        " Did you mean 'gram'?"
+    """
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+class Catalog(Generic[RowT]):
+    """An ordered table of rows, found by name; plug-ins come from an entry-point group.
+
+    Args:
+        what: The noun for error messages (`method`).
+        rows: The rows the tool ships.
+        group: Entry-point group; each entry point resolves to one more row.
+    """
+
+    def __init__(self, what: str, rows: Sequence[RowT], group: str) -> None:
+        self.what, self.group = what, group
+        self._rows = {row.name: row for row in rows}
+
+    def __iter__(self) -> Iterator[RowT]:
+        return iter(self._rows.values())
+
+    def names(self) -> list[str]:
+        """Names of the rows, in catalog order."""
+        return list(self._rows)
+
+    def row(self, name: str) -> RowT:
+        """Return the row called `name`, looking at plug-ins when the tool has none.
+
+        Raises:
+            UserError: No row has that name, or two plug-ins claim it.
+        """
+        if name in self._rows:
+            return self._rows[name]
+        found = [point for point in entry_points(group=self.group) if point.name == name]
+        if len(found) > 1:
+            where = ", ".join(point.value for point in found)
+            raise UserError("usage", f"Two plug-ins claim the {self.what} '{name}': {where}. Uninstall one of them.")
+        if found:
+            row: RowT = found[0].load()
+            return row
+        known = [*self._rows, *(point.name for point in entry_points(group=self.group))]
+        hint = did_you_mean(name, known)
+        raise UserError("usage", f"Unknown {self.what} '{name}'.{hint} Known: {', '.join(known)}.")
+
+    def load(self, name: str) -> Any:  # noqa: ANN401 - the attribute a row points at can be anything
+        """Import and return what the row called `name` points at.
+
+        Raises:
+            UserError: No row has that name.
+        """
+        module, _, attribute = self.row(name).target.partition(":")
+        return getattr(import_module(module), attribute)

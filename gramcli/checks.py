@@ -1,0 +1,89 @@
+"""Validation of embeddings, once, where they enter scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None) -> None:
+    """Refuse embeddings that no measure is defined for.
+
+    Args:
+        side: `queries` or `candidates`, for messages.
+        embeddings: Modality name to rows, each shape [n, d].
+        present: Modality name to bool [n]; absent rows are not looked at.
+
+    Raises:
+        UserError: No modality, no rows, not [n, d], counts or dimensions that differ, not floating, or
+            a row that is zero, NaN or infinite; the message names the modality and the first such row.
+    """
+    if not embeddings:
+        raise UserError("embedding", f"The {side} have no modality: give at least one.")
+    first = next(iter(embeddings))
+    for name, rows in embeddings.items():
+        if rows.dim() != 2 or not rows.is_floating_point():
+            raise UserError(
+                "embedding",
+                f"{side} '{name}' must be a floating point tensor [n, d]; got {list(rows.shape)} {rows.dtype}.",
+            )
+        if rows.shape[0] == 0 or rows.shape[1] == 0:
+            raise UserError("embedding", f"{side} '{name}' are empty, shape {list(rows.shape)}: nothing to score.")
+        if rows.shape != embeddings[first].shape:
+            raise UserError(
+                "embedding",
+                f"{side} '{name}' are {list(rows.shape)} but '{first}' are {list(embeddings[first].shape)}: "
+                "all modalities of a side need the same rows and dimension.",
+            )
+        _check_rows(side, name, rows, None if present is None else present.get(name))
+    _check_presence(side, embeddings, present)
+
+
+def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> None:
+    largest = rows.abs().amax(dim=1)  # NaN and inf propagate through amax
+    bad = ~largest.isfinite() | (largest == 0)
+    if present is not None:
+        bad &= present.to(bad.device)
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        what = "is all zeros" if float(largest[row]) == 0 else "holds NaN or infinity"
+        raise UserError(
+            "embedding",
+            f"{side} '{name}': row {row} {what} ({int(bad.sum())} such rows). "
+            "Mark absent modalities as absent instead of storing zeros, or embed those items again.",
+        )
+
+
+def _check_presence(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor] | None) -> None:
+    if present is None:
+        return
+    n = next(iter(embeddings.values())).shape[0]
+    for name, mask in present.items():
+        if name not in embeddings:
+            raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
+        if mask.shape != (n,):
+            raise UserError("embedding", f"Presence of {side} '{name}' must be [{n}]; got {list(mask.shape)}.")
+    if any(name not in present for name in embeddings):
+        return
+    nowhere = [row for row in range(n) if not any(bool(mask[row]) for mask in present.values())]
+    if nowhere:
+        raise UserError("embedding", f"{side} row {nowhere[0]} has no modality present: leave the item out.")
+
+
+def check_pair(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> None:
+    """Refuse sides of different dimension.
+
+    Raises:
+        UserError: The query and candidate dimensions differ.
+    """
+    d = next(iter(queries.values())).shape[1]
+    e = next(iter(candidates.values())).shape[1]
+    if d != e:
+        raise UserError(
+            "embedding", f"queries have {d} dimensions and candidates {e}: they are not from one embedding space."
+        )

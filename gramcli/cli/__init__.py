@@ -1,0 +1,1 @@
+"""The command line: one thin file per command; it parses, calls one verb and hands the result to report."""

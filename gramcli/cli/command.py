@@ -1,0 +1,62 @@
+"""What makes a function a command: the shared options, the error report, an example that keeps its line."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from gramcli.cli.errors import report_errors
+from gramcli.cli.options import DebugOpt, FormatOpt, QuietOpt, VerboseOpt
+from gramcli.cli.session import Session
+
+NOTHING_WRITTEN = "Nothing was written."
+
+
+def _shared(
+    output_format: FormatOpt = None, quiet: QuietOpt = False, verbose: VerboseOpt = False, debug: DebugOpt = False
+) -> None:
+    """Carry the signature of the options that every command has."""
+
+
+def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) -> Callable[..., None]:
+    """Return `function` as Typer is to see it.
+
+    Args:
+        function: A command body whose first argument is the `Session`; the others are its options.
+        on_interrupt: What Ctrl-C leaves behind, said when it happens.
+
+    Returns:
+        A function with the options of `function` and the shared ones, that reports errors.
+    """
+    shared = inspect.signature(_shared, eval_str=True).parameters
+    own = [value for name, value in inspect.signature(function, eval_str=True).parameters.items() if name != "session"]
+    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in (*own, *shared.values())]
+
+    @functools.wraps(function)
+    def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type
+        session = Session(**{name: arguments.pop(name) for name in shared}, on_interrupt=on_interrupt)
+        _set_up_logging(session)
+        with report_errors(session):
+            function(session, **arguments)
+
+    del run.__wrapped__  # else Typer would look at the signature behind
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {value.name: value.annotation for value in parameters}
+    run.__doc__ = help_text(function)
+    return run
+
+
+def help_text(function: Callable[..., None]) -> str:
+    """Return the docstring, its Example paragraph marked as not to be re-wrapped."""
+    return inspect.cleandoc(function.__doc__ or "").replace("\nExample:", "\n\b\nExample:")
+
+
+def _set_up_logging(session: Session) -> None:
+    if session.verbose or session.debug:
+        import logging
+
+        level = logging.DEBUG if session.debug else logging.INFO
+        logging.basicConfig(format="%(name)s: %(message)s", force=True)
+        logging.getLogger("gramcli").setLevel(level)

@@ -1,0 +1,41 @@
+"""`gram compare`."""
+
+from __future__ import annotations
+
+from gramcli.cli.options import (
+    IntersectOpt,
+    LimitOpt,
+    MethodsOpt,
+    OperandsArg,
+    OutputOpt,
+    SplitOpt,
+    TasksOpt,
+    tasks_from,
+)
+from gramcli.cli.session import Session
+
+
+def compare_command(
+    session: Session,
+    operands: OperandsArg,
+    *,
+    task: TasksOpt = None,
+    method: MethodsOpt = None,
+    split: SplitOpt = None,
+    limit: LimitOpt = None,
+    intersect: IntersectOpt = False,
+    output: OutputOpt = None,
+) -> None:
+    """Compare evaluations with the first one, query by query.
+
+    Every difference has its 95 % interval and a paired test.
+
+    Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
+    """
+    from gramcli.compare import compare, load_operand
+    from gramcli.report.tables import comparison_answer
+
+    tasks = tasks_from(task)
+    loaded = [load_operand(text, tasks=tasks, methods=method or (), split=split, limit=limit) for text in operands]
+    names, evaluations = [name for name, _ in loaded], [evaluation for _, evaluation in loaded]
+    session.show(comparison_answer(compare(evaluations, names, intersect=intersect)), output)

@@ -1,0 +1,83 @@
+"""`gram eval`."""
+
+from __future__ import annotations
+
+from gramcli.cli.options import (
+    CandidatesOpt,
+    DatasetOpt,
+    DeviceOpt,
+    ExpectOpt,
+    FramesOpt,
+    LimitOpt,
+    MethodsOpt,
+    Missing,
+    MissingOpt,
+    OutputOpt,
+    ProtocolOpt,
+    QueryOpt,
+    ReportOpt,
+    RootOpt,
+    SplitOpt,
+    TargetArg,
+    TasksOpt,
+    WorkersOpt,
+    tasks_from,
+)
+from gramcli.cli.session import Session
+from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT
+
+
+def eval_command(
+    session: Session,
+    target: TargetArg,
+    *,
+    dataset: DatasetOpt = None,
+    root: RootOpt = None,
+    task: TasksOpt = None,
+    method: MethodsOpt = None,
+    query: QueryOpt = None,
+    candidates: CandidatesOpt = None,
+    split: SplitOpt = None,
+    limit: LimitOpt = None,
+    missing: MissingOpt = Missing.drop,
+    protocol: ProtocolOpt = None,
+    device: DeviceOpt = "cpu",
+    frames: FramesOpt = 8,
+    workers: WorkersOpt = None,
+    expect: ExpectOpt = None,
+    report: ReportOpt = None,
+    output: OutputOpt = None,
+) -> None:
+    """Evaluate a store, or a model on a dataset.
+
+    Retrieval in both directions, with 95 % intervals, for every task and method that fits.
+
+    Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
+    """
+    from gramcli.cli.expectations import failures, parse_expectations
+    from gramcli.cli.targets import device_named, open_target
+    from gramcli.datasets import open_dataset
+    from gramcli.evaluate import evaluate
+    from gramcli.report.tables import evaluation_answer
+
+    tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
+    opened = open_dataset(dataset, root, split=split, limit=limit) if dataset else None
+    store = open_target(session, target, opened, frames, workers)
+    with session.progress("Evaluating") as progress:
+        evaluation = evaluate(
+            store,
+            tasks=tasks,
+            methods=method or (),
+            split=split,
+            limit=limit,
+            missing=missing.value,
+            device=device_named(device),
+            protocol=protocol,
+            progress=progress,
+        )
+    failed = failures(expected, evaluation)
+    session.write_page(report, evaluation)
+    session.show(evaluation_answer(evaluation), output)
+    for sentence in failed:
+        session.complain(sentence)
+    session.finish(EXIT_EXPECTATION if failed else EXIT_LEFT_OUT if evaluation.left_out else 0)

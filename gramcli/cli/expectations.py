@@ -1,0 +1,107 @@
+"""`--expect`: figures that a run must reproduce, for scripts and for papers' tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gramcli.results import Evaluation, ResultRow
+
+_NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
+_FORM = re.compile(
+    rf"(?:(?P<scope>.+):)?(?P<metric>[^:=]+)=(?P<value>[+-]?{_NUMBER})(?:(?:\+-|\+/-|±)(?P<tolerance>{_NUMBER}))?"
+)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One `--expect`.
+
+    Attributes:
+        text: As the user wrote it.
+        task: Task name, None for all.
+        method: Method name, None for all.
+        metric: Metric name.
+        value: The figure to be found.
+        tolerance: How far off it may be; without `+-` half a unit of the last digit given.
+    """
+
+    text: str
+    task: str | None
+    method: str | None
+    metric: str
+    value: float
+    tolerance: float
+
+    def covers(self, row: ResultRow) -> bool:
+        """Say whether a figure is one this expectation is about."""
+        scope = (self.task in {None, row.task}) and (self.method in {None, row.method})
+        return scope and row.metric == self.metric
+
+    def holds(self, row: ResultRow) -> bool:
+        """Say whether a figure is close enough; one that is missing is not."""
+        # Decimal text such as 0.525+-0.005 has no exact float: a last-bit allowance keeps its ends inside.
+        return row.value is not None and abs(row.value - self.value) <= self.tolerance + 1e-12
+
+
+def parse_expectations(texts: Sequence[str] | None) -> list[Expectation]:
+    """Read `[TASK:[METHOD:]]METRIC=VALUE[+-TOLERANCE]`.
+
+    Args:
+        texts: As given on the command line.
+
+    Returns:
+        One expectation per text.
+
+    Raises:
+        UserError: A text has another form.
+
+    Example:
+        >>> found = parse_expectations(["t2v:gram:R@1=0.525+-0.005"])[0]
+        >>> found.task, found.method, found.metric, found.value, found.tolerance
+        ('t2v', 'gram', 'R@1', 0.525, 0.005)
+    """
+    return [_parse(text) for text in texts or ()]
+
+
+def _parse(text: str) -> Expectation:
+    match = _FORM.fullmatch(text.strip())
+    if not match:
+        raise UserError("usage", f"--expect '{text}' is not [TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE; R@1=0.525+-0.005.")
+    task, _, method = (match["scope"] or "").partition(":")
+    value, tolerance = match["value"], match["tolerance"]
+    exponent = Decimal(value).as_tuple().exponent
+    allowed = float(tolerance) if tolerance else 0.5 * 10.0 ** int(exponent)
+    return Expectation(text, task or None, method or None, match["metric"].strip(), float(value), allowed)
+
+
+def failures(expectations: Sequence[Expectation], evaluation: Evaluation) -> list[str]:
+    """Return one sentence per expectation and figure that do not agree.
+
+    Args:
+        expectations: What must be found.
+        evaluation: What was found.
+
+    Returns:
+        Sentences; empty when all hold.
+
+    Raises:
+        UserError: An expectation is about no figure of the evaluation.
+    """
+    sentences = []
+    for expected in expectations:
+        rows = [row for row in evaluation.results if expected.covers(row)]
+        if not rows:
+            known = ", ".join(dict.fromkeys(f"{row.task}:{row.method}" for row in evaluation.results))
+            metrics = ", ".join(dict.fromkeys(row.metric for row in evaluation.results))
+            raise UserError("usage", f"--expect '{expected.text}' fits no figure. There are {metrics} of {known}.")
+        wrong = [row for row in rows if not expected.holds(row)]
+        sentences += [f"{row.task} {row.method} {row.metric} is {row.value}, not {expected.text}" for row in wrong]
+    return sentences

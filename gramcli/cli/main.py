@@ -1,0 +1,110 @@
+"""`gram`: one Typer app made of the commands beside this file."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from typing import Annotated, Any, cast
+
+import typer
+from typer.core import TyperGroup
+
+from gramcli import __version__
+from gramcli.cli.command import command
+from gramcli.cli.compare import compare_command
+from gramcli.cli.demo import demo_command
+from gramcli.cli.doctor import doctor_command
+from gramcli.cli.embed import embed_command
+from gramcli.cli.eval import eval_command
+from gramcli.cli.inspect import inspect_command
+from gramcli.cli.matrix import matrix_command
+from gramcli.cli.methods import methods_command
+
+RESUMES = "Finished shards are kept: run the same command again and it resumes."
+COMMANDS = {
+    "embed": command(embed_command, on_interrupt=RESUMES),
+    "eval": command(eval_command),
+    "compare": command(compare_command),
+    "matrix": command(matrix_command),
+    "inspect": command(inspect_command),
+    "methods": command(methods_command),
+    "demo": command(demo_command, on_interrupt="Run the same command again: what is finished is not done twice."),
+    "doctor": command(doctor_command),
+}
+
+
+# The public names of Typer hold only this kind of wrong command line; its base is all of them.
+_WRONG_COMMAND_LINE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+
+
+class Group(TyperGroup):
+    """The command group; a wrong command line is a JSON document too when JSON was asked for."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's Context differs between its versions
+        """Run the subcommand."""
+        arguments = list(ctx.args) + list(getattr(ctx, "_protected_args", ()))
+        try:
+            return super().invoke(ctx)
+        except _WRONG_COMMAND_LINE as error:
+            if asks_for_json(arguments):
+                from gramcli.cli.session import emit
+                from gramcli.results_json import dump_json
+
+                emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))
+            raise
+
+
+def asks_for_json(arguments: list[str]) -> bool:
+    """Say whether `--format json` is among arguments that could not be parsed.
+
+    Example:
+        >>> asks_for_json(["store", "--format", "json"]), asks_for_json(["--format=csv"])
+        (True, False)
+    """
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gram {__version__}")
+        raise typer.Exit
+
+
+VersionOpt = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+
+# Plain help: rendering it with rich would take longer than everything else `--help` does.
+app = typer.Typer(
+    name="gram",
+    cls=Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def gram(version: VersionOpt = False) -> None:
+    """Measure how well a model aligns its modalities.
+
+    Media become a store of embeddings (`gram embed`), a store becomes figures (`gram eval`), and
+    figures are compared (`gram compare`).
+
+    \b
+    Example: gram demo -o demo
+    """  # noqa: D301 - \b tells Typer to keep the line
+
+
+for _name, _function in COMMANDS.items():
+    app.command(_name)(_function)
+
+
+def main() -> None:
+    """Run the command line; the console script `gram`."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names need not be valid text; an answer must not fail over one letter of a name.
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app()

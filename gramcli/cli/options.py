@@ -1,0 +1,138 @@
+"""Options that mean the same in every command, once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gramcli.report import Format
+
+if TYPE_CHECKING:
+    from gramcli.modalities import Task
+
+
+class Missing(StrEnum):
+    """What happens to an item that lacks a modality of the task."""
+
+    drop = "drop"
+    present = "present"
+    zero = "zero"
+    error = "error"
+
+
+# Operands
+DataArg = Annotated[
+    str, typer.Argument(metavar="DATA", help="A media folder, a manifest (.csv .tsv .json .jsonl) or a dataset's name.")
+]
+StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory written by `gram embed`.")]
+TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
+OperandsArg = Annotated[
+    list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
+]
+PathArg = Annotated[
+    Path, typer.Argument(metavar="PATH", help="A store, an evaluation's JSON, a media folder or manifest.")
+]
+
+# What to embed
+ModelOpt = Annotated[str, typer.Option("--model", metavar="MODEL", help="The encoder: `signal` is built in.")]
+RootOpt = Annotated[
+    Path | None,
+    typer.Option("--root", metavar="DIR", help="Folder that the paths in DATA start from.", show_default=False),
+]
+DatasetOpt = Annotated[
+    str | None, typer.Option("--dataset", metavar="DATA", help="Embed DATA with the model TARGET first (cached).")
+]
+FramesOpt = Annotated[int, typer.Option("--frames", min=1, metavar="N", help="Frames taken from each video.")]
+WorkersOpt = Annotated[
+    int | None, typer.Option("--workers", min=0, metavar="N", help="Decoding workers; by default as many as fit.")
+]
+OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Start anew instead of resuming.")]
+DryRunOpt = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+StoreOut = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="The store to write or to resume.")]
+
+# What to evaluate
+TasksOpt = Annotated[
+    list[str] | None,
+    typer.Option("--task", metavar="TASK", help="For instance t2va (letters t v a s d i); repeats. Default: all.")
+]  # fmt: skip
+MethodsOpt = Annotated[
+    list[str] | None,
+    typer.Option("--method", metavar="METHOD", help="See `gram methods`; repeats. Default: all that fit.")
+]  # fmt: skip
+TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
+MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]
+QueryOpt = Annotated[
+    str | None, typer.Option("--query", metavar="NAMES", help="Query embeddings by name, comma between; not --task.")
+]
+CandidatesOpt = Annotated[
+    str | None, typer.Option("--candidates", metavar="NAMES", help="Candidate embeddings by name, with --query.")
+]
+SplitOpt = Annotated[str | None, typer.Option("--split", metavar="NAME", help="Only the items of this split.")]
+LimitOpt = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N items.")]
+MissingOpt = Annotated[
+    Missing, typer.Option("--missing", help="Items that lack a modality; `present` measures those that are there.")
+]
+DeviceOpt = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="Where scores are computed.")]
+ProtocolOpt = Annotated[str | None, typer.Option("--protocol", metavar="NAME", help="Name of the protocol, recorded.")]
+ExpectOpt = Annotated[
+    list[str] | None,
+    typer.Option("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),
+]
+
+IntersectOpt = Annotated[bool, typer.Option("--intersect", help="Compare on the queries that all have in common.")]
+ItemsOpt = Annotated[int, typer.Option("--items", min=1, metavar="N", help="How many items to generate.")]
+SeedOpt = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of everything generated.")]
+
+# Where the answer goes
+DemoOut = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where everything is written.")]
+OutputOpt = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the answer here instead of stdout.")
+]
+ReportOpt = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Also write one HTML page.")]
+
+# Shared by all commands; see `gramcli.cli.command`
+FormatOpt = Annotated[
+    Format | None, typer.Option("--format", help="How to print the answer. Default: table.", show_default=False)
+]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages; only the answer and errors.")]
+VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, on stderr.")]
+DebugOpt = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def tasks_from(tasks: list[str] | None, query: str | None = None, candidates: str | None = None) -> list[Task]:
+    """Return the tasks that `--task`, `--query` and `--candidates` name; none means all.
+
+    Raises:
+        UserError: A task cannot be read, or only one of `--query` and `--candidates` was given.
+    """
+    from gramcli.errors import UserError
+    from gramcli.modalities import Task, parse_task
+
+    found = [parse_task(text) for text in tasks or ()]
+    if (query is None) != (candidates is None):
+        missing = "--candidates" if candidates is None else "--query"
+        raise UserError("usage", f"--query and --candidates go together; {missing} is missing.")
+    if query is not None and candidates is not None:
+        found.append(Task(_names(query), _names(candidates)))
+    return found
+
+
+def one_task(task: str | None, query: str | None, candidates: str | None) -> Task:
+    """Return the one task that `--task`, or `--query` with `--candidates`, names.
+
+    Raises:
+        UserError: None or two were named, or the task cannot be read.
+    """
+    from gramcli.errors import UserError
+
+    found = tasks_from([task] if task else None, query, candidates)
+    if len(found) != 1:
+        raise UserError("usage", f"Name one task, --task t2va or --query with --candidates; got {len(found)}.")
+    return found[0]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in map(str.strip, text.split(",")) if name)

@@ -1,0 +1,153 @@
+"""What every command is told (format, quiet, verbose, debug) and how it answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from gramcli.report import SUFFIX_FORMATS, Format
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+
+    from gramcli.report.answer import Answer
+    from gramcli.results import Evaluation
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of a command.
+
+    Attributes:
+        output_format: What `--format` asked for, None when it was not given.
+        quiet: No progress and no messages on stderr; errors still are.
+        verbose: Log what is done, on stderr.
+        debug: Show the traceback of an error.
+        on_interrupt: What Ctrl-C leaves behind, for the message.
+    """
+
+    output_format: Format | None = None
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    on_interrupt: str = "Nothing was written."
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether stdout must hold one JSON document, whatever happens."""
+        return self.output_format is Format.json
+
+    def say(self, message: str) -> None:
+        """Write one line to stderr, unless the run is quiet."""
+        if not self.quiet:
+            typer.echo(message, err=True)
+
+    def show(self, answer: Answer, output: Path | None = None) -> None:
+        """Give the answer: to `output` when there is one, else to stdout.
+
+        Args:
+            answer: What the command found.
+            output: A file; its suffix decides the format when `--format` was not given.
+
+        Raises:
+            UserError: `output` cannot be written.
+        """
+        from gramcli.report.formats import render
+
+        suffix_format = SUFFIX_FORMATS.get(output.suffix.lower(), Format.table) if output else Format.table
+        chosen = self.output_format or suffix_format
+        if output:
+            from gramcli.report.files import write_result
+
+            write_result(output, render(answer, chosen))
+            self.say(f"Wrote {output}.")
+        elif chosen is Format.table and (console := _terminal()):
+            from gramcli.report.terminal import print_answer
+
+            print_answer(console, answer)
+        else:
+            emit(render(answer, chosen))
+        if chosen in {Format.csv, Format.markdown, Format.latex}:
+            for note in answer.notes:
+                self.say(f"Note: {note}")
+        if chosen is Format.csv and answer.left_out:
+            self.say(f"Note: {answer.left_out} left out; --format json lists them.")
+
+    def complain(self, message: str) -> None:
+        """Write one error line to stderr, in red on a terminal."""
+        colour = None if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else False
+        typer.secho(f"gram: error: {message}", fg="red", err=True, color=colour)
+
+    def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
+        """Write the HTML page of an evaluation, when `--report` names a file."""
+        if path:
+            from gramcli.report.files import write_result
+            from gramcli.report.page import page
+
+            write_result(path, page(evaluation))
+            self.say(f"Wrote {path}.")
+
+    @contextmanager
+    def stages(self) -> Iterator[Callable[[str], Progress]]:
+        """Give a function that starts a labelled progress bar; on a terminal only, and not when quiet."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _label: _silent
+            return
+        from gramcli.cli.progress import bars
+
+        with bars() as shown:
+            yield lambda label: _advance(shown, label)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Progress]:
+        """Give the callback of one progress bar."""
+        with self.stages() as stage:
+            yield stage(label)
+
+    def finish(self, code: int) -> None:
+        """End the command with an exit code other than 0; 0 just goes on.
+
+        Raises:
+            Exit: `code` is not 0.
+        """
+        if code:
+            raise typer.Exit(code)
+
+
+def emit(text: str) -> None:
+    """Write to stdout and flush, so that a closed pipe shows here and not at exit."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _silent(_done: int, _total: int) -> None:
+    return
+
+
+def _advance(shown: RichProgress, label: str) -> Progress:
+    bar = shown.add_task(label, total=None)
+
+    def advance(done: int, total: int) -> None:
+        shown.update(bar, completed=done, total=total)
+
+    return advance
+
+
+def _terminal() -> Console | None:
+    """Return a console when stdout is a terminal (or FORCE_COLOR says to take it for one)."""
+    if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):
+        return None
+    from rich.console import Console
+
+    return Console()

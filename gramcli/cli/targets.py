@@ -1,0 +1,75 @@
+"""What TARGET and DEVICE stand for: an open store, a torch device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from gramcli.cli.session import Session
+    from gramcli.datasets import Dataset
+    from gramcli.store import Store
+
+
+def open_target(session: Session, target: str, dataset: Dataset | None, frames: int, workers: int | None) -> Store:
+    """Open a store, or embed a dataset with the model `target` into the cache and open that.
+
+    Args:
+        session: For progress and messages.
+        target: A store; a model's spec when there is a dataset.
+        dataset: What to embed, None for a store.
+        frames: Frames per video.
+        workers: Decoding workers.
+
+    Returns:
+        The open store.
+
+    Raises:
+        UserError: `target` is no store and there is no dataset, or what `embed` and `open_store` raise.
+    """
+    from gramcli.store import open_store
+
+    if dataset is None:
+        if not Path(target).exists():
+            advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
+            raise UserError("store", f"There is no store {target}. {advice}")
+        return open_store(target)
+    return open_store(_embedded(session, target, dataset, frames, workers))
+
+
+def _embedded(session: Session, model: str, dataset: Dataset, frames: int, workers: int | None) -> Path:
+    from gramcli.cache import cached_store_path
+    from gramcli.embed import embed
+    from gramcli.encoders import load_encoder
+    from gramcli.encoders.base import Preprocessing
+
+    encoder = load_encoder(model, Preprocessing(frames=frames))
+    path = cached_store_path(encoder.describe(), dataset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with session.progress("Embedding") as progress:
+        summary = embed(dataset, encoder, path, workers=workers, progress=progress)
+    session.say(f"Embeddings: {path} ({summary.shards_written} shards written, {summary.shards_reused} found).")
+    return path
+
+
+def device_named(text: str) -> str:
+    """Return the torch device `auto`, `cpu`, `cuda` or `cuda:i` stands for.
+
+    Raises:
+        UserError: No such device here.
+    """
+    if text == "cpu":
+        return text
+    import torch
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if text == "auto":
+        return "cuda" if cards else "cpu"
+    name, _, index = text.partition(":")
+    if name != "cuda" or not (index or "0").isdecimal():
+        raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
+    if int(index or 0) >= cards:
+        raise UserError("usage", f"--device {text}: this machine has {cards} CUDA devices. Use --device auto.")
+    return text

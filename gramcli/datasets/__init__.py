@@ -1,0 +1,87 @@
+"""Where items come from: a media folder, a manifest, or a dataset known by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gramcli.catalog import did_you_mean
+from gramcli.datasets.catalog import DATASETS, known_names
+from gramcli.datasets.folder import read_folder
+from gramcli.datasets.items import Dataset, Item
+from gramcli.datasets.manifest import read_manifest
+from gramcli.datasets.tables import PARSERS
+from gramcli.errors import UserError
+from gramcli.media.kinds import kind_of, shown
+
+__all__ = ["DATASETS", "Dataset", "Item", "open_dataset"]
+
+
+def open_dataset(data: str, root: Path | None = None, *, split: str | None = None, limit: int | None = None) -> Dataset:
+    """Open a folder, a manifest file, or a registered dataset.
+
+    Args:
+        data: A folder, a manifest (.csv, .tsv, .json, .jsonl), or a name from the catalog.
+        root: Folder the media paths of a manifest start from, or where a registered dataset lies.
+        split: Keep the items of this split only.
+        limit: Keep the first so many items, after `split`.
+
+    Returns:
+        The dataset, with at least one item.
+
+    Raises:
+        UserError: Nothing of that name, unusable content (see `read_folder`, `read_manifest`), an unknown
+            split, or a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UserError("usage", f"--limit must be at least 1; got {limit}.")
+    dataset = _open(data, root)
+    items = dataset.items if split is None else _of_split(dataset, split)
+    return replace(dataset, items=items[:limit])
+
+
+def _open(data: str, root: Path | None) -> Dataset:
+    path = Path(data)
+    try:
+        if path.is_dir():
+            return read_folder(path)
+        if path.is_file():
+            _check_manifest_name(path)
+            return read_manifest(path, root)
+        there = path.exists()
+    except OSError as error:
+        raise UserError("input", f"{shown(path)} cannot be opened ({error.strerror}); check the path.") from error
+    if there:
+        raise UserError("input", f"{shown(path)} is a pipe or device; name a folder or a manifest file.")
+    return _registered(data, root)
+
+
+def _check_manifest_name(path: Path) -> None:
+    if path.suffix.lower() not in PARSERS:
+        kind = kind_of(path)
+        what = f"a {kind} file" if kind != "other" else "no manifest by its suffix"
+        raise UserError("input", f"{shown(path)} is {what}; name a folder, or a manifest ({', '.join(PARSERS)}).")
+
+
+def _registered(data: str, root: Path | None) -> Dataset:
+    if Path(data).suffix.lower() in PARSERS or len(Path(data).parts) > 1:
+        raise UserError("input", f"{shown(Path(data))}: no such file or folder; check the path.")
+    known = known_names()
+    if data not in known:
+        names = f" Known datasets: {', '.join(known)}." if known else " No dataset is registered by name yet."
+        message = (
+            f"'{shown(Path(data))}' is no folder, manifest file or dataset name.{did_you_mean(data, known)}{names}"
+        )
+        raise UserError("input", f"{message} Check the path.")
+    if root is None:
+        raise UserError("usage", f"The dataset '{data}' needs --root, the folder that holds its files.")
+    dataset: Dataset = DATASETS.load(data)(root)
+    return dataset
+
+
+def _of_split(dataset: Dataset, split: str) -> tuple[Item, ...]:
+    splits = sorted({item.split for item in dataset.items if item.split is not None})
+    if split not in splits:
+        has = f"It has: {', '.join(splits)}." if splits else "Its items name no split: leave --split out."
+        raise UserError("input", f"{dataset.id} has no split '{split}'.{did_you_mean(split, splits)} {has}")
+    return tuple(item for item in dataset.items if item.split == split)

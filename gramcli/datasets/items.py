@@ -1,0 +1,76 @@
+"""What a dataset is: items, each with files and texts that describe the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gramcli.modalities import LETTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing seen through several modalities.
+
+    Attributes:
+        id: Unique in its dataset.
+        media: Modality name (`video`, `audio`, `image`, `depth`) to absolute path. An item with a video and
+            no sound file of its own has the video's path as `audio`: the reader says if it has no track.
+        captions: The text modality, in file order; may be empty.
+        subtitle: What is said in the clip; None when absent.
+        label: Class name, None when absent.
+        split: Split name, None when absent.
+    """
+
+    id: str
+    media: Mapping[str, Path]
+    captions: tuple[str, ...] = ()
+    subtitle: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """Names of the modalities the item claims to have, before any file is opened."""
+        texts = {"text": bool(self.captions), "subtitle": self.subtitle is not None}
+        return frozenset({*self.media, *(name for name, there in texts.items() if there)})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items in a fixed order, and where they came from.
+
+    Attributes:
+        id: Folder name, or `folder/manifest` name, without the path above it.
+        protocol: `folder`, `manifest`, or the name of a registered protocol.
+        items: The items.
+        annotation_sha256: Fingerprint of the annotation file's bytes, None without one.
+        notes: What was passed over while reading: one sentence each.
+    """
+
+    id: str
+    protocol: str
+    items: tuple[Item, ...]
+    annotation_sha256: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities that any item has, in letter order (text, video, audio, subtitle, depth, image)."""
+        there = frozenset().union(*(item.modalities for item in self.items))
+        return tuple(name for name in LETTERS.values() if name in there)
+
+
+def with_own_sound(media: dict[str, Path]) -> dict[str, Path]:
+    """Return `media` with the video's own track as audio, where no sound file is named.
+
+    Example:
+        >>> from pathlib import Path
+        >>> sorted(with_own_sound({"video": Path("/a.mp4")}))
+        ['audio', 'video']
+    """
+    return {"audio": media["video"], **media} if "video" in media else media

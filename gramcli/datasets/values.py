@@ -1,0 +1,148 @@
+"""Turning one annotation value into captions, an id, a label or a path: shared by folders and manifests."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from gramcli.errors import UserError
+from gramcli.media.kinds import shown
+from gramcli.media.text import decode_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_QUOTED_LIST: Final = re.compile(r"""\[\s*["']""")
+
+
+def read_annotation(path: Path) -> tuple[bytes, str]:
+    """Read an annotation file whole.
+
+    Args:
+        path: The file, in UTF-8 or with a byte order mark.
+
+    Returns:
+        Its bytes and its text.
+
+    Raises:
+        UserError: It cannot be read or decoded.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        message = f"{shown(path)} cannot be read ({error.strerror}); check its permissions."
+        raise UserError("input", message) from error
+    text = decode_text(raw)
+    if text is None or "\0" in text:
+        raise UserError("input", f"{shown(path)} is not UTF-8 text{_first_bad_line(raw)}; save it as UTF-8.")
+    return raw, text
+
+
+def parse_json(text: str, path: Path, first_line: int = 1) -> Any:  # noqa: ANN401 - JSON is anything
+    """Parse JSON.
+
+    Args:
+        text: The document.
+        path: Where it came from, for the message.
+        first_line: Line of the file the document starts at.
+
+    Returns:
+        The value.
+
+    Raises:
+        UserError: Not JSON; the message has the line and column.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno + first_line - 1} column {error.colno}"
+        raise UserError("input", f"{shown(path)} is not valid JSON at {where}: {error.msg}; correct it.") from error
+    except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
+        message = f"{shown(path)} line {first_line} is JSON that cannot be read ({error}); correct it."
+        raise UserError("input", message) from error
+
+
+def scalar(value: object, field: str, where: str) -> str | None:
+    """Return an id, label, split or path as text; None when it is empty or NaN.
+
+    Args:
+        value: A JSON value or a cell.
+        field: Its column, for the message.
+        where: Its file and row, for the message.
+
+    Returns:
+        The text without surrounding space.
+
+    Raises:
+        UserError: A list, an object, or true/false where one value is wanted.
+
+    Example:
+        >>> scalar(4, "label", "a.json entry 1")
+        '4'
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        found = json.dumps(value)[:40]
+        raise UserError("input", f"{where}: {field} must be one text or number; found {found}. Correct the entry.")
+    text = str(value).strip()
+    if _HALF_CHARACTER.search(text):
+        raise UserError("input", f"{where}: {field} holds half of a surrogate pair; write the whole character.")
+    return text or None
+
+
+def captions(value: object, where: str) -> tuple[str, ...]:
+    """Return the captions a JSON value holds: one text, or a list of them; empty ones are dropped.
+
+    Raises:
+        UserError: Anything else.
+
+    Example:
+        >>> captions(["a dog", " "], "a.json entry 1")
+        ('a dog',)
+    """
+    values = value if isinstance(value, list) else [value]
+    texts = (scalar(each, "caption", where) for each in values)
+    return tuple(text for text in texts if text is not None)
+
+
+def cell_captions(cell: str, where: str) -> tuple[str, ...]:
+    """Return the captions of a table cell: a JSON list of texts, or the cell itself.
+
+    Raises:
+        UserError: The cell begins like a list of quoted texts but is not JSON.
+
+    Example:
+        >>> cell_captions('["a dog", "a cat"]', "a.csv line 2")
+        ('a dog', 'a cat')
+        >>> cell_captions("[music] a dog", "a.csv line 2")
+        ('[music] a dog',)
+    """
+    text = cell.strip()
+    if not text.startswith("["):
+        return captions(text, where)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return captions(value, where)
+    if _QUOTED_LIST.match(text):
+        raise UserError(
+            "input",
+            f"{where}: the caption {text[:40]!r} begins like a list but is not a JSON list of texts; "
+            'write ["first", "second"].',
+        )
+    return captions(text, where)
+
+
+def _first_bad_line(raw: bytes) -> str:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return f" (byte 0x{raw[error.start]:02x} in line {line})"
+    return " (it holds zero bytes)"

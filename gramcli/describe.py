@@ -1,0 +1,185 @@
+"""What a path is: a store, an evaluation's JSON, or a dataset; what it holds and what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gramcli.errors import UserError
+from gramcli.results import LeftOut
+from gramcli.results_json import is_evaluation, load_evaluation, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from gramcli.datasets import Dataset
+    from gramcli.results import Evaluation
+    from gramcli.store import Store
+
+FAILED = "failed: "
+
+
+@dataclass(frozen=True)
+class ModalityCount:
+    """How many items have a modality.
+
+    Attributes:
+        modality: Its name.
+        dim: Dimension of its embeddings; None where nothing is embedded yet.
+        ok: Items that have it.
+        absent: Items that never had it.
+        failed: Items whose file could not be embedded.
+    """
+
+    modality: str
+    dim: int | None
+    ok: int
+    absent: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `gram inspect` found.
+
+    Attributes:
+        kind: What the path is.
+        path: The path as given.
+        facts: Name and value, in reading order.
+        counts: One entry per modality; empty for an evaluation.
+        missing: What failed or was left out, and why.
+        notes: What else a reader must know.
+    """
+
+    kind: Literal["store", "evaluation", "dataset"]
+    path: str
+    facts: tuple[tuple[str, str], ...]
+    counts: tuple[ModalityCount, ...]
+    missing: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
+
+
+def describe(path: Path) -> Description:
+    """Say what a path is, what it holds and what is missing.
+
+    Args:
+        path: A store, an evaluation's JSON, a media folder or a manifest.
+
+    Returns:
+        What was found.
+
+    Raises:
+        UserError: There is nothing, or it is damaged, unfinished or none of these.
+    """
+    if not path.exists():
+        raise UserError("input", f"{path} does not exist. Name a store, an evaluation's JSON, a folder or a manifest.")
+    if (path / "manifest.json").is_file():
+        from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
+
+        return describe_store(open_store(path))
+    if path.suffix.lower() == ".json" and path.is_file() and is_evaluation(read_document(path)):
+        return describe_evaluation(path, load_evaluation(path))
+    from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
+
+    return describe_dataset(str(path), open_dataset(str(path)))
+
+
+def describe_store(store: Store) -> Description:
+    """Describe an open store."""
+    statuses = {name: store.status(name) for name in store.modalities}
+    model, dataset = store.manifest["model"], store.manifest["dataset"]
+    facts = {
+        "model": model.get("id", "unknown"),
+        "one space for all modalities": "yes" if store.shared_space else "no",
+        "dataset": dataset.get("id", "unknown"),
+        "protocol": dataset.get("protocol", "unknown"),
+        "items": len(store.ids),
+        "captions": store.manifest["counts"]["captions"],
+        **_split_facts(store.splits),
+        "labels": _labels(store.labels),
+        "shards": len(store.manifest["shards"]),
+        "fingerprint": store.fingerprint(),
+    }
+    return Description(
+        kind="store",
+        path=str(store.path),
+        facts=_as_text(facts),
+        counts=tuple(_count(name, store.dims[name], found) for name, found in statuses.items()),
+        missing=tuple(
+            LeftOut(item, name, status.removeprefix(FAILED))
+            for name, found in statuses.items()
+            for item, status in zip(store.ids, found, strict=True)
+            if status.startswith(FAILED)
+        ),
+    )
+
+
+def _count(modality: str, dim: int | None, statuses: Sequence[str]) -> ModalityCount:
+    ok, absent = statuses.count("ok"), statuses.count("absent")
+    return ModalityCount(modality, dim, ok, absent, len(statuses) - ok - absent)
+
+
+def _split_facts(splits: Iterable[str | None]) -> dict[str, str]:
+    counts = Counter(splits)
+    if set(counts) == {None}:
+        return {"splits": "none"}
+    return {"splits": ", ".join(f"{split or 'no split'} {number}" for split, number in counts.items())}
+
+
+def _labels(labels: Iterable[str | None]) -> str:
+    classes = {label for label in labels if label is not None}
+    return f"{len(classes)} classes" if classes else "none"
+
+
+def _as_text(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in facts.items())
+
+
+def describe_evaluation(path: Path, evaluation: Evaluation) -> Description:
+    """Describe an evaluation that was read back."""
+    rows = evaluation.results
+    facts = {
+        "model": _id(evaluation.provenance.get("model")),
+        "dataset": _id(evaluation.provenance.get("dataset")),
+        "tasks": ", ".join(dict.fromkeys(row.task for row in rows)) or "none",
+        "methods": ", ".join(dict.fromkeys(row.method for row in rows)) or "none",
+        "metrics": ", ".join(dict.fromkeys(row.metric for row in rows)) or "none",
+        "figures": len(rows),
+        "queries": ", ".join(str(n) for n in dict.fromkeys(row.n for row in rows)) or "none",
+        "rank vectors": len(evaluation.ranks),
+    }
+    return Description("evaluation", str(path), _as_text(facts), (), evaluation.left_out, evaluation.notes)
+
+
+def _id(value: object) -> str:
+    found = value.get("id") if isinstance(value, dict) else value
+    return str(found or "not recorded")
+
+
+def describe_dataset(path: str, dataset: Dataset) -> Description:
+    """Describe a dataset by what its items claim to have; no media file is opened, only looked for."""
+    items = dataset.items
+    facts = {
+        "dataset": dataset.id,
+        "protocol": dataset.protocol,
+        "items": len(items),
+        "captions": sum(len(item.captions) for item in items),
+        **_split_facts(item.split for item in items),
+        "labels": _labels(item.label for item in items),
+        "annotations sha256": dataset.annotation_sha256 or "none",
+    }
+    missing = [
+        LeftOut(item.id, name, f"{file} does not exist")
+        for item in items
+        for name, file in item.media.items()
+        if not file.exists()
+    ]
+    lost = Counter(entry.modality for entry in missing)
+    claims = Counter(name for item in items for name in item.modalities)
+    counts = tuple(
+        ModalityCount(name, None, claims[name] - lost[name], len(items) - claims[name], lost[name])
+        for name in dataset.modalities
+    )
+    return Description("dataset", path, _as_text(facts), counts, tuple(missing), dataset.notes)

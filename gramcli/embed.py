@@ -1,0 +1,203 @@
+"""`gram embed`: media -> store. Decodes in threads, encodes in order, writes one shard at a time."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gramcli.embed_items import SUBTITLE, Job, decoding_threads, embed_shard
+from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
+from gramcli.results import LeftOut
+from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, PlannedItem, digest
+from gramcli.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from gramcli.datasets.items import Dataset
+    from gramcli.encoders.base import Encoder
+    from gramcli.store.items import ItemRow
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EmbedSummary:
+    """What a run of `embed` left in the store, whichever part of it was there before.
+
+    Attributes:
+        path: The store.
+        items: Items in it.
+        captions: Rows of its text embedding.
+        ok: Modality -> items that have the embedding.
+        left_out: What failed, with the reason; `absent` is not a failure.
+        shards_written: By this run.
+        shards_reused: Finished before this run.
+        absent: Modality -> items that do not have it, where there are any.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    items: int
+    captions: int
+    ok: Mapping[str, int]
+    left_out: tuple[LeftOut, ...]
+    shards_written: int
+    shards_reused: int
+    absent: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """False when nothing was embedded, or texts only though the dataset has media."""
+        media = [name for name in self.ok if name not in (TEXT, SUBTITLE)]
+        return any(self.ok[name] for name in media or self.ok)
+
+    @property
+    def exit_code(self) -> int:
+        """0; 3 when something failed; 1 when nothing in the store is usable."""
+        if not self.usable:
+            return EXIT_FAILED
+        return EXIT_LEFT_OUT if self.left_out else EXIT_DONE
+
+
+def embed(
+    dataset: Dataset,
+    encoder: Encoder,
+    output: Path | str,
+    *,
+    shard_size: int = 64,
+    overwrite: bool = False,
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> EmbedSummary:
+    """Embed a dataset into a store, resuming where an earlier run of the same plan stopped.
+
+    The modalities are those the dataset has and the encoder knows. A file that does not decode costs its item that
+    modality (`failed: reason`), never the run; a video without sound, where no sound file was named, is `absent`.
+
+    Args:
+        dataset: What to embed.
+        encoder: With what.
+        output: The store's directory.
+        shard_size: Items per shard: what a killed run can lose.
+        overwrite: Begin anew where a store of another plan is.
+        workers: Threads that decode; None for one per processor, at most 8. The store does not depend on it.
+        progress: Called with (items done, items in all), from this thread.
+
+    Returns:
+        The whole store's counts, so that a run repeated returns the same but for the shards written and reused.
+
+    Raises:
+        UserError: The encoder knows none of the modalities, or see `StoreWriter.open`.
+    """
+    modalities, notes = _modalities(dataset, encoder)
+    root = _media_root(dataset)
+    plan = _plan(dataset, encoder, modalities, root, shard_size)
+    job = Job(dataset, encoder, modalities, root, workers)
+    with StoreWriter.open(Path(output), plan, overwrite=overwrite) as writer, decoding_threads(job) as pool:
+        shards = writer.missing_shards()
+        tell = _Counter(progress, len(dataset.items), sum(len(plan.shard_range(index)) for index in shards))
+        for index in shards:
+            writer.write_shard(index, embed_shard(job, plan.shard_range(index), pool, tell.add))
+        writer.finish()
+        rows = [row for record in writer.records for row in record.rows]
+        return _summary(writer, dataset, rows, len(shards), notes)
+
+
+class _Counter:
+    """Turns items into calls of the progress callback."""
+
+    def __init__(self, progress: Progress | None, total: int, to_do: int) -> None:
+        self._progress, self._total, self._done = progress, total, total - to_do
+        self._tell()
+
+    def add(self, n: int) -> None:
+        self._done += n
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], list[str]]:
+    known = ", ".join(encoder.dims)
+    chosen = tuple(name for name in dataset.modalities if name in encoder.dims)
+    if not chosen:
+        has = ", ".join(dataset.modalities) or "none"
+        raise UserError("input", f"{encoder.spec} embeds {known}; {dataset.id} has {has}. Use another model.")
+    skipped = [name for name in dataset.modalities if name not in encoder.dims]
+    return chosen, [f"{name} was not embedded: {encoder.spec} embeds {known}." for name in skipped]
+
+
+def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root: Path, shard_size: int) -> Plan:
+    sources: dict[str, str] = {}
+    if TEXT in modalities:
+        sources["captions"] = digest([item.captions for item in dataset.items])
+    if SUBTITLE in modalities:
+        sources["subtitles"] = digest([item.subtitle for item in dataset.items])
+    files = [[[name, *_identity(path, root)] for name, path in item.media.items()] for item in dataset.items]
+    sources["media files"] = digest(files)
+    return Plan(
+        model=encoder.describe(),
+        dataset={
+            "id": dataset.id,
+            "protocol": dataset.protocol,
+            "annotation_sha256": dataset.annotation_sha256,
+        },
+        dims={name: encoder.dims[name] for name in modalities},
+        items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
+        shard_size=shard_size,
+        sources=sources,
+    )
+
+
+def _media_root(dataset: Dataset) -> Path:
+    """Return the deepest folder that holds all media: paths below it survive moving the dataset."""
+    folders = {path.parent for item in dataset.items for path in item.media.values()}
+    return Path(os.path.commonpath(folders)) if folders else Path()
+
+
+def _identity(path: Path, root: Path) -> tuple[str, int, int]:
+    """Return relative path, size and modification time: what changes when a file does, without reading it."""
+    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return name, -1, -1  # the reader will say what is wrong with it
+    return name, status.st_size, status.st_mtime_ns
+
+
+def _summary(
+    writer: StoreWriter, dataset: Dataset, rows: Sequence[ItemRow], written: int, notes: Sequence[str]
+) -> EmbedSummary:
+    counts = {name: Counter(row.status[name].split(":")[0] for row in rows) for name in writer.plan.modalities}
+    absent = {name: count[ABSENT] for name, count in counts.items() if count[ABSENT]}
+    summary = EmbedSummary(
+        path=writer.path,
+        items=len(rows),
+        captions=sum(row.captions for row in rows),
+        ok={name: count[OK] for name, count in counts.items()},
+        left_out=tuple(_left_out(dataset, rows)),
+        shards_written=written,
+        shards_reused=writer.reused,
+        absent=absent,
+    )
+    told = [*dataset.notes, *notes]
+    told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
+    if not summary.usable:
+        told.append("Nothing usable was embedded: no item has a medium that decodes; items.csv holds the reasons.")
+    return replace(summary, notes=tuple(told))
+
+
+def _left_out(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[LeftOut]:
+    for item, row in zip(dataset.items, rows, strict=True):
+        for name, status in row.status.items():
+            if status.startswith(FAILED):
+                yield LeftOut(row.id, name, status.removeprefix(FAILED))
+            elif name == TEXT and row.captions < len(item.captions):
+                lost = len(item.captions) - row.captions
+                yield LeftOut(row.id, name, f"{lost} of {len(item.captions)} captions could not be embedded")

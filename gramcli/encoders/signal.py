@@ -1,0 +1,93 @@
+"""The encoder that is always there: hand-made statistics of 256 numbers per modality.
+
+A baseline that makes every command work offline, not a good model. Vectors of different modalities lie in
+different spaces: cosines between them mean nothing until heads are fitted (`gramcli.align`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from gramcli.encoders.blocks import SIZE
+from gramcli.encoders.signal_audio import audio_features
+from gramcli.encoders.signal_text import text_features
+from gramcli.encoders.signal_video import image_features, video_features
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from gramcli.encoders.base import Preprocessing
+
+_FEATURES: Final[dict[str, Callable[[Any], npt.NDArray[np.float64]]]] = {
+    "text": text_features,
+    "video": lambda clip: video_features(clip.frames),
+    "audio": lambda wave: audio_features(wave.samples, wave.sample_rate),
+    "subtitle": text_features,
+    "depth": image_features,
+    "image": image_features,
+}
+
+
+class SignalEncoder:
+    """Statistics of colour, gradients and motion, of log-mel bands, and hashed n-grams.
+
+    Every input is encoded by itself and without BLAS, so a row is the same, bit for bit, in any
+    batch and with any number of threads. An input without information (silence, black frames,
+    the empty string) gives a fixed unit vector.
+
+    Args:
+        argument: What followed `signal:` in the spec; must be empty.
+        preprocessing: How the media were decoded; recorded, and asked for by `gram embed`.
+
+    Raises:
+        UserError: An argument was given.
+
+    Example:
+        >>> from gramcli.encoders.base import Preprocessing
+        >>> SignalEncoder("", Preprocessing()).encode("text", ["a red circle", ""]).shape
+        (2, 256)
+    """
+
+    spec: str = "signal"
+    shared_space: bool = False
+
+    def __init__(self, argument: str, preprocessing: Preprocessing) -> None:
+        if argument:
+            raise UserError("usage", f"Encoder 'signal' takes no argument; got 'signal:{argument}'. Write signal.")
+        self.preprocessing = preprocessing
+        self.dims: Mapping[str, int] = dict.fromkeys(_FEATURES, SIZE)
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest of a store records: there are no weights, so their hash is None."""
+        return {
+            "id": self.spec,
+            "architecture": "signal-v1",
+            "weights_sha256": None,
+            "preprocessing": asdict(self.preprocessing),
+            "shared_space": self.shared_space,
+        }
+
+    def encode(self, modality: str, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:
+        """Encode inputs of one modality, each by itself.
+
+        Args:
+            modality: text, video, audio, subtitle, depth or image.
+            inputs: `str`, `VideoClip`, `Waveform` or uint8 arrays [h, w, 3], as the modality asks.
+
+        Returns:
+            Rows of unit length, shape [n, 256].
+
+        Raises:
+            UserError: The modality is not one of the six.
+        """
+        if modality not in _FEATURES:
+            known = ", ".join(_FEATURES)
+            raise UserError("embedding", f"Encoder 'signal' cannot encode '{modality}'. It encodes: {known}.")
+        rows = np.empty((len(inputs), SIZE), dtype=np.float32)
+        for row, one in zip(rows, inputs, strict=True):
+            row[:] = _FEATURES[modality](one)
+        return rows

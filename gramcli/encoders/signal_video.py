@@ -1,0 +1,167 @@
+"""Picture statistics of `signal`: colour, gradient orientations, spatial frequencies, and motion for videos."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import fft
+
+from gramcli.encoders.blocks import Floats, balanced, rooted, unit_vector
+
+SIDE: Final = 96
+HUES: Final = 16
+ORIENTATIONS: Final = 16
+RINGS: Final = 6
+SPOKES: Final = 8
+GRID: Final = 3
+TIMES: Final = 8
+
+
+def _small(picture: npt.NDArray[np.uint8]) -> Floats:
+    image = Image.fromarray(np.ascontiguousarray(picture)).resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(image, dtype=np.float64) / 255
+
+
+def _grid_mean(maps: Floats) -> Floats:
+    """Mean of [..., side, side] maps in each cell of a GRID x GRID raster: [..., GRID, GRID]."""
+    side = maps.shape[-1] // GRID
+    cells = maps[..., : side * GRID, : side * GRID].reshape(*maps.shape[:-2], GRID, side, GRID, side)
+    return np.asarray(cells.mean(axis=(-3, -1)))
+
+
+def _histogram(place: Floats, weight: Floats, bins: int) -> Floats:
+    """Circular histogram: each weight is shared by the two bins nearest to `place` in [0, 1)."""
+    position = place.ravel() * bins
+    lower = np.floor(position).astype(np.int64)
+    upper_share = position - lower
+    weights = weight.ravel()
+    total = np.bincount(lower % bins, weights * (1 - upper_share), bins)
+    total += np.bincount((lower + 1) % bins, weights * upper_share, bins)
+    return np.asarray(total / place.size)
+
+
+def _colour(frames: Floats) -> list[Floats]:
+    """Hue, brightness and colourfulness histograms, and opponent colours over the raster; [n, side, side, 3]."""
+    red, green, blue = np.moveaxis(frames, -1, 0)
+    light = (red + green + blue) / 3
+    # Opponent axes: hue is their angle, and their length is 0 for every grey.
+    alpha, beta = red - (green + blue) / 2, (green - blue) * (np.sqrt(3) / 2)
+    chroma = np.hypot(alpha, beta)
+    hue = np.arctan2(beta, alpha) / (2 * np.pi) % 1
+    brightness = np.histogram(light, bins=8, range=(0, 1))[0] / light.size
+    colourful = np.histogram(chroma, bins=8, range=(0, 1))[0] / chroma.size
+    raster = _grid_mean(np.stack([light, alpha, beta]).mean(axis=1))
+    return [
+        balanced(rooted(_histogram(hue, chroma, HUES)), 0.02),
+        0.5 * balanced(rooted(brightness), 0.02),
+        0.5 * balanced(rooted(colourful), 0.02),
+        0.5 * balanced(raster, 0.05),
+    ]
+
+
+def _orientations(light: Floats) -> list[Floats]:
+    """Gradient-orientation histograms, overall with and without the sign, and unsigned over the raster."""
+    dy, dx = np.gradient(light, axis=(1, 2))
+    strength = np.hypot(dx, dy)
+    strength = strength**2 / (strength + 0.05)  # noise is weak everywhere, edges are strong: let edges count
+    angle = np.arctan2(dy, dx) / (2 * np.pi) % 1
+    raster = []
+    for row in np.array_split(np.arange(SIDE), GRID):
+        for column in np.array_split(np.arange(SIDE), GRID):
+            cell = (slice(None), row[:, None], column)
+            raster.append(_histogram(2 * angle[cell] % 1, strength[cell], 6))
+    return [
+        balanced(rooted(_histogram(angle, strength, ORIENTATIONS)), 0.01),
+        0.5 * balanced(rooted(np.concatenate(raster)), 0.02),
+    ]
+
+
+@cache
+def _spectral_bins() -> npt.NDArray[np.int64]:
+    """Bin of every coefficient of rfft2: ring (octave-like) times spoke (orientation); -1 for the mean."""
+    fy, fx = np.meshgrid(np.fft.fftfreq(SIDE) * SIDE, np.fft.rfftfreq(SIDE) * SIDE, indexing="ij")
+    radius = np.hypot(fx, fy)
+    edges = np.geomspace(1.5, SIDE / 3, RINGS)
+    ring = np.minimum(np.searchsorted(edges, radius), RINGS - 1)
+    spoke = np.round(np.arctan2(fy, fx) / np.pi * SPOKES).astype(np.int64) % SPOKES
+    return np.where(radius > 0, ring * SPOKES + spoke, -1)
+
+
+def _frequencies(light: Floats) -> Floats:
+    """Amplitude of spatial frequencies per ring and spoke; moving a thing within the frame leaves it alone."""
+    spectrum = np.abs(fft.rfft2(light - light.mean(axis=(1, 2), keepdims=True))).mean(axis=0) / SIDE
+    bins = _spectral_bins()
+    inside = bins >= 0
+    counts = np.bincount(bins[inside], minlength=RINGS * SPOKES)
+    return np.asarray(np.bincount(bins[inside], spectrum[inside], RINGS * SPOKES) / np.maximum(counts, 1))
+
+
+def _resampled(series: Floats) -> Floats:
+    """Bring [steps, values] to TIMES steps by linear interpolation."""
+    steps = np.linspace(0, len(series) - 1, TIMES)
+    return np.stack([np.interp(steps, np.arange(len(series)), column) for column in series.T], axis=1)
+
+
+def _flow(light: Floats, change: Floats) -> Floats:
+    """Global displacement between neighbouring frames by least squares on the gradients: [n - 1, 2]."""
+    dy, dx = np.gradient((light[1:] + light[:-1]) / 2, axis=(1, 2))
+    energy = (dx * dx + dy * dy).sum(axis=(1, 2)) + 1.0
+    return -np.stack([(dx * change).sum(axis=(1, 2)), (dy * change).sum(axis=(1, 2))], axis=1) / energy[:, None]
+
+
+def _motion(light: Floats) -> list[Floats]:
+    """Where and how much the frames [n, side, side] change, which way, along what path, and how fast."""
+    if len(light) < 2:
+        return []
+    change = light[1:] - light[:-1]
+    power = change**2
+    total = power.sum(axis=(1, 2)) + 1e-3 * SIDE
+    place = np.linspace(-1, 1, SIDE)
+    path = np.stack([(power.sum(axis=1) * place).sum(axis=1), (power.sum(axis=2) * place).sum(axis=1)], axis=1)
+    path = _resampled(path / total[:, None])
+    flow = _resampled(_flow(light, change))
+    speed = np.log1p(_resampled(power.mean(axis=(1, 2))[:, None]) * 1000) / 5
+    ripple = np.abs(fft.rfft(path - path.mean(axis=0), axis=0))[1:]
+    return [
+        balanced(path - path.mean(axis=0), 0.3),
+        balanced(flow, 0.3),
+        0.5 * balanced(speed, 0.3),
+        0.5 * balanced(rooted(_grid_mean(power.mean(axis=0))), 0.02),
+        0.5 * balanced(ripple, 0.3),
+    ]
+
+
+def _features(frames: Floats) -> list[Floats]:
+    light = frames.mean(axis=-1)
+    return [*_colour(frames), *_orientations(light), balanced(rooted(_frequencies(light)), 0.05)]
+
+
+def video_features(frames: npt.NDArray[Any]) -> Floats:
+    """Describe a video by what its frames look like on average and how they change.
+
+    Args:
+        frames: RGB frames, uint8, shape [n, h, w, 3]; each is brought to 96 x 96 first.
+
+    Returns:
+        A unit vector, shape [256].
+    """
+    small = np.stack([_small(frame) for frame in frames])
+    if not small.any():
+        return unit_vector([])
+    return unit_vector([*_features(small), *_motion(small.mean(axis=-1))])
+
+
+def image_features(picture: npt.NDArray[Any]) -> Floats:
+    """Describe a picture as a video of one frame, whose motion values are zero.
+
+    Args:
+        picture: RGB, uint8, shape [h, w, 3].
+
+    Returns:
+        A unit vector, shape [256].
+    """
+    return video_features(picture[None])

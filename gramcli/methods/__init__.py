@@ -1,0 +1,129 @@
+"""Alignment methods: one file each, listed here as data; nothing heavy loads until one is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gramcli.catalog import Catalog
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from gramcli.methods.base import AlignmentMethod
+
+
+@dataclass(frozen=True)
+class Method:
+    """What the tool knows of a method before loading it.
+
+    Attributes:
+        name: The word used on the command line, in JSON and as file name.
+        target: `module:class`.
+        summary: One line for tables.
+        formula: In plain text, q query and m_k candidate vectors.
+        higher_is_better: Orientation of the score.
+        low: Smallest possible score of unit vectors, as text where it depends on m.
+        high: Largest possible score.
+        min_modalities: Fewest modalities, both sides together.
+        max_modalities: Most modalities, None for any number.
+        options: Option names with their values, as text.
+        paper: Where it comes from.
+    """
+
+    name: str
+    target: str
+    summary: str
+    formula: str
+    higher_is_better: bool
+    low: str
+    high: str
+    min_modalities: int
+    max_modalities: int | None
+    options: str
+    paper: str
+
+
+METHODS = Catalog(
+    "method",
+    [
+        Method(
+            "cosine", "gramcli.methods.cosine:Cosine", "mean of the pairwise cosines across the two sides",
+            "mean q_a . m_b", True, "-1", "1", 2, None, "", "arXiv:2103.00020",
+        ),
+        Method(
+            "centroid", "gramcli.methods.centroid:Centroid", "cosine to the unit mean of the candidate's modalities",
+            "q . mean(m) / |mean(m)|", True, "-1", "1", 2, None, "weights=uniform|query, tau=0.1", "CentroBind; SCALAR",
+        ),
+        Method(
+            "gram", "gramcli.methods.gram:Gram", "volume spanned by all modality vectors",
+            "sqrt(det G(q, m_1..m_p))", False, "0", "1", 2, None, "log=true|false", "arXiv:2412.11959",
+        ),
+        Method(
+            "span", "gramcli.methods.span:Span", "distance from the query to the span of the candidate's modalities",
+            "sqrt(det G(q, m) / det G(m))", False, "0", "1", 2, None, "log=true|false", "arXiv:2412.11959 (factored)",
+        ),
+        Method(
+            "pmrl", "gramcli.methods.pmrl:Pmrl", "leading singular value of all modality vectors",
+            "sigma_1([q, m_1..m_p])", True, "1", "sqrt(m)", 2, None, "value=sigma|share|softmax, tau=0.1",
+            "arXiv:2507.17343",
+        ),
+        Method(
+            "triangle", "gramcli.methods.triangle:Triangle", "area of the triangle of three modality vectors",
+            "1/2 sqrt(|t-v|^2 |t-a|^2 - ((t-v).(t-a))^2)", False, "0", "3 sqrt(3)/4", 3, 3, "squared=true|false",
+            "arXiv:2509.24734",
+        ),
+        Method(
+            "symile", "gramcli.methods.symile:Symile", "multilinear inner product of all modality vectors",
+            "sum_d q_d m_1d .. m_pd", True, "-1", "1", 2, None, "", "arXiv:2411.01053",
+        ),
+    ],
+    group="gramcli.methods",
+)  # fmt: skip
+
+
+def get_method(name: str, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - options differ by method
+    """Build a method by name.
+
+    Args:
+        name: A catalog name, with options after a colon if wanted: `pmrl`, `pmrl:value=share`.
+        **options: The same options as keywords; they win over those in the name.
+
+    Returns:
+        The method, ready for `gramcli.scoring` and `gramcli.metrics.ranking`.
+
+    Raises:
+        UserError: Unknown name, unknown option or a value the method does not take.
+
+    Example:
+        >>> get_method("gram:log=true").log
+        True
+    """
+    base, _, text = name.partition(":")
+    merged = {**_parse_options(base, text), **options}
+    build = METHODS.load(base)
+    allowed = [key for key in getattr(build, "__dataclass_fields__", {}) if key not in ("name", "higher_is_better")]
+    for key in merged:
+        if key not in allowed:
+            known = f"Known: {', '.join(allowed)}." if allowed else "It takes none."
+            raise UserError("usage", f"Method '{base}' has no option '{key}'. {known}")
+    method: AlignmentMethod = build(**merged)
+    return method
+
+
+def _parse_options(method: str, text: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, separator, value = part.partition("=")
+        if not separator:
+            raise UserError("usage", f"Method '{method}:{text}': '{part}' is not name=value.")
+        options[key.strip()] = _parse_value(value.strip())
+    return options
+
+
+def _parse_value(text: str) -> bool | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,161 @@
+"""What an alignment method is made of, and the pieces most methods share.
+
+A method turns each side's modality vectors into a `Side` once, and the score of a pair is then a
+cheap function of the inner products of the two sides' vectors. Scores are ranked by a `key`: a
+monotone version of the score where higher is always better, so that ranking knows no direction.
+
+Each key comes in two forms. `keys` is the reference: float64, the same bits for a pair whatever
+tile it is computed in. `compare_tile` is fast and in any dtype; `slack` bounds how far its
+thresholds may be off, so that a pair is decided by it only when it is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Compare = Callable[[Tensor], Tensor]
+"""Threshold, broadcastable to [n, N] -> bool [n, N]: whose key is above it."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the comparison, prepared once: k vectors and a few numbers per item.
+
+    Attributes:
+        vectors: What enters the cross products, entries in [-1, 1], shape [k, n, d], float64.
+        scale: Factor of the key that this side carries alone, shape [n], float64; 1 where none.
+        extra: Further per-item numbers of the method, shape [e, n], float64.
+        degenerate: Items whose own vectors are linearly dependent, shape [n], bool.
+    """
+
+    vectors: Tensor
+    scale: Tensor
+    extra: Tensor
+    degenerate: Tensor
+
+    def take(self, rows: Tensor) -> Side:
+        """The same side restricted to `rows` (int64), repeated where they repeat."""
+        return replace(
+            self,
+            vectors=self.vectors[:, rows],
+            scale=self.scale[rows],
+            extra=self.extra[:, rows],
+            degenerate=self.degenerate[rows],
+        )
+
+
+@dataclass(frozen=True)
+class ScreenSide:
+    """A side as the fast pass sees it: vectors for the matrix product, constants for the epilogue.
+
+    Attributes:
+        vectors: Operand of the product, shape [k, n, d], float64 before rounding to the pass's dtype.
+        constants: Per-item numbers of the epilogue, shape [e, n], float64.
+    """
+
+    vectors: Tensor
+    constants: Tensor
+
+
+@dataclass(frozen=True)
+class TileError:
+    """How far a tile's cross products can be from their float64 values.
+
+    Attributes:
+        product: Bound on the error of every entry of the product.
+        query_scale: Largest `Side.scale` among the tile's queries.
+        candidate_scale: Largest `Side.scale` among the tile's candidates.
+        roundoff: Unit roundoff of the arithmetic the epilogue runs in.
+    """
+
+    product: float
+    query_scale: float
+    candidate_scale: float
+    roundoff: float
+
+    @property
+    def scale(self) -> float:
+        """Largest factor any key of the tile carries."""
+        return self.query_scale * self.candidate_scale
+
+
+class AlignmentMethod(Protocol):
+    """One alignment measure: any number of query vectors against any number of candidate vectors."""
+
+    name: str
+    higher_is_better: bool
+
+    def check(self, r: int, p: int, d: int) -> None:
+        """Refuse shapes the measure is not defined for.
+
+        Raises:
+            UserError: Too few or too many modalities, or d < r + p where the volume is always 0.
+        """
+
+    def side(self, z: Tensor, present: Tensor) -> Side:
+        """Prepare unit vectors [k, n, d] (float64, zero rows where not `present` [k, n])."""
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """Reference keys from exact products: cross [r, p, n, N] -> [n, N], or [r, p, n] -> [n] row by row."""
+
+    def screens(self, r: int, p: int) -> bool:
+        """Whether the fast pass below exists for this split; without it every tile is a reference tile."""
+
+    def screen_side(self, side: Side, r: int, p: int) -> ScreenSide:
+        """The side as the fast pass needs it."""
+
+    def tile_keys(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Tensor:
+        """Keys of a tile from its products [r, p, n, N] and constants [e, n, 1], [e, 1, N]; may overwrite cross."""
+
+    def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
+        """Like `tile_keys`, but only able to tell which keys are above a threshold; may overwrite cross."""
+
+    def slack(self, error: TileError, r: int, p: int) -> float:
+        """Bound on |tile key - reference key|, and on the shift of a threshold that `compare_tile` needs."""
+
+    def score(self, keys: Tensor) -> Tensor:
+        """The measure's value from its keys, any shape and dtype."""
+
+    def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
+        """Where a low-precision key has lost its relative accuracy and is worth computing again."""
+
+
+def spread(query_values: Tensor, candidate_values: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
+    """Shape per-item numbers [..., n] so that they broadcast against a tile or against matched pairs.
+
+    Args:
+        query_values: Numbers per query, shape [..., n].
+        candidate_values: Numbers per candidate, shape [..., N] (or [..., n] for pairs).
+        cross: Products, shape [r, p, n, N] for a tile, [r, p, n] for pairs.
+
+    Returns:
+        Shapes [..., n, 1] and [..., 1, N] for a tile; both unchanged for pairs.
+    """
+    if cross.dim() == 4:
+        return query_values.unsqueeze(-1), candidate_values.unsqueeze(-2)
+    return query_values, candidate_values
+
+
+def above(keys: Tensor) -> Compare:
+    """Compare by the keys themselves."""
+
+    def compare(threshold: Tensor) -> Tensor:
+        return keys > threshold
+
+    return compare
+
+
+def plain_side(vectors: Tensor, extra: Tensor | None = None) -> Side:
+    """A side without scale and without degenerate items."""
+    n = vectors.shape[1]
+    return Side(
+        vectors=vectors,
+        scale=torch.ones(n, dtype=torch.float64, device=vectors.device),
+        extra=vectors.new_zeros(0, n) if extra is None else extra,
+        degenerate=torch.zeros(n, dtype=torch.bool, device=vectors.device),
+    )

@@ -1,0 +1,96 @@
+"""Centroid: cosine between the query and the unit mean of the candidate's modalities.
+
+Formula: q . sum_k w_k m_k / |sum_k w_k m_k|, with w uniform (both sides may have several modalities) or, with
+`weights=query`, w = softmax(q . m_k / tau) for one query vector. Higher is better; range [-1, 1].
+
+Trap: with query weights the score leans towards the best single modality; tau is a free choice (0.1).
+
+Source: CentroBind-like uniform centroid; query weights as in the SCALAR preprint's spherical centroid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.methods.base import Side, plain_side, spread
+from gramcli.methods.linalg import DEPENDENT, exact_dot_pairs, reproducible_exp, tree_sum
+from gramcli.methods.product import InnerProduct
+
+Weights = Literal["uniform", "query"]
+
+
+@dataclass(frozen=True)
+class Centroid(InnerProduct):
+    """Cosine to the unit mean.
+
+    Attributes:
+        weights: `uniform` or `query`.
+        tau: Temperature of the query weights.
+    """
+
+    weights: Weights = "uniform"
+    tau: float = 0.1
+    name: str = "centroid"
+
+    def __post_init__(self) -> None:
+        if self.weights not in get_args(Weights):
+            raise UserError(
+                "usage", f"centroid has no weights '{self.weights}'. Known: {', '.join(get_args(Weights))}."
+            )
+        if not self.tau > 0:
+            raise UserError("usage", f"centroid needs tau > 0; got {self.tau}.")
+
+    def check(self, r: int, p: int, d: int) -> None:
+        """Query weights need one query vector."""
+        if self.weights == "query" and r > 1:
+            raise UserError("embedding", f"centroid with query weights takes one query modality; got {r}.")
+
+    def side(self, z: Tensor, present: Tensor) -> Side:
+        """Unit mean of the vectors present; for query weights the vectors and their Gram matrix.
+
+        Args:
+            z: Unit vectors, shape [k, n, d], float64; zero rows where absent.
+            present: Shape [k, n], bool.
+        """
+        if self.weights == "query":
+            k = z.shape[0]
+            gram = [exact_dot_pairs(z[a], z[b]) for a in range(k) for b in range(k)]
+            return plain_side(z, torch.stack([*gram, *present.to(torch.float64)]))
+        total = z[0]
+        for k in range(1, z.shape[0]):
+            total = total + z[k]
+        length = tree_sum(total * total).sqrt()
+        degenerate = length < DEPENDENT
+        unit = torch.where(degenerate.unsqueeze(-1), 0.0, total / torch.where(degenerate, 1.0, length).unsqueeze(-1))
+        side = plain_side(unit.unsqueeze(0))
+        return Side(side.vectors, side.scale, side.extra, degenerate)
+
+    def screens(self, r: int, p: int) -> bool:
+        """Uniform weights only: one product per pair."""
+        return self.weights == "uniform"
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """Reference scores."""
+        if self.weights == "uniform":
+            return cross[0, 0]
+        products = cross[0]
+        p = products.shape[0]
+        _, extra = spread(queries.extra, candidates.extra, cross)
+        gram, here = extra[: p * p], extra[p * p :]
+        largest = torch.where(here > 0, products, -1.0).amax(dim=0)
+        weights = [
+            mask * reproducible_exp(((product - largest) / self.tau).clamp(-700.0, 0.0))
+            for product, mask in zip(products, here, strict=True)
+        ]
+        dot, squared = torch.zeros_like(largest), torch.zeros_like(largest)
+        for a in range(p):
+            dot = dot + weights[a] * products[a]
+            for b in range(p):
+                squared = squared + weights[a] * weights[b] * gram[a * p + b]
+        length = squared.clamp(min=0.0).sqrt()
+        return torch.where(length < DEPENDENT, 0.0, dot / torch.where(length < DEPENDENT, 1.0, length))

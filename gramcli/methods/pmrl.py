@@ -1,0 +1,206 @@
+"""PMRL: the leading singular value of the matrix whose columns are all modality vectors of a pair.
+
+Formula: sigma_1 of [q_1 .. q_r m_1 .. m_p] = sqrt of the largest eigenvalue of its m x m Gram matrix. Higher
+is better aligned; range [1, sqrt(m)]: sqrt(m) when all vectors agree (the Gram matrix has rank 1). Any split.
+
+Options: `value=share` gives sigma_1^2 / sum sigma^2 in (0, 1]; `value=softmax` gives the probability
+exp(sigma_1 / tau) / sum exp(sigma / tau) that the paper's loss maximises, at temperature `tau`.
+
+Traps: candidates whose own modalities agree have sigma_1 >= sqrt(2) for every query (hubs); the papers'
+evaluator never ranks with sigma_1 but with cosines and a re-ranking head; the paper says eigenvalue for
+what is a singular value.
+
+How: with one query vector and G_M = U diag(mu) U^T, c = U^T M q, the largest eigenvalue is the largest root of
+f(l) = l - 1 - sum_k c_k^2 / (l - mu_k), which increases beyond the largest mu. So sigma_1^2 > L is the sign of
+f(L): ranking needs no root. In general the sign is that of the Schur complement of L I - G.
+
+Source: Liu et al., Principled Multimodal Representation Learning, arXiv:2507.17343, eq. 8 to 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.methods.base import Compare, ScreenSide, Side, TileError, spread
+from gramcli.methods.linalg import exact_dot_pairs, orthonormalise, reproducible_exp, symmetric_eigenvalues
+
+Value = Literal["sigma", "share", "softmax"]
+
+_NUMERATOR = 1e-25  # keeps 0 / 0 out of c^2 / (L - mu) and makes the quotient huge where L <= mu
+_DENOMINATOR = 1e-30
+_TILE_SWEEPS = 6
+
+
+@dataclass(frozen=True)
+class Pmrl:
+    """Leading singular value; key = sigma_1^2 (or the share, or the softmax probability).
+
+    Attributes:
+        value: `sigma`, `share` or `softmax`.
+        tau: Temperature of the softmax; the paper trains with 0.05 to 0.1.
+    """
+
+    value: Value = "sigma"
+    tau: float = 0.1
+    name: str = "pmrl"
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if self.value not in get_args(Value):
+            raise UserError("usage", f"pmrl has no value '{self.value}'. Known: {', '.join(get_args(Value))}.")
+        if not self.tau > 0:
+            raise UserError("usage", f"pmrl needs tau > 0; got {self.tau}.")
+
+    def check(self, r: int, p: int, d: int) -> None:
+        """Every split is accepted."""
+
+    def side(self, z: Tensor, present: Tensor) -> Side:
+        """The vectors themselves, their Gram matrix (k * k rows of extra) and which are present (k rows)."""
+        k, n, _ = z.shape
+        gram = torch.ones(k, k, n, dtype=torch.float64, device=z.device)
+        for a in range(k):
+            for b in range(a):
+                gram[a, b] = gram[b, a] = exact_dot_pairs(z[a], z[b])
+        extra = torch.cat([gram.flatten(0, 1), present.to(torch.float64)])
+        degenerate = (orthonormalise(z, present)[1] == 0).any(dim=0)
+        return Side(z, torch.ones_like(extra[0]), extra, degenerate)
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """Eigenvalues of every pair's Gram matrix by Jacobi rotations in float64."""
+        r, p = cross.shape[:2]
+        query_extra, candidate_extra = spread(queries.extra, candidates.extra, cross)
+        query_block = query_extra[: r * r].reshape(r, r, *query_extra.shape[1:])
+        candidate_block = candidate_extra[: p * p].reshape(p, p, *candidate_extra.shape[1:])
+        eigenvalues = symmetric_eigenvalues(_bordered(query_block, candidate_block, cross))
+        leading = eigenvalues.amax(dim=0)
+        if self.value == "sigma":
+            return leading
+        here = [*query_extra[r * r :], *candidate_extra[p * p :]]
+        if self.value == "share":
+            return leading / _total(here, leading)
+        sigma = eigenvalues.clamp(min=0.0).sqrt()
+        weights = reproducible_exp(((sigma - leading.sqrt()) / self.tau).clamp(min=-700.0))
+        return 1.0 / _total([weight * mask for weight, mask in zip(weights, here, strict=True)], leading)
+
+    def screens(self, r: int, p: int) -> bool:
+        """Not for the softmax probability, which is no function of sigma_1 alone."""
+        return self.value != "softmax"
+
+    def screen_side(self, side: Side, r: int, p: int) -> ScreenSide:
+        """Rotate each item's vectors to the eigenvectors of its own Gram matrix."""
+        k = side.vectors.shape[0]
+        mu, u = torch.linalg.eigh(side.extra[: k * k].reshape(k, k, -1).permute(2, 0, 1))
+        vectors = torch.einsum("nka,knd->and", u, side.vectors)
+        return ScreenSide(vectors, torch.cat([mu.T, side.extra[k * k :].sum(dim=0, keepdim=True)]))
+
+    def tile_keys(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Tensor:
+        """The largest eigenvalue of each pair's bordered diagonal matrix, in the tile's dtype."""
+        matrix = _bordered(_diagonal(queries[:-1]), _diagonal(candidates[:-1]), cross)
+        leading = symmetric_eigenvalues(matrix, _TILE_SWEEPS).amax(dim=0)
+        return leading / (queries[-1] + candidates[-1]) if self.value == "share" else leading
+
+    def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
+        """Sign of the Schur complement of L I - G at the threshold."""
+        small, large = (queries, candidates) if cross.shape[0] <= cross.shape[1] else (candidates, queries)
+        if cross.shape[0] > cross.shape[1]:
+            cross = cross.transpose(0, 1)
+        test = _secular(cross, small, large) if cross.shape[0] == 1 else _schur(cross, small, large)
+        if self.value == "sigma":
+            return test
+        return lambda share: test(share * (queries[-1] + candidates[-1]))
+
+    def slack(self, error: TileError, r: int, p: int) -> float:
+        """Weyl: an error E of the cross block moves every eigenvalue by at most |E| <= sqrt(rp) e.
+
+        Rounding in the sums of positive terms, in the elimination and in the Jacobi rotations is a
+        backward error: the exact answer for a matrix whose entries moved by a few roundoffs of its norm
+        m. 128 m^2 roundoffs cover 6 sweeps of m (m - 1) / 2 rotations of 6 m roundoffs each.
+        """
+        m = r + p
+        return float((r * p) ** 0.5 * error.product + 128 * m * m * error.roundoff)
+
+    def score(self, keys: Tensor) -> Tensor:
+        """sigma_1, or the share or probability as it is."""
+        return keys.clamp(min=0.0).sqrt() if self.value == "sigma" else keys
+
+    def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
+        """Never: sigma_1 >= 1."""
+        return None
+
+
+def _total(terms: list[Tensor], like: Tensor) -> Tensor:
+    total = torch.zeros_like(like)
+    for term in terms:
+        total = total + term
+    return total
+
+
+def _diagonal(values: Tensor) -> Tensor:
+    """Planes [k, ...] -> [k, k, ...] with the values on the diagonal."""
+    k = values.shape[0]
+    out = values.new_zeros(k, *values.shape)
+    for a in range(k):
+        out[a, a] = values[a]
+    return out
+
+
+def _bordered(query_block: Tensor, candidate_block: Tensor, cross: Tensor) -> Tensor:
+    """The Gram matrix [m, m, ...] of each pair from its two blocks and the cross products."""
+    r, p = cross.shape[:2]
+    matrix = cross.new_empty(r + p, r + p, *cross.shape[2:])
+    matrix[:r, :r], matrix[r:, r:] = query_block, candidate_block
+    matrix[:r, r:], matrix[r:, :r] = cross, cross.transpose(0, 1)
+    return matrix
+
+
+def _secular(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
+    """One vector against several: f(L) < 0."""
+    squares = cross[0].square_().add_(_NUMERATOR)
+
+    def compare(level: Tensor) -> Tensor:
+        total = None
+        for square, mu in zip(squares, large, strict=False):
+            inverse = (level - mu).clamp_(min=_DENOMINATOR).reciprocal_()
+            if inverse.shape != square.shape:
+                total = square * inverse if total is None else total.addcmul_(square, inverse)
+            else:
+                total = inverse.mul_(square) if total is None else total.add_(inverse.mul_(square))
+        if total is None:
+            raise ValueError("a side has no vectors")
+        result: Tensor = total > level - small[0]
+        return result
+
+    return compare
+
+
+def _schur(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
+    """Several against several: (L - D) - C (L - M)^-1 C^T has a negative pivot, or L lies below some mu."""
+    s, p = cross.shape[:2]
+
+    def compare(level: Tensor) -> Tensor:
+        gaps = [level - mu for mu in large[:p]]
+        result = torch.zeros_like(cross[0, 0], dtype=torch.bool)
+        for gap in gaps:
+            result |= gap <= 0
+        inverse = [gap.clamp(min=_DENOMINATOR).reciprocal() for gap in gaps]
+        matrix = [
+            [_total([-cross[a, m] * cross[b, m] * inverse[m] for m in range(p)], cross[0, 0]) for b in range(s)]
+            for a in range(s)
+        ]
+        for a in range(s):
+            matrix[a][a] = matrix[a][a] + (level - small[a])
+        for k in range(s):
+            result |= matrix[k][k] <= 0
+            pivot = matrix[k][k].clamp(min=_DENOMINATOR)
+            for a in range(k + 1, s):
+                factor = matrix[a][k] / pivot
+                for b in range(k + 1, s):
+                    matrix[a][b] = matrix[a][b] - factor * matrix[k][b]
+        return result
+
+    return compare

@@ -1,0 +1,48 @@
+"""The shared form of measures whose key is one inner product per pair: cosine, centroid, symile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gramcli.methods.base import Compare, ScreenSide, Side, TileError, above
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class InnerProduct:
+    """Key = q.w with |q|, |w| <= 1; higher is better. Methods differ only in how a side makes its vector."""
+
+    higher_is_better = True
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """Reference keys: the exact products themselves."""
+        return cross[0, 0]
+
+    def screens(self, r: int, p: int) -> bool:
+        """Always: one product per pair."""
+        return True
+
+    def screen_side(self, side: Side, r: int, p: int) -> ScreenSide:
+        """The vectors as they are."""
+        return ScreenSide(side.vectors, side.extra[:0])
+
+    def tile_keys(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Tensor:
+        """The product is the key."""
+        return cross[0, 0]
+
+    def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
+        """Compare the products with the threshold."""
+        return above(self.tile_keys(cross, queries, candidates))
+
+    def slack(self, error: TileError, r: int, p: int) -> float:
+        """The product's own error, and rounding of a threshold in [-1, 1]."""
+        return error.product + 2 * error.roundoff
+
+    def score(self, keys: Tensor) -> Tensor:
+        """The key is the score."""
+        return keys
+
+    def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
+        """Never: the error is absolute."""
+        return None

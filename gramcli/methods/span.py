@@ -1,0 +1,39 @@
+"""Distance from the query to the span of the candidate's modalities: GRAM without the sides' own volumes.
+
+Formula: sqrt(det(I - C C^T)); one query vector q: |q - proj_span(M) q|. Lower is better; range [0, 1]; any
+split of 2 or more modalities with m <= d.
+
+Why: vol(q, M) = vol(M) dist(q, span M). The factor vol(M) says how well the candidate's modalities agree
+with each other, not with the query; it makes near-collinear candidates hubs for every query.
+
+Trap: the larger the candidate's span, the closer every query: do not compare across numbers of modalities.
+
+Source: the factorisation of the Gram determinant; Cicchetti et al., arXiv:2412.11959, for the volume.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gramcli.methods.angles import orthonormal_side, squared_sines
+from gramcli.methods.base import Side
+from gramcli.methods.gram import Gram
+
+
+@dataclass(frozen=True)
+class Span(Gram):
+    """Product of the sines of the principal angles; key = -det(I - C C^T)."""
+
+    name: str = "span"
+
+    def side(self, z: Tensor, present: Tensor) -> Side:
+        """Orthonormal basis of each item's vectors; dependent ones add nothing to the span."""
+        side = orthonormal_side(z, present, volume_in_scale=False)
+        return Side(side.vectors, torch.ones_like(side.scale), side.extra, side.degenerate)
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """Minus the squared distance, in float64."""
+        return -squared_sines(cross, queries, candidates)

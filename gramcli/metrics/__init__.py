@@ -1,0 +1,1 @@
+"""Numbers from scores or embeddings: ranks, retrieval figures, significance."""

@@ -1,0 +1,231 @@
+"""Exact ranks of the right answers, in both directions, in O(n + N) memory.
+
+The rank of a query is 1 + the number of candidates that score strictly better than its best positive +
+half the number that tie with it. Positives are left out by index, never by value. Ranks are those of
+the float64 reference scores whatever the device, the dtype of the fast pass, the tile size or the
+number of threads; only exact float64 ties are ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.counting import Counter, Tally
+from gramcli.metrics.positives import Positives, PositivesLike, read_positives
+from gramcli.metrics.topk import top_k
+from gramcli.metrics.prepared import Prepared
+from gramcli.scoring import as_method, index, parts
+from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Presence, Screen, open_sides, pair_keys
+
+__all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]
+
+_KEPT_OPERAND_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class RankOptions:
+    """How ranks are computed; none of it changes them.
+
+    Attributes:
+        device: Where the fast pass runs.
+        dtype: What the vectors are rounded to in it: float64, float32, bfloat16, float16.
+        tile: Rows and columns of a tile.
+        progress: Called with (pairs done, pairs in all).
+    """
+
+    device: str | torch.device = "cpu"
+    dtype: torch.dtype = torch.float32
+    tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE)
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks counted from 1.
+
+    Attributes:
+        forward: Rank of each query's best positive, shape [n]; int64, or float64 with halves where ties
+            straddle.
+        backward: The same with candidates asking, shape [N], or None; NaN where no query has the candidate
+            as positive.
+        forward_ties: Non-positive candidates tied with the best positive, shape [n], int64.
+        backward_ties: The same for candidates, shape [N], or None.
+        forward_positions: With `every_positive`: rank of each positive pair, sorted by query, in the full
+            ranking of that query (other positives count), shape [P], float64; else None.
+        backward_positions: The same, pairs sorted by candidate.
+        n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
+            dependent.
+        n_rescored: Pairs the fast pass left to the float64 reference.
+    """
+
+    forward: Tensor
+    backward: Tensor | None
+    forward_ties: Tensor
+    backward_ties: Tensor | None
+    forward_positions: Tensor | None
+    backward_positions: Tensor | None
+    n_degenerate: int
+    n_rescored: int
+
+
+def rank(
+    method: str | AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    positives: PositivesLike = None,
+    *,
+    both_directions: bool = True,
+    every_positive: bool = False,
+    present: Presence = (None, None),
+    options: RankOptions | None = None,
+) -> Ranks:
+    """Rank every query's positives among all candidates, and the other way round.
+
+    Args:
+        method: Name (options after a colon) or method.
+        queries: Modality name to embeddings, each shape [n, d]; normalised in float64 first.
+        candidates: Modality name to embeddings, each shape [N, d].
+        positives: None (i answers i, n = N), int64 [n] (query -> its candidate), or a CSR pair
+            (indptr [n + 1], indices) for several.
+        both_directions: Also rank the queries for every candidate, in the same pass.
+        every_positive: Also give the rank of every positive, for mAP, nDCG and recall@k.
+        present: Masks of the queries and of the candidates, each None or modality name to bool [rows].
+        options: Device, dtype of the fast pass, tile and progress; they change the time, not the ranks.
+
+    Returns:
+        The ranks.
+
+    Raises:
+        UserError: As `gramcli.scoring.score_matrix`, or the positives are malformed.
+
+    Example:
+        >>> side = {"x": torch.eye(3)}
+        >>> rank("cosine", side, side).forward
+        tensor([1, 1, 1])
+    """
+    options = options or RankOptions()
+    chosen = as_method(method)
+    q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
+    pairs = read_positives(positives, q.n, c.n)
+    keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
+    forward = _Direction(pairs, keys, every_positive)
+    backward = None
+    if both_directions:
+        order = torch.argsort(pairs.candidate, stable=True)
+        backward = _Direction(pairs.reversed(), keys[order], every_positive)
+    tally = Tally(chosen, q, c, forward.counter, backward.counter if backward else None)
+    n_degenerate = _count(tally, options)
+    return Ranks(
+        forward=forward.ranks(),
+        backward=backward.ranks() if backward else None,
+        forward_ties=forward.ties(),
+        backward_ties=backward.ties() if backward else None,
+        forward_positions=forward.positions() if every_positive else None,
+        backward_positions=backward.positions() if backward and every_positive else None,
+        n_degenerate=n_degenerate,
+        n_rescored=tally.rescored,
+    )
+
+
+def rank_scores(
+    scores: Tensor, positives: PositivesLike = None, *, higher_is_better: bool = True, every_positive: bool = False
+) -> Ranks:
+    """Ranks from a score matrix that is already there, forward only; transpose it for the other direction.
+
+    Args:
+        scores: Shape [n, N], any real dtype, finite.
+        positives: As in `rank`.
+        higher_is_better: Orientation of the scores.
+        every_positive: Also rank every positive.
+
+    Returns:
+        Ranks with `backward` None.
+
+    Raises:
+        UserError: The positives are malformed.
+    """
+    pairs = read_positives(positives, *scores.shape)
+    keys = scores if higher_is_better else -scores
+    direction = _Direction(pairs, keys[pairs.query, pairs.candidate], every_positive)
+    for part in parts(scores.shape[0], ROW_TILE):
+        direction.counter.add_reference(index(part), keys[part], 1)
+    return Ranks(
+        forward=direction.ranks(),
+        backward=None,
+        forward_ties=direction.ties(),
+        backward_ties=None,
+        forward_positions=direction.positions() if every_positive else None,
+        backward_positions=None,
+        n_degenerate=0,
+        n_rescored=0,
+    )
+
+
+class _Direction:
+    """Thresholds of one direction's queries, their counts, and the ranks these give."""
+
+    def __init__(self, pairs: Positives, keys: Tensor, every_positive: bool) -> None:
+        self.pairs, self.keys = pairs, keys
+        best = torch.full((pairs.n,), -torch.inf, dtype=keys.dtype)
+        best = best.scatter_reduce(0, pairs.query, keys, "amax")
+        self.asked = pairs.counts() > 0
+        self.best = torch.where(self.asked, best, torch.inf)
+        levels = self.best.unsqueeze(0)
+        if every_positive:
+            several = torch.full((int(pairs.counts().max()), pairs.n), torch.inf, dtype=keys.dtype)
+            several[pairs.slots(), pairs.query] = keys
+            levels = torch.cat([levels, several])
+        self.counter = Counter(levels)
+
+    def ties(self) -> Tensor:
+        """Ties with the best positive that are not positives themselves, shape [n]."""
+        own = (self.keys == self.best[self.pairs.query]).long()
+        return torch.where(self.asked, self.counter.ties[0] - self._per_query(own), 0)
+
+    def ranks(self) -> Tensor:
+        """Rank of the best positive among the non-positives, shape [n]."""
+        above, ties = self.counter.above[0] + 1, self.ties()
+        if bool(self.asked.all()) and not bool((ties % 2).any()):
+            return above + ties // 2
+        return torch.where(self.asked, above + ties / 2, torch.nan).double()
+
+    def positions(self) -> Tensor:
+        """Rank of every positive in its query's full ranking, ties in the middle, shape [P]."""
+        where = (self.pairs.slots() + 1, self.pairs.query)
+        return 1 + self.counter.above[where] + (self.counter.ties[where] - 1) / 2
+
+    def _per_query(self, values: Tensor) -> Tensor:
+        return torch.zeros(self.pairs.n, dtype=torch.int64).index_add_(0, self.pairs.query, values)
+
+
+def _count(tally: Tally, options: RankOptions) -> int:
+    """Walk all tiles; returns the number of degenerate items."""
+    screen = Screen(tally.method, tally.queries.k, tally.candidates.k, options.dtype, torch.device(options.device))
+    rows = Prepared(tally.queries, screen, keep=True)
+    columns = Prepared(tally.candidates, screen, keep=_operand_bytes(tally.candidates) <= _KEPT_OPERAND_BYTES)
+    n_vectors = rows.vectors_per_item * columns.vectors_per_item
+    buffer = torch.empty(n_vectors * options.tile[0] * options.tile[1], dtype=screen.epilogue, device=screen.device)
+    done, total = 0, tally.queries.n * tally.candidates.n
+    for column_part in parts(tally.candidates.n, options.tile[1]):
+        right = columns.operand(column_part)
+        for row_part in parts(tally.queries.n, options.tile[0]):
+            where = (rows.order[row_part], columns.order[column_part])
+            left = rows.operand(row_part)
+            if left is None or right is None:
+                tally.add_reference_tile(where)
+            else:
+                tally.add_tile(screen, left, right, where, buffer)
+            done += len(where[0]) * len(where[1])
+            if options.progress:
+                options.progress(done, total)
+    tally.settle()
+    return columns.n_degenerate + (rows.n_degenerate if tally.queries.k > 1 else 0)
+
+
+def _operand_bytes(side: Embeddings) -> int:
+    return side.k * side.n * side.d * 4

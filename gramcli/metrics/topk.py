@@ -1,0 +1,132 @@
+"""The k best candidates of every query, exact, without holding the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.methods.base import AlignmentMethod, Side
+from gramcli.metrics.prepared import Prepared
+from gramcli.scoring import as_method, fast_tile, index, parts
+from gramcli.screening import (
+    COLUMN_TILE,
+    ROW_TILE,
+    Embeddings,
+    Operand,
+    Presence,
+    Screen,
+    open_sides,
+    pair_keys,
+    reference_tile,
+)
+
+_SPARE = 16
+
+
+def top_k(
+    method: str | AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    k: int,
+    *,
+    present: Presence = (None, None),
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Tensor, Tensor]:
+    """The k best candidates of each query, best first, by their float64 reference scores.
+
+    Args:
+        method: Name (options after a colon) or method.
+        queries: Modality name to embeddings, each shape [n, d].
+        candidates: Modality name to embeddings, each shape [N, d].
+        k: How many, at most N.
+        present: Masks, as in `gramcli.scoring.score_matrix`.
+        device: Where the fast pass runs.
+        dtype: What the vectors are rounded to in it; it does not change the answer.
+
+    Returns:
+        Scores, shape [n, k], float64, and candidate rows, shape [n, k], int64; exact ties by row.
+
+    Raises:
+        UserError: k < 1 or k > N; otherwise as `gramcli.scoring.score_matrix`.
+    """
+    chosen = as_method(method)
+    q, c = open_sides(chosen, queries, candidates, present=present, device=device)
+    if not 1 <= k <= c.n:
+        raise UserError("usage", f"top_k needs 1 <= k <= {c.n}, the number of candidates; got {k}.")
+    screen = Screen(chosen, q.k, c.k, dtype, torch.device(device))
+    keys, columns = torch.empty(q.n, k, dtype=torch.float64), torch.empty(q.n, k, dtype=torch.int64)
+    right = Prepared(c, screen, keep=True)
+    for part in parts(q.n, ROW_TILE):
+        left = q.side(chosen, index(part))
+        if screen.usable(q.d):
+            found = _screened(screen, (q, c), part, screen.operand(left), right, k)
+        else:
+            found = _reference(chosen, c, left, k)
+        keys[part], columns[part] = found
+    return chosen.score(keys), columns
+
+
+def _best(keys: Tensor, columns: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest keys of each row, ties by column: sort by column, then stably by key."""
+    order = columns.argsort(dim=1, stable=True)
+    keys, columns = keys.gather(1, order), columns.gather(1, order)
+    order = keys.argsort(dim=1, descending=True, stable=True)[:, :k]
+    return keys.gather(1, order), columns.gather(1, order)
+
+
+def _reference(method: AlignmentMethod, candidates: Embeddings, left: Side, k: int) -> tuple[Tensor, Tensor]:
+    """Reference tiles only, keeping the best so far."""
+    n = left.vectors.shape[1]
+    keys, columns = torch.empty(n, 0, dtype=torch.float64), torch.empty(n, 0, dtype=torch.int64)
+    for part in parts(candidates.n, COLUMN_TILE):
+        tile = reference_tile(method, left, candidates.side(method, index(part))).cpu()
+        keys = torch.cat([keys, tile], dim=1)
+        columns = torch.cat([columns, index(part).expand(n, -1)], dim=1)
+        keys, columns = _best(keys, columns, k)
+    return keys, columns
+
+
+def _screened(
+    screen: Screen, sides: tuple[Embeddings, Embeddings], part: slice, left: Operand, right: Prepared, k: int
+) -> tuple[Tensor, Tensor]:
+    """Keep k + spare candidates by their upper bounds; rows whose spares all might matter are done in full."""
+    kept = min(k + _SPARE, sides[1].n)
+    upper = torch.empty(left.vectors.shape[1], 0, device=screen.device, dtype=screen.epilogue)
+    columns = upper.long()
+    for column_part in parts(sides[1].n, COLUMN_TILE):
+        operand = right.operand(column_part)
+        if operand is None:
+            raise ValueError("a screened method has no operand")
+        keys = fast_tile(screen, left, operand)
+        slack = screen.slack(left, operand)
+        values, where = keys.topk(min(kept, keys.shape[1]), dim=1)
+        upper = torch.cat([upper, values + slack], 1)
+        columns = torch.cat([columns, right.order[column_part].to(screen.device)[where]], 1)
+        if upper.shape[1] > kept:
+            upper, order = upper.topk(kept, dim=1)
+            columns = columns.gather(1, order)
+    return _settle(screen.method, sides, part, upper.cpu(), columns.cpu(), k)
+
+
+def _settle(
+    method: AlignmentMethod,
+    sides: tuple[Embeddings, Embeddings],
+    part: slice,
+    upper: Tensor,
+    columns: Tensor,
+    k: int,
+) -> tuple[Tensor, Tensor]:
+    rows = index(part).unsqueeze(1).expand_as(columns)
+    exact = pair_keys(method, *sides, rows.flatten(), columns.flatten()).view_as(columns)
+    keys, best = _best(exact, columns, k)
+    # Whatever was dropped has an upper bound of at most the smallest one kept.
+    dropped = sides[1].n > columns.shape[1]
+    unsure = (upper.amin(dim=1).double() >= keys[:, -1]) if dropped else torch.zeros(len(keys), dtype=torch.bool)
+    for row in unsure.nonzero().flatten():
+        left = sides[0].side(method, index(part)[row : row + 1])
+        keys[row : row + 1], best[row : row + 1] = _reference(method, sides[1], left, k)
+    return keys, best

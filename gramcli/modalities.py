@@ -1,0 +1,75 @@
+"""Names and letters of the modalities, and the task notation built from them (`t2va`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gramcli.errors import UserError
+
+LETTERS: Final[dict[str, str]] = {
+    "t": "text",
+    "v": "video",
+    "a": "audio",
+    "s": "subtitle",
+    "d": "depth",
+    "i": "image",
+}
+_LETTER_OF: Final = {name: letter for letter, name in LETTERS.items()}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which embeddings ask and which answer.
+
+    Attributes:
+        query: Names of the query embeddings, in the order given (r of them).
+        candidates: Names of the candidate embeddings (p of them).
+    """
+
+    query: tuple[str, ...]
+    candidates: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """`t2va` where every modality has a letter, else `text2vas` style names joined by `+`."""
+        return f"{_side_name(self.query)}2{_side_name(self.candidates)}"
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Query then candidate names."""
+        return (*self.query, *self.candidates)
+
+    def reversed(self) -> Task:
+        """The same measure asked from the other side."""
+        return Task(self.candidates, self.query)
+
+
+def _side_name(names: tuple[str, ...]) -> str:
+    if all(name in _LETTER_OF for name in names):
+        return "".join(_LETTER_OF[name] for name in names)
+    return "+".join(names)
+
+
+def parse_task(text: str) -> Task:
+    """Read `t2va` as Task(query=("text",), candidates=("video", "audio")).
+
+    Raises:
+        UserError: Not `<letters>2<letters>`, an unknown letter, or a modality named twice.
+
+    Example:
+        >>> parse_task("t2va").candidates
+        ('video', 'audio')
+    """
+    query, separator, candidates = text.partition("2")
+    letters = query + candidates
+    if not separator or not query or not candidates:
+        raise UserError("usage", f"Task '{text}' is not <query letters>2<candidate letters>; write for example t2va.")
+    unknown = [letter for letter in letters if letter not in LETTERS]
+    if unknown:
+        known = ", ".join(f"{letter} {name}" for letter, name in LETTERS.items())
+        raise UserError("usage", f"Task '{text}' has the unknown letter '{unknown[0]}'. Letters: {known}.")
+    repeated = [letter for letter in letters if letters.count(letter) > 1]
+    if repeated:
+        raise UserError("usage", f"Task '{text}' names {LETTERS[repeated[0]]} twice; give each modality once.")
+    return Task(tuple(LETTERS[x] for x in query), tuple(LETTERS[x] for x in candidates))

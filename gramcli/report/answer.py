@@ -1,0 +1,121 @@
+"""The neutral form between a result and its print-outs: tables of text, long rows, one document."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PER_CENT_PREFIXES = ("R@", "recall@", "accuracy", "top", "macro_f1", "tie_rate", "aggregation_gain")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table for people; every cell is finished text.
+
+    Attributes:
+        columns: Headings, in order.
+        rows: One tuple of cells per row, as long as `columns`.
+        left: Headings of the columns that hold words; the others are set flush right.
+        title: A line above the table; may be empty.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: frozenset[str] = frozenset()
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answers, ready for every format.
+
+    Attributes:
+        tables: For people: terminal, Markdown, LaTeX.
+        columns: Headings of the CSV.
+        rows: Rows of the CSV, full precision; None is an empty cell.
+        document: The one JSON object.
+        notes: Sentences below the tables; on stderr where the format has no room for them.
+        left_out: How many entries `document` lists as left out.
+    """
+
+    tables: tuple[Table, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    document: Mapping[str, Any]
+    notes: tuple[str, ...] = field(default=())
+    left_out: int = 0
+
+
+def printable(text: object) -> str:
+    r"""Return `text` on one line, control characters and lone surrogates escaped.
+
+    File names and decoders' messages may hold terminal escapes; they must not reach a terminal.
+
+    Example:
+        >>> printable("red\x1b[31m")
+        'red\\x1b[31m'
+    """
+    return "".join(_visible(letter) for letter in str(text))
+
+
+def _visible(letter: str) -> str:
+    if letter in "\n\t\r":
+        return " "
+    hidden = unicodedata.category(letter) in {"Cc", "Cs"}
+    return letter.encode("unicode_escape").decode("ascii") if hidden else letter
+
+
+def is_per_cent(metric: str) -> bool:
+    """Say whether people read `metric` in per cent (R@k, accuracy and the like)."""
+    return metric.startswith(PER_CENT_PREFIXES)
+
+
+def is_number(value: float | None) -> bool:
+    """Say whether there is a finite value."""
+    return value is not None and math.isfinite(value)
+
+
+def metric_text(metric: str, value: float | None) -> str:
+    """Return one figure as people read it; a dash where there is none.
+
+    Example:
+        >>> metric_text("R@1", 0.525), metric_text("MedR", 3.0), metric_text("MRR", 0.6324)
+        ('52.5', '3.0', '0.632')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if is_per_cent(metric):
+        return f"{100 * value:.1f}"
+    return f"{value:.1f}" if metric in {"MedR", "MeanR"} else f"{value:.3f}"
+
+
+def signed_text(metric: str, value: float | None) -> str:
+    """Return a difference of two figures with its sign; a dash where there is none.
+
+    Example:
+        >>> signed_text("R@1", 0.012), signed_text("MedR", -1.5)
+        ('+1.2', '-1.5')
+    """
+    text = metric_text(metric, value)
+    return text if text.startswith("-") else f"+{text}"
+
+
+def with_interval(text: str, low: str, high: str) -> str:
+    """Return `52.5 [49.4, 55.6]`, or `text` alone when a bound is missing (a dash)."""
+    return text if "-" in (low, high) else f"{text} [{low}, {high}]"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 item`, `2 items`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Table:
+    """Return a table of words, every column flush left."""
+    cells = tuple(tuple(printable(cell) for cell in row) for row in rows)
+    return Table(tuple(columns), cells, frozenset(columns), title)

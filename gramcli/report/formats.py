@@ -1,0 +1,99 @@
+"""Answers as text: plain tables, CSV, strict JSON, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Final
+
+from gramcli.report import Format
+from gramcli.results_json import dump_json, strict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gramcli.report.answer import Answer, Table
+
+GAP: Final = "  "
+
+
+def render(answer: Answer, output_format: Format) -> str:
+    """Return an answer in one of the forms of `--format`.
+
+    Args:
+        answer: What a command found.
+        output_format: Which form; `table` is the one without colour or box drawing.
+
+    Returns:
+        Text ending in one newline.
+    """
+    return RENDERERS[output_format](answer)
+
+
+def plain_table(table: Table) -> str:
+    """Return a table as aligned text under a line of dashes per column, ASCII but for the cells.
+
+    Example:
+        >>> print(plain_table(Table(("task", "n"), (("t2v", "1000"),), frozenset({"task"}))))
+        task     n
+        ----  ----
+        t2v   1000
+    """
+    from rich.cells import cell_len  # noqa: PLC0415 - CSV and JSON must not wait for rich
+
+    cells = [table.columns, *table.rows]
+    widths = [max(cell_len(row[column]) for row in cells) for column in range(len(table.columns))]
+    flush_left = [name in table.left for name in table.columns]
+
+    def line(row: tuple[str, ...]) -> str:
+        pads = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        padded = [cell + pad if left else pad + cell for cell, pad, left in zip(row, pads, flush_left, strict=True)]
+        return GAP.join(padded).rstrip()
+
+    rule = GAP.join("-" * width for width in widths)
+    return "\n".join(filter(None, [table.title, line(table.columns), rule, *map(line, table.rows)]))
+
+
+def _plain(answer: Answer) -> str:
+    notes = "\n".join(f"Note: {note}" for note in answer.notes)
+    return "\n\n".join(filter(None, [*map(plain_table, answer.tables), notes])) + "\n"
+
+
+def _csv(answer: Answer) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, answer.columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(strict(row) for row in answer.rows)
+    return buffer.getvalue()
+
+
+def _json(answer: Answer) -> str:
+    return dump_json(answer.document)
+
+
+def _tabulated(table: Table, style: str, escape: Mapping[str, str]) -> str:
+    from tabulate import tabulate  # noqa: PLC0415 - only two formats need it
+
+    letters = str.maketrans(dict(escape))
+    rows = [[cell.translate(letters) for cell in row] for row in table.rows]
+    headers = [name.translate(letters) for name in table.columns]
+    sides = ["left" if name in table.left else "right" for name in table.columns]
+    return tabulate(rows, headers, tablefmt=style, colalign=sides, disable_numparse=True)
+
+
+def _markdown(answer: Answer) -> str:
+    return "\n\n".join(_tabulated(table, "github", {"|": "\\|"}) for table in answer.tables) + "\n"
+
+
+def _latex(answer: Answer) -> str:
+    return "\n\n".join(_tabulated(table, "latex_booktabs", {}) for table in answer.tables) + "\n"
+
+
+RENDERERS: Final[dict[Format, Callable[[Answer], str]]] = {
+    Format.table: _plain,
+    Format.csv: _csv,
+    Format.json: _json,
+    Format.markdown: _markdown,
+    Format.latex: _latex,
+}
+"""One renderer for each member of `Format`."""

@@ -1,0 +1,127 @@
+"""Answers that are lists rather than results: methods, datasets, what a path is, what works here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from gramcli.report.answer import Answer, Table, counted, listing, printable
+from gramcli.report.tables import left_out_tables
+from gramcli.results import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gramcli.datasets import Dataset
+    from gramcli.describe import Description, ModalityCount
+    from gramcli.doctor import Check
+    from gramcli.methods import Method
+
+
+def methods_answer() -> Answer:
+    """Return the catalog of methods."""
+    from gramcli.methods import METHODS, Method  # noqa: PLC0415 - entry points are read only here
+
+    rows = tuple(asdict(method) for method in METHODS)
+    cells = [
+        (method.name, method.summary, method.formula, _better(method), _modalities(method), method.paper)
+        for method in METHODS
+    ]
+    return Answer(
+        tables=(listing(("method", "what it is", "formula", "range, better", "modalities", "paper"), cells),),
+        columns=tuple(field.name for field in fields(Method)),
+        rows=rows,
+        document={"schema": SCHEMA, "results": rows},
+        notes=("q query, m candidates' vectors, G their Gram matrix; all of unit length.",),
+    )
+
+
+def _better(method: Method) -> str:
+    return f"{method.low} to {method.high}, {'higher' if method.higher_is_better else 'lower'}"
+
+
+def _modalities(method: Method) -> str:
+    if method.max_modalities is None:
+        return f"{method.min_modalities} or more"
+    exact = method.max_modalities == method.min_modalities
+    return str(method.min_modalities) if exact else f"{method.min_modalities} to {method.max_modalities}"
+
+
+def dataset_answer(dataset: Dataset, title: str) -> Answer:
+    """Return what a dataset's items claim to have, for `--dry-run`.
+
+    Args:
+        dataset: The items.
+        title: The line above the table.
+
+    Returns:
+        One row per modality.
+    """
+    claims = Counter(name for item in dataset.items for name in item.modalities)
+    rows = tuple({"modality": name, "items": claims[name]} for name in dataset.modalities)
+    cells = tuple((name, str(claims[name])) for name in dataset.modalities)
+    heading = f"{printable(title)}: {counted(len(dataset.items), 'item')} of {printable(dataset.id)}"
+    return Answer(
+        tables=(Table(("modality", "items"), cells, frozenset({"modality"}), heading),),
+        columns=("modality", "items"),
+        rows=rows,
+        document={"schema": SCHEMA, "dataset": dataset.id, "items": len(dataset.items), "results": rows},
+        notes=tuple(printable(note) for note in dataset.notes),
+    )
+
+
+def description_answer(description: Description) -> Answer:
+    """Return what `gram inspect` found, ready for every format.
+
+    Args:
+        description: What a path is, holds and lacks.
+
+    Returns:
+        Tables of facts, modalities and what is missing; CSV rows with one fact each.
+    """
+    facts = [*description.facts, *_count_facts(description.counts)]
+    title = f"{printable(description.path)} is {_article(description.kind)}"
+    tables = [
+        listing(("fact", "value"), description.facts, title),
+        *_count_tables(description.counts),
+        *left_out_tables(description.missing),
+    ]
+    return Answer(
+        tables=tuple(tables),
+        columns=("fact", "value"),
+        rows=({"fact": "kind", "value": description.kind}, *({"fact": name, "value": value} for name, value in facts)),
+        document={"schema": SCHEMA, **asdict(description)},
+        notes=tuple(printable(note) for note in description.notes),
+    )
+
+
+def _article(kind: str) -> str:
+    return {"store": "an embedding store", "evaluation": "an evaluation", "dataset": "a dataset"}[kind]
+
+
+def _count_facts(counts: Sequence[ModalityCount]) -> list[tuple[str, str]]:
+    return [
+        (f"{count.modality} {state}", str(number))
+        for count in counts
+        for state, number in (("ok", count.ok), ("absent", count.absent), ("failed", count.failed))
+    ]
+
+
+def _count_tables(counts: Sequence[ModalityCount]) -> list[Table]:
+    if not counts:
+        return []
+    rows = tuple(tuple("-" if value is None else str(value) for value in asdict(count).values()) for count in counts)
+    return [Table(("modality", "dim", "ok", "absent", "failed"), rows, frozenset({"modality"}), "Items per modality")]
+
+
+def doctor_answer(checks: Sequence[Check]) -> Answer:
+    """Return what `gram doctor` found, ready for every format."""
+    rows: tuple[dict[str, Any], ...] = tuple(asdict(check) for check in checks)
+    cells = [(check.name, "yes" if check.works else "NO", check.detail) for check in checks]
+    return Answer(
+        tables=(listing(("what", "works", "detail"), cells),),
+        columns=("name", "works", "detail"),
+        rows=rows,
+        document={"schema": SCHEMA, "works": all(check.works for check in checks), "results": rows},
+    )

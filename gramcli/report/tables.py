@@ -1,0 +1,221 @@
+"""Evaluations, comparisons and embedding runs as answers: tables for people, rows for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from gramcli.report.answer import (
+    Answer,
+    Table,
+    counted,
+    is_per_cent,
+    listing,
+    metric_text,
+    printable,
+    signed_text,
+    with_interval,
+)
+from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, ResultRow
+from gramcli.results_json import evaluation_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gramcli.embed import EmbedSummary
+
+HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
+GAIN = "aggregation_gain"
+LEFT_OUT_SHOWN = 10
+MODALITY_COLUMNS = ("modality", "ok", "absent", "failed")
+_WORDS = frozenset({"task", "method", "stage", "metric"})
+_Key = tuple[str, str, str]
+
+
+def evaluation_answer(evaluation: Evaluation) -> Answer:
+    """Return an evaluation ready for every format.
+
+    Args:
+        evaluation: What `gram eval` found.
+
+    Returns:
+        Tables with one row per task, method and stage; CSV rows with one row per metric.
+    """
+    grouped = _grouped(evaluation.results)
+    tables = [_headline_table(grouped), *_further_tables(grouped), *left_out_tables(evaluation.left_out)]
+    return Answer(
+        tables=tuple(table for table in tables if table.rows),
+        columns=tuple(field.name for field in fields(ResultRow)),
+        rows=tuple(asdict(row) for row in evaluation.results),
+        document=evaluation_document(evaluation),
+        notes=tuple(printable(note) for note in evaluation.notes),
+        left_out=len(evaluation.left_out),
+    )
+
+
+def _grouped(results: Sequence[ResultRow]) -> dict[_Key, dict[str, ResultRow]]:
+    grouped: dict[_Key, dict[str, ResultRow]] = {}
+    for row in results:
+        grouped.setdefault((row.task, row.method, row.stage), {})[row.metric] = row
+    return grouped
+
+
+def _key_columns(keys: Sequence[_Key]) -> tuple[str, ...]:
+    """Name the columns that tell rows apart; the stage only when one is not `raw`."""
+    return ("task", "method") if all(stage == "raw" for _, _, stage in keys) else ("task", "method", "stage")
+
+
+def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
+    shown = {key: found for key, found in grouped.items() if any(metric in found for metric in HEADLINE_METRICS)}
+    keys = _key_columns(list(shown))
+    gain = [GAIN] if any(GAIN in found for found in shown.values()) else []
+    metrics = [*HEADLINE_METRICS, *gain]
+    rows = [
+        (*key[: len(keys)], *(_headline_cell(metric, found.get(metric)) for metric in metrics), _queries(found))
+        for key, found in shown.items()
+    ]
+    title = "Retrieval: R@k in per cent with its 95 % interval; n queries"
+    return Table((*keys, *HEADLINE_METRICS, *(["gain"] if gain else []), "n"), tuple(rows), _WORDS, title)
+
+
+def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
+    """Pivot the metrics that the headline table leaves out; tasks and methods without any are skipped."""
+    named = dict.fromkeys(metric for found in grouped.values() for metric in found)
+    metrics = [metric for metric in named if metric not in HEADLINE_METRICS]
+    shown = {key: found for key, found in grouped.items() if any(metric in found for metric in metrics)}
+    if not shown:
+        return []
+    keys = _key_columns(list(shown))
+    rows = [
+        (*key[: len(keys)], *(_cell(metric, found.get(metric)) for metric in metrics)) for key, found in shown.items()
+    ]
+    headings = [f"{metric} %" if is_per_cent(metric) else metric for metric in metrics]
+    return [Table((*keys, *headings), tuple(rows), _WORDS, "Further figures")]
+
+
+def _headline_cell(metric: str, row: ResultRow | None) -> str:
+    """Return a cell of the headline table, where only R@k have room for an interval."""
+    if row is None:
+        return "-"
+    if metric in {"MedR", "MeanR", "MRR"}:
+        return metric_text(metric, row.value)
+    return signed_text(metric, row.value) if metric == GAIN else _cell(metric, row)
+
+
+def _cell(metric: str, row: ResultRow | None) -> str:
+    if row is None:
+        return "-"
+    text = signed_text if metric == GAIN else metric_text
+    return with_interval(text(metric, row.value), text(metric, row.low), text(metric, row.high))
+
+
+def _queries(found: dict[str, ResultRow]) -> str:
+    return str(next(row.n for metric, row in found.items() if metric in HEADLINE_METRICS))
+
+
+def left_out_tables(left_out: Sequence[LeftOut]) -> list[Table]:
+    """Return the table of items left out, the first ten of them; none when nothing was."""
+    if not left_out:
+        return []
+    more = len(left_out) - LEFT_OUT_SHOWN
+    title = f"Left out: {counted(len(left_out), 'item')}"
+    title += f", the first {LEFT_OUT_SHOWN} here and all of them with --format json" if more > 0 else ""
+    rows = [(item.id, item.modality, item.reason) for item in left_out[:LEFT_OUT_SHOWN]]
+    return [listing(("id", "modality", "reason"), rows, title)]
+
+
+def comparison_answer(comparison: Comparison) -> Answer:
+    """Return a comparison ready for every format.
+
+    Args:
+        comparison: What `gram compare` found.
+
+    Returns:
+        One table per pair, baseline A against B; CSV rows with the fields of `ComparisonRow`.
+    """
+    pairs = dict.fromkeys((row.a, row.b) for row in comparison.rows)
+    rows = tuple(asdict(row) for row in comparison.rows)
+    return Answer(
+        tables=tuple(_pair_table(pair, [row for row in comparison.rows if (row.a, row.b) == pair]) for pair in pairs),
+        columns=tuple(field.name for field in fields(ComparisonRow)),
+        rows=rows,
+        document={
+            "schema": SCHEMA,
+            "names": list(comparison.names),
+            "provenance": comparison.provenance,
+            "results": rows,
+            "notes": list(comparison.notes),
+        },
+        notes=(*_test_notes(comparison.rows), *(printable(note) for note in comparison.notes)),
+    )
+
+
+def _pair_table(pair: tuple[str, str], rows: Sequence[ComparisonRow]) -> Table:
+    title = (
+        f"A: {printable(pair[0])} (baseline)   B: {printable(pair[1])}   R@k in per cent; B - A with its 95 % interval"
+    )
+    columns = ("task", "metric", "A", "B", "B - A", "p", "B wins", "A wins", "n")
+    return Table(columns, tuple(_pair_cells(row) for row in rows), _WORDS, title)
+
+
+def _pair_cells(row: ComparisonRow) -> tuple[str, ...]:
+    delta = with_interval(*(signed_text(row.metric, bound) for bound in (row.delta, row.low, row.high)))
+    values = (metric_text(row.metric, row.value_a), metric_text(row.metric, row.value_b))
+    return (row.task, row.metric, *values, delta, p_text(row.p_value), str(row.wins), str(row.losses), str(row.n))
+
+
+def p_text(p_value: float | None) -> str:
+    """Return a p-value with three decimals, `<0.001` below that, a dash where there is none.
+
+    Example:
+        >>> p_text(0.0341), p_text(2e-9), p_text(None)
+        ('0.034', '<0.001', '-')
+    """
+    if p_value is None:
+        return "-"
+    return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
+
+
+def _test_notes(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
+    tests: dict[str, list[str]] = {}
+    for row in rows:
+        if row.p_value is not None and row.metric not in tests.setdefault(row.test, []):
+            tests[row.test].append(row.metric)
+    return tuple(f"p of {', '.join(metrics)}: {printable(test)}." for test, metrics in tests.items())
+
+
+def embed_answer(summary: EmbedSummary) -> Answer:
+    """Return what an embedding run did, ready for every format.
+
+    Args:
+        summary: What `gram embed` returned.
+
+    Returns:
+        A table of modalities with how many items are embedded, and one of the items left out.
+    """
+    rows = tuple(_modality_row(summary, name) for name in summary.ok)
+    title = f"{printable(summary.path)}: {counted(summary.items, 'item')}, {counted(summary.captions, 'caption')}; "
+    title += f"{counted(summary.shards_written, 'shard')} written, {summary.shards_reused} already there"
+    cells = tuple(tuple(str(value) for value in row.values()) for row in rows)
+    return Answer(
+        tables=(Table(MODALITY_COLUMNS, cells, frozenset({"modality"}), title), *left_out_tables(summary.left_out)),
+        columns=MODALITY_COLUMNS,
+        rows=rows,
+        document={
+            "schema": SCHEMA,
+            "store": str(summary.path),
+            "items": summary.items,
+            "captions": summary.captions,
+            "shards": {"written": summary.shards_written, "reused": summary.shards_reused},
+            "results": rows,
+            "left_out": [asdict(item) for item in summary.left_out],
+            "notes": list(summary.notes),
+        },
+        notes=tuple(printable(note) for note in summary.notes),
+        left_out=len(summary.left_out),
+    )
+
+
+def _modality_row(summary: EmbedSummary, name: str) -> dict[str, str | int]:
+    ok, absent = summary.ok[name], summary.absent.get(name, 0)
+    return {"modality": name, "ok": ok, "absent": absent, "failed": summary.items - ok - absent}

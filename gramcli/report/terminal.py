@@ -1,0 +1,79 @@
+"""Answers on a terminal: rich tables that still fit when the window is narrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.table import Table as RichTable
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gramcli.report.answer import Answer, Table
+
+WIDE_GAP, NARROW_GAP = 2, 1
+
+
+def print_answer(console: Console, answer: Answer) -> None:
+    """Print tables and notes; intervals drop to a second line where the window is narrow.
+
+    Args:
+        console: Where to; its width decides the layout.
+        answer: What a command found.
+    """
+    for number, table in enumerate(answer.tables):
+        if number:
+            console.print()
+        if table.title:
+            console.print(Text(table.title, style="bold"))
+        console.print(rich_table(table, console.width))
+    if answer.notes:
+        console.print()
+    for note in answer.notes:
+        console.print(Text(f"Note: {note}", style="dim"))
+
+
+def rich_table(table: Table, width: int) -> RichTable:
+    """Return a rich table that fits `width` columns as well as its cells allow.
+
+    Args:
+        table: The finished cells.
+        width: Columns of the terminal.
+
+    Returns:
+        A table with a rule under its head; when one line per row is too wide, intervals stand
+        below their figures and the gaps shrink.
+    """
+    stacked = _needed(table) > width
+    tight = stacked and _needed(table, stacked=True) > width
+    # The box puts one blank between columns; padding adds the rest of the gap.
+    padding = (0, (NARROW_GAP if stacked else WIDE_GAP) - 1, 0, 0)
+    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding, show_edge=False)
+    for name in table.columns:
+        words = name in table.left
+        shown.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
+    for row in table.rows:
+        cells = zip(row, table.columns, strict=True)
+        shown.add_row(*(Text(cell) if name in table.left else _figure(cell, stacked, tight) for cell, name in cells))
+    return shown
+
+
+def _needed(table: Table, *, stacked: bool = False) -> int:
+    """Count the columns of a table: one line per row, or intervals below their figures."""
+    widths = [0] * len(table.columns)
+    for row in (table.columns, *table.rows):
+        lines = [cell.replace(" [", "\n[").split("\n") if stacked else [cell] for cell in row]
+        widths = [max(width, *map(cell_len, parts)) for width, parts in zip(widths, lines, strict=True)]
+    return sum(widths) + (NARROW_GAP if stacked else WIDE_GAP) * (len(widths) - 1)
+
+
+def _figure(cell: str, stacked: bool, tight: bool) -> Text:
+    value, bracket, interval = cell.partition(" [")
+    if not bracket:
+        return Text(cell)
+    text = Text(value)
+    text.append(("\n[" if stacked else " [") + (interval.replace(", ", ",") if tight else interval), style="dim")
+    return text

@@ -1,0 +1,102 @@
+"""Plain records that verbs return and reports print; no torch, no formatting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One figure: `value` with its 95 % interval where one applies, over `n` queries.
+
+    Fractions stay in [0, 1]; a missing bound is None.
+    """
+
+    task: str
+    method: str
+    stage: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An item that a figure does not cover, and why."""
+
+    id: str
+    modality: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RankVector:
+    """Ranks of one task and method, one per query, counted from 1.
+
+    Attributes:
+        task: Task name, for instance `t2va`.
+        method: Method name.
+        query_ids: One id per query; captions of one item share its id.
+        ranks: One rank per query; a half where ties straddle.
+        n_candidates: Size of the gallery.
+    """
+
+    task: str
+    method: str
+    query_ids: tuple[str, ...]
+    ranks: tuple[float, ...]
+    n_candidates: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `gram eval` found, with everything needed to compare and to cite it."""
+
+    provenance: dict[str, Any]
+    results: tuple[ResultRow, ...]
+    left_out: tuple[LeftOut, ...]
+    ranks: tuple[RankVector, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One metric of one task, baseline A against B, on the same queries.
+
+    Attributes:
+        delta: B minus A (fractions for R@k).
+        low: Lower end of the paired 95 % interval of delta.
+        high: Upper end.
+        p_value: Two-sided paired test (named in `test`), None where none applies.
+        wins: Queries where B is better; `losses` where A is; the rest tie.
+    """
+
+    task: str
+    metric: str
+    a: str
+    b: str
+    value_a: float
+    value_b: float
+    delta: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    test: str
+    wins: int
+    losses: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `gram compare` found; `names[0]` is the baseline."""
+
+    names: tuple[str, ...]
+    rows: tuple[ComparisonRow, ...]
+    provenance: dict[str, Any]
+    notes: tuple[str, ...] = field(default=())

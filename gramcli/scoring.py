@@ -1,0 +1,242 @@
+"""Scores of a method over queries x candidates, tile by tile: one matrix product and an epilogue.
+
+No m x m determinant or singular value decomposition is formed per pair, and the matrix is held only by
+`score_matrix`, whose purpose it is. Ranks need no scores: see `gramcli.metrics.ranking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.methods import get_method
+from gramcli.screening import (
+    COLUMN_TILE,
+    ROW_TILE,
+    Embeddings,
+    Operand,
+    Presence,
+    Screen,
+    open_sides,
+    pair_keys,
+    reference_tile,
+)
+
+if TYPE_CHECKING:
+    from gramcli.methods.base import AlignmentMethod, Side
+
+_MOSTLY_FRAGILE = 0.1
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Scores of a block of the matrix.
+
+    Attributes:
+        rows: Query rows it covers.
+        columns: Candidate rows it covers.
+        scores: Shape [rows, columns].
+    """
+
+    rows: slice
+    columns: slice
+    scores: Tensor
+
+
+def as_method(method: str | AlignmentMethod) -> AlignmentMethod:
+    """A method by name, or the one given.
+
+    Raises:
+        UserError: The name is not known.
+    """
+    return get_method(method) if isinstance(method, str) else method
+
+
+def score_matrix(
+    method: str | AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    *,
+    present: Presence = (None, None),
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Score every query against every candidate.
+
+    Rows need not have unit length: they are normalised in float64 first.
+
+    Args:
+        method: Name (options after a colon: `pmrl:value=share`) or a method.
+        queries: Modality name to embeddings, each shape [n, d], one floating dtype or several.
+        candidates: Modality name to embeddings, each shape [N, d].
+        present: Masks of the queries and of the candidates, each None or modality name to bool [rows].
+            A row that is False is absent and never looked at; the score is then that of the modalities
+            present: no absent modality makes a volume 0.
+        device: Where the arithmetic runs; the result is on the CPU.
+        dtype: float64 gives the reference scores that ranks are defined by, the same bits for a pair in
+            any matrix; float32, bfloat16, float16 round the inputs of the product to that type.
+
+    Returns:
+        Scores, shape [n, N], float64 for dtype float64, else float32. float32 scores agree with the
+        reference to about 1e-6; volumes near 0 are computed again in float64, so they keep their digits.
+
+    Raises:
+        UserError: Unknown method; a side is empty; rows or dimensions differ; a present row is zero, NaN
+            or infinite (names modality and row); d < r + p for gram and span; not 3 modalities for triangle.
+
+    Example:
+        >>> eye = torch.eye(3)
+        >>> score_matrix("gram", {"text": eye[:1]}, {"video": eye[1:2], "audio": eye[2:]})
+        tensor([[1.]])
+    """
+    out: Tensor | None = None
+    for tile in score_tiles(method, queries, candidates, present=present, device=device, dtype=dtype):
+        if out is None:
+            n, N = (next(iter(side.values())).shape[0] for side in (queries, candidates))
+            out = torch.empty(n, N, dtype=tile.scores.dtype)
+        out[tile.rows, tile.columns] = tile.scores
+    if out is None:
+        raise UserError("embedding", "There is nothing to score.")
+    return out
+
+
+def score_tiles(
+    method: str | AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    *,
+    present: Presence = (None, None),
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE),
+) -> Iterator[Tile]:
+    """Yield the score matrix in tiles, candidates in the outer loop, in O(n + N + tile) memory.
+
+    Args:
+        method: As in `score_matrix`, like all arguments but the last.
+        queries: Modality name to embeddings [n, d].
+        candidates: Modality name to embeddings [N, d].
+        present: Masks, as in `score_matrix`.
+        device: Where the arithmetic runs.
+        dtype: Of the product's inputs.
+        tile: Rows and columns of a tile.
+
+    Yields:
+        Tiles on the CPU that together cover the matrix once.
+
+    Raises:
+        UserError: As `score_matrix`.
+    """
+    chosen = as_method(method)
+    q, c = open_sides(chosen, queries, candidates, present=present, device=device)
+    for rows, columns, keys in key_tiles(chosen, q, c, dtype=dtype, tile=tile):
+        yield Tile(rows, columns, chosen.score(keys).cpu())
+
+
+def score_pairs(
+    method: str | AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    *,
+    present: Presence = (None, None),
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Score row i of the queries against row i of the candidates.
+
+    Args:
+        method: Name or method.
+        queries: Modality name to embeddings, each shape [n, d].
+        candidates: Modality name to embeddings, each shape [n, d].
+        present: Masks, as in `score_matrix`.
+        device: Where the arithmetic runs.
+
+    Returns:
+        Scores, shape [n], float64: the diagonal of the float64 `score_matrix`, bit for bit.
+
+    Raises:
+        UserError: As `score_matrix`, or the sides have different numbers of rows.
+    """
+    chosen = as_method(method)
+    q, c = open_sides(chosen, queries, candidates, present=present, device=device)
+    if q.n != c.n:
+        raise UserError("embedding", f"score_pairs needs as many queries as candidates; got {q.n} and {c.n}.")
+    rows = torch.arange(q.n)
+    return chosen.score(pair_keys(chosen, q, c, rows, rows))
+
+
+def key_tiles(
+    method: AlignmentMethod,
+    queries: Embeddings,
+    candidates: Embeddings,
+    *,
+    dtype: torch.dtype,
+    tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE),
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Yield (rows, columns, keys) on the device, keys in float64 for dtype float64 and else in float32.
+
+    Args:
+        method: The measure.
+        queries: Query side.
+        candidates: Candidate side.
+        dtype: Of the product's inputs; float64 means reference keys.
+        tile: Rows and columns of a tile.
+    """
+    reference = dtype == torch.float64 or not method.screens(queries.k, candidates.k)
+    screen = Screen(method, queries.k, candidates.k, dtype, queries.device)
+    rows = list(parts(queries.n, tile[0]))
+    row_operands = [] if reference else [screen.operand(queries.side(method, index(part))) for part in rows]
+    for columns in parts(candidates.n, tile[1]):
+        right = candidates.side(method, index(columns))
+        operand = None if reference else screen.operand(right)
+        for k, part in enumerate(rows):
+            if operand is None:
+                keys = reference_tile(method, queries.side(method, index(part)), right)
+                yield part, columns, keys if dtype == torch.float64 else keys.float()
+            else:
+                keys = fast_tile(screen, row_operands[k], operand)
+                _mend(method, keys, row_operands[k], operand, (queries, candidates), (part, columns))
+                yield part, columns, keys
+
+
+def fast_tile(screen: Screen, queries: Operand, candidates: Operand, out: Tensor | None = None) -> Tensor:
+    """Keys of a tile by the fast pass, shape [n, N]."""
+    cross = screen.products(queries, candidates, out)
+    return screen.method.tile_keys(cross, queries.constants.unsqueeze(-1), candidates.constants.unsqueeze(-2))
+
+
+def _mend(
+    method: AlignmentMethod,
+    keys: Tensor,
+    left: Operand,
+    right: Operand,
+    sides: tuple[Embeddings, Embeddings],
+    where: tuple[slice, slice],
+) -> None:
+    """Replace keys that have lost their relative accuracy by reference keys, in place."""
+    scale = (left.scale.unsqueeze(-1) * right.scale.unsqueeze(-2)).to(keys.dtype)
+    fragile = method.fragile(keys, scale)
+    if fragile is None:
+        return
+    i, j = fragile.nonzero(as_tuple=True)
+    if len(i) > _MOSTLY_FRAGILE * keys.numel():
+        tiles: list[Side] = [side.side(method, index(part)) for side, part in zip(sides, where, strict=True)]
+        keys.copy_(reference_tile(method, *tiles))
+    elif len(i):
+        exact = pair_keys(method, *sides, (i + where[0].start).cpu(), (j + where[1].start).cpu())
+        keys[i, j] = exact.to(keys)
+
+
+def parts(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` rows that cover range(n)."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def index(part: slice) -> Tensor:
+    """The rows of a slice as int64."""
+    return torch.arange(part.start, part.stop)

@@ -1,0 +1,289 @@
+"""Tiles of a method's products in a fast dtype, with a rigorous bound on their error.
+
+Each side's vectors are rounded once to the pass's dtype; what the rounding took away is measured in
+float64, row by row. With q = q' + dq and w = w' + dw, where primes are what the product sees,
+
+    |q.w - fl(q'.w')| <= |dq| |w| + |q'| |dw| + g_d |q'| |w'|        (Cauchy-Schwarz)
+
+and g_d = d u / (1 - d u) bounds any order of summation in arithmetic of roundoff u (Higham, Accuracy
+and Stability of Numerical Algorithms, 3.1). The largest norms and residuals of the tile's rows and
+columns give one number for the tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from gramcli.checks import check_embeddings, check_pair
+from gramcli.methods.base import AlignmentMethod, Side, TileError
+from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, unit_rows
+
+Presence = tuple[Mapping[str, Tensor] | None, Mapping[str, Tensor] | None]
+"""Masks of the queries and of the candidates: modality name to bool [rows], None where nothing is absent."""
+
+ROW_TILE: Final = 1024
+COLUMN_TILE: Final = 2048
+_CHUNK_NUMBERS: Final = 1 << 21  # numbers per float64 intermediate: 16 MB, about the size of a last-level cache
+
+_ROUNDOFF: Final = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
+_LARGEST_GAMMA: Final = 0.01
+_LOSSY_PRODUCT: Final = 2.0**-8  # covers TF32 and bfloat16 products behind a float32 interface
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Validated embeddings of one side: k modalities of n rows.
+
+    Attributes:
+        rows: One tensor [n, d] per modality, as given.
+        present: Which exist, shape [k, n], bool.
+        device: Where arithmetic happens.
+    """
+
+    rows: tuple[Tensor, ...]
+    present: Tensor
+    device: torch.device
+
+    @property
+    def k(self) -> int:
+        """Number of modalities."""
+        return len(self.rows)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.rows[0].shape[0]
+
+    @property
+    def d(self) -> int:
+        """Dimension."""
+        return self.rows[0].shape[1]
+
+    @property
+    def chunk(self) -> int:
+        """Rows whose float64 intermediates stay small."""
+        return max(1, _CHUNK_NUMBERS // (self.d * self.k))
+
+    def unit(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit vectors [k, len(rows), d] in float64 and their presence; zeros where absent."""
+        present = self.present[:, rows]
+        z = unit_rows(torch.stack([x[rows].to(self.device, torch.float64) for x in self.rows]))
+        return torch.where(present.unsqueeze(-1).to(self.device), z, 0.0), present.to(self.device)
+
+    def side(self, method: AlignmentMethod, rows: Tensor) -> Side:
+        """The method's view of some rows (int64, on the CPU)."""
+        return method.side(*self.unit(rows))
+
+
+def open_sides(
+    method: AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    *,
+    present: Presence = (None, None),
+    device: str | torch.device = "cpu",
+) -> tuple[Embeddings, Embeddings]:
+    """Validate both sides and the method's demands on them.
+
+    Raises:
+        UserError: See `gramcli.checks` and the method's `check`.
+    """
+    check_embeddings("queries", queries, present[0])
+    check_embeddings("candidates", candidates, present[1])
+    check_pair(queries, candidates)
+    sides = (
+        _embeddings(queries, present[0], torch.device(device)),
+        _embeddings(candidates, present[1], torch.device(device)),
+    )
+    method.check(sides[0].k, sides[1].k, sides[0].d)
+    return sides
+
+
+def _embeddings(rows: Mapping[str, Tensor], present: Mapping[str, Tensor] | None, device: torch.device) -> Embeddings:
+    n = next(iter(rows.values())).shape[0]
+    everywhere = torch.ones(n, dtype=torch.bool)
+    masks = [(present or {}).get(name, everywhere).to("cpu", torch.bool) for name in rows]
+    detached = tuple(x.detach() for x in rows.values())
+    return Embeddings(detached, torch.stack(masks), device)
+
+
+def pair_keys(method: AlignmentMethod, queries: Embeddings, candidates: Embeddings, i: Tensor, j: Tensor) -> Tensor:
+    """Reference keys of chosen pairs: float64, the same bits as in any tile.
+
+    Args:
+        method: The measure.
+        queries: Query side.
+        candidates: Candidate side.
+        i: Query rows, shape [K], int64, CPU.
+        j: Candidate rows, shape [K], int64, CPU.
+
+    Returns:
+        Keys, shape [K], float64, CPU.
+    """
+    keys = torch.empty(len(i), dtype=torch.float64)
+    step = max(1, min(queries.chunk, candidates.chunk) // 2)
+    for start in range(0, len(i), step):
+        part = slice(start, start + step)
+        q, c = _gathered(method, queries, i[part]), _gathered(method, candidates, j[part])
+        cross = torch.stack([torch.stack([exact_dot_pairs(a, b) for b in c.vectors]) for a in q.vectors])
+        keys[part] = method.keys(cross, q, c).cpu()
+    return keys
+
+
+def _gathered(method: AlignmentMethod, side: Embeddings, rows: Tensor) -> Side:
+    distinct, where = torch.unique(rows, return_inverse=True)
+    return side.side(method, distinct).take(where.to(side.device))
+
+
+def reference_tile(method: AlignmentMethod, queries: Side, candidates: Side) -> Tensor:
+    """Reference keys of a whole tile, shape [n, N], float64: bit for bit those of `pair_keys`."""
+    cross = torch.stack([torch.stack([exact_dot_matrix(a, b) for b in candidates.vectors]) for a in queries.vectors])
+    return method.keys(cross, queries, candidates)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One side's rows as the fast pass multiplies them.
+
+    Attributes:
+        vectors: Shape [k, n, d], the pass's dtype.
+        constants: Shape [e, n], the epilogue's dtype.
+        norm: Largest length of a row's vectors before rounding, shape [n], float64.
+        residual: Largest length of what rounding took from them, shape [n], float64.
+        scale: `Side.scale`, shape [n], float64.
+    """
+
+    vectors: Tensor
+    constants: Tensor
+    norm: Tensor
+    residual: Tensor
+    scale: Tensor
+
+    def take(self, part: slice | Tensor) -> Operand:
+        """The same operand restricted to some rows."""
+        return Operand(
+            self.vectors[:, part], self.constants[:, part], self.norm[part], self.residual[part], self.scale[part]
+        )
+
+    def room_for(self, n: int) -> Operand:
+        """An unfilled operand of n rows of this one's shape and dtypes."""
+        return Operand(
+            self.vectors.new_empty(self.vectors.shape[0], n, self.vectors.shape[2]),
+            self.constants.new_empty(self.constants.shape[0], n),
+            *(x.new_empty(n) for x in (self.norm, self.residual, self.scale)),
+        )
+
+    def put(self, part: slice, other: Operand) -> None:
+        """Write another operand's rows into this one's `part`."""
+        self.vectors[:, part], self.constants[:, part] = other.vectors, other.constants
+        self.norm[part], self.residual[part], self.scale[part] = other.norm, other.residual, other.scale
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A method's fast pass in one dtype on one device.
+
+    Attributes:
+        method: The measure.
+        r: Query modalities.
+        p: Candidate modalities.
+        dtype: What the vectors are rounded to: float64, float32, bfloat16 or float16.
+        device: Where it runs.
+    """
+
+    method: AlignmentMethod
+    r: int
+    p: int
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def epilogue(self) -> torch.dtype:
+        """Dtype of products and epilogue: float64 for float64, else float32."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+    @property
+    def storage(self) -> torch.dtype:
+        """Dtype the vectors are held in.
+
+        A CPU without bfloat16 arithmetic multiplies such numbers faster and no less exactly as float32.
+        """
+        if self.device.type == "cpu" and self.dtype not in _ROUNDOFF and not _native_bfloat16(self.dtype):
+            return torch.float32
+        return self.dtype
+
+    def operand(self, side: Side) -> Operand:
+        """Round a side's vectors, and measure what that took away."""
+        screen = self.method.screen_side(side, self.r, self.p)
+        rounded = screen.vectors.to(self.dtype)
+        lost = screen.vectors - rounded.to(torch.float64)
+        return Operand(
+            vectors=rounded.to(self.storage),
+            constants=screen.constants.to(self.epilogue),
+            norm=_largest_length(screen.vectors),
+            residual=_largest_length(lost),
+            scale=side.scale,
+        )
+
+    def usable(self, d: int) -> bool:
+        """Whether the method has a fast pass for this split and its bound says anything at dimension d."""
+        return self.method.screens(self.r, self.p) and d * _ROUNDOFF[self.epilogue] < _LARGEST_GAMMA
+
+    def products(self, queries: Operand, candidates: Operand, buffer: Tensor | None = None) -> Tensor:
+        """Products of all vectors of both tiles, shape [r, p, n, N], in the epilogue's dtype.
+
+        `buffer` is flat room for them, reused from tile to tile: touching fresh memory costs as much as
+        the arithmetic.
+        """
+        r, n, _ = queries.vectors.shape
+        p, N, _ = candidates.vectors.shape
+        if buffer is None:
+            buffer = torch.empty(r * p * n * N, dtype=self.epilogue, device=self.device)
+        cross = buffer[: r * p * n * N].view(r, p, n, N)
+        for a, left in enumerate(queries.vectors):
+            for b, right in enumerate(candidates.vectors):
+                self._multiply(left, right.T, cross[a, b])
+        return cross
+
+    def _multiply(self, left: Tensor, right: Tensor, out: Tensor) -> None:
+        if left.dtype == out.dtype:
+            torch.mm(left, right, out=out)
+        elif self.device.type == "cuda":
+            out.copy_(torch.mm(left, right, out_dtype=out.dtype))
+        else:
+            out.copy_(torch.mm(left, right))
+
+    def error(self, queries: Operand, candidates: Operand) -> TileError:
+        """The bound of the module docstring for a tile."""
+        d = queries.vectors.shape[2]
+        u = _ROUNDOFF[self.epilogue]
+        gamma = (d + 2) * u / (1 - (d + 2) * u)
+        if self.storage == torch.float32 and torch.get_float32_matmul_precision() != "highest":
+            gamma += 2 * _LOSSY_PRODUCT + _LOSSY_PRODUCT**2
+        if self.storage not in _ROUNDOFF and self.device.type == "cpu":
+            gamma += torch.finfo(self.storage).eps  # the product itself is rounded to the storage dtype
+        q, c = float(queries.norm.max()), float(candidates.norm.max())
+        dq, dc = float(queries.residual.max()), float(candidates.residual.max())
+        product = dq * c + (q + dq) * dc + gamma * (q + dq) * (c + dc)
+        return TileError(product * (1 + 1e-9), float(queries.scale.max()), float(candidates.scale.max()), u)
+
+    def slack(self, queries: Operand, candidates: Operand) -> float:
+        """How far from a threshold a key of the tile may lie and still be undecided."""
+        return self.method.slack(self.error(queries, candidates), self.r, self.p)
+
+
+def _largest_length(vectors: Tensor) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=-1).amax(dim=0)
+    return lengths * (1 + 1e-12)
+
+
+def _native_bfloat16(dtype: torch.dtype) -> bool:
+    if dtype != torch.bfloat16:
+        return False
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)

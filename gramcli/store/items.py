@@ -1,0 +1,95 @@
+"""items.csv: one line per item, for people, spreadsheets and `open_store`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """What the store knows about one item.
+
+    Attributes:
+        id: The item's id.
+        split: For instance `train`; None where the dataset has none.
+        label: Class name, or None.
+        captions: How many rows of the `text` embedding are the item's.
+        status: Modality -> `ok`, `absent` or `failed: reason`.
+    """
+
+    id: str
+    split: str | None
+    label: str | None
+    captions: int
+    status: Mapping[str, str]
+
+
+def format_items(rows: Iterable[ItemRow], modalities: Sequence[str]) -> str:
+    r"""Return items.csv: UTF-8 text, one header, `\n` line ends, fields quoted where they need it.
+
+    Args:
+        rows: The items in store order; caption rows are counted through.
+        modalities: The status columns, in this order.
+
+    Returns:
+        The text of the file. None and the empty string both become an empty field.
+
+    Example:
+        >>> print(format_items([ItemRow("a,b", None, "dog", 2, {"text": "ok"})], ["text"]), end="")
+        id,split,label,text_start,text_end,text
+        "a,b",,dog,0,2,ok
+    """
+    lines, start = [",".join([*COLUMNS, *modalities])], 0
+    for row in rows:
+        end = start + row.captions
+        fields = [row.id, row.split or "", row.label or "", str(start), str(end), *(row.status[m] for m in modalities)]
+        lines.append(",".join(map(_quoted, fields)))
+        start = end
+    return "\n".join(lines) + "\n"
+
+
+def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:
+    """Read what `format_items` wrote.
+
+    Args:
+        text: The file's text, line ends untouched.
+        where: The file, for messages.
+
+    Returns:
+        The rows; an empty split or label is None.
+
+    Raises:
+        UserError: Not such a table; the message names the file and the line.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header, *lines = reader
+        if tuple(header[: len(COLUMNS)]) != COLUMNS:
+            raise ValueError(f"its header is not {','.join(COLUMNS)},...")
+        return tuple(_row(line, header) for line in lines)
+    except (csv.Error, ValueError) as error:
+        advice = "Run the command that wrote the store again: it is rebuilt from the shards."
+        raise UserError("store", f"{where} is damaged near line {reader.line_num}: {error}. {advice}") from error
+
+
+def _row(line: list[str], header: list[str]) -> ItemRow:
+    if len(line) != len(header):
+        raise ValueError(f"{len(line)} fields where the header has {len(header)}")
+    identifier, split, label, start, end = line[: len(COLUMNS)]
+    status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
+    return ItemRow(identifier, split or None, label or None, int(end) - int(start), status)
+
+
+def _quoted(field: str) -> str:
+    # csv.writer of Python 3.11 leaves a lone carriage return unquoted when lines end in "\n".
+    return '"' + field.replace('"', '""') + '"' if any(mark in field for mark in ',"\r\n') else field

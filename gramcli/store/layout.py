@@ -1,0 +1,257 @@
+"""What a store directory holds: file names, the plan that decides its content, and the manifest that records it.
+
+Content identity. A run is resumed only on the plan it was begun with: format, model, dataset, dimensions, shard
+size, and one digest each for ids, splits and labels, captions, subtitles and media files. A media file counts as
+unchanged while its relative path, size and modification time stay: reading every video again to hash it would cost
+as much as decoding it. Modification times live in the manifest only, never in a shard, so shards depend on content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from gramcli.errors import UserError
+from gramcli.store.items import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+ITEMS: Final = "items.csv"
+SHARDS: Final = "shards"
+LOCK: Final = ".lock"
+TEXT: Final = "text"
+OK: Final = "ok"
+ABSENT: Final = "absent"
+FAILED: Final = "failed: "
+
+_LONGEST_REASON: Final = 500
+_LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
+_LARGEST_SHARD: Final = 65_536
+_PLANNED: Final = ("model", "dataset", "modalities", "shard_size", "sources")
+_COUNTED: Final = (".rows", ".present")  # the manifest adds these to each modality when the store is finished
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*")
+_SHARD_FILE: Final = re.compile(r"\d{5,}\.safetensors")
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """One item of a plan.
+
+    Attributes:
+        id: Unique in the store, not empty.
+        split: For instance `train`; None or empty when there is none.
+        label: Class name, or None.
+    """
+
+    id: str
+    split: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides a store's content before it is computed.
+
+    Attributes:
+        model: `encoder.describe()`: JSON-able.
+        dataset: `id`, `protocol`, `annotation_sha256`.
+        dims: Modality -> dimension, in the order of the columns of items.csv. Any name can be stored.
+        items: The items in order.
+        shard_size: Items per shard; the last one may be shorter.
+        sources: What was read -> digest of its identity (`captions`, `subtitles`, `media files`).
+
+    Raises:
+        UserError: No items, an empty, repeated or unprintable id, a modality name that cannot be a column, a shard size
+            outside 1..65536.
+    """
+
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    dims: Mapping[str, int]
+    items: tuple[PlannedItem, ...]
+    shard_size: int = 64
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_items(self.items)
+        if not 1 <= self.shard_size <= _LARGEST_SHARD:
+            raise UserError("usage", f"A shard holds 1 to {_LARGEST_SHARD} items; got {self.shard_size}.")
+        for name, dim in self.dims.items():
+            if not _NAME.fullmatch(name) or name in COLUMNS:
+                rule = f"use letters, digits, _, + and -, and none of {', '.join(COLUMNS)}"
+                raise UserError("input", f"'{name}' cannot name an embedding: {rule}.")
+            if dim < 1:
+                raise UserError("embedding", f"The embedding '{name}' has dimension {dim}; it needs at least 1.")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the embeddings, in order."""
+        return tuple(self.dims)
+
+    @property
+    def n_shards(self) -> int:
+        """How many shards the store has when it is finished."""
+        return -(-len(self.items) // self.shard_size)
+
+    def shard_range(self, index: int) -> range:
+        """Positions of the items of shard `index`."""
+        return range(index * self.shard_size, min((index + 1) * self.shard_size, len(self.items)))
+
+    def identity(self) -> dict[str, Any]:
+        """The plan as it stands in the manifest, compared before a run is resumed."""
+        labels = [[item.split or None, item.label or None] for item in self.items]
+        sources = {"ids": digest([item.id for item in self.items]), "splits and labels": digest(labels), **self.sources}
+        dims = {name: {"dim": dim, "dtype": "float32"} for name, dim in self.dims.items()}
+        plan = {
+            "format": FORMAT,
+            "model": dict(self.model),
+            "dataset": dict(self.dataset),
+            "modalities": dims,
+            "shard_size": self.shard_size,
+            "sources": sources,
+        }
+        normal: dict[str, Any] = json.loads(json.dumps(plan, allow_nan=False))  # tuples become lists, as on disk
+        return normal
+
+
+def failed(reason: str) -> str:
+    r"""Return the status of a modality that could not be embedded: one printable line.
+
+    Args:
+        reason: Why, for instance the message of a UserError.
+
+    Example:
+        >>> failed("a.mp4 is not a video:\n  moov atom not found")
+        'failed: a.mp4 is not a video: moov atom not found'
+    """
+    line = " ".join(reason.split()).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
+    return FAILED + (line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + "...")
+
+
+def shard_file(index: int) -> str:
+    """Name of a shard relative to the store.
+
+    Example:
+        >>> shard_file(3)
+        'shards/00003.safetensors'
+    """
+    return f"{SHARDS}/{index:05d}.safetensors"
+
+
+def is_shard_name(name: str) -> bool:
+    """Whether a file of this name in the shards folder is ours."""
+    return _SHARD_FILE.fullmatch(name) is not None
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """One byte string per JSON value, whatever the order of its keys; NaN is refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the sha256 of a JSON value, in hexadecimal."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def seal(manifest: Mapping[str, Any]) -> bytes:
+    """Return the manifest's file content, with the digest by which edits are noticed."""
+    sealed = {**manifest, "content_sha256": digest(dict(manifest))}
+    return (json.dumps(sealed, indent=2, allow_nan=False) + "\n").encode("ascii")
+
+
+def read_manifest(store: Path) -> dict[str, Any]:
+    """Read and check a store's manifest.json.
+
+    Args:
+        store: The store's directory.
+
+    Returns:
+        The manifest, of this version's format, as it was written.
+
+    Raises:
+        UserError: Unreadable, not a store's, of a newer format, or changed by hand.
+    """
+    path = store / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError("store", f"{path} cannot be read as JSON ({error}). {_restore(store)}") from error
+    written = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(written, int) or isinstance(written, bool) or "plan_sha256" not in manifest:
+        raise UserError("store", f"{path} is not the manifest of an embedding store; name a directory written by gram.")
+    if written > FORMAT:
+        versions = f"format {written}, this one reads {FORMAT}"
+        raise UserError("store", f"{store} was written by a newer gramcli: {versions}; upgrade gramcli to use it.")
+    content = {key: value for key, value in manifest.items() if key != "content_sha256"}
+    if manifest.get("content_sha256") != digest(content):
+        raise UserError("store", f"{path} was changed after gram wrote it. {_restore(store)}")
+    return content
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say where two plans differ, in words.
+
+    Args:
+        old: The manifest on disk.
+        new: `Plan.identity()`.
+
+    Returns:
+        One phrase per difference; digests are named, not shown.
+
+    Example:
+        >>> differences({"model": {"frames": 8}}, {"model": {"frames": 16}})
+        ['model.frames was 8, now 16']
+    """
+    before, after = (_flat({key: plan[key] for key in _PLANNED if key in plan}) for plan in (old, new))
+    before = {key: value for key, value in before.items() if not key.endswith(_COUNTED)}
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return [_difference(key, before.get(key), after.get(key)) for key in changed]
+
+
+def _difference(key: str, before: object, after: object) -> str:
+    if key.startswith("sources."):
+        hint = " (a path, size or modification time)" if key == "sources.media files" else ""
+        return f"the {key.removeprefix('sources.')} changed{hint}"
+    shown = ["none" if value is None else str(value) for value in (before, after)]
+    return f"{key} was {shown[0]}, now {shown[1]}"
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat |= _flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {prefix + key: inner}
+    return flat
+
+
+def _check_items(items: Sequence[PlannedItem]) -> None:
+    if not items:
+        raise UserError("input", "There is no item to store; check the data, its split and the limit.")
+    seen: set[str] = set()
+    for position, item in enumerate(items):
+        if not item.id:
+            raise UserError("input", f"Item number {position + 1} has an empty id; give every item an id.")
+        if item.id in seen:
+            raise UserError("input", f"Two items have the id {item.id!r}; ids must be unique.")
+        seen.add(item.id)
+        for what, text in (("id", item.id), ("split", item.split or ""), ("label", item.label or "")):
+            _check_text(what, text)
+
+
+def _check_text(what: str, text: str) -> None:
+    if len(text) > _LONGEST_FIELD:
+        raise UserError("input", f"The {what} {text[:40]!r}... has {len(text)} characters; at most {_LONGEST_FIELD}.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError("input", f"The {what} {text!r} is not valid Unicode; rename the file or item.") from error
+
+
+def _restore(store: Path) -> str:
+    return f"Restore it from a copy, or delete {store} and write the store anew."

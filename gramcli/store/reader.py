@@ -1,0 +1,216 @@
+"""Reading a store. Opening one reads manifest.json and items.csv; vectors are read, and checked, when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from gramcli.catalog import did_you_mean
+from gramcli.errors import UserError
+from gramcli.store.items import ItemRow, parse_items
+from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, read_manifest
+from gramcli.store.shards import damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Store:
+    """A finished embedding store; made by `open_store`.
+
+    Attributes:
+        path: Its directory.
+        manifest: What manifest.json says.
+        rows: items.csv, one row per item.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    rows: tuple[ItemRow, ...]
+    _loaded: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    _trusted: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Item ids in order."""
+        return tuple(row.id for row in self.rows)
+
+    @cached_property
+    def splits(self) -> tuple[str | None, ...]:
+        """Split of each item, None where the dataset has none."""
+        return tuple(row.split for row in self.rows)
+
+    @cached_property
+    def labels(self) -> tuple[str | None, ...]:
+        """Class name of each item, None where the dataset has none."""
+        return tuple(row.label for row in self.rows)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the embeddings, in the order they were stored."""
+        return tuple(self.manifest["modalities"])
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Modality -> dimension."""
+        return {name: entry["dim"] for name, entry in self.manifest["modalities"].items()}
+
+    @property
+    def shared_space(self) -> bool:
+        """Whether the model puts all modalities in one space, so that cosines across them mean something."""
+        return bool(self.manifest["model"].get("shared_space", False))
+
+    def status(self, modality: str) -> list[str]:
+        """`ok`, `absent` or `failed: reason` of each item.
+
+        Args:
+            modality: One of `modalities`.
+
+        Raises:
+            UserError: The store does not hold it.
+        """
+        self._check(modality)
+        return [row.status[modality] for row in self.rows]
+
+    def present(self, modality: str) -> Tensor:
+        """Which items have the embedding.
+
+        Args:
+            modality: One of `modalities`.
+
+        Returns:
+            [items] bool; for text, whether the item has at least one caption.
+
+        Raises:
+            UserError: The store does not hold it.
+        """
+        return torch.tensor([status == OK for status in self.status(modality)], dtype=torch.bool)
+
+    def embeddings(self, modality: str) -> Tensor:
+        """The vectors of one modality, kept in memory once read; do not change them in place.
+
+        Args:
+            modality: One of `modalities`.
+
+        Returns:
+            [items, d] float32, zero rows where `present` is False; for text [captions, d].
+
+        Raises:
+            UserError: The store does not hold it, or a shard is damaged; names the file.
+        """
+        self._check(modality)
+        entry = self.manifest["modalities"][modality]
+        return self._tensor(modality, (entry["rows"], entry["dim"]))
+
+    def caption_items(self) -> Tensor:
+        """Position of the item that owns each text row.
+
+        Returns:
+            [captions] int64; empty when the store holds no text.
+
+        Raises:
+            UserError: A shard is damaged; names the file.
+        """
+        if TEXT not in self.modalities:
+            return torch.zeros(0, dtype=torch.int64)
+        return self._tensor("text.item", (self.manifest["counts"]["captions"],))
+
+    def fingerprint(self) -> str:
+        """Return a sha256 over model, dataset, modalities and the shards' hashes: equal for equal content.
+
+        The identity of the media files (their modification times) is left out, so that the same media
+        embedded twice have one fingerprint.
+        """
+        parts = {key: self.manifest[key] for key in ("format", "model", "dataset", "modalities")}
+        return digest({**parts, "shards": [shard["sha256"] for shard in self.manifest["shards"]]})
+
+    def _check(self, modality: str) -> None:
+        if modality not in self.modalities:
+            known = ", ".join(self.modalities)
+            hint = did_you_mean(modality, self.modalities)
+            raise UserError("store", f"{self.path} holds no '{modality}'.{hint} It holds: {known}.")
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        if name not in self._loaded:
+            parts = [self._part(shard, name) for shard in self.manifest["shards"]]
+            whole = torch.cat(parts)
+            if tuple(whole.shape) != shape:
+                raise damaged(self.path / SHARDS, f"'{name}' has shape {list(whole.shape)}, not {list(shape)}")
+            self._loaded[name] = whole
+        return self._loaded[name]
+
+    def _part(self, shard: Mapping[str, Any], name: str) -> Tensor:
+        path = self.path / shard["file"]
+        try:
+            with safe_open(path, framework="pt") as file:
+                part: Tensor = file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise damaged(path, str(error)) from error
+        if not torch.isfinite(part).all():
+            raise damaged(path, f"'{name}' has a value that is not finite")
+        self._trust(path, shard["sha256"])
+        return part
+
+    def _trust(self, path: Path, sha256: str) -> None:
+        if path.name in self._trusted:
+            return
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            raise damaged(path, "it is not the file that was written")
+        self._trusted.add(path.name)
+
+
+def open_store(path: str | Path) -> Store:
+    """Open a finished store.
+
+    Args:
+        path: The directory that `gram embed` wrote.
+
+    Returns:
+        The store; its shards are there and have the size they were written with.
+
+    Raises:
+        UserError: Not a store, of a newer format, not finished (says how to resume), or a file is missing or damaged.
+    """
+    path = Path(path)
+    if not path.is_dir() or not (path / MANIFEST).exists():
+        what = "is not an embedding store" if path.exists() else "does not exist"
+        raise UserError("store", f"{path} {what}. Write one with: gram embed DATA -o STORE --model MODEL")
+    manifest = read_manifest(path)
+    if not manifest["complete"]:
+        raise UserError("store", f"{path} is not finished. Run the command that began it again: it resumes.")
+    _check_shards(path, manifest)
+    return Store(path, manifest, _read_items(path, manifest))
+
+
+def _check_shards(path: Path, manifest: Mapping[str, Any]) -> None:
+    for shard in manifest["shards"]:
+        file = path / shard["file"]
+        if not file.is_file():
+            remedy = "Run the command that wrote the store again: only this shard is redone."
+            raise UserError("store", f"{file} is missing. {remedy}")
+        size = file.stat().st_size
+        if size != shard["bytes"]:
+            raise damaged(file, f"it has {size} bytes of {shard['bytes']}")
+
+
+def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
+    file = path / ITEMS
+    remedy = "Run the command that wrote the store again: it is rebuilt from the shards."
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
+    if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
+        raise UserError("store", f"{file} was changed after gram wrote it. {remedy}")
+    return parse_items(data.decode("utf-8"), str(file))

@@ -1,0 +1,208 @@
+"""One shard: some consecutive items, packed into a safetensors file that is the same for the same content.
+
+Tensors: per modality `video` [items, d] float32, zero where the item has none, and `video.present` [items] uint8; for
+text `text` [captions, d] and `text.item` [captions] int64, the position of the caption's item in the whole store. The
+string metadata has one key, because safetensors does not promise an order between several: ids, splits, labels, status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from gramcli.errors import UserError
+from gramcli.store.items import ItemRow
+from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, shard_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+METADATA_KEY: Final = "gram"
+
+
+@dataclass(frozen=True)
+class ShardContent:
+    """What an encoder made of the items of one shard.
+
+    Attributes:
+        embeddings: Modality -> [items, d]; `text` -> [captions, d]. Rows of items that are not ok are ignored.
+        status: Modality -> one of `ok`, `absent`, `failed: reason` per item of the shard.
+        caption_items: Position in the whole store of the item of each text row, [captions], never decreasing.
+    """
+
+    embeddings: Mapping[str, NDArray[np.float32]]
+    status: Mapping[str, Sequence[str]]
+    caption_items: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """A finished shard: what the manifest and items.csv say about it.
+
+    Attributes:
+        file: Name relative to the store.
+        size: Bytes.
+        sha256: Of the file.
+        rows: One per item.
+    """
+
+    file: str
+    size: int
+    sha256: str
+    rows: tuple[ItemRow, ...]
+
+
+def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, ShardRecord]:
+    """Check a shard and turn it into the bytes of its file.
+
+    Args:
+        plan: The store's plan.
+        index: Which shard.
+        content: Embeddings and status of its items.
+
+    Returns:
+        The file's bytes, equal for equal content, and the shard's record.
+
+    Raises:
+        UserError: A vector is not finite, a shape or a status does not fit; the message names item and modality.
+    """
+    positions = plan.shard_range(index)
+    owners = np.ascontiguousarray(content.caption_items, dtype=np.int64)
+    _check_owners(owners, positions)
+    rows = _item_rows(plan, positions, content, owners)
+    tensors: dict[str, NDArray[Any]] = {}
+    for name in plan.modalities:
+        ok = np.array([row.status[name] == OK for row in rows], dtype=bool)
+        vectors = _checked(plan, name, content, len(owners) if name == TEXT else len(rows))
+        holders = owners - positions.start if name == TEXT else np.arange(len(rows))
+        _check_finite(name, vectors, holders, rows, ok)
+        if name == TEXT:
+            _check_captions(rows)
+            tensors |= {TEXT: vectors, "text.item": owners}
+        else:
+            kept = np.where(ok[:, None], vectors, np.float32(0))
+            tensors |= {name: kept, f"{name}.present": ok.astype(np.uint8)}
+    data = save(tensors, {METADATA_KEY: json.dumps(_metadata(plan, rows))})
+    return data, ShardRecord(shard_file(index), len(data), hashlib.sha256(data).hexdigest(), rows)
+
+
+def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
+    """Check a shard on disk against the plan and return its record.
+
+    Args:
+        store: The store's directory.
+        plan: What the shard should hold.
+        index: Which shard.
+
+    Returns:
+        The same record that writing the shard gave.
+
+    Raises:
+        UserError: Truncated, damaged, of other items, or with a vector that is not finite; names the file.
+    """
+    path = store / shard_file(index)
+    try:
+        data = path.read_bytes()
+        with safe_open(path, framework="numpy") as file:
+            metadata = json.loads((file.metadata() or {})[METADATA_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        content = ShardContent(
+            {name: tensors[name] for name in plan.modalities},
+            metadata["status"],
+            tensors.get("text.item", np.zeros(0, dtype=np.int64)),
+        )
+        _, record = pack_shard(plan, index, content)
+        masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if name != TEXT]
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
+        raise damaged(path, str(error)) from error
+    wanted = [[row.status[name] == OK for row in record.rows] for name in plan.modalities if name != TEXT]
+    if metadata != _metadata(plan, record.rows) or masks != wanted:
+        raise damaged(path, "its content does not fit the items it is for")
+    return ShardRecord(record.file, len(data), hashlib.sha256(data).hexdigest(), record.rows)
+
+
+def damaged(path: Path, why: str) -> UserError:
+    """Return the error for a shard that cannot be used; raising is the caller's part.
+
+    Args:
+        path: The shard.
+        why: What is wrong with it.
+    """
+    remedy = "Delete this file and run the command that wrote the store again: only this shard is redone."
+    return UserError("store", f"{path} is damaged: {' '.join(why.split()).rstrip('.')}. {remedy}")
+
+
+def _metadata(plan: Plan, rows: Sequence[ItemRow]) -> dict[str, Any]:
+    return {
+        "ids": [row.id for row in rows],
+        "splits": [row.split for row in rows],
+        "labels": [row.label for row in rows],
+        "status": {name: [row.status[name] for row in rows] for name in plan.modalities},
+    }
+
+
+def _item_rows(plan: Plan, positions: range, content: ShardContent, owners: NDArray[np.int64]) -> tuple[ItemRow, ...]:
+    for name in plan.modalities:
+        given = content.status.get(name, ())
+        wrong = [text for text in given if text not in (OK, ABSENT) and not text.startswith(FAILED)]
+        if len(given) != len(positions) or wrong:
+            got = f"'{wrong[0]}'" if wrong else f"{len(given)} of them"
+            rule = f"{len(positions)} times ok, absent or 'failed: reason'"
+            raise UserError("embedding", f"The status of '{name}' must be {rule}; got {got}.")
+    counts = np.bincount(owners - positions.start, minlength=len(positions))
+    return tuple(
+        ItemRow(
+            plan.items[position].id,
+            plan.items[position].split or None,
+            plan.items[position].label or None,
+            int(counts[row]),
+            {name: content.status[name][row] for name in plan.modalities},
+        )
+        for row, position in enumerate(positions)
+    )
+
+
+def _checked(plan: Plan, name: str, content: ShardContent, n: int) -> NDArray[np.float32]:
+    wanted = (n, plan.dims[name])
+    given = content.embeddings.get(name)
+    if given is None or given.shape != wanted:
+        got = "nothing" if given is None else list(given.shape)
+        raise UserError("embedding", f"The embedding '{name}' must have shape {list(wanted)}; got {got}.")
+    return np.ascontiguousarray(given, dtype=np.float32)
+
+
+def _check_owners(owners: NDArray[np.int64], positions: range) -> None:
+    inside = owners.ndim == 1 and bool(np.all((owners >= positions.start) & (owners < positions.stop)))
+    if not inside or bool(np.any(np.diff(owners) < 0)):
+        rule = f"name items {positions.start} to {positions.stop - 1} in order"
+        raise UserError("embedding", f"caption_items must {rule}, one per text row.")
+
+
+def _check_captions(rows: Sequence[ItemRow]) -> None:
+    for row in rows:
+        if (row.captions > 0) != (row.status[TEXT] == OK):
+            got = f"{row.captions} caption rows and the status '{row.status[TEXT]}'"
+            raise UserError("embedding", f"Item {row.id!r} has {got}; text is ok exactly when it has a row.")
+
+
+def _check_finite(
+    name: str,
+    vectors: NDArray[np.float32],
+    holders: NDArray[np.int64],
+    rows: Sequence[ItemRow],
+    ok: NDArray[np.bool_],
+) -> None:
+    bad = holders[~np.isfinite(vectors).all(axis=1)]
+    bad = bad[ok[bad]]
+    if len(bad):
+        remedy = "Give it the status 'failed: ...' or fix the encoder."
+        raise UserError("embedding", f"The '{name}' vector of item {rows[bad[0]].id!r} is not finite. {remedy}")

@@ -1,0 +1,234 @@
+"""Writing a store so that it survives being killed: whole shards, one writer, one plan.
+
+States of a directory, in the order a run goes through them: empty; manifest.json with `complete: false`; shards one by
+one; items.csv; manifest.json with `complete: true`. Each step is one rename, so a killed run is in exactly one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+from gramcli.errors import UserError
+from gramcli.store.atomic import disk_errors, sync_directory, take_lock, temporary_name, write_atomic
+from gramcli.store.items import format_items
+from gramcli.store.layout import (
+    ITEMS,
+    LOCK,
+    MANIFEST,
+    OK,
+    SHARDS,
+    TEXT,
+    differences,
+    digest,
+    is_shard_name,
+    read_manifest,
+    seal,
+    shard_file,
+)
+from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from gramcli.store.layout import Plan
+    from gramcli.store.shards import ShardContent
+
+
+class StoreWriter:
+    """The one writer of a store; made by `open`, used as a context manager.
+
+    Attributes:
+        path: The store's directory.
+        plan: What it will hold.
+        reused: How many shards were there before.
+    """
+
+    def __init__(self, path: Path, plan: Plan, lock: int) -> None:
+        self.path, self.plan, self._lock = path, plan, lock
+        self._records: dict[int, ShardRecord] = {}
+        self._complete = False
+        self.reused = 0
+
+    @classmethod
+    def open(cls, path: Path, plan: Plan, *, overwrite: bool = False) -> Self:
+        """Begin a store, or resume one that was begun with the same plan.
+
+        Args:
+            path: The directory; made when missing.
+            plan: What the store will hold.
+            overwrite: Empty an existing store first. What is not a store is never touched.
+
+        Returns:
+            A writer that holds the store's lock until `close`.
+
+        Raises:
+            UserError: The path is a file or a directory of something else, the store has another plan or a newer
+                format, another process writes it, a finished shard is damaged, or the disk refuses.
+        """
+        _refuse_foreign(path)
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+            sync_directory(path.parent)
+        writer = cls(path, plan, take_lock(path / LOCK, path))
+        try:
+            writer._begin(overwrite=overwrite)
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def records(self) -> tuple[ShardRecord, ...]:
+        """The finished shards in order."""
+        return tuple(self._records[index] for index in sorted(self._records))
+
+    def missing_shards(self) -> list[int]:
+        """Indices of the shards still to be written, in order."""
+        return [index for index in range(self.plan.n_shards) if index not in self._records]
+
+    def write_shard(self, index: int, content: ShardContent) -> None:
+        """Write one shard, whole or not at all.
+
+        Args:
+            index: One of `missing_shards()`.
+            content: Embeddings and status of its items.
+
+        Raises:
+            UserError: The content does not fit the plan, holds a vector that is not finite, or the disk refuses.
+            ValueError: The shard is finished: finished shards are never rewritten.
+        """
+        if index not in self.missing_shards():
+            raise ValueError(f"shard {index} is finished or not planned")
+        data, record = pack_shard(self.plan, index, content)
+        if self._complete:
+            self._write_manifest(complete=False)
+        write_atomic(self.path / record.file, data)
+        self._records[index] = record
+
+    def finish(self) -> None:
+        """Write items.csv and the final manifest; does nothing when they are there already.
+
+        Raises:
+            UserError: The disk refuses.
+            ValueError: Shards are missing.
+        """
+        if self.missing_shards():
+            raise ValueError(f"shards are missing: {self.missing_shards()}")
+        rows = (row for record in self.records for row in record.rows)
+        items = format_items(rows, self.plan.modalities).encode("utf-8")
+        _write_changed(self.path / ITEMS, items)
+        self._write_manifest(complete=True, items_sha256=hashlib.sha256(items).hexdigest())
+
+    def close(self) -> None:
+        """Let other writers in."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _begin(self, *, overwrite: bool) -> None:
+        _refuse_foreign(self.path)  # again, now that nobody else can change it
+        manifest = read_manifest(self.path) if (self.path / MANIFEST).exists() else None
+        with disk_errors(self.path):
+            _remove_temporaries(self.path)
+        if manifest and overwrite:
+            self._clear(manifest)
+            manifest = None
+        if manifest:
+            self._refuse_other_plan(manifest)
+            self._complete = manifest["complete"]
+        else:
+            self._write_manifest(complete=False)
+        with disk_errors(self.path):
+            (self.path / SHARDS).mkdir(exist_ok=True)
+            sync_directory(self.path)
+        self._take_over((manifest or {}).get("shards", []))
+
+    def _take_over(self, written: Sequence[Mapping[str, Any]]) -> None:
+        known = {shard["file"]: shard["sha256"] for shard in written}
+        for index in range(self.plan.n_shards):
+            path = self.path / shard_file(index)
+            if not path.exists():
+                continue
+            record = read_record(self.path, self.plan, index)
+            if known.get(record.file, record.sha256) != record.sha256:
+                raise damaged(path, "it is not the file that was written")
+            self._records[index] = record
+        self.reused = len(self._records)
+
+    def _refuse_other_plan(self, manifest: Mapping[str, Any]) -> None:
+        found = differences(manifest, self.plan.identity())
+        if found:
+            state = "is a finished store of" if manifest["complete"] else "was begun with"
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            advice = "Name another output, or start anew with --overwrite."
+            raise UserError("store", f"{self.path} {state} something else: {'; '.join(found[:3])}{more}. {advice}")
+
+    def _clear(self, manifest: Mapping[str, Any]) -> None:
+        # Marked unfinished first: killed half-way, this is a store of the old plan with shards missing.
+        write_atomic(self.path / MANIFEST, seal({**manifest, "complete": False, "shards": []}))
+        with disk_errors(self.path):
+            (self.path / ITEMS).unlink(missing_ok=True)
+            for shard in _shard_paths(self.path):
+                shard.unlink()
+            if (self.path / SHARDS).exists():
+                sync_directory(self.path / SHARDS)  # else a power cut could bring them back under the new plan
+
+    def _write_manifest(self, *, complete: bool, items_sha256: str | None = None) -> None:
+        rows = [row for record in self.records for row in record.rows] if complete else []
+        captions = sum(row.captions for row in rows)
+        plan = self.plan.identity()
+        for name, entry in plan["modalities"].items():
+            entry["rows"] = (captions if name == TEXT else len(rows)) if complete else None
+            entry["present"] = sum(row.status[name] == OK for row in rows) if complete else None
+        shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
+        manifest = {
+            **plan,
+            "plan_sha256": digest(self.plan.identity()),
+            "counts": {"items": len(self.plan.items), "captions": captions if complete else None},
+            "shards": shards,
+            "items_sha256": items_sha256,
+            "complete": complete,
+        }
+        _write_changed(self.path / MANIFEST, seal(manifest))
+        self._complete = complete
+
+
+def _refuse_foreign(path: Path) -> None:
+    advice = "name another output; only a store written by gram is ever replaced"
+    if path.exists() and not path.is_dir():
+        raise UserError("store", f"{path} is a file, not a store; {advice}.")
+    with disk_errors(path):
+        names = {entry.name for entry in path.iterdir()} if path.exists() else set()
+    if MANIFEST in names:
+        read_manifest(path)
+    elif names - {LOCK, temporary_name(path / MANIFEST).name}:
+        raise UserError("store", f"{path} holds other files and is not a store; {advice}.")
+
+
+def _remove_temporaries(store: Path) -> None:
+    finals = [store / MANIFEST, store / ITEMS]
+    for path in [temporary_name(final) for final in finals]:
+        path.unlink(missing_ok=True)
+    for path in (store / SHARDS).glob(".*.safetensors.tmp"):
+        if is_shard_name(path.name.removeprefix(".").removesuffix(".tmp")):
+            path.unlink()
+
+
+def _shard_paths(store: Path) -> list[Path]:
+    return [path for path in (store / SHARDS).glob("*.safetensors") if is_shard_name(path.name)]
+
+
+def _write_changed(path: Path, data: bytes) -> None:
+    with disk_errors(path):
+        same = path.exists() and path.read_bytes() == data
+    if not same:
+        write_atomic(path, data)

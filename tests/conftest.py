@@ -1,0 +1,18 @@
+"""Fixtures shared by the whole suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The folder with reference data (`data/`, `golden/`); skips where there is none."""
+    named = os.environ.get("GRAM_REFERENCE_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no reference data at {folder}: set GRAM_REFERENCE_DATA")
+    return folder

@@ -1,0 +1,189 @@
+"""Manifests: the four formats say the same, and every mistake is named with its row."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramcli.datasets import Dataset, open_dataset
+from gramcli.errors import UserError
+
+ROWS: list[dict[str, Any]] = [
+    {"id": "a", "video": "v/a.mp4", "audio": "a.wav", "caption": ["one, two", 'say "hi"'], "split": "train"},
+    {"id": "b", "video": "v/b.mp4", "audio": "", "caption": "[music] plays", "split": "test"},
+]
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(rows), encoding="utf-8")
+    elif path.suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
+    else:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        buffer = io.StringIO(newline="")
+        writer = csv.DictWriter(buffer, names, delimiter="\t" if path.suffix == ".tsv" else ",")
+        writer.writeheader()
+        cells = lambda row: {k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()}  # noqa: E731
+        writer.writerows(cells(row) for row in rows)
+        path.write_bytes(buffer.getvalue().encode())
+    return path
+
+
+def _open(path: Path, content: str | bytes, **options: Any) -> Dataset:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return open_dataset(str(path), **options)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl"])
+def test_the_formats_say_the_same(suffix: str, tmp_path: Path) -> None:
+    dataset = open_dataset(str(_write(tmp_path / f"list.{suffix}", ROWS)))
+    assert dataset.id == f"{tmp_path.name}/list.{suffix}"
+    assert dataset.protocol == "manifest"
+    assert len(dataset.annotation_sha256 or "") == 64
+    assert dataset.modalities == ("text", "video", "audio")
+    first, second = dataset.items
+    assert (first.id, first.captions, first.split) == ("a", ("one, two", 'say "hi"'), "train")
+    assert first.media == {"video": tmp_path / "v/a.mp4", "audio": tmp_path / "a.wav"}
+    assert second.captions == ("[music] plays",)
+    assert second.media == {"video": tmp_path / "v/b.mp4", "audio": tmp_path / "v/b.mp4"}
+    assert dataset.notes == ()
+
+
+def test_repeated_rows_are_captions_of_one_item(tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.csv", "id,video,caption\na,a.mp4,one\nb,b.mp4,two\na,a.mp4,three\n")
+    assert [(item.id, item.captions) for item in dataset.items] == [("a", ("one", "three")), ("b", ("two",))]
+
+
+def test_names_of_circulating_datasets_are_understood(tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.json", '[{"videoID": 7, "enCap": ["x", "y"], "asr": "hi", "score": 1}]')
+    item = dataset.items[0]
+    assert (item.id, item.captions, item.subtitle) == ("7", ("x", "y"), "hi")
+    assert dataset.notes[0].endswith("columns without a meaning here were ignored: score.")
+
+
+def test_our_name_goes_before_an_alias(tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.csv", "id,video_id,Caption,desc\n1,2,mine,theirs\n")
+    assert (dataset.items[0].id, dataset.items[0].captions) == ("1", ("mine",))
+    assert dataset.notes[0].endswith("ignored: video_id, desc.")
+
+
+def test_missing_media_and_odd_paths_are_kept_for_the_reader(tmp_path: Path) -> None:
+    rows = [{"id": "a", "video": "gone.mp4"}, {"id": "b", "video": "x" * 300}, {"id": "c", "image": "a\0b"}]
+    dataset = open_dataset(str(_write(tmp_path / "a.json", rows)))
+    assert len(dataset.items) == 3
+
+
+def test_media_can_start_from_a_root(tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.csv", "id,image\na,x.png\n", root=Path("/data"))
+    assert dataset.items[0].media == {"image": Path("/data/x.png")}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marked_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.csv", "id,caption\r\na,café\r\n".encode(encoding))
+    assert dataset.items[0].captions == ("café",)
+
+
+def test_empty_and_missing_values_are_absent(tmp_path: Path) -> None:
+    item = _open(tmp_path / "a.json", '[{"id": "a", "caption": NaN, "subtitle": " ", "label": null}]').items[0]
+    assert (item.captions, item.subtitle, item.label, dict(item.media)) == ((), None, None, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", r"a\.csv holds no rows"),
+        ("a.csv", "id,video\n\n", r"a\.csv holds no rows"),
+        ("a.json", "[]", r"a\.json holds no rows"),
+        ("a.csv", "video,caption\na.mp4,x\n", r"a\.csv has no ids \(columns: video, caption\); add a column 'id'"),
+        ("a.csv", "id;video\na;b\n", r"a\.csv has no ids .*separate its columns by commas"),
+        ("a.csv", "id,label\na,b\n", r"a\.csv names no media and no captions \(columns: id, label\)"),
+        ("a.csv", "id,video\n,a.mp4\n", r"a\.csv line 2 has an empty id"),
+        ("a.csv", "id,id,video\na,a,b\n", r"a\.csv line 1 names the column 'id' twice"),
+        ("a.csv", "ID,id,video\na,a,b\n", r"a\.csv has ids in two columns, ID, id; rename one 'id'"),
+        ("a.csv", "video_id,clip_id,text\na,a,b\n", r"has ids in two columns, video_id, clip_id"),
+        (
+            "a.csv",
+            "id,caption\na,one, two\n",
+            r"a\.csv line 2 has 3 cells, the header 2; quote cells that hold a comma",
+        ),
+        ("a.csv", 'id,caption\na,"open\nb,c\n', r"a\.csv line 2 is not a valid table row"),
+        ("a.csv", "id,caption\na,\"['x', 'y']\"\n", r"a\.csv line 2: the caption .* is not a JSON list of texts"),
+        (
+            "a.csv",
+            'id,video,caption\na,1.mp4,"two\nlines"\na,2.mp4,x\n',
+            r"a\.csv line 4 repeats the id 'a' of .* line 2",
+        ),
+        ("a.csv", "id,caption,split\na,x,train\na,y,test\n", r"line 3 repeats the id 'a' .* with another split"),
+        ("a.csv", "id,video\na,https://x.org/a.mp4\n", r"a\.csv line 2: video is the address https://"),
+        ("a.json", '[\n{"id": 1},\n{"id" 2}]', r"a\.json is not valid JSON at line 3 column 7"),
+        ("a.json", "[" * 100_000, r"a\.json line 1 is JSON that cannot be read"),
+        ("a.json", '{"id": 1}', r"a\.json must be a list of objects"),
+        ("a.json", '[{"id": 1, "caption": "x"}, 5]', r"a\.json entry 2 is not an object"),
+        ("a.json", '[{"id": true, "caption": "x"}]', r"entry 1: id must be one text or number; found true"),
+        ("a.json", '[{"id": 1, "caption": {"en": "x"}}]', r"entry 1: caption must be one text or number"),
+        ("a.json", '[{"id": "\\ud800", "caption": "x"}]', r"entry 1: id holds half of a surrogate pair"),
+        ("a.jsonl", '{"id": 1, "caption": "x"}\n{"id": 2', r"a\.jsonl is not valid JSON at line 2"),
+        ("a.csv", b"id,caption\na,caf\xe9\n", r"a\.csv is not UTF-8 text \(byte 0xe9 in line 2\); save it as UTF-8"),
+        ("a.csv", b"id\0", r"a\.csv is not UTF-8 text \(it holds zero bytes\)"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(name: str, content: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        _open(tmp_path / name, content)
+    assert caught.value.kind == "input"
+
+
+def test_a_folder_is_no_media(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    with pytest.raises(UserError, match=r"a\.csv line 2: video 'clips' is a folder; name a file"):
+        _open(tmp_path / "a.csv", "id,video\na,clips\n")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
+
+
+@given(rows=st.lists(st.tuples(texts, st.lists(texts, max_size=3)), min_size=1, max_size=6))
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl"])
+def test_what_is_written_comes_back(rows, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("manifest") / f"a.{suffix}"
+    told = [{"id": f"{number}{name}", "caption": captions} for number, (name, captions) in enumerate(rows)]
+    dataset = open_dataset(str(_write(path, told)))
+    assert [item.id for item in dataset.items] == [row["id"].strip() for row in told]
+    kept = [tuple(text.strip() for text in row["caption"] if text.strip()) for row in told]
+    assert [item.captions for item in dataset.items] == kept
+
+
+@given(raw=st.binary(max_size=80), start=st.sampled_from([b"", b"id,caption\n", b"[", b'[{"id": ', b'{"id": 1']))
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl"])
+def test_any_bytes_open_or_end_in_a_user_error(
+    raw: bytes, start: bytes, suffix: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    try:
+        dataset = _open(tmp_path_factory.mktemp("fuzz") / f"a.{suffix}", start + raw)
+    except UserError as error:
+        assert error.kind == "input"
+    else:
+        assert dataset.items
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "captions", "modalities"),
+    [
+        ("clips/annotations.json", 4, 4, ("text", "video", "audio")),
+        ("digits3/annotations.json", 1500, 1500, ("text", "audio", "image")),
+        ("annotations/vatex/descs_ret_test.json", 1500, 15000, ("text", "subtitle")),
+    ],
+)
+def test_reference_manifests_open(reference_data: Path, name: str, n: int, captions: int, modalities) -> None:
+    dataset = open_dataset(str(reference_data / "data" / name))
+    assert len(dataset.items) == n
+    assert sum(len(item.captions) for item in dataset.items) == captions
+    assert dataset.modalities == modalities
+    assert all(path.is_file() for item in dataset.items for path in item.media.values())

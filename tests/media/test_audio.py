@@ -1,0 +1,124 @@
+"""Sound: the mean of the channels, at the rate asked for, from any file that holds it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gramcli.errors import UserError
+from gramcli.media.audio import NoAudioTrack, has_audio_track, read_audio
+from tests.media_factory import tone, write_image, write_video, write_wav
+
+
+def _pitch(samples: np.ndarray, rate: int) -> float:
+    spectrum = np.abs(np.fft.rfft(samples))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
+def test_a_wav_is_read_sample_for_sample(tmp_path: Path) -> None:
+    sound = read_audio(write_wav(tmp_path / "a.wav"))
+    assert sound.samples.dtype == np.float32
+    assert (sound.sample_rate, sound.duration) == (16000, 1.0)
+    np.testing.assert_allclose(sound.samples, tone(1.0, 440.0, 16000), atol=1 / 32768)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
+def test_resampling_keeps_pitch_and_length(rate: int, tmp_path: Path) -> None:
+    sound = read_audio(write_wav(tmp_path / "a.flac", hz=1000.0, sample_rate=rate))
+    assert abs(len(sound.samples) - 16000) <= 1
+    assert abs(_pitch(sound.samples, 16000) - 1000.0) <= 1
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+@pytest.mark.parametrize("suffix", ["wav", "mkv"])
+def test_channels_are_averaged(channels: int, suffix: str, tmp_path: Path) -> None:
+    sound = np.stack([tone(0.5, 300.0, 16000)] + [np.zeros(8000, np.float32)] * (channels - 1), axis=1)
+    path = tmp_path / "a.wav"
+    soundfile.write(str(path), sound, 16000, subtype="PCM_16")
+    if suffix == "mkv":
+        path = _remux(path, tmp_path / "a.mkv")
+    samples = read_audio(path).samples
+    np.testing.assert_allclose(samples, sound[:, 0] / channels, atol=2e-5)
+
+
+def _remux(source: Path, target: Path) -> Path:
+    import av
+
+    with av.open(str(source)) as read, av.open(str(target), "w") as write:
+        stream = write.add_stream_from_template(read.streams.audio[0])
+        for packet in read.demux(read.streams.audio[0]):
+            if packet.size:
+                packet.stream = stream
+                write.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("through_ffmpeg", [False, True])
+def test_sample_formats_have_one_full_scale(subtype: str, through_ffmpeg: bool, tmp_path: Path) -> None:
+    expected = tone(0.25, 440.0, 16000)
+    path = tmp_path / "a.wav"
+    soundfile.write(str(path), expected, 16000, subtype=subtype)
+    if through_ffmpeg:
+        path = _remux(path, tmp_path / "a.mkv")
+    np.testing.assert_allclose(read_audio(path).samples, expected, atol=1 / 100 if subtype == "PCM_U8" else 1e-4)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "named.mp3"])
+def test_the_track_of_a_video_is_its_sound_whatever_its_name(name: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / ("a.mkv" if name.endswith("mkv") else "a.mp4"), tone_hz=500.0)
+    path = path.rename(tmp_path / name)
+    assert has_audio_track(path)
+    sound = read_audio(path)
+    assert abs(sound.duration - 2.0) < 0.15
+    assert abs(_pitch(sound.samples, 16000) - 500.0) < 2
+
+
+def test_a_video_without_sound_is_absent_not_broken(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", tone_hz=None)
+    assert not has_audio_track(path)
+    with pytest.raises(NoAudioTrack, match=r"a\.mp4 has no audio track"):
+        read_audio(path)
+
+
+def test_a_picture_is_no_silent_video(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it is a picture") as caught:
+        read_audio(write_image(tmp_path / "a.jpg"))
+    assert not isinstance(caught.value, NoAudioTrack)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_not_finite_are_refused(value: float, tmp_path: Path) -> None:
+    sound = tone(0.1, 440.0, 16000)
+    sound[5] = value
+    soundfile.write(str(tmp_path / "a.wav"), sound, 16000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"a\.wav holds audio samples that are NaN or infinite"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_no_samples_is_an_error(tmp_path: Path) -> None:
+    soundfile.write(str(tmp_path / "a.wav"), np.zeros(0, np.float32), 16000)
+    with pytest.raises(UserError, match=r"a\.wav (holds no audio samples|is not an audio file)"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_a_header_with_an_absurd_rate_is_refused(tmp_path: Path) -> None:
+    soundfile.write(str(tmp_path / "a.wav"), tone(0.1, 440.0, 16000), 3)
+    with pytest.raises(UserError, match="states a sample rate of 3 Hz"):
+        read_audio(tmp_path / "a.wav")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.binary(min_size=1, max_size=600), st.sampled_from([b"", b"RIFF", b"ID3\x04\0", b"\0\0\0\x18ftypisom", b"OggS"])
+)
+def test_random_bytes_end_in_a_user_error(tmp_path_factory: pytest.TempPathFactory, raw: bytes, start: bytes) -> None:
+    path = tmp_path_factory.mktemp("random") / "a.mp3"
+    path.write_bytes(start + raw)
+    try:
+        read_audio(path)
+    except UserError as error:
+        assert error.message.startswith(str(path))

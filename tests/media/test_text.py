@@ -1,0 +1,87 @@
+"""Captions and subtitles in the encodings and forms they come in."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramcli.errors import UserError
+from gramcli.media.text import MAX_TEXT_BYTES, _cue_lines, decode_text, read_subtitle, read_text
+from tests.media_factory import write_subtitle
+
+CAPTIONS = "a café\r\n\r\n  a dog \rand ünï\n"
+
+
+def _write(path: Path, raw: bytes) -> Path:
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        CAPTIONS.encode(),
+        codecs.BOM_UTF8 + CAPTIONS.encode(),
+        CAPTIONS.encode("utf-16"),
+        codecs.BOM_UTF16_BE + CAPTIONS.encode("utf-16-be"),
+        CAPTIONS.encode("utf-32"),
+        CAPTIONS.encode("latin-1"),
+        CAPTIONS.encode("cp1252"),
+    ],
+)
+def test_captions_are_lines_in_any_encoding(raw: bytes, tmp_path: Path) -> None:
+    assert read_text(_write(tmp_path / "a.txt", raw)) == ["a café", "a dog", "and ünï"]
+
+
+def test_an_empty_file_has_no_captions(tmp_path: Path) -> None:
+    assert read_text(_write(tmp_path / "a.txt", b"")) == []
+
+
+def test_binary_and_huge_files_are_no_text(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a\.txt is not a text file"):
+        read_text(_write(tmp_path / "a.txt", b"\x00\x01\xff"))
+    with (tmp_path / "big.txt").open("wb") as file:
+        file.truncate(MAX_TEXT_BYTES + 1)
+    with pytest.raises(UserError, match="is over 64 MiB"):
+        read_text(tmp_path / "big.txt")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_utf8_decodes_to_itself(text: str) -> None:
+    assert decode_text(codecs.BOM_UTF8 + text.encode()) == text
+
+
+def test_subrip_loses_numbers_times_and_tags(tmp_path: Path) -> None:
+    path = write_subtitle(tmp_path / "a.srt", ("hello there", "<b>good</b> bye", "1984"))
+    assert read_subtitle(path) == "hello there good bye 1984"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "WEBVTT - title\nKind: captions\n\nNOTE not said\nnor this\n\nSTYLE\n::cue {}\n\nintro\n"
+            "00:01.000 --> 00:02.000 align:start\n<v Roger>it&apos;s <00:01.500><c>me</c>\n",
+            "it's me",
+        ),
+        ("1\n00:00:01,000 --> 00:00:02,000\nfirst\n2\n00:00:03,000 --> 00:00:04,000\nsecond", "first second"),
+        (
+            "1\n00:00:01,000 --> 00:00:02,000\nfirst\n\nstill first\n\n2\n00:00:02,000 --> 00:00:03,000\n\n",
+            "first still first",
+        ),
+        ("1\n00:00:01,000 --> 00:00:02,000\n{\\an8}I <3 you, 3 > 2\n", "I <3 you, 3 > 2"),
+        ("just a\ntranscript", "just a transcript"),
+        ("", ""),
+    ],
+)
+def test_what_is_said(content: str, said: str, tmp_path: Path) -> None:
+    assert read_subtitle(_write(tmp_path / "a.vtt", content.encode())) == said
+
+
+@given(st.lists(st.sampled_from(["", "1", "hello", "00:01.000 --> 00:02.000", "NOTE x", "WEBVTT", "<b>"]), max_size=12))
+def test_no_time_is_ever_said(lines: list[str]) -> None:
+    said = _cue_lines(lines)
+    assert not any("-->" in line for line in said)
+    assert len(said) <= len(lines)

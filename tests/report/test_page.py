@@ -1,0 +1,131 @@
+"""The HTML page is whole, escaped and needs no network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from gramcli.report.figures import INK, forest_plot, recall_curves
+from gramcli.report.page import best_per_task, page
+from gramcli.results import RankVector
+from tests.made_results import comparison, evaluation, figures, odd_evaluation
+
+VOID = {"meta", "link", "br", "img", "path", "use", "rect", "hr"}
+
+
+class Outline(HTMLParser):
+    """Collects tags that stay open and every attribute that could load something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+        self.headings: list[str] = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.loads += [value for name, value in attributes if name in {"src", "href", "data", "action"} and value]
+
+    def handle_startendtag(self, tag, attributes):
+        self.loads += [value for name, value in attributes if name in {"src", "href"} and value]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in {"h1", "h2"}:
+            self.headings.append(data)
+
+
+def outline(html):
+    found = Outline()
+    found.feed(html)
+    assert found.open == []
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole_page():
+    return page(evaluation(50), comparison(), remarks=("Heads are a stand-in.",))
+
+
+def test_the_page_has_every_part(whole_page):
+    headings = outline(whole_page).headings
+    assert headings[1:] == ["Figures of merit", "Comparison", "In pictures", "Notes", "Left out", "Provenance"]
+    for text in (
+        "Heads are a stand-in.",
+        "model signal",
+        "clips/annotations.json",
+        "clip_7",
+        "torch",
+        "0.4 % of ranks",
+    ):
+        assert text in whole_page
+    assert whole_page.count("<svg") == 2
+
+
+def test_nothing_is_loaded_from_anywhere(whole_page):
+    assert all(load.startswith("#") for load in outline(whole_page).loads)
+    assert "@import" not in whole_page
+    assert not re.search(r"url\((?!#)", whole_page)
+    assert "<script" not in whole_page
+
+
+def test_text_is_escaped():
+    html = page(odd_evaluation(), title="<i>&")
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+    assert "&lt;i&gt;&amp;" in html
+    assert "\x1b" not in html
+    html.encode("utf-8")
+
+
+def test_a_page_without_figures_or_comparison_is_still_whole():
+    empty = replace(evaluation(), results=(), ranks=(), left_out=(), notes=())
+    html = page(empty)
+    assert outline(html).headings[1:] == ["Figures of merit", "Left out", "Provenance"]
+    assert "Nothing: every item is in the figures." in html
+
+
+def test_the_page_is_the_same_every_time():
+    assert page(evaluation(20), comparison()) == page(evaluation(20), comparison())
+
+
+def test_cards_show_the_best_method_of_each_task():
+    cards = best_per_task((*figures("t2v", "cosine", 0.2), *figures("t2v", "gram", 0.3), *figures("v2t", "gram", 0.1)))
+    assert [(card.task, card.method, card.value, card.interval) for card in cards] == [
+        ("t2v", "gram", "30.0", "26.9 to 33.1"),
+        ("v2t", "gram", "10.0", "6.9 to 13.1"),
+    ]
+
+
+def test_figures_take_the_page_s_ink_and_font():
+    svg = forest_plot(evaluation().results)
+    assert INK not in svg
+    assert "currentColor" in svg
+    assert "<text" in svg
+
+
+def test_labels_are_not_read_as_formulas_or_markup():
+    svg = forest_plot(tuple(figures("$x_1$<b>", "gram", 0.5)))
+    assert "$x_1$&lt;b&gt;" in svg
+
+
+def test_figures_without_data_are_empty():
+    assert forest_plot(()) == ""
+    assert forest_plot(odd_evaluation().results) == ""
+    assert recall_curves(()) == ""
+
+
+def test_a_single_query_and_candidate_can_be_drawn():
+    assert recall_curves((RankVector("t2v", "gram", ("a",), (1.0,), 1),)).startswith("<svg")
+
+
+def test_more_tasks_than_panels_say_so():
+    ranks = tuple(RankVector(f"task{i}", "gram", ("a", "b"), (1.0, 2.0), 2) for i in range(8))
+    assert "The first 6 of 8 tasks." in page(replace(evaluation(), ranks=ranks))

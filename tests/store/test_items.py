@@ -1,0 +1,57 @@
+"""items.csv comes back as it was written, whatever ids and reasons hold."""
+
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramcli.errors import UserError
+from gramcli.store.items import ItemRow, format_items, parse_items
+
+NASTY = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
+    ['"', ",", "\r", "\n", "a\r\nb", '","', " lead", "\ufeff", "\x00", "NA", "日本, \U0001f600", "=1+1", "é"]
+)
+STATUS = st.just("ok") | st.just("absent") | NASTY.map(lambda reason: f"failed: {reason}")
+ROW = st.builds(
+    ItemRow,
+    id=NASTY,
+    split=st.none() | NASTY,
+    label=st.none() | NASTY,
+    captions=st.integers(0, 3),
+    status=st.fixed_dictionaries({"text": STATUS, "video": STATUS}),
+)
+
+
+@given(st.lists(ROW, max_size=6))
+def test_round_trip(rows: list[ItemRow]) -> None:
+    text = format_items(rows, ["text", "video"])
+    assert parse_items(text, "items.csv") == tuple(rows)
+
+
+def test_pandas_reads_it() -> None:
+    rows = [
+        ItemRow('a,"b"\r\nc', None, "dog", 2, {"video": "failed: x, y"}),
+        ItemRow("é", "val", None, 1, {"video": "ok"}),
+    ]
+    table = pd.read_csv(io.BytesIO(format_items(rows, ["video"]).encode()), keep_default_na=False)
+    assert list(table["id"]) == ['a,"b"\r\nc', "é"]
+    assert list(table["text_start"]) == [0, 2]
+    assert list(table["text_end"]) == [2, 3]
+    assert list(table["video"]) == ["failed: x, y", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "items.csv is damaged"),
+        ("id,label\n", "its header is not id,split"),
+        ("id,split,label,text_start,text_end,video\na,,,0,0\n", "line 2: 5 fields where the header has 6"),
+        ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: invalid literal"),
+        ('id,split,label,text_start,text_end\n"a,,,0,0\n', "items.csv is damaged"),
+    ],
+)
+def test_other_files_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_items(text, "items.csv")

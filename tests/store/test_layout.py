@@ -1,0 +1,120 @@
+"""Plans refuse what cannot be stored; manifests refuse what was not written by us."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramcli.errors import UserError
+from gramcli.store.layout import MANIFEST, Plan, PlannedItem, differences, failed, read_manifest
+from tests.store.examples import make_plan, write
+
+
+@given(n=st.integers(1, 300), shard_size=st.integers(1, 100))
+def test_shards_cover_every_item_once(n: int, shard_size: int) -> None:
+    plan = make_plan(n, shard_size=shard_size)
+    positions = [position for index in range(plan.n_shards) for position in plan.shard_range(index)]
+    assert positions == list(range(n))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"items": ()}, "no item to store"),
+        ({"items": (PlannedItem("a"), PlannedItem("a"))}, "Two items have the id 'a'"),
+        ({"items": (PlannedItem("a"), PlannedItem(""))}, "Item number 2 has an empty id"),
+        ({"items": (PlannedItem("a\udcff"),)}, r"id 'a\\udcff' is not valid Unicode"),
+        ({"items": (PlannedItem("a" * 70_000),)}, "has 70000 characters"),
+        ({"shard_size": 0}, "1 to 65536 items; got 0"),
+        ({"dims": {"text_start": 3}}, "'text_start' cannot name an embedding"),
+        ({"dims": {"a.b": 3}}, "'a.b' cannot name an embedding"),
+        ({"dims": {"vas": 0}}, "'vas' has dimension 0"),
+    ],
+)
+def test_impossible_plans(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_plan(**changes)
+
+
+def _identity(**changes: Any) -> dict[str, Any]:
+    return make_plan(**changes).identity()
+
+
+@pytest.mark.parametrize(
+    ("changes", "phrase"),
+    [
+        ({"shard_size": 5}, "shard_size was 3, now 5"),
+        ({"model": {"id": "hf:x"}}, "model.id was signal, now hf:x"),
+        ({"dataset": {"id": "other"}}, "dataset.id was clips, now other"),
+        ({"dims": {"text": 4, "video": 9}}, "modalities.video.dim was 3, now 9"),
+        ({"n": 8}, "the ids changed"),
+        ({"sources": {"media files": "x"}}, r"the media files changed \(a path, size or modification time\)"),
+    ],
+)
+def test_differences_are_named(changes: dict[str, Any], phrase: str, tmp_path: Path) -> None:
+    old = read_manifest(write(tmp_path / "s"))
+    assert differences(old, _identity()) == []
+    with pytest.raises(UserError, match=phrase):
+        write(tmp_path / "s", make_plan(**changes))
+
+
+def _tampered(store: Path, change: Any) -> Path:
+    document = json.loads((store / MANIFEST).read_text())
+    change(document)
+    (store / MANIFEST).write_text(json.dumps(document))
+    return store
+
+
+def test_newer_format(tmp_path: Path) -> None:
+    store = _tampered(write(tmp_path / "s"), lambda manifest: manifest.update(format=2))
+    with pytest.raises(UserError, match="written by a newer gramcli: format 2, this one reads 1; upgrade"):
+        read_manifest(store)
+    with pytest.raises(UserError, match="newer gramcli"):
+        write(store, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["counts"].update(items=6),
+        lambda manifest: manifest["modalities"].pop("video"),
+        lambda manifest: manifest.update(shards=[]),
+        lambda manifest: manifest.pop("content_sha256"),
+    ],
+)
+def test_edited_manifest(change: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"manifest\.json was changed after gram wrote it"):
+        read_manifest(_tampered(write(tmp_path / "s"), change))
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x00", '{"format": 1', "[" * 100_000])
+def test_unreadable_manifest(text: str, tmp_path: Path) -> None:
+    store = write(tmp_path / "s")
+    (store / MANIFEST).write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json cannot be read as JSON"):
+        read_manifest(store)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", '{"name": "web app"}', '{"format": true, "plan_sha256": ""}'])
+def test_manifest_of_something_else(text: str, tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(UserError, match="is not the manifest of an embedding store"):
+        read_manifest(tmp_path)
+
+
+@given(st.text())
+def test_reasons_are_one_storable_line(reason: str) -> None:
+    status = failed(reason)
+    assert status.startswith("failed: ")
+    assert len(status.splitlines()) == 1
+    assert len(status) <= 508
+    status.encode("utf-8")
+
+
+def test_plan_identity_ignores_how_json_is_spelled() -> None:
+    plan = make_plan(model={"id": "x", "sizes": (1, 2)})
+    same = Plan(**{**vars(plan), "model": {"sizes": [1, 2], "id": "x"}})
+    assert plan.identity() == same.identity()
