@@ -73,6 +73,7 @@ class ComparisonRow:
         low: Lower end of the paired 95 % interval of delta.
         high: Upper end.
         p_value: Two-sided paired test (named in `test`), None where none applies.
+        p_holm: The same, adjusted by Holm's method for all tests of the comparison.
         wins: Queries where B is better; `losses` where A is; the rest tie.
     """
 
@@ -90,6 +91,7 @@ class ComparisonRow:
     wins: int
     losses: int
     n: int
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def load_evaluation(path: Path) -> Evaluation:
         path: The JSON file.
 
     Returns:
-        The evaluation; equal to the one written, but that numbers which are not finite came back as None.
+        The evaluation as it was written: a figure that is not finite comes back as None, the rank of a query
+        that nobody answers as NaN.
 
     Raises:
         UserError: No such file, not JSON, another kind of JSON, a newer schema, or a damaged row.
@@ -166,8 +167,16 @@ def _rank_vectors(path: Path, document: Mapping[str, Any]) -> tuple[RankVector, 
 def _checked_ranks(where: str, vector: RankVector) -> RankVector:
     ranks: Any = vector.ranks  # what JSON held, not yet known to be numbers
     ids: Any = vector.query_ids
-    if not isinstance(ranks, list) or not all(isinstance(rank, (int, float)) and rank >= 1 for rank in ranks):
+    if not isinstance(ranks, list) or not all(rank is None or _is_rank(rank) for rank in ranks):
         raise UserError("input", f"{where} must hold ranks from 1 upwards. Evaluate again to write it anew.")
     if not isinstance(ids, list) or len(ids) != len(ranks):
         raise UserError("input", f"{where} must name one query id per rank. Evaluate again to write it anew.")
-    return replace(vector, query_ids=tuple(map(str, ids)), ranks=tuple(float(rank) for rank in ranks))
+    return replace(
+        vector,
+        query_ids=tuple(map(str, ids)),
+        ranks=tuple(math.nan if rank is None else float(rank) for rank in ranks),
+    )
+
+
+def _is_rank(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1

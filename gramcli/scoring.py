@@ -17,6 +17,7 @@ from gramcli.errors import UserError
 from gramcli.methods import get_method
 from gramcli.screening import (
     COLUMN_TILE,
+    EVERYTHING,
     ROW_TILE,
     Embeddings,
     Operand,
@@ -62,7 +63,7 @@ def score_matrix(
     queries: Mapping[str, Tensor],
     candidates: Mapping[str, Tensor],
     *,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -74,9 +75,8 @@ def score_matrix(
         method: Name (options after a colon: `pmrl:value=share`) or a method.
         queries: Modality name to embeddings, each shape [n, d], one floating dtype or several.
         candidates: Modality name to embeddings, each shape [N, d].
-        present: Masks of the queries and of the candidates, each None or modality name to bool [rows].
-            A row that is False is absent and never looked at; the score is then that of the modalities
-            present: no absent modality makes a volume 0.
+        present: Which modalities exist, as `gramcli.screening.Presence`. Absent rows are never looked at; the
+            score is then that of the modalities present: no absent modality makes a volume 0.
         device: Where the arithmetic runs; the result is on the CPU.
         dtype: float64 gives the reference scores that ranks are defined by, the same bits for a pair in
             any matrix; float32, bfloat16, float16 round the inputs of the product to that type.
@@ -110,7 +110,7 @@ def score_tiles(
     queries: Mapping[str, Tensor],
     candidates: Mapping[str, Tensor],
     *,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
     tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE),
@@ -121,7 +121,7 @@ def score_tiles(
         method: As in `score_matrix`, like all arguments but the last.
         queries: Modality name to embeddings [n, d].
         candidates: Modality name to embeddings [N, d].
-        present: Masks, as in `score_matrix`.
+        present: Which modalities exist.
         device: Where the arithmetic runs.
         dtype: Of the product's inputs.
         tile: Rows and columns of a tile.
@@ -143,7 +143,7 @@ def score_pairs(
     queries: Mapping[str, Tensor],
     candidates: Mapping[str, Tensor],
     *,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     device: str | torch.device = "cpu",
 ) -> Tensor:
     """Score row i of the queries against row i of the candidates.
@@ -152,7 +152,7 @@ def score_pairs(
         method: Name or method.
         queries: Modality name to embeddings, each shape [n, d].
         candidates: Modality name to embeddings, each shape [n, d].
-        present: Masks, as in `score_matrix`.
+        present: Which modalities exist.
         device: Where the arithmetic runs.
 
     Returns:
@@ -186,8 +186,8 @@ def key_tiles(
         dtype: Of the product's inputs; float64 means reference keys.
         tile: Rows and columns of a tile.
     """
-    reference = dtype == torch.float64 or not method.screens(queries.k, candidates.k)
-    screen = Screen(method, queries.k, candidates.k, dtype, queries.device)
+    screen = Screen(method, queries.k, candidates.k, queries.d, dtype, queries.device)
+    reference = dtype == torch.float64 or not screen.usable
     rows = list(parts(queries.n, tile[0]))
     row_operands = [] if reference else [screen.operand(queries.side(method, index(part))) for part in rows]
     for columns in parts(candidates.n, tile[1]):

@@ -21,14 +21,30 @@ from torch import Tensor
 
 from gramcli.checks import check_embeddings, check_pair
 from gramcli.methods.base import AlignmentMethod, Side, TileError
-from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, unit_rows
+from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
 
-Presence = tuple[Mapping[str, Tensor] | None, Mapping[str, Tensor] | None]
-"""Masks of the queries and of the candidates: modality name to bool [rows], None where nothing is absent."""
+
+@dataclass(frozen=True)
+class Presence:
+    """Which modalities exist, and what becomes of those that do not.
+
+    Attributes:
+        queries: Modality name to bool [n]; None, or a name left out, where nothing is absent.
+        candidates: The same, bool [N].
+        absent_as_zero: Score an absent modality as a zero vector instead of leaving it out. That is what
+            some published code does; a volume is then 0, the best there is. Only to reproduce it.
+    """
+
+    queries: Mapping[str, Tensor] | None = None
+    candidates: Mapping[str, Tensor] | None = None
+    absent_as_zero: bool = False
+
+
+EVERYTHING: Final = Presence()
 
 ROW_TILE: Final = 1024
 COLUMN_TILE: Final = 2048
-_CHUNK_NUMBERS: Final = 1 << 21  # numbers per float64 intermediate: 16 MB, about the size of a last-level cache
+_CHUNK_NUMBERS: Final = 1 << 18  # numbers per float64 intermediate: 2 MB, so that it stays in the cache
 
 _ROUNDOFF: Final = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
 _LARGEST_GAMMA: Final = 0.01
@@ -43,11 +59,13 @@ class Embeddings:
         rows: One tensor [n, d] per modality, as given.
         present: Which exist, shape [k, n], bool.
         device: Where arithmetic happens.
+        absent_as_zero: Whether absent vectors count as zero vectors.
     """
 
     rows: tuple[Tensor, ...]
     present: Tensor
     device: torch.device
+    absent_as_zero: bool = False
 
     @property
     def k(self) -> int:
@@ -72,8 +90,11 @@ class Embeddings:
     def unit(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors [k, len(rows), d] in float64 and their presence; zeros where absent."""
         present = self.present[:, rows]
-        z = unit_rows(torch.stack([x[rows].to(self.device, torch.float64) for x in self.rows]))
-        return torch.where(present.unsqueeze(-1).to(self.device), z, 0.0), present.to(self.device)
+        z = torch.stack([unit_rows(x[rows].to(self.device)) for x in self.rows])
+        present = present.to(self.device)
+        if not bool(present.all()):
+            z = torch.where(present.unsqueeze(-1), z, 0.0)
+        return z, torch.ones_like(present) if self.absent_as_zero else present
 
     def side(self, method: AlignmentMethod, rows: Tensor) -> Side:
         """The method's view of some rows (int64, on the CPU)."""
@@ -85,7 +106,7 @@ def open_sides(
     queries: Mapping[str, Tensor],
     candidates: Mapping[str, Tensor],
     *,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     device: str | torch.device = "cpu",
 ) -> tuple[Embeddings, Embeddings]:
     """Validate both sides and the method's demands on them.
@@ -93,23 +114,24 @@ def open_sides(
     Raises:
         UserError: See `gramcli.checks` and the method's `check`.
     """
-    check_embeddings("queries", queries, present[0])
-    check_embeddings("candidates", candidates, present[1])
+    check_embeddings("queries", queries, present.queries)
+    check_embeddings("candidates", candidates, present.candidates)
     check_pair(queries, candidates)
     sides = (
-        _embeddings(queries, present[0], torch.device(device)),
-        _embeddings(candidates, present[1], torch.device(device)),
+        _embeddings(queries, present.queries, device, present.absent_as_zero),
+        _embeddings(candidates, present.candidates, device, present.absent_as_zero),
     )
     method.check(sides[0].k, sides[1].k, sides[0].d)
     return sides
 
 
-def _embeddings(rows: Mapping[str, Tensor], present: Mapping[str, Tensor] | None, device: torch.device) -> Embeddings:
+def _embeddings(
+    rows: Mapping[str, Tensor], present: Mapping[str, Tensor] | None, device: str | torch.device, as_zero: bool
+) -> Embeddings:
     n = next(iter(rows.values())).shape[0]
     everywhere = torch.ones(n, dtype=torch.bool)
     masks = [(present or {}).get(name, everywhere).to("cpu", torch.bool) for name in rows]
-    detached = tuple(x.detach() for x in rows.values())
-    return Embeddings(detached, torch.stack(masks), device)
+    return Embeddings(tuple(x.detach() for x in rows.values()), torch.stack(masks), torch.device(device), as_zero)
 
 
 def pair_keys(method: AlignmentMethod, queries: Embeddings, candidates: Embeddings, i: Tensor, j: Tensor) -> Tensor:
@@ -126,11 +148,12 @@ def pair_keys(method: AlignmentMethod, queries: Embeddings, candidates: Embeddin
         Keys, shape [K], float64, CPU.
     """
     keys = torch.empty(len(i), dtype=torch.float64)
-    step = max(1, min(queries.chunk, candidates.chunk) // 2)
+    step = min(queries.chunk, candidates.chunk)
     for start in range(0, len(i), step):
         part = slice(start, start + step)
         q, c = _gathered(method, queries, i[part]), _gathered(method, candidates, j[part])
-        cross = torch.stack([torch.stack([exact_dot_pairs(a, b) for b in c.vectors]) for a in q.vectors])
+        left, right = ([exact_slices(x) for x in side.vectors] for side in (q, c))
+        cross = torch.stack([torch.stack([exact_dot_pairs(a, b) for b in right]) for a in left])
         keys[part] = method.keys(cross, q, c).cpu()
     return keys
 
@@ -142,7 +165,8 @@ def _gathered(method: AlignmentMethod, side: Embeddings, rows: Tensor) -> Side:
 
 def reference_tile(method: AlignmentMethod, queries: Side, candidates: Side) -> Tensor:
     """Reference keys of a whole tile, shape [n, N], float64: bit for bit those of `pair_keys`."""
-    cross = torch.stack([torch.stack([exact_dot_matrix(a, b) for b in candidates.vectors]) for a in queries.vectors])
+    left, right = ([exact_slices(x) for x in side.vectors] for side in (queries, candidates))
+    cross = torch.stack([torch.stack([exact_dot_matrix(a, b) for b in right]) for a in left])
     return method.keys(cross, queries, candidates)
 
 
@@ -192,6 +216,7 @@ class Screen:
         method: The measure.
         r: Query modalities.
         p: Candidate modalities.
+        d: Dimension.
         dtype: What the vectors are rounded to: float64, float32, bfloat16 or float16.
         device: Where it runs.
     """
@@ -199,6 +224,7 @@ class Screen:
     method: AlignmentMethod
     r: int
     p: int
+    d: int
     dtype: torch.dtype
     device: torch.device
 
@@ -230,9 +256,10 @@ class Screen:
             scale=side.scale,
         )
 
-    def usable(self, d: int) -> bool:
-        """Whether the method has a fast pass for this split and its bound says anything at dimension d."""
-        return self.method.screens(self.r, self.p) and d * _ROUNDOFF[self.epilogue] < _LARGEST_GAMMA
+    @property
+    def usable(self) -> bool:
+        """Whether the method has a fast pass for this split and its bound says anything at this dimension."""
+        return self.method.screens(self.r, self.p) and self.d * _ROUNDOFF[self.epilogue] < _LARGEST_GAMMA
 
     def products(self, queries: Operand, candidates: Operand, buffer: Tensor | None = None) -> Tensor:
         """Products of all vectors of both tiles, shape [r, p, n, N], in the epilogue's dtype.
@@ -260,9 +287,8 @@ class Screen:
 
     def error(self, queries: Operand, candidates: Operand) -> TileError:
         """The bound of the module docstring for a tile."""
-        d = queries.vectors.shape[2]
         u = _ROUNDOFF[self.epilogue]
-        gamma = (d + 2) * u / (1 - (d + 2) * u)
+        gamma = (self.d + 2) * u / (1 - (self.d + 2) * u)
         if self.storage == torch.float32 and torch.get_float32_matmul_precision() != "highest":
             gamma += 2 * _LOSSY_PRODUCT + _LOSSY_PRODUCT**2
         if self.storage not in _ROUNDOFF and self.device.type == "cpu":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
 from gramcli.errors import UserError
-from gramcli.results import SCHEMA
+from gramcli.results import SCHEMA, RankVector
 from gramcli.results_json import dump_json, evaluation_document, load_evaluation
 from tests.made_results import evaluation, odd_evaluation
 
@@ -81,7 +82,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, document, message):
     [
         ({"ranks": [0, 1, 1]}, "ranks from 1 upwards"),
         ({"ranks": "1 2 3"}, "ranks from 1 upwards"),
-        ({"ranks": [1, None, 2]}, "ranks from 1 upwards"),
+        ({"ranks": [1, True, 2]}, "ranks from 1 upwards"),
         ({"query_ids": ["a"]}, "one query id per rank"),
         ({"n_candidates": "many"}, "'n_candidates' must be a number"),
     ],
@@ -106,6 +107,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         load_evaluation(tmp_path / "none.json")
     with pytest.raises(UserError, match="is a directory"):
         load_evaluation(tmp_path)
+
+
+def test_a_query_nobody_answers_keeps_its_place(tmp_path):
+    vector = RankVector("v2t", "gram", ("a", "b"), (1.0, math.nan), 2)
+    path = write(tmp_path / "e.json", dump_json(evaluation_document(replace(evaluation(3), ranks=(vector,)))))
+    back = load_evaluation(path).ranks[0].ranks
+    assert back[0] == 1.0
+    assert math.isnan(back[1])
 
 
 def test_notes_may_be_missing(tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from gramcli.cli.errors import report_errors
@@ -37,8 +39,7 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type
         session = Session(**{name: arguments.pop(name) for name in shared}, on_interrupt=on_interrupt)
-        _set_up_logging(session)
-        with report_errors(session):
+        with logged(session, function.__name__, arguments), report_errors(session):
             function(session, **arguments)
 
     del run.__wrapped__  # else Typer would look at the signature behind
@@ -53,10 +54,21 @@ def help_text(function: Callable[..., None]) -> str:
     return inspect.cleandoc(function.__doc__ or "").replace("\nExample:", "\n\b\nExample:")
 
 
-def _set_up_logging(session: Session) -> None:
-    if session.verbose or session.debug:
-        import logging
+@contextmanager
+def logged(session: Session, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Log the arguments before the block and the time it took after, for `--verbose` and `--debug`."""
+    if not session.verbose and not session.debug:
+        yield
+        return
+    import logging
 
-        level = logging.DEBUG if session.debug else logging.INFO
-        logging.basicConfig(format="%(name)s: %(message)s", force=True)
-        logging.getLogger("gramcli").setLevel(level)
+    logging.basicConfig(format="%(name)s: %(message)s", force=True)
+    logger = logging.getLogger("gramcli")
+    logger.setLevel(logging.DEBUG if session.debug else logging.INFO)
+    given = ", ".join(f"{key}={value}" for key, value in arguments.items() if value is not None)
+    logger.info("%s with %s", name, given)
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        logger.info("%s took %.1f s", name, time.perf_counter() - start)

@@ -13,6 +13,7 @@ from gramcli.cli.options import (
     tasks_from,
 )
 from gramcli.cli.session import Session
+from gramcli.errors import UserError
 
 
 def compare_command(
@@ -35,6 +36,8 @@ def compare_command(
     from gramcli.compare import compare, load_operand
     from gramcli.report.tables import comparison_answer
 
+    if len(operands) < 2:
+        raise UserError("usage", f"compare needs a baseline and at least one more; got only {operands[0]}.")
     tasks = tasks_from(task)
     loaded = [load_operand(text, tasks=tasks, methods=method or (), split=split, limit=limit) for text in operands]
     names, evaluations = [name for name, _ in loaded], [evaluation for _, evaluation in loaded]

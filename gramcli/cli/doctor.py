@@ -15,6 +15,7 @@ def doctor_command(session: Session, output: OutputOpt = None) -> None:
     from gramcli.doctor import diagnose
     from gramcli.report.listings import doctor_answer
 
-    checks = diagnose()
+    with session.progress("Trying packages") as progress:
+        checks = diagnose(progress)
     session.show(doctor_answer(checks), output)
     session.finish(0 if all(check.works for check in checks) else EXIT_FAILED)

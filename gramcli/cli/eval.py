@@ -57,24 +57,15 @@ def eval_command(
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import device_named, open_target
     from gramcli.datasets import open_dataset
-    from gramcli.evaluate import evaluate
+    from gramcli.evaluate import EvalOptions, evaluate
     from gramcli.report.tables import evaluation_answer
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     opened = open_dataset(dataset, root, split=split, limit=limit) if dataset else None
     store = open_target(session, target, opened, frames, workers)
     with session.progress("Evaluating") as progress:
-        evaluation = evaluate(
-            store,
-            tasks=tasks,
-            methods=method or (),
-            split=split,
-            limit=limit,
-            missing=missing.value,
-            device=device_named(device),
-            protocol=protocol,
-            progress=progress,
-        )
+        options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress)
+        evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.show(evaluation_answer(evaluation), output)

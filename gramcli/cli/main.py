@@ -28,7 +28,7 @@ COMMANDS = {
     "matrix": command(matrix_command),
     "inspect": command(inspect_command),
     "methods": command(methods_command),
-    "demo": command(demo_command, on_interrupt="Run the same command again: what is finished is not done twice."),
+    "demo": command(demo_command, on_interrupt="Run the same command again: it starts over."),
     "doctor": command(doctor_command),
 }
 

@@ -8,6 +8,7 @@ either does alone. Size, position, hue, pitch, tempo, loudness and background ar
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,19 +30,19 @@ SAMPLE_RATE: Final = 16000
 MANIFEST: Final = "manifest.csv"
 COLUMNS: Final = ("id", "video", "caption", "label", "split")
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def _star(x: Floats, y: Floats) -> Floats:
     folded = np.abs((np.arctan2(x, -y) * 5 / (2 * np.pi) + 0.5) % 1 - 0.5) * 2
-    return 1.1 - 0.65 * folded - np.hypot(x, y)
+    return np.asarray(1.1 - 0.65 * folded - np.hypot(x, y))
 
 
 # Every shape is a function of x and y (y points down) that is positive inside, in units of the shape's radius.
 SHAPES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
     "circle": lambda x, y: 0.95 - np.hypot(x, y),
     "square": lambda x, y: 0.85 - np.maximum(np.abs(x), np.abs(y)),
-    "diamond": lambda x, y: (1.15 - np.abs(x) - np.abs(y)) / np.sqrt(2),
+    "diamond": lambda x, y: (1.15 - np.abs(x) - np.abs(y)) / 1.414,
     "triangle": lambda x, y: np.minimum(0.7 - y, 0.55 - 0.87 * np.abs(x) + 0.5 * y),
     "ring": lambda x, y: 0.2 - np.abs(np.hypot(x, y) - 0.85),
     "cross": lambda x, y: np.maximum(
@@ -157,14 +158,16 @@ def scenes(n_items: int, seed: int) -> list[Scene]:
     return found
 
 
-def _path(motion: str, rng: np.random.Generator, n_frames: int) -> tuple[Floats, Floats]:
+def _path(motion: str, rng: np.random.Generator, n_frames: int) -> list[tuple[float, float]]:
     dx, dy, turns = MOTIONS[motion]
     time = np.linspace(-0.5, 0.5, n_frames)
     stretch = rng.uniform(0.88, 1.12)
     angle = 2 * np.pi * (turns * stretch * time + rng.uniform())
     radius = 16.0 if turns else 0.0
     x0, y0 = SIDE / 2 + rng.uniform(-6, 6, size=2)
-    return x0 + dx * stretch * time + radius * np.cos(angle), y0 + dy * stretch * time + radius * np.sin(angle)
+    x = x0 + dx * stretch * time + radius * np.cos(angle)
+    y = y0 + dy * stretch * time + radius * np.sin(angle)
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def draw_frames(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -178,19 +181,20 @@ def draw_frames(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.uint8]
         RGB frames, shape [n, SIDE, SIDE, 3].
     """
     n_frames = round(FPS * SECONDS)
-    radius = SIZES[scene.size] * rng.uniform(0.9, 1.1)
-    colour = np.clip(np.array(COLOURS[scene.colour]) + rng.normal(0, 10, size=3), 0, 255)
-    tilt = rng.normal(0, 0.06)
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
-    slope = rng.normal(0, 0.12, size=2)
-    background = rng.uniform(25, 75) + slope[0] * (rows - SIDE / 2) + slope[1] * (columns - SIDE / 2)
+    radius = SIZES[scene.size] * float(rng.uniform(0.9, 1.1))
+    colour = np.clip(np.array(COLOURS[scene.colour]) + rng.normal(0, 10, size=3), 0, 255).astype(np.float32)
+    tilt = float(rng.normal(0, 0.06))
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    down, across = rng.normal(0, 0.12, size=2).tolist()
+    background = float(rng.uniform(25, 75)) + down * (rows - SIDE / 2) + across * (columns - SIDE / 2)
+    noise = rng.standard_normal((n_frames, SIDE, SIDE, 1), dtype=np.float32) * 4
     frames = np.empty((n_frames, SIDE, SIDE, 3), dtype=np.uint8)
-    for index, (cx, cy) in enumerate(zip(*_path(scene.motion, rng, n_frames), strict=True)):
+    for index, (cx, cy) in enumerate(_path(scene.motion, rng, n_frames)):
         x, y = (columns - cx) / radius, (rows - cy) / radius
-        inside = SHAPES[scene.shape](x * np.cos(tilt) + y * np.sin(tilt), y * np.cos(tilt) - x * np.sin(tilt))
-        cover = np.clip(inside * radius + 0.5, 0, 1)[..., None]
-        noise = rng.normal(0, 4, size=(SIDE, SIDE, 1))
-        frames[index] = np.clip(background[..., None] * (1 - cover) + colour * cover + noise, 0, 255).astype(np.uint8)
+        turned = x * math.cos(tilt) + y * math.sin(tilt), y * math.cos(tilt) - x * math.sin(tilt)
+        cover = np.clip(SHAPES[scene.shape](*turned) * radius + 0.5, 0, 1)[..., None]
+        picture = background[..., None] * (1 - cover) + colour * cover + noise[index]
+        frames[index] = np.clip(picture, 0, 255)
     return frames
 
 
@@ -226,7 +230,7 @@ def _codec() -> tuple[str, dict[str, str]]:
 def _packets(
     frames: npt.NDArray[np.uint8],
     samples: npt.NDArray[np.float32],
-    video: Any,
+    video: Any,  # noqa: ANN401 - PyAV's streams have no public types
     audio: Any,  # noqa: ANN401
 ) -> Iterator[Any]:
     for index, pixels in enumerate(frames):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ CONSTANT: Final = 0.1
 Floats = npt.NDArray[np.float64]
 
 
-def balanced(block: Floats, noise: float) -> Floats:
+def balanced(block: npt.NDArray[Any], noise: float) -> Floats:
     """Flatten a block and bring it close to unit length, so that no block outshouts the others.
 
     Args:
@@ -26,7 +26,7 @@ def balanced(block: Floats, noise: float) -> Floats:
         The block, shape [values], of length below 1.
     """
     flat = np.asarray(block, dtype=np.float64).ravel()
-    return flat / np.sqrt((flat * flat).sum() + noise * noise)
+    return np.asarray(flat / np.sqrt((flat * flat).sum() + noise * noise))
 
 
 def rooted(block: Floats) -> Floats:

@@ -82,7 +82,7 @@ class SignalEncoder:
             Rows of unit length, shape [n, 256].
 
         Raises:
-            UserError: The modality is not one of the six.
+            UserError: The modality is not one of the six, or an input holds NaN or infinity.
         """
         if modality not in _FEATURES:
             known = ", ".join(_FEATURES)
@@ -90,4 +90,8 @@ class SignalEncoder:
         rows = np.empty((len(inputs), SIZE), dtype=np.float32)
         for row, one in zip(rows, inputs, strict=True):
             row[:] = _FEATURES[modality](one)
+            if not np.isfinite(row).all():
+                raise UserError(
+                    "embedding", f"Encoder 'signal' got {modality} with values that are not finite: decode it again."
+                )
         return rows

@@ -20,9 +20,10 @@ WEIGHTS: Final = (1.0, 0.5, 0.5)
 @cache
 def _vectorizers() -> tuple[Any, ...]:
     shared: dict[str, Any] = {"n_features": BUCKETS, "norm": "l2", "strip_accents": "unicode", "dtype": np.float64}
+    words = {**shared, "token_pattern": r"(?u)\w+"}
     return (
-        HashingVectorizer(token_pattern=r"(?u)\w+", **shared),
-        HashingVectorizer(token_pattern=r"(?u)\w+", ngram_range=(2, 2), **shared),
+        HashingVectorizer(**words),
+        HashingVectorizer(ngram_range=(2, 2), **words),
         HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared),
     )
 

@@ -19,64 +19,77 @@ RINGS: Final = 6
 SPOKES: Final = 8
 GRID: Final = 3
 TIMES: Final = 8
+HALF_ROOT_3: Final = np.float32(np.sqrt(3) / 2)
 
 
-def _small(picture: npt.NDArray[np.uint8]) -> Floats:
+# Pixels are float32 for speed; everything summed over them is float64.
+Pixels = npt.NDArray[np.float32]
+
+
+def _small(picture: npt.NDArray[np.uint8]) -> Pixels:
     image = Image.fromarray(np.ascontiguousarray(picture)).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(image, dtype=np.float64) / 255
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
-def _grid_mean(maps: Floats) -> Floats:
+def _grid_mean(maps: npt.NDArray[Any]) -> Floats:
     """Mean of [..., side, side] maps in each cell of a GRID x GRID raster: [..., GRID, GRID]."""
     side = maps.shape[-1] // GRID
     cells = maps[..., : side * GRID, : side * GRID].reshape(*maps.shape[:-2], GRID, side, GRID, side)
     return np.asarray(cells.mean(axis=(-3, -1)))
 
 
-def _histogram(place: Floats, weight: Floats, bins: int) -> Floats:
-    """Circular histogram: each weight is shared by the two bins nearest to `place` in [0, 1)."""
-    position = place.ravel() * bins
-    lower = np.floor(position).astype(np.int64)
-    upper_share = position - lower
-    weights = weight.ravel()
-    total = np.bincount(lower % bins, weights * (1 - upper_share), bins)
-    total += np.bincount((lower + 1) % bins, weights * upper_share, bins)
+def _histogram(place: Pixels, weight: Pixels, bins: int, cells: npt.NDArray[np.int64] | None = None) -> Floats:
+    """Circular histograms: each weight is shared by the two bins nearest to `place` in [0, 1), in each cell."""
+    position = place * bins
+    lower = position.astype(np.int64)
+    upper = weight * (position - lower)
+    first = 0 if cells is None else cells * bins
+    size = bins if cells is None else bins * GRID**2
+    total = np.bincount((first + lower % bins).ravel(), (weight - upper).ravel(), size)
+    total += np.bincount((first + (lower + 1) % bins).ravel(), upper.ravel(), size)
     return np.asarray(total / place.size)
 
 
-def _colour(frames: Floats) -> list[Floats]:
+def _levels(values: Pixels, bins: int) -> Floats:
+    """Histogram of values in [0, 1], as shares."""
+    level = np.minimum((values * bins).astype(np.int64), bins - 1)
+    return np.asarray(np.bincount(level.ravel(), minlength=bins) / values.size)
+
+
+@cache
+def _cells() -> npt.NDArray[np.int64]:
+    """Number of the raster cell each pixel lies in, shape [side, side]."""
+    third = np.arange(SIDE) * GRID // SIDE
+    return np.asarray(third[:, None] * GRID + third)
+
+
+def _colour(frames: Pixels) -> list[Floats]:
     """Hue, brightness and colourfulness histograms, and opponent colours over the raster; [n, side, side, 3]."""
     red, green, blue = np.moveaxis(frames, -1, 0)
     light = (red + green + blue) / 3
     # Opponent axes: hue is their angle, and their length is 0 for every grey.
-    alpha, beta = red - (green + blue) / 2, (green - blue) * (np.sqrt(3) / 2)
+    alpha, beta = red - (green + blue) / 2, (green - blue) * HALF_ROOT_3
     chroma = np.hypot(alpha, beta)
-    hue = np.arctan2(beta, alpha) / (2 * np.pi) % 1
-    brightness = np.histogram(light, bins=8, range=(0, 1))[0] / light.size
-    colourful = np.histogram(chroma, bins=8, range=(0, 1))[0] / chroma.size
+    hue = np.arctan2(beta, alpha) / np.float32(2 * np.pi) % 1
     raster = _grid_mean(np.stack([light, alpha, beta]).mean(axis=1))
     return [
         balanced(rooted(_histogram(hue, chroma, HUES)), 0.02),
-        0.5 * balanced(rooted(brightness), 0.02),
-        0.5 * balanced(rooted(colourful), 0.02),
+        0.5 * balanced(rooted(_levels(light, 8)), 0.02),
+        0.5 * balanced(rooted(_levels(chroma, 8)), 0.02),
         0.5 * balanced(raster, 0.05),
     ]
 
 
-def _orientations(light: Floats) -> list[Floats]:
+def _orientations(light: Pixels) -> list[Floats]:
     """Gradient-orientation histograms, overall with and without the sign, and unsigned over the raster."""
     dy, dx = np.gradient(light, axis=(1, 2))
     strength = np.hypot(dx, dy)
     strength = strength**2 / (strength + 0.05)  # noise is weak everywhere, edges are strong: let edges count
-    angle = np.arctan2(dy, dx) / (2 * np.pi) % 1
-    raster = []
-    for row in np.array_split(np.arange(SIDE), GRID):
-        for column in np.array_split(np.arange(SIDE), GRID):
-            cell = (slice(None), row[:, None], column)
-            raster.append(_histogram(2 * angle[cell] % 1, strength[cell], 6))
+    angle = np.arctan2(dy, dx) / np.float32(2 * np.pi) % 1
+    raster = _histogram(2 * angle % 1, strength, 6, np.broadcast_to(_cells(), angle.shape))
     return [
         balanced(rooted(_histogram(angle, strength, ORIENTATIONS)), 0.01),
-        0.5 * balanced(rooted(np.concatenate(raster)), 0.02),
+        0.5 * balanced(rooted(raster), 0.02),
     ]
 
 
@@ -91,7 +104,7 @@ def _spectral_bins() -> npt.NDArray[np.int64]:
     return np.where(radius > 0, ring * SPOKES + spoke, -1)
 
 
-def _frequencies(light: Floats) -> Floats:
+def _frequencies(light: Pixels) -> Floats:
     """Amplitude of spatial frequencies per ring and spoke; moving a thing within the frame leaves it alone."""
     spectrum = np.abs(fft.rfft2(light - light.mean(axis=(1, 2), keepdims=True))).mean(axis=0) / SIDE
     bins = _spectral_bins()
@@ -106,14 +119,15 @@ def _resampled(series: Floats) -> Floats:
     return np.stack([np.interp(steps, np.arange(len(series)), column) for column in series.T], axis=1)
 
 
-def _flow(light: Floats, change: Floats) -> Floats:
+def _flow(light: Pixels, change: Pixels) -> Floats:
     """Global displacement between neighbouring frames by least squares on the gradients: [n - 1, 2]."""
     dy, dx = np.gradient((light[1:] + light[:-1]) / 2, axis=(1, 2))
     energy = (dx * dx + dy * dy).sum(axis=(1, 2)) + 1.0
-    return -np.stack([(dx * change).sum(axis=(1, 2)), (dy * change).sum(axis=(1, 2))], axis=1) / energy[:, None]
+    shift = np.stack([(dx * change).sum(axis=(1, 2)), (dy * change).sum(axis=(1, 2))], axis=1)
+    return np.asarray(-shift / energy[:, None], dtype=np.float64)
 
 
-def _motion(light: Floats) -> list[Floats]:
+def _motion(light: Pixels) -> list[Floats]:
     """Where and how much the frames [n, side, side] change, which way, along what path, and how fast."""
     if len(light) < 2:
         return []
@@ -135,7 +149,7 @@ def _motion(light: Floats) -> list[Floats]:
     ]
 
 
-def _features(frames: Floats) -> list[Floats]:
+def _features(frames: Pixels) -> list[Floats]:
     light = frames.mean(axis=-1)
     return [*_colour(frames), *_orientations(light), balanced(rooted(_frequencies(light)), 0.05)]
 

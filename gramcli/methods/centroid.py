@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import Side, plain_side, spread
-from gramcli.methods.linalg import DEPENDENT, exact_dot_pairs, reproducible_exp, tree_sum
+from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum
 from gramcli.methods.product import InnerProduct
 
 Weights = Literal["uniform", "query"]
@@ -59,7 +59,7 @@ class Centroid(InnerProduct):
         """
         if self.weights == "query":
             k = z.shape[0]
-            gram = [exact_dot_pairs(z[a], z[b]) for a in range(k) for b in range(k)]
+            gram = [tree_sum(z[a] * z[b]) for a in range(k) for b in range(k)]
             return plain_side(z, torch.stack([*gram, *present.to(torch.float64)]))
         total = z[0]
         for k in range(1, z.shape[0]):

@@ -18,6 +18,7 @@ DEPENDENT = 1e-14
 """A unit vector whose distance to the span of the others is below this lies in it: rounding of
 the inputs alone moves it by about 1e-16 times a small power of the number of vectors."""
 
+_CANCELLED = 0.7  # a shorter remainder may have lost orthogonality to rounding
 _BITS = 20
 _BLOCK = 2048  # 2 * _BITS + log2(3 * _BLOCK) < 53: every partial sum of a block is an exact integer
 _SLICES = 3
@@ -46,23 +47,22 @@ def tree_sum(x: Tensor) -> Tensor:
 def unit_rows(x: Tensor) -> Tensor:
     """Scale vectors to unit length in float64; zero vectors stay zero.
 
-    A power of two is taken out first, so no square over- or underflows.
-
     Args:
         x: Vectors, shape [..., d], any floating dtype, finite.
 
     Returns:
         Unit vectors, shape [..., d], float64.
     """
-    x = x.to(torch.float64)
-    largest = x.abs().amax(dim=-1, keepdim=True)
-    x = torch.ldexp(x, -torch.frexp(largest).exponent)
-    length = tree_sum(x * x).sqrt().unsqueeze(-1)
-    return x / torch.where(length > 0, length, 1.0)
+    wide = x.to(torch.float64)
+    if x.dtype == torch.float64:  # squares of float32 numbers neither over- nor underflow, those of float64 can
+        exponent = torch.frexp(wide.abs().amax(dim=-1, keepdim=True)).exponent
+        wide = torch.ldexp(wide, -exponent)
+    length = tree_sum(wide * wide).sqrt().unsqueeze(-1)
+    return wide / torch.where(length > 0, length, 1.0)
 
 
 def orthonormalise(z: Tensor, present: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """QR factors of each item's vectors by Gram-Schmidt, done twice, in float64.
+    """QR factors of each item's vectors by Gram-Schmidt, repeated where it cancels, in float64.
 
     The product of the diagonal of R is the volume of the parallelotope. Unlike the determinant of
     the Gram matrix it keeps its relative accuracy when vectors agree to 1e-6.
@@ -77,36 +77,61 @@ def orthonormalise(z: Tensor, present: Tensor | None = None) -> tuple[Tensor, Te
     """
     basis, diagonal = torch.zeros_like(z), torch.ones_like(z[..., 0])
     for k in range(z.shape[0]):
-        rest = z[k]
-        for _ in range(2):
-            for m in range(k):
-                rest = rest - tree_sum(basis[m] * rest).unsqueeze(-1) * basis[m]
+        rest = _project_out(basis[:k], z[k])
         length = tree_sum(rest * rest).sqrt()
+        again = (length < _CANCELLED).nonzero().flatten() if k else length[:0].long()
+        if len(again):  # "twice is enough" (Parlett): the rows that lost digits, and only they, once more
+            rest[again] = _project_out(basis[:k, again], rest[again])
+            length[again] = tree_sum(rest[again] * rest[again]).sqrt()
         length = torch.where(length > DEPENDENT, length, 0.0)
-        basis[k] = torch.where(length.unsqueeze(-1) > 0, rest / length.unsqueeze(-1), 0.0)
+        basis[k] = rest / torch.where(length > 0, length, torch.inf).unsqueeze(-1)
         diagonal[k] = length if present is None else torch.where(present[k], length, 1.0)
     return basis, diagonal
+
+
+def _project_out(basis: Tensor, rest: Tensor) -> Tensor:
+    """Subtract from rest [n, d] its components along the basis [k, n, d]."""
+    for vector in basis:
+        rest = rest - tree_sum(vector * rest).unsqueeze(-1) * vector
+    return rest
+
+
+def exact_slices(x: Tensor) -> Tensor:
+    """Cut numbers in [-1, 1] into three slices of 20 bits, held as integers in float64.
+
+    Args:
+        x: Shape [..., n, d], float64.
+
+    Returns:
+        Slices, largest first, shape [3, ..., n, d]: x = (s0 + (s1 + s2 2^-20) 2^-20) 2^-20 up to 2^-61.
+    """
+    slices = torch.empty(_SLICES, *x.shape, dtype=x.dtype, device=x.device)
+    rest = x.clone()
+    for piece in slices:
+        rest.mul_(2.0**_BITS)
+        torch.round(rest, out=piece)
+        rest.sub_(piece)
+    return slices
 
 
 def exact_dot_matrix(a: Tensor, b: Tensor) -> Tensor:
     """Inner products of all rows of a with all rows of b, independent of the order of summation.
 
-    Each number is cut into three 20-bit slices, so that matrix products of slices sum integers
-    below 2^53 without rounding (the Ozaki scheme). Error below 2^-57 per term of the sum.
+    Matrix products of 20-bit slices sum integers below 2^53 without rounding (the Ozaki scheme).
 
     Args:
-        a: Rows with entries in [-1, 1], shape [n, d], float64.
-        b: Rows with entries in [-1, 1], shape [N, d], float64.
+        a: Slices of n rows, shape [3, n, d].
+        b: Slices of N rows, shape [3, N, d].
 
     Returns:
         Products, shape [n, N], float64.
     """
-    total = torch.zeros(a.shape[0], b.shape[0], dtype=torch.float64, device=a.device)
-    for start in range(0, a.shape[1], _BLOCK):
-        left = _slices(a[:, start : start + _BLOCK])
-        right = _slices(b[:, start : start + _BLOCK])
+    total = torch.zeros(a.shape[1], b.shape[1], dtype=torch.float64, device=a.device)
+    for start in range(0, a.shape[2], _BLOCK):
+        left, right = a[..., start : start + _BLOCK], b[..., start : start + _BLOCK]
         levels = [
-            torch.cat(left[: level + 1], dim=1) @ torch.cat(right[level::-1], dim=1).T for level in range(_SLICES)
+            torch.cat([*left[: level + 1]], dim=1) @ torch.cat([*right[: level + 1].flip(0)], dim=1).T
+            for level in range(_SLICES)
         ]
         total = total + _join(levels)
     return total
@@ -116,32 +141,21 @@ def exact_dot_pairs(a: Tensor, b: Tensor) -> Tensor:
     """Inner products of matching rows, bit for bit those of `exact_dot_matrix`.
 
     Args:
-        a: Rows with entries in [-1, 1], shape [n, d], float64.
-        b: Rows with entries in [-1, 1], shape [n, d], float64.
+        a: Slices of n rows, shape [3, n, d].
+        b: Slices of n rows, shape [3, n, d].
 
     Returns:
         Products, shape [n], float64.
     """
-    total = torch.zeros(a.shape[0], dtype=torch.float64, device=a.device)
-    for start in range(0, a.shape[1], _BLOCK):
-        left = _slices(a[:, start : start + _BLOCK])
-        right = _slices(b[:, start : start + _BLOCK])
-        levels = [
-            torch.stack([(left[k] * right[level - k]).sum(dim=-1) for k in range(level + 1)]).sum(dim=0)
-            for level in range(_SLICES)
-        ]
+    total = torch.zeros(a.shape[1], dtype=torch.float64, device=a.device)
+    for start in range(0, a.shape[2], _BLOCK):
+        left, right = a[..., start : start + _BLOCK], b[..., start : start + _BLOCK]
+        levels = []
+        for level in range(_SLICES):
+            products = torch.linalg.vecdot(left[: level + 1], right[: level + 1].flip(0))
+            levels.append(products.sum(dim=0))
         total = total + _join(levels)
     return total
-
-
-def _slices(x: Tensor) -> list[Tensor]:
-    pieces = []
-    for _ in range(_SLICES):
-        x = x * 2.0**_BITS
-        piece = x.round()
-        pieces.append(piece)
-        x = x - piece
-    return pieces
 
 
 def _join(levels: list[Tensor]) -> Tensor:

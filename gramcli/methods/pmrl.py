@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, spread
-from gramcli.methods.linalg import exact_dot_pairs, orthonormalise, reproducible_exp, symmetric_eigenvalues
+from gramcli.methods.base import Compare, ScreenSide, Side, TileError, greater, spread
+from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 
 Value = Literal["sigma", "share", "softmax"]
 
@@ -65,7 +65,7 @@ class Pmrl:
         gram = torch.ones(k, k, n, dtype=torch.float64, device=z.device)
         for a in range(k):
             for b in range(a):
-                gram[a, b] = gram[b, a] = exact_dot_pairs(z[a], z[b])
+                gram[a, b] = gram[b, a] = tree_sum(z[a] * z[b])
         extra = torch.cat([gram.flatten(0, 1), present.to(torch.float64)])
         degenerate = (orthonormalise(z, present)[1] == 0).any(dim=0)
         return Side(z, torch.ones_like(extra[0]), extra, degenerate)
@@ -172,8 +172,7 @@ def _secular(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
                 total = inverse.mul_(square) if total is None else total.add_(inverse.mul_(square))
         if total is None:
             raise ValueError("a side has no vectors")
-        result: Tensor = total > level - small[0]
-        return result
+        return greater(total, level - small[0])
 
     return compare
 
@@ -201,6 +200,6 @@ def _schur(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
                 factor = matrix[a][k] / pivot
                 for b in range(k + 1, s):
                     matrix[a][b] = matrix[a][b] - factor * matrix[k][b]
-        return result
+        return result.to(cross.dtype)
 
     return compare

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import Compare, ScreenSide, Side, TileError, above, plain_side, spread
-from gramcli.methods.linalg import DEPENDENT, exact_dot_pairs, tree_sum
+from gramcli.methods.linalg import DEPENDENT, tree_sum
 
 _FLAT = 2.0**-7
 
@@ -44,7 +44,7 @@ class Triangle:
         """The vectors, and for two of them their inner product."""
         if not bool(present.all()):
             raise UserError("embedding", "triangle is not defined with an absent modality: use --missing drop.")
-        own = exact_dot_pairs(z[0], z[1]).unsqueeze(0) if z.shape[0] == 2 else None
+        own = tree_sum(z[0] * z[1]).unsqueeze(0) if z.shape[0] == 2 else None
         side = plain_side(z, own)
         if z.shape[0] == 1:
             return side

@@ -1,8 +1,9 @@
 """Streaming counts of keys above thresholds, exact, in both directions of a matrix that is never held.
 
-A tile of the fast pass decides every pair whose key is further from its threshold than the tile's
-bound; the few others are kept and decided by their float64 reference keys. A tile where too many
-remain is computed as a reference tile instead.
+Three passes, each only over what the one before could not decide. The fast pass decides every pair
+whose key is further from its threshold than the tile's bound. The fine pass repeats that in float64,
+with a bound 10^8 times tighter. What is left then (ties, and pairs that agree to about 13 digits) is
+decided by the reference keys. A tile where too much is left is computed as a reference tile.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod, Compare
+from gramcli.metrics.prepared import Prepared
 from gramcli.screening import Embeddings, Operand, Screen, pair_keys, reference_tile
 
-_UNDECIDED_TILE = 0.04
+_REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
+_FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
 _PENDING_PAIRS = 1 << 18
+_GATHERED_NUMBERS = 1 << 21
 
 
 @dataclass
@@ -25,11 +29,13 @@ class Counter:
 
     Attributes:
         thresholds: Shape [L, n], float64; +inf where a row has fewer than L.
+        forward: Whether the rows are queries.
         above: Keys strictly above, shape [L, n], int64.
         ties: Keys equal, shape [L, n], int64.
     """
 
     thresholds: Tensor
+    forward: bool = True
     above: Tensor = field(init=False)
     ties: Tensor = field(init=False)
 
@@ -51,6 +57,32 @@ class Counter:
             self.ties[level, rows] += (keys == thresholds).sum(dim).cpu()
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One way of computing products: its dtype, and both sides' operands for it."""
+
+    screen: Screen
+    rows: Prepared
+    columns: Prepared
+
+
+@dataclass(frozen=True)
+class Open:
+    """Pairs of a tile that a pass could not decide, by position in the tile.
+
+    Attributes:
+        counter: The direction they belong to.
+        level: Which of the counter's thresholds, an int.
+        i: Query positions, shape [K], int64.
+        j: Candidate positions, shape [K], int64.
+    """
+
+    counter: Counter
+    level: int
+    i: Tensor
+    j: Tensor
+
+
 @dataclass
 class Tally:
     """Both directions' counters over one pair of sides, and what is still undecided.
@@ -61,7 +93,7 @@ class Tally:
         candidates: Candidate side.
         forward: Counts along the candidates, one row per query.
         backward: Counts along the queries, one row per candidate, or None.
-        rescored: Pairs decided by their reference keys so far.
+        rescored: Pairs the fast pass did not decide so far.
     """
 
     method: AlignmentMethod
@@ -70,40 +102,49 @@ class Tally:
     forward: Counter
     backward: Counter | None
     rescored: int = 0
-    _pending: list[tuple[Counter, int, Tensor, Tensor]] = field(default_factory=list)
-    _waiting: int = 0
+    _pending: list[Open] = field(default_factory=list)
 
-    def add_tile(
-        self, screen: Screen, left: Operand, right: Operand, where: tuple[Tensor, Tensor], out: Tensor
-    ) -> None:
-        """Count one tile by the fast pass.
+    def add_tile(self, passes: list[Pass], part: tuple[slice, slice], buffer: Tensor) -> None:
+        """Count one tile.
 
         Args:
-            screen: The fast pass.
-            left: Operand of the tile's queries.
-            right: Operand of the tile's candidates.
-            where: Query rows and candidate rows of the tile, int64.
-            out: Buffer for the products, shape [r, p, n, N].
+            passes: The fast pass, and where that is not in float64 already, the fine one.
+            part: Positions of the tile's queries and candidates in the passes' orders.
+            buffer: Flat room for the fast pass's products.
         """
-        cross = screen.products(left, right, out)
-        compare = self.method.compare_tile(cross, left.constants.unsqueeze(-1), right.constants.unsqueeze(-2))
-        slack = screen.slack(left, right)
-        decided = [_screen_counter(self.forward, compare, slack, where[0], 1, screen)]
-        if self.backward is not None:
-            decided.append(_screen_counter(self.backward, compare, slack, where[1], 0, screen))
-        if sum(part.undecided for part in decided) > _UNDECIDED_TILE * cross[0, 0].numel():
-            self.add_reference_tile(where)
+        fast = passes[0]
+        where = fast.rows.order[part[0]], fast.columns.order[part[1]]
+        if not fast.screen.usable:
+            self._add_reference_tile(where)
             return
-        for part in decided:
-            part.counter.above[:, part.rows] += part.certain
-            for level, i, j in part.pairs:
-                self._pending.append((part.counter, level, where[0][i], where[1][j]))
-                self._waiting += len(i)
-        if self._waiting > _PENDING_PAIRS:
+        left, right = fast.rows.operand(part[0]), fast.columns.operand(part[1])
+        cross = fast.screen.products(left, right, buffer)
+        compare = self.method.compare_tile(cross, left.constants.unsqueeze(-1), right.constants.unsqueeze(-2))
+        slack = fast.screen.slack(left, right)
+        counts, still = [], []
+        for counter in filter(None, (self.forward, self.backward)):
+            rows, dim = (where[0], 1) if counter.forward else (where[1], 0)
+            certain, undecided = _screen(counter, compare, slack, rows, dim, fast.screen)
+            counts.append((counter, rows, certain))
+            still += undecided
+        n_undecided = sum(len(entry.i) for entry in still)
+        decided: list[tuple[Open, Tensor]] = []
+        if len(passes) > 1 and n_undecided:
+            decided, still = _refine(self.method, passes[1], part, where, still)
+        if sum(len(entry.i) for entry in still) > _REFERENCE_SHARE * cross[0, 0].numel():
+            self._add_reference_tile(where)
+            return
+        self.rescored += n_undecided
+        for counter, rows, certain in counts:
+            counter.above[:, rows] += certain
+        for entry, above in decided:
+            rows = where[0][entry.i] if entry.counter.forward else where[1][entry.j]
+            entry.counter.above[entry.level].index_add_(0, rows, above.long())
+        self._pending += [Open(entry.counter, entry.level, where[0][entry.i], where[1][entry.j]) for entry in still]
+        if sum(len(entry.i) for entry in self._pending) > _PENDING_PAIRS:
             self.settle()
 
-    def add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
-        """Count one tile by its reference keys."""
+    def _add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
         left, right = self.queries.side(self.method, where[0]), self.candidates.side(self.method, where[1])
         keys = reference_tile(self.method, left, right)
         self.rescored += keys.numel()
@@ -112,51 +153,96 @@ class Tally:
             self.backward.add_reference(where[1], keys, 0)
 
     def settle(self) -> None:
-        """Decide the pairs that are still open."""
+        """Decide the pairs that are still open by their reference keys."""
         if not self._pending:
             return
-        i = torch.cat([entry[2] for entry in self._pending])
-        j = torch.cat([entry[3] for entry in self._pending])
+        i = torch.cat([entry.i for entry in self._pending])
+        j = torch.cat([entry.j for entry in self._pending])
         order = torch.argsort(j, stable=True)  # neighbours share their candidate: fewer rows to prepare per chunk
         keys = torch.empty(len(i), dtype=torch.float64)
         keys[order] = pair_keys(self.method, self.queries, self.candidates, i[order], j[order])
-        start = 0
-        for counter, level, rows, columns in self._pending:
-            part = keys[start : start + len(rows)]
-            counter.add_pairs(level, rows if counter is self.forward else columns, part)
-            start += len(rows)
-        self.rescored += len(i)
-        self._pending, self._waiting = [], 0
+        for entry, part in zip(
+            self._pending, torch.split(keys, [len(entry.i) for entry in self._pending]), strict=True
+        ):
+            entry.counter.add_pairs(entry.level, entry.i if entry.counter.forward else entry.j, part)
+        self._pending = []
 
 
-@dataclass(frozen=True)
-class _Decided:
-    """What the fast pass knows of one direction of a tile."""
-
-    counter: Counter
-    rows: Tensor
-    certain: Tensor
-    pairs: list[tuple[int, Tensor, Tensor]]
-
-    @property
-    def undecided(self) -> int:
-        return sum(len(i) for _, i, _ in self.pairs)
-
-
-def _screen_counter(
+def _screen(
     counter: Counter, compare: Compare, slack: float, rows: Tensor, dim: int, screen: Screen
-) -> _Decided:
-    levels = len(counter.thresholds)
-    certain = torch.zeros(levels, len(rows), dtype=torch.int64)
-    pairs = []
-    for level in range(levels):
+) -> tuple[Tensor, list[Open]]:
+    """Certain counts [L, rows] of one direction of a tile, and what the bound leaves open."""
+    certain = torch.zeros(len(counter.thresholds), len(rows), dtype=torch.int64)
+    still = []
+    for level in range(len(counter.thresholds)):
         thresholds = counter.thresholds[level, rows].to(screen.device).unsqueeze(dim)
         if not bool(thresholds.isfinite().any()):
             continue
         sure = compare((thresholds + slack).to(screen.epilogue))
         maybe = compare((thresholds - slack).to(screen.epilogue))
-        certain[level] = sure.sum(dim).cpu()
-        i, j = (maybe & ~sure).nonzero(as_tuple=True)
-        if len(i):
-            pairs.append((level, i.cpu(), j.cpu()))
-    return _Decided(counter, rows, certain, pairs)
+        n_sure, n_maybe = sure.sum(dim), maybe.sum(dim)
+        certain[level] = n_sure.cpu()
+        if not torch.equal(n_sure, n_maybe):
+            still.append(Open(counter, level, *_ones(maybe.sub_(sure))))
+    return certain, still
+
+
+def _ones(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of the ones of a 0/1 tile; looks at eight entries at a time, since they are few."""
+    width = mask.shape[1]
+    small = mask.to(torch.uint8).flatten()
+    if small.numel() % 8:
+        where = small.nonzero().flatten()
+    else:
+        word = small.view(torch.int64).nonzero().flatten()
+        hit = small.view(-1, 8)[word].nonzero()
+        where = word[hit[:, 0]] * 8 + hit[:, 1]
+    where = where.cpu()
+    return where // width, where % width
+
+
+def _refine(
+    method: AlignmentMethod, fine: Pass, part: tuple[slice, slice], where: tuple[Tensor, Tensor], still: list[Open]
+) -> tuple[list[tuple[Open, Tensor]], list[Open]]:
+    """Decide open pairs in float64: (pairs, which are above) that are now certain, and what stays open."""
+    left, right = fine.rows.operand(part[0]), fine.columns.operand(part[1])
+    i = torch.cat([entry.i for entry in still]).to(fine.screen.device)
+    j = torch.cat([entry.j for entry in still]).to(fine.screen.device)
+    cross = _chosen_products(fine.screen, left, right, i, j).unsqueeze(-1)
+    compare = method.compare_tile(cross, left.constants[:, i].unsqueeze(-1), right.constants[:, j].unsqueeze(-1))
+    thresholds = torch.cat([_thresholds(entry, where) for entry in still]).to(fine.screen.device).unsqueeze(-1)
+    slack = fine.screen.slack(left, right)
+    sure = compare(thresholds + slack).cpu().flatten().bool()
+    maybe = compare(thresholds - slack).cpu().flatten().bool()
+    decided, open_still, start = [], [], 0
+    for entry in still:
+        here = slice(start, start + len(entry.i))
+        start = here.stop
+        known = sure[here] == maybe[here]
+        decided.append((Open(entry.counter, entry.level, entry.i[known], entry.j[known]), sure[here][known]))
+        if not bool(known.all()):
+            open_still.append(Open(entry.counter, entry.level, entry.i[~known], entry.j[~known]))
+    return decided, open_still
+
+
+def _thresholds(entry: Open, where: tuple[Tensor, Tensor]) -> Tensor:
+    rows = where[0][entry.i] if entry.counter.forward else where[1][entry.j]
+    return entry.counter.thresholds[entry.level, rows]
+
+
+def _chosen_products(screen: Screen, left: Operand, right: Operand, i: Tensor, j: Tensor) -> Tensor:
+    """Products [r, p, K] of chosen pairs of a tile: from the whole tile where they are many."""
+    n, N = left.vectors.shape[1], right.vectors.shape[1]
+    if len(i) > _FINE_SHARE * n * N:
+        return screen.products(left, right)[:, :, i, j]
+    cross = torch.empty(
+        left.vectors.shape[0], right.vectors.shape[0], len(i), dtype=screen.epilogue, device=screen.device
+    )
+    step = max(1, _GATHERED_NUMBERS // left.vectors.shape[2])
+    for start in range(0, len(i), step):
+        chosen = slice(start, start + step)
+        for a, query in enumerate(left.vectors):
+            rows = query[i[chosen]]
+            for b, candidate in enumerate(right.vectors):
+                cross[a, b, chosen] = torch.linalg.vecdot(rows, candidate[j[chosen]])
+    return cross

@@ -1,15 +1,51 @@
-"""One side of the fast pass, walked in an order that keeps its tiles' error bounds tight."""
+"""One side of a pass, walked in an order that keeps its tiles' error bounds tight."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import torch
+from torch import Tensor
 
 from gramcli.scoring import index, parts
 from gramcli.screening import Embeddings, Operand, Screen
 
+_KEPT_BYTES = 1 << 28
 
+
+@dataclass
 class Prepared:
-    """A side's operands by position in `order`, built once and kept, or built when asked for.
+    """A side's operand for one pass, by position in `order`: kept where small, else built when asked for.
+
+    Attributes:
+        side: The embeddings.
+        screen: The pass.
+        order: Rows in the order they are walked, shape [n], int64.
+        n_degenerate: Rows whose own vectors are linearly dependent.
+        vectors_per_item: Vectors of each item in the product.
+        kept: The operand of all rows, in order, or None.
+    """
+
+    side: Embeddings
+    screen: Screen
+    order: Tensor
+    n_degenerate: int
+    vectors_per_item: int
+    kept: Operand | None
+    _latest: tuple[slice, Operand] | None = field(default=None, init=False)
+
+    def operand(self, part: slice) -> Operand:
+        """The operand of positions `part` of the order."""
+        if self.kept is not None:
+            return self.kept.take(part)
+        if self._latest is None or self._latest[0] != part:
+            self._latest = part, self.screen.operand(self.side.side(self.screen.method, self.order[part]))
+        return self._latest[1]
+
+
+def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
+    """Look at all rows once, for the passes of one method.
 
     A tile's bound grows with the largest scale in it (for gram the squared volume of a candidate's own
     modalities), so rows of similar scale are walked together: near-collapsed candidates get tiles of
@@ -17,46 +53,37 @@ class Prepared:
 
     Args:
         side: The embeddings.
-        screen: The fast pass; where its method has none, only `order` and `n_degenerate` are made.
-        keep: Hold the operand of all rows, k n d numbers, instead of building each part anew.
-
-    Attributes:
-        order: Rows in the order they are walked, shape [n], int64.
-        n_degenerate: Rows whose own vectors are linearly dependent.
-        vectors_per_item: Vectors of each item in the product.
+        screens: Passes over them; all of one method.
     """
+    method = screens[0].method
+    keep = [screen.usable and _operand_bytes(side, screen) <= _KEPT_BYTES for screen in screens]
+    kept: list[Operand | None] = [None] * len(screens)
+    scale = torch.ones(side.n, dtype=torch.float64)
+    n_degenerate, vectors_per_item = 0, 1
+    for part in parts(side.n, side.chunk):
+        prepared = side.side(method, index(part))
+        scale[part] = prepared.scale.cpu()
+        n_degenerate += int(prepared.degenerate.sum())
+        vectors_per_item = prepared.vectors.shape[0]
+        for k, screen in enumerate(screens):
+            if keep[k]:
+                kept[k] = _store(kept[k], side.n, part, screen.operand(prepared))
+    order = torch.arange(side.n)
+    if bool((scale != scale[0]).any()):
+        order = torch.argsort(scale, stable=True)
+        kept = [None if operand is None else operand.take(order.to(side.device)) for operand in kept]
+    return [
+        Prepared(side, screen, order, n_degenerate, vectors_per_item, operand)
+        for screen, operand in zip(screens, kept, strict=True)
+    ]
 
-    def __init__(self, side: Embeddings, screen: Screen, keep: bool) -> None:
-        self._side, self._screen = side, screen
-        self._kept: Operand | None = None
-        self.vectors_per_item = 1
-        self.n_degenerate = 0
-        scale = torch.ones(side.n, dtype=torch.float64)
-        for part in parts(side.n, side.chunk):
-            prepared = side.side(screen.method, index(part))
-            scale[part] = prepared.scale.cpu()
-            self.n_degenerate += int(prepared.degenerate.sum())
-            self.vectors_per_item = prepared.vectors.shape[0]
-            if keep and screen.usable(side.d):
-                self._store(part, screen.operand(prepared))
-        self.order = torch.arange(side.n)
-        if bool((scale != scale[0]).any()):
-            self.order = torch.argsort(scale, stable=True)
-            self._permute()
 
-    def operand(self, part: slice) -> Operand | None:
-        """The operand of positions `part` of the order; None where the method has no fast pass."""
-        if self._kept is not None:
-            return self._kept.take(part)
-        if not self._screen.usable(self._side.d):
-            return None
-        return self._screen.operand(self._side.side(self._screen.method, self.order[part]))
+def _operand_bytes(side: Embeddings, screen: Screen) -> int:
+    return side.k * side.n * side.d * screen.storage.itemsize
 
-    def _permute(self) -> None:
-        if self._kept is not None:
-            self._kept = self._kept.take(self.order.to(self._screen.device))
 
-    def _store(self, part: slice, operand: Operand) -> None:
-        if self._kept is None:
-            self._kept = operand.room_for(self._side.n)
-        self._kept.put(part, operand)
+def _store(kept: Operand | None, n: int, part: slice, operand: Operand) -> Operand:
+    if kept is None:
+        kept = operand.room_for(n)
+    kept.put(part, operand)
+    return kept

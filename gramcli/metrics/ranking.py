@@ -15,16 +15,14 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.counting import Counter, Tally
+from gramcli.metrics.counting import Counter, Pass, Tally
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
+from gramcli.metrics.prepared import prepare
 from gramcli.metrics.topk import top_k
-from gramcli.metrics.prepared import Prepared
 from gramcli.scoring import as_method, index, parts
-from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Presence, Screen, open_sides, pair_keys
+from gramcli.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Presence, Screen, open_sides, pair_keys
 
 __all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]
-
-_KEPT_OPERAND_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,14 @@ class RankOptions:
     """How ranks are computed; none of it changes them.
 
     Attributes:
+        every_positive: Also give the rank of every positive, for mAP, nDCG and recall@k.
         device: Where the fast pass runs.
         dtype: What the vectors are rounded to in it: float64, float32, bfloat16, float16.
         tile: Rows and columns of a tile.
         progress: Called with (pairs done, pairs in all).
     """
 
+    every_positive: bool = False
     device: str | torch.device = "cpu"
     dtype: torch.dtype = torch.float32
     tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE)
@@ -80,8 +80,7 @@ def rank(
     positives: PositivesLike = None,
     *,
     both_directions: bool = True,
-    every_positive: bool = False,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     options: RankOptions | None = None,
 ) -> Ranks:
     """Rank every query's positives among all candidates, and the other way round.
@@ -93,9 +92,9 @@ def rank(
         positives: None (i answers i, n = N), int64 [n] (query -> its candidate), or a CSR pair
             (indptr [n + 1], indices) for several.
         both_directions: Also rank the queries for every candidate, in the same pass.
-        every_positive: Also give the rank of every positive, for mAP, nDCG and recall@k.
-        present: Masks of the queries and of the candidates, each None or modality name to bool [rows].
-        options: Device, dtype of the fast pass, tile and progress; they change the time, not the ranks.
+        present: Which modalities exist, as `gramcli.screening.Presence`.
+        options: Device, dtype of the fast pass, tile and progress, which change the time but not the ranks; and
+            whether to rank every positive.
 
     Returns:
         The ranks.
@@ -113,11 +112,11 @@ def rank(
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
     pairs = read_positives(positives, q.n, c.n)
     keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
-    forward = _Direction(pairs, keys, every_positive)
+    forward = _Direction(pairs, keys, options.every_positive, forward=True)
     backward = None
     if both_directions:
         order = torch.argsort(pairs.candidate, stable=True)
-        backward = _Direction(pairs.reversed(), keys[order], every_positive)
+        backward = _Direction(pairs.reversed(), keys[order], options.every_positive, forward=False)
     tally = Tally(chosen, q, c, forward.counter, backward.counter if backward else None)
     n_degenerate = _count(tally, options)
     return Ranks(
@@ -125,8 +124,8 @@ def rank(
         backward=backward.ranks() if backward else None,
         forward_ties=forward.ties(),
         backward_ties=backward.ties() if backward else None,
-        forward_positions=forward.positions() if every_positive else None,
-        backward_positions=backward.positions() if backward and every_positive else None,
+        forward_positions=forward.positions() if options.every_positive else None,
+        backward_positions=backward.positions() if backward and options.every_positive else None,
         n_degenerate=n_degenerate,
         n_rescored=tally.rescored,
     )
@@ -151,7 +150,7 @@ def rank_scores(
     """
     pairs = read_positives(positives, *scores.shape)
     keys = scores if higher_is_better else -scores
-    direction = _Direction(pairs, keys[pairs.query, pairs.candidate], every_positive)
+    direction = _Direction(pairs, keys[pairs.query, pairs.candidate], every_positive, forward=True)
     for part in parts(scores.shape[0], ROW_TILE):
         direction.counter.add_reference(index(part), keys[part], 1)
     return Ranks(
@@ -169,7 +168,7 @@ def rank_scores(
 class _Direction:
     """Thresholds of one direction's queries, their counts, and the ranks these give."""
 
-    def __init__(self, pairs: Positives, keys: Tensor, every_positive: bool) -> None:
+    def __init__(self, pairs: Positives, keys: Tensor, every_positive: bool, forward: bool) -> None:
         self.pairs, self.keys = pairs, keys
         best = torch.full((pairs.n,), -torch.inf, dtype=keys.dtype)
         best = best.scatter_reduce(0, pairs.query, keys, "amax")
@@ -180,7 +179,7 @@ class _Direction:
             several = torch.full((int(pairs.counts().max()), pairs.n), torch.inf, dtype=keys.dtype)
             several[pairs.slots(), pairs.query] = keys
             levels = torch.cat([levels, several])
-        self.counter = Counter(levels)
+        self.counter = Counter(levels, forward)
 
     def ties(self) -> Tensor:
         """Ties with the best positive that are not positives themselves, shape [n]."""
@@ -205,27 +204,25 @@ class _Direction:
 
 def _count(tally: Tally, options: RankOptions) -> int:
     """Walk all tiles; returns the number of degenerate items."""
-    screen = Screen(tally.method, tally.queries.k, tally.candidates.k, options.dtype, torch.device(options.device))
-    rows = Prepared(tally.queries, screen, keep=True)
-    columns = Prepared(tally.candidates, screen, keep=_operand_bytes(tally.candidates) <= _KEPT_OPERAND_BYTES)
-    n_vectors = rows.vectors_per_item * columns.vectors_per_item
-    buffer = torch.empty(n_vectors * options.tile[0] * options.tile[1], dtype=screen.epilogue, device=screen.device)
-    done, total = 0, tally.queries.n * tally.candidates.n
-    for column_part in parts(tally.candidates.n, options.tile[1]):
-        right = columns.operand(column_part)
-        for row_part in parts(tally.queries.n, options.tile[0]):
-            where = (rows.order[row_part], columns.order[column_part])
-            left = rows.operand(row_part)
-            if left is None or right is None:
-                tally.add_reference_tile(where)
-            else:
-                tally.add_tile(screen, left, right, where, buffer)
-            done += len(where[0]) * len(where[1])
+    queries, candidates = tally.queries, tally.candidates
+    dtypes = [options.dtype] if options.dtype == torch.float64 else [options.dtype, torch.float64]
+    screens = [
+        Screen(tally.method, queries.k, candidates.k, queries.d, dtype, torch.device(options.device))
+        for dtype in dtypes
+    ]
+    passes = [
+        Pass(*prepared)
+        for prepared in zip(screens, prepare(queries, screens), prepare(candidates, screens), strict=True)
+    ]
+    n_vectors = passes[0].rows.vectors_per_item * passes[0].columns.vectors_per_item
+    numbers = n_vectors * min(options.tile[0], queries.n) * min(options.tile[1], candidates.n)
+    buffer = torch.empty(numbers, dtype=screens[0].epilogue, device=screens[0].device)
+    done, total = 0, queries.n * candidates.n
+    for columns in parts(candidates.n, options.tile[1]):
+        for rows in parts(queries.n, options.tile[0]):
+            tally.add_tile(passes, (rows, columns), buffer)
+            done += (rows.stop - rows.start) * (columns.stop - columns.start)
             if options.progress:
                 options.progress(done, total)
     tally.settle()
-    return columns.n_degenerate + (rows.n_degenerate if tally.queries.k > 1 else 0)
-
-
-def _operand_bytes(side: Embeddings) -> int:
-    return side.k * side.n * side.d * 4
+    return passes[0].columns.n_degenerate + (passes[0].rows.n_degenerate if queries.k > 1 else 0)

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod, Side
-from gramcli.metrics.prepared import Prepared
+from gramcli.metrics.prepared import Prepared, prepare
 from gramcli.scoring import as_method, fast_tile, index, parts
 from gramcli.screening import (
     COLUMN_TILE,
+    EVERYTHING,
     ROW_TILE,
     Embeddings,
     Operand,
@@ -32,7 +33,7 @@ def top_k(
     candidates: Mapping[str, Tensor],
     k: int,
     *,
-    present: Presence = (None, None),
+    present: Presence = EVERYTHING,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
@@ -43,7 +44,7 @@ def top_k(
         queries: Modality name to embeddings, each shape [n, d].
         candidates: Modality name to embeddings, each shape [N, d].
         k: How many, at most N.
-        present: Masks, as in `gramcli.scoring.score_matrix`.
+        present: Which modalities exist.
         device: Where the fast pass runs.
         dtype: What the vectors are rounded to in it; it does not change the answer.
 
@@ -57,12 +58,12 @@ def top_k(
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     if not 1 <= k <= c.n:
         raise UserError("usage", f"top_k needs 1 <= k <= {c.n}, the number of candidates; got {k}.")
-    screen = Screen(chosen, q.k, c.k, dtype, torch.device(device))
+    screen = Screen(chosen, q.k, c.k, q.d, dtype, torch.device(device))
     keys, columns = torch.empty(q.n, k, dtype=torch.float64), torch.empty(q.n, k, dtype=torch.int64)
-    right = Prepared(c, screen, keep=True)
+    (right,) = prepare(c, [screen])
     for part in parts(q.n, ROW_TILE):
         left = q.side(chosen, index(part))
-        if screen.usable(q.d):
+        if screen.usable:
             found = _screened(screen, (q, c), part, screen.operand(left), right, k)
         else:
             found = _reference(chosen, c, left, k)
@@ -99,8 +100,6 @@ def _screened(
     columns = upper.long()
     for column_part in parts(sides[1].n, COLUMN_TILE):
         operand = right.operand(column_part)
-        if operand is None:
-            raise ValueError("a screened method has no operand")
         keys = fast_tile(screen, left, operand)
         slack = screen.slack(left, operand)
         values, where = keys.topk(min(kept, keys.shape[1]), dim=1)

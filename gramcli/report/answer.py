@@ -91,6 +91,8 @@ def metric_text(metric: str, value: float | None) -> str:
         return "-"
     if is_per_cent(metric):
         return f"{100 * value:.1f}"
+    if metric.startswith("n_"):
+        return f"{value:.0f}"
     return f"{value:.1f}" if metric in {"MedR", "MeanR"} else f"{value:.3f}"
 
 

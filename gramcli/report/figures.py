@@ -134,9 +134,11 @@ def _recall_panel(panel: Axes, task: str, vectors: Sequence[RankVector], colours
     top = max(2, min(MAX_CUTOFF, max(vector.n_candidates for vector in vectors)))
     cutoffs = np.arange(1, top + 1)
     for vector in vectors:
-        hits = np.searchsorted(np.sort(vector.ranks), cutoffs, side="right")
+        ranks = np.sort(np.array(vector.ranks))  # NaN, the rank of a query that nobody answers, goes last
+        hits = np.searchsorted(ranks, cutoffs, side="right")
+        answered = max(1, int(np.isfinite(ranks).sum()))
         colour = COLOURS[colours[vector.method] % len(COLOURS)]
-        panel.plot(cutoffs, 100 * hits / len(vector.ranks), color=colour, label=vector.method, linewidth=2)
+        panel.plot(cutoffs, 100 * hits / answered, color=colour, label=vector.method, linewidth=2)
     # Chance: a hit by drawing k of N candidates.
     chance = 100 * cutoffs / max(vector.n_candidates for vector in vectors)
     panel.plot(cutoffs, chance.clip(max=100), color=INK, linewidth=1, linestyle=":", alpha=0.6, label="chance")

@@ -24,12 +24,13 @@ def methods_answer() -> Answer:
     from gramcli.methods import METHODS, Method  # noqa: PLC0415 - entry points are read only here
 
     rows = tuple(asdict(method) for method in METHODS)
-    cells = [
-        (method.name, method.summary, method.formula, _better(method), _modalities(method), method.paper)
-        for method in METHODS
-    ]
+    about = [(method.name, method.summary, method.paper) for method in METHODS]
+    use = [(m.name, m.formula, f"{m.low} to {m.high}", _better(m), _modalities(m), m.options or "-") for m in METHODS]
     return Answer(
-        tables=(listing(("method", "what it is", "formula", "range, better", "modalities", "paper"), cells),),
+        tables=(
+            listing(("method", "what it is", "paper"), about),
+            listing(("method", "formula", "range", "better", "modalities", "options"), use),
+        ),
         columns=tuple(field.name for field in fields(Method)),
         rows=rows,
         document={"schema": SCHEMA, "results": rows},
@@ -38,12 +39,12 @@ def methods_answer() -> Answer:
 
 
 def _better(method: Method) -> str:
-    return f"{method.low} to {method.high}, {'higher' if method.higher_is_better else 'lower'}"
+    return "higher" if method.higher_is_better else "lower"
 
 
 def _modalities(method: Method) -> str:
     if method.max_modalities is None:
-        return f"{method.min_modalities} or more"
+        return f"{method.min_modalities}+"
     exact = method.max_modalities == method.min_modalities
     return str(method.min_modalities) if exact else f"{method.min_modalities} to {method.max_modalities}"
 

@@ -81,7 +81,10 @@ def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
 def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     """Pivot the metrics that the headline table leaves out; tasks and methods without any are skipped."""
     named = dict.fromkeys(metric for found in grouped.values() for metric in found)
-    metrics = [metric for metric in named if metric not in HEADLINE_METRICS]
+    silent = (
+        {"tie_rate"} if not any(found["tie_rate"].value for found in grouped.values() if "tie_rate" in found) else {}
+    )
+    metrics = [metric for metric in named if metric not in {*HEADLINE_METRICS, *silent}]
     shown = {key: found for key, found in grouped.items() if any(metric in found for metric in metrics)}
     if not shown:
         return []
@@ -154,14 +157,15 @@ def _pair_table(pair: tuple[str, str], rows: Sequence[ComparisonRow]) -> Table:
     title = (
         f"A: {printable(pair[0])} (baseline)   B: {printable(pair[1])}   R@k in per cent; B - A with its 95 % interval"
     )
-    columns = ("task", "metric", "A", "B", "B - A", "p", "B wins", "A wins", "n")
+    columns = ("task", "metric", "A", "B", "B - A", "p", "p Holm", "B wins", "A wins", "n")
     return Table(columns, tuple(_pair_cells(row) for row in rows), _WORDS, title)
 
 
 def _pair_cells(row: ComparisonRow) -> tuple[str, ...]:
     delta = with_interval(*(signed_text(row.metric, bound) for bound in (row.delta, row.low, row.high)))
     values = (metric_text(row.metric, row.value_a), metric_text(row.metric, row.value_b))
-    return (row.task, row.metric, *values, delta, p_text(row.p_value), str(row.wins), str(row.losses), str(row.n))
+    p_values = (p_text(row.p_value), p_text(row.p_holm))
+    return (row.task, row.metric, *values, delta, *p_values, str(row.wins), str(row.losses), str(row.n))
 
 
 def p_text(p_value: float | None) -> str:

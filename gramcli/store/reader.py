@@ -183,8 +183,13 @@ def open_store(path: str | Path) -> Store:
         UserError: Not a store, of a newer format, not finished (says how to resume), or a file is missing or damaged.
     """
     path = Path(path)
-    if not path.is_dir() or not (path / MANIFEST).exists():
-        what = "is not an embedding store" if path.exists() else "does not exist"
+    try:
+        what = (
+            None if (path / MANIFEST).exists() else "is not an embedding store" if path.exists() else "does not exist"
+        )
+    except OSError as error:
+        what = f"cannot be opened ({error.strerror})"
+    if what:
         raise UserError("store", f"{path} {what}. Write one with: gram embed DATA -o STORE --model MODEL")
     manifest = read_manifest(path)
     if not manifest["complete"]:

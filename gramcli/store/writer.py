@@ -204,9 +204,9 @@ class StoreWriter:
 
 def _refuse_foreign(path: Path) -> None:
     advice = "name another output; only a store written by gram is ever replaced"
-    if path.exists() and not path.is_dir():
-        raise UserError("store", f"{path} is a file, not a store; {advice}.")
     with disk_errors(path):
+        if path.exists() and not path.is_dir():
+            raise UserError("store", f"{path} is a file, not a store; {advice}.")
         names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     if MANIFEST in names:
         read_manifest(path)

@@ -61,6 +61,10 @@ def test_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="file is not an embedding store"):
         open_store(tmp_path / "file")
+    with pytest.raises(UserError, match=r"x cannot be opened \(File name too long\)"):
+        open_store(tmp_path / ("x" * 300))
+    with pytest.raises(UserError, match="x could not be written: File name too long"):
+        write(tmp_path / ("x" * 300))
 
 
 def _poison(path: Path) -> None:

@@ -1,0 +1,43 @@
+# `make demo` and `make test` set up all they need: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+# Plain output in logs, and no tests that depend on the user's terminal.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check format bench clean
+
+demo: .venv/run.stamp
+	$(BIN)/gram demo -o demo/
+
+test: check
+
+check: .venv/dev.stamp
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2
+
+format: .venv/dev.stamp
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/bench_help.py
+	$(BIN)/python benchmarks/bench_ranking.py
+
+.venv/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit("gramcli needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/run.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+.venv/dev.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@ .venv/run.stamp
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,311 @@
+"""The `eval` verb: a store's alignment under tasks and methods, as retrieval figures with their uncertainty."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import gramcli
+from gramcli.errors import UserError
+from gramcli.methods import METHODS, get_method
+from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.figures import direction_rows
+from gramcli.metrics.ranking import RankOptions, Ranks, rank
+from gramcli.modalities import LETTERS, Task
+from gramcli.results import Evaluation, RankVector, ResultRow
+from gramcli.scoring import score_matrix
+from gramcli.selection import Selection, chosen_items, effective_split, select
+from gramcli.store.reader import Store
+
+STAGE = "raw"
+_BASELINE = "cosine"
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """How to evaluate.
+
+    Attributes:
+        split: Split to use; None is `test` where the store has several splits, `all` is everything.
+        limit: Use only the first so many items.
+        missing: `drop`, `present`, `zero` or `error`.
+        device: torch device of the fast pass; figures do not depend on it.
+        protocol: Name recorded with the result; None takes the dataset's.
+        progress: Called with (pairs done, pairs in all).
+    """
+
+    split: str | None = None
+    limit: int | None = None
+    missing: str = "drop"
+    device: str = "cpu"
+    protocol: str | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+def evaluate(
+    store: Store, *, tasks: Sequence[Task] = (), methods: Sequence[str] = (), options: EvalOptions | None = None
+) -> Evaluation:
+    """Rank every task under every method, in both directions.
+
+    Args:
+        store: An open store.
+        tasks: Tasks; none means every one the store allows (`default_tasks`).
+        methods: Method names; none means every one a task's number of modalities and dimension allow.
+        options: Split, policy for missing modalities, device.
+
+    Returns:
+        Figures, ranks per query, items left out and notes.
+
+    Raises:
+        UserError: An unknown method, a task whose modality is not in the store, nothing left to evaluate.
+    """
+    options = options or EvalOptions()
+    items = chosen_items(store, options.split, options.limit)
+    selections = [select(store, task, items, options.missing) for task in tasks or default_tasks(store)]
+    named = [(name, get_method(name)) for name in methods or METHODS.names()]
+    runs = [
+        (selection, name, method)
+        for selection in selections
+        for name, method in named
+        if methods or _accepts(method, selection)
+    ]
+    if not runs:
+        raise UserError("store", f"No method applies to the tasks of {store.path}; name --task and --method.")
+    work = _Work(options, sum(len(s.query_ids) * len(s.candidate_ids) for s, _, _ in runs))
+    for selection, name, method in runs:
+        work.add(selection, name, method)
+    work.notes = [*_store_notes(store, options), *work.notes]
+    left_out = dict.fromkeys(entry for selection in selections for entry in selection.left_out)
+    return Evaluation(
+        provenance=_provenance(store, selections, options),
+        results=tuple(work.results),
+        left_out=tuple(left_out),
+        ranks=tuple(work.ranks),
+        notes=tuple(dict.fromkeys(work.notes)),
+    )
+
+
+def default_tasks(store: Store) -> list[Task]:
+    """Every set of other modalities against text (or against the first modality where there is no text).
+
+    Only modalities of the query's dimension count; with more than three others, the single ones and all together.
+
+    Raises:
+        UserError: The store holds fewer than two modalities of one dimension.
+    """
+    query = "text" if "text" in store.modalities else store.modalities[0]
+    others = [name for name in store.modalities if name != query and store.dims[name] == store.dims[query]]
+    if not others:
+        raise UserError(
+            "store", f"{store.path} holds no second modality of the dimension of '{query}': nothing to align."
+        )
+    letters = list(LETTERS.values())
+    others.sort(key=lambda name: letters.index(name) if name in letters else len(letters))
+    sizes = range(1, len(others) + 1) if len(others) <= 3 else (1, len(others))
+    plain = [name for name in others if name in letters] if len(others) > 1 else others
+    singles = [Task((query,), (name,)) for name in others]
+    joint = [Task((query,), chosen) for size in sizes if size > 1 for chosen in combinations(plain, size)]
+    return singles + joint
+
+
+def alignment_matrix(
+    store: Store, task: Task, method: str, *, split: str | None = None, limit: int | None = None, missing: str = "drop"
+) -> NDArray[np.float32]:
+    """The scores of a task's queries against its candidates.
+
+    Args:
+        store: An open store.
+        task: Query and candidate modalities.
+        method: Method name.
+        split: As in `EvalOptions`.
+        limit: As in `EvalOptions`.
+        missing: As in `EvalOptions`.
+
+    Returns:
+        Scores, shape [queries, candidates], float32.
+
+    Raises:
+        UserError: As `evaluate`.
+    """
+    selection = select(store, task, chosen_items(store, split, limit), missing)
+    scores = score_matrix(method, selection.queries, selection.candidates, present=selection.present)
+    matrix: NDArray[np.float32] = scores.numpy()
+    return matrix
+
+
+def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
+    try:
+        method.check(len(selection.queries), len(selection.candidates), next(iter(selection.queries.values())).shape[1])
+    except UserError:
+        return False
+    return not (method.name == "triangle" and selection.present.queries is not None)
+
+
+@dataclass
+class _Work:
+    """Results as they come in; ranks of single pairs are kept for the aggregation gain."""
+
+    options: EvalOptions
+    total: int
+    results: list[ResultRow] = field(default_factory=list)
+    ranks: list[RankVector] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    done: int = 0
+    _first_hits: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
+        """Rank one task under one method and collect its figures."""
+        ranks = self._rank(selection, method)
+        self.done += len(selection.query_ids) * len(selection.candidate_ids)
+        self._add_direction(selection, name, ranks, forward=True)
+        self._add_direction(selection, name, ranks, forward=False)
+        self._add_gain(selection, name)
+        self._add_notes(selection, name, ranks)
+
+    def _add_direction(self, selection: Selection, name: str, ranks: Ranks, *, forward: bool) -> None:
+        values, ties, positions = (
+            (ranks.forward, ranks.forward_ties, ranks.forward_positions)
+            if forward
+            else (ranks.backward, ranks.backward_ties, ranks.backward_positions)
+        )
+        if values is None or ties is None or positions is None:
+            raise ValueError("rank was asked for both directions and every positive")
+        task = selection.task if forward else selection.task.reversed()
+        asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
+        vector = RankVector(task.name, name, asking, tuple(values.tolist()), len(answering))
+        self.ranks.append(vector)
+        self.results += direction_rows(vector, STAGE, ties, positions, _query_of_pairs(selection, forward))
+
+    def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:
+        def progress(done: int, _total: int) -> None:
+            if self.options.progress and report:
+                self.options.progress(self.done + done, self.total)
+
+        return rank(
+            method,
+            selection.queries,
+            selection.candidates,
+            selection.positives,
+            present=selection.present,
+            options=RankOptions(every_positive=True, device=self.options.device, progress=progress),
+        )
+
+    def _add_gain(self, selection: Selection, name: str) -> None:
+        """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
+        task = selection.task
+        if len(task.modalities) < 3:
+            return
+        best = [0.0, 0.0]
+        for query in task.query:
+            for candidate in task.candidates:
+                pair = replace(
+                    selection,
+                    queries={query: selection.queries[query]},
+                    candidates={candidate: selection.candidates[candidate]},
+                )
+                if selection.present.queries is not None:
+                    return  # with modalities missing, a single pair has other items than the joint measure
+                best = [max(x, y) for x, y in zip(best, self._pair_hits(pair), strict=True)]
+        for vector, single in zip(self.ranks[-2:], best, strict=True):
+            joint = float(np.mean(np.array(vector.ranks) <= 1))
+            self.results.append(
+                ResultRow(vector.task, name, STAGE, "aggregation_gain", joint - single, None, None, len(vector.ranks))
+            )
+
+    def _pair_hits(self, pair: Selection) -> tuple[float, float]:
+        key = (f"{next(iter(pair.queries))} {next(iter(pair.candidates))}", pair.gallery_sha256())
+        found = []
+        for direction in ("forward", "backward"):
+            if (key[0] + direction, key[1]) not in self._first_hits:
+                ranks = self._rank(pair, get_method(_BASELINE), report=False)
+                for name, values in (("forward", ranks.forward), ("backward", ranks.backward)):
+                    if values is not None:
+                        self._first_hits[key[0] + name, key[1]] = float((values <= 1).double().mean())
+            found.append(self._first_hits[key[0] + direction, key[1]])
+        return found[0], found[1]
+
+    def _add_notes(self, selection: Selection, name: str, ranks: Ranks) -> None:
+        task = selection.task.name
+        if ranks.n_degenerate:
+            self.results.append(
+                ResultRow(
+                    task, name, STAGE, "n_degenerate", ranks.n_degenerate, None, None, len(selection.candidate_ids)
+                )
+            )
+            self.notes.append(
+                f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0 "
+                "for every query, so they win every gram query and are hubs for pmrl. Use span, or find out why."
+            )
+        ties = int((ranks.forward_ties > 0).sum())
+        if ties:
+            self.notes.append(
+                f"{task} {name}: {ties} of {len(selection.query_ids)} queries tie with their best answer; "
+                "ranks take the middle of the tied range."
+            )
+        smallest = min(len(selection.query_ids), len(selection.candidate_ids))
+        if smallest <= 10:
+            self.notes.append(
+                f"Only {smallest} candidates to choose from: R@k with k >= {smallest} is 1 by construction."
+            )
+
+
+def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:
+    """Query of every positive pair, sorted by query, in the direction asked for."""
+    indptr, indices = selection.positives
+    query = torch.repeat_interleave(torch.arange(len(indptr) - 1), indptr.diff())
+    found: NDArray[np.int64] = (query if forward else indices.sort().values).numpy()
+    return found
+
+
+def _store_notes(store: Store, options: EvalOptions) -> list[str]:
+    notes = []
+    split = effective_split(store, options.split)
+    if split is not None and options.split is None:
+        notes.append(f"Evaluated split '{split}'; --split all evaluates every item.")
+    if not store.shared_space:
+        notes.append(
+            f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
+            "modalities are chance until they are aligned."
+        )
+    if options.missing == "zero":
+        notes.append("Absent modalities were scored as zero vectors: a volume with one is 0, the best there is.")
+    return notes
+
+
+def _provenance(store: Store, selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
+    dataset = store.manifest["dataset"]
+    return {
+        "stage": STAGE,
+        "protocol": options.protocol or dataset.get("protocol"),
+        "model": store.manifest["model"],
+        "dataset": dataset,
+        "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},
+        "split": effective_split(store, options.split) or "all",
+        "limit": options.limit,
+        "missing": options.missing,
+        "ties": "middle of the tied range",
+        "tasks": {
+            s.task.name: {
+                "queries": len(s.query_ids),
+                "candidates": len(s.candidate_ids),
+                "left_out": len(dict.fromkeys(entry.id for entry in s.left_out)),
+                "gallery_sha256": s.gallery_sha256(),
+            }
+            for s in selections
+        },
+        "intervals": "95 %: Wilson for hit rates of independent queries, else 2000 bootstraps over items, seed 0",
+        "device": options.device,
+        "versions": {
+            "gramcli": gramcli.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }

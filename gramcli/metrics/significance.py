@@ -1,0 +1,135 @@
+"""Uncertainty of a figure over its queries, and paired tests between two methods on the same queries.
+
+Queries that belong to one item (its several captions) are not independent: they are resampled, and
+their signs are flipped, together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats, Floats], Floats]
+"""Values [n] and weights [B, n] -> [B]."""
+
+RESAMPLES = 2000
+FLIPS = 10_000
+_BLOCK_NUMBERS = 1 << 22
+
+
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share by Wilson's score method, for independent queries.
+
+    Args:
+        hits: Number of successes.
+        n: Number of trials, at least 1.
+
+    Returns:
+        Lower and upper bound in [0, 1].
+
+    Example:
+        >>> [round(x, 4) for x in wilson_interval(550, 1000)]
+        [0.519, 0.5806]
+    """
+    interval = stats.binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def weighted_mean(values: Floats, weights: Floats) -> Floats:
+    """Mean of values [n] under each row of weights [B, n]; shape [B]."""
+    means: Floats = weights @ values / weights.sum(axis=1)
+    return means
+
+
+def weighted_median(values: Floats, weights: Floats) -> Floats:
+    """Median of values [n] repeated by whole-number weights [B, n], mean of the two middle ones; shape [B]."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[:, order], axis=1)
+    total = cumulative[:, -1]
+    low = (cumulative <= ((total - 1) // 2)[:, None]).sum(axis=1)
+    high = (cumulative <= (total // 2)[:, None]).sum(axis=1)
+    middle: Floats = (values[order][low] + values[order][high]) / 2
+    return middle
+
+
+def bootstrap_interval(
+    values: Floats, clusters: NDArray[np.int64], statistic: Statistic = weighted_mean, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of a statistic, resampling whole clusters.
+
+    Args:
+        values: One per query, shape [n].
+        clusters: Cluster of each query, 0 .. c - 1, shape [n].
+        statistic: `weighted_mean` or `weighted_median`.
+        seed: Of the resampling.
+
+    Returns:
+        Lower and upper bound.
+    """
+    generator = np.random.default_rng(seed)
+    count = int(clusters.max()) + 1
+    block = max(1, _BLOCK_NUMBERS // max(count, len(values)))
+    found = []
+    for start in range(0, RESAMPLES, block):
+        draws = generator.multinomial(count, np.full(count, 1.0 / count), size=min(block, RESAMPLES - start))
+        found.append(statistic(values, draws[:, clusters].astype(np.float64)))
+    low, high = np.percentile(np.concatenate(found), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def mcnemar_p(only_a: int, only_b: int) -> float:
+    """Exact two-sided McNemar test of two hit rates on the same independent queries.
+
+    Args:
+        only_a: Queries that only A hits.
+        only_b: Queries that only B hits.
+
+    Returns:
+        p-value; 1 when no query differs.
+    """
+    discordant = only_a + only_b
+    return 1.0 if discordant == 0 else float(stats.binomtest(only_a, discordant, 0.5).pvalue)
+
+
+def sign_flip_p(differences: Floats, clusters: NDArray[np.int64], seed: int = 0) -> float:
+    """Two-sided paired permutation test: how often random signs give a mean difference this large.
+
+    Args:
+        differences: B minus A per query, shape [n].
+        clusters: Cluster of each query; a cluster's signs flip together.
+        seed: Of the flips.
+
+    Returns:
+        p-value, at least 1 / (flips + 1).
+    """
+    sums = np.bincount(clusters, weights=differences)
+    sums = sums[sums != 0]
+    if len(sums) == 0:
+        return 1.0
+    generator = np.random.default_rng(seed)
+    observed = abs(sums.sum()) * (1 - 1e-12)
+    block = max(1, _BLOCK_NUMBERS // len(sums))
+    extreme = 0
+    for start in range(0, FLIPS, block):
+        signs = generator.integers(0, 2, size=(min(block, FLIPS - start), len(sums))) * 2.0 - 1.0
+        extreme += int((np.abs(signs @ sums) >= observed).sum())
+    return (extreme + 1) / (FLIPS + 1)
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """p-values adjusted by Holm's step-down method for the whole family, in the order given.
+
+    Example:
+        >>> holm([0.01, 0.04])
+        [0.02, 0.04]
+    """
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for step, k in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        running = max(running, min(1.0, (len(p_values) - step) * p_values[k]))
+        adjusted[k] = running
+    return adjusted

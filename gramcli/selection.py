@@ -1,0 +1,201 @@
+"""What a task asks of a store: query rows, candidate rows, who answers whom, and who is left out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from gramcli.catalog import did_you_mean
+from gramcli.errors import UserError
+from gramcli.modalities import Task
+from gramcli.results import LeftOut
+from gramcli.screening import Presence
+from gramcli.store.reader import Store
+
+Missing = Literal["drop", "present", "zero", "error"]
+TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of one task.
+
+    Attributes:
+        task: The task.
+        queries: Modality name to embeddings [n, d].
+        candidates: Modality name to embeddings [N, d].
+        positives: (indptr, indices) of the candidates that answer each query.
+        present: Which modalities exist.
+        query_ids: Item of each query.
+        candidate_ids: Item of each candidate.
+        left_out: Items the task does not cover, and why.
+    """
+
+    task: Task
+    queries: dict[str, Tensor]
+    candidates: dict[str, Tensor]
+    positives: tuple[Tensor, Tensor]
+    present: Presence
+    query_ids: tuple[str, ...]
+    candidate_ids: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def gallery_sha256(self) -> str:
+        """Hash of the query and candidate ids in order: equal only for the same items."""
+        text = "\n".join((*self.query_ids, "", *self.candidate_ids))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def chosen_items(store: Store, split: str | None, limit: int | None) -> Tensor:
+    """Positions of the items of a split, at most `limit`.
+
+    Args:
+        store: The store.
+        split: A split's name, `all`, or None: `test` where the store has it beside others, else all.
+        limit: How many of them, from the first; None for all.
+
+    Returns:
+        Positions, int64.
+
+    Raises:
+        UserError: No item has that split, or limit < 1.
+    """
+    if limit is not None and limit < 1:
+        raise UserError("usage", f"--limit must be at least 1; got {limit}.")
+    name = effective_split(store, split)
+    wanted = [k for k, found in enumerate(store.splits) if name is None or found == name]
+    if not wanted:
+        known = sorted({found for found in store.splits if found})
+        listed = f"Splits: {', '.join(known)}." if known else "The store has no splits."
+        raise UserError("usage", f"{store.path} has no split '{split}'.{did_you_mean(split or '', known)} {listed}")
+    return torch.tensor(wanted[:limit], dtype=torch.int64)
+
+
+def effective_split(store: Store, split: str | None) -> str | None:
+    """The split meant: `test` by default where there are several, None for all items."""
+    if split is None:
+        splits = {found for found in store.splits if found}
+        return "test" if "test" in splits and len(splits) > 1 else None
+    return None if split == "all" and "all" not in store.splits else split
+
+
+def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
+    """Gather a task's rows.
+
+    Args:
+        store: The store.
+        task: Query and candidate modalities.
+        items: Positions of the items to use.
+        missing: `drop` leaves out items that lack a modality of the task; `present` and `zero` those that
+            have none on a side; `error` refuses.
+
+    Raises:
+        UserError: A modality is not in the store, dimensions differ, the policy is unknown or is `error` and
+            something is missing, or nothing is left.
+    """
+    if missing not in get_args(Missing):
+        raise UserError("usage", f"--missing '{missing}' is not one of {', '.join(get_args(Missing))}.")
+    _check_modalities(store, task)
+    has = {name: store.present(name)[items] for name in task.modalities}
+    keep = _kept(task, has, missing)
+    left_out = _left_out(store, task, items[~keep], missing)
+    items = items[keep]
+    if len(items) == 0:
+        raise UserError(
+            "store", f"Task {task.name}: no item of {store.path} has what it needs. First reason: {left_out[0].reason}."
+        )
+    queries, query_items, query_present = _side(store, task.query, items)
+    candidates, candidate_items, candidate_present = _side(store, task.candidates, items)
+    partial = missing in ("present", "zero")
+    return Selection(
+        task=task,
+        queries=queries,
+        candidates=candidates,
+        positives=_positives(query_items, candidate_items, len(store.ids)),
+        present=Presence(query_present, candidate_present, missing == "zero") if partial else Presence(),
+        query_ids=tuple(store.ids[k] for k in query_items.tolist()),
+        candidate_ids=tuple(store.ids[k] for k in candidate_items.tolist()),
+        left_out=left_out,
+    )
+
+
+def _check_modalities(store: Store, task: Task) -> None:
+    for name in task.modalities:
+        if name not in store.modalities:
+            raise UserError(
+                "store",
+                f"Task {task.name} needs '{name}', which {store.path} does not hold. "
+                f"It holds: {', '.join(store.modalities)}.",
+            )
+    first = task.modalities[0]
+    for name in task.modalities:
+        if store.dims[name] != store.dims[first]:
+            raise UserError(
+                "embedding",
+                f"Task {task.name}: '{first}' has {store.dims[first]} dimensions and '{name}' {store.dims[name]}. "
+                "Measures need one space: align them first.",
+            )
+
+
+def _kept(task: Task, has: dict[str, Tensor], missing: str) -> Tensor:
+    everything = torch.stack([has[name] for name in task.modalities]).all(dim=0)
+    if missing in ("drop", "error"):
+        return everything
+    sides = []
+    for side in (task.query, task.candidates):
+        # A caption row cannot exist without its text, so text is never optional on its side.
+        needed = [has[name] for name in side if name == TEXT]
+        some = torch.stack([has[name] for name in side]).any(dim=0)
+        sides.append(torch.stack([some, *needed]).all(dim=0))
+    return sides[0] & sides[1]
+
+
+def _left_out(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[LeftOut, ...]:
+    found = []
+    for name in task.modalities:
+        status = store.status(name)
+        found += [
+            (k, LeftOut(store.ids[k], name, status[k].removeprefix("failed: ")))
+            for k in dropped.tolist()
+            if status[k] != "ok"
+        ]
+    found.sort(key=lambda entry: entry[0])
+    if found and missing == "error":
+        first = found[0][1]
+        raise UserError(
+            "store",
+            f"Task {task.name}: item '{first.id}' has no {first.modality} ({first.reason}), and {len(found) - 1} more. "
+            "Use --missing drop or --missing present.",
+        )
+    return tuple(entry for _, entry in found)
+
+
+def _side(store: Store, names: tuple[str, ...], items: Tensor) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
+    """Embeddings, item of each row, and masks of one side; one row per caption where text is part of it."""
+    captions = None
+    rows = items
+    if TEXT in names:
+        owners = store.caption_items()
+        place = torch.full((len(store.ids),), -1, dtype=torch.int64)
+        place[items] = torch.arange(len(items))
+        captions = (place[owners] >= 0).nonzero().flatten()
+        captions = captions[torch.argsort(place[owners[captions]], stable=True)]
+        rows = owners[captions]
+    vectors = {name: store.embeddings(name)[captions if name == TEXT else rows] for name in names}
+    return vectors, rows, {name: store.present(name)[rows] for name in names}
+
+
+def _positives(query_items: Tensor, candidate_items: Tensor, n_items: int) -> tuple[Tensor, Tensor]:
+    """Candidates of the same item, for every query; candidates of an item are adjacent."""
+    counts = torch.bincount(candidate_items, minlength=n_items)
+    first = torch.full((n_items,), -1, dtype=torch.int64)
+    positions = torch.arange(len(candidate_items))
+    first[candidate_items.flip(0)] = positions.flip(0)
+    per_query = counts[query_items]
+    indptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.cumsum(per_query, 0)])
+    offsets = torch.arange(int(indptr[-1])) - torch.repeat_interleave(indptr[:-1], per_query)
+    return indptr, torch.repeat_interleave(first[query_items], per_query) + offsets

@@ -1,0 +1,74 @@
+"""`gram embed` on real files, the good and the broken."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from gramcli.datasets.generated import generate_dataset
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory):
+    """Three generated clips with captions."""
+    return generate_dataset(tmp_path_factory.mktemp("media"), 3, 0).parent
+
+
+@pytest.fixture
+def clips(media, tmp_path):
+    """A copy that a test may break."""
+    return shutil.copytree(media, tmp_path / "clips")
+
+
+def test_embed_a_manifest(gram, clips):
+    document = gram.json("embed", clips / "manifest.csv", "-o", "emb")
+    assert document["items"] == 3
+    assert {row["modality"]: row["ok"] for row in document["results"]} == {"text": 3, "video": 3, "audio": 3}
+    assert document["left_out"] == []
+    again = gram.json("embed", clips / "manifest.csv", "-o", "emb")
+    assert again["shards"] == {"written": 0, "reused": 1}
+
+
+def test_a_broken_video_is_left_out_and_named(gram, clips):
+    (clips / "videos" / "00001.mp4").write_text("this is no video")
+    result = gram("embed", clips / "manifest.csv", "-o", "emb")
+    assert result.exit_code == 3
+    assert "Left out: 2 items" in result.stdout
+    assert "00001" in result.stdout
+    csv = gram("embed", clips / "manifest.csv", "-o", "emb", "--format", "csv")
+    assert csv.stdout.splitlines()[0] == "modality,ok,absent,failed"
+    assert "2 left out; --format json lists them" in csv.stderr
+
+
+def test_dry_run_writes_nothing(gram, clips, tmp_path):
+    result = gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run")
+    assert result.exit_code == 0
+    assert "Would be embedded with signal into emb: 3 items" in result.stdout
+    assert not (tmp_path / "emb").exists()
+
+
+def test_split_and_limit_choose_items(gram, clips):
+    assert gram.json("embed", clips / "manifest.csv", "-o", "emb", "--limit", "2")["items"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere", "-o", "emb"], 1, "nowhere"),
+        (["empty", "-o", "emb"], 1, "empty"),
+        (["clips/manifest.csv", "-o", "emb", "--model", "signall"], 2, "Did you mean 'signal'"),
+        (["clips/manifest.csv", "-o", "emb", "--split", "tset"], 1, "no split 'tset'"),
+        (["clips/videos/00000.mp4", "-o", "emb"], 1, "video file"),
+        (["clips/manifest.csv", "-o", "file"], 1, "file"),
+    ],
+)
+def test_mistakes_are_one_sentence(gram, clips, tmp_path, arguments, code, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("mine")
+    result = gram("embed", *arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+    assert (tmp_path / "file").read_text() == "mine"

@@ -1,0 +1,140 @@
+"""`gram eval`, `gram matrix` and `gram compare` on small stores."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gramcli.results_json import load_evaluation
+
+COLUMNS = ["task", "method", "stage", "metric", "value", "low", "high", "n"]
+
+
+def test_eval_in_every_format(gram, store):
+    asked = ("eval", store, "--task", "t2va", "--method", "gram")
+    rows = pd.read_csv(io.StringIO(gram(*asked, "--format", "csv").stdout))
+    assert list(rows.columns) == COLUMNS
+    assert {"R@1", "R@5", "R@10", "MedR", "MeanR", "MRR"} <= set(rows.metric)
+    document = gram.json(*asked)
+    assert document["schema"] == 1
+    assert len(document["results"]) == len(rows)
+    assert gram(*asked, "--format", "markdown").stdout.startswith("| task")
+    assert gram(*asked, "--format", "latex").stdout.startswith("\\begin{tabular}")
+    table = gram(*asked).stdout
+    assert table.isascii()
+    assert "t2va" in table
+
+
+def test_by_default_every_task_and_method_in_both_directions(gram, store):
+    document = gram.json("eval", store)
+    tasks = {row["task"] for row in document["results"]}
+    assert {"t2v", "v2t", "t2va", "va2t"} <= tasks
+    assert {"cosine", "gram", "pmrl"} <= {row["method"] for row in document["results"]}
+
+
+def test_named_embeddings_can_be_asked_for(gram, store):
+    document = gram.json("eval", store, "--query", "text", "--candidates", "video,audio", "--method", "cosine")
+    assert "t2va" in {row["task"] for row in document["results"]}
+
+
+def test_the_output_file_has_its_suffix_s_format_and_reads_back(gram, store, tmp_path):
+    result = gram("eval", store, "--task", "t2v", "--method", "cosine", "-o", "e.json")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    found = load_evaluation(tmp_path / "e.json")
+    assert {row.method for row in found.results} == {"cosine"}
+    assert found.ranks
+
+
+def test_left_out_items_end_with_3(gram, gappy_store):
+    document = gram.json("eval", gappy_store, "--task", "t2a", "--method", "cosine", code=3)
+    assert {item["id"] for item in document["left_out"]} >= {"clip00", "clip01"}
+
+
+def test_expectations(gram, store):
+    asked = ("eval", store, "--task", "t2v", "--method", "cosine")
+    value = next(row["value"] for row in gram.json(*asked)["results"] if (row["task"], row["metric"]) == ("t2v", "R@1"))
+    assert gram(*asked, "--expect", f"t2v:R@1={value}+-0.001").exit_code == 0
+    failed = gram(
+        *asked, "--expect", f"t2v:cosine:R@1={value}+-0.001", "--expect", "t2v:MedR=77+-1", "--format", "json"
+    )
+    assert failed.exit_code == 5
+    assert json.loads(failed.stdout)["results"]
+    assert failed.stderr.startswith("gram: error: t2v cosine MedR is ")
+    assert gram(*asked, "--expect", "R@1=high").exit_code == 2
+    assert gram(*asked, "--expect", "R@99=0.5").exit_code == 2
+
+
+def test_the_report_is_a_page(gram, store, tmp_path):
+    result = gram("eval", store, "--task", "t2v", "--report", "r.html")
+    assert result.exit_code == 0, result.output
+    assert "Wrote r.html." in result.stderr
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere"], 1, "--dataset"),
+        ([".", "--task", "t2v"], 1, "Write one with"),
+        (["STORE", "--method", "gramm"], 2, "Did you mean 'gram'"),
+        (["STORE", "--task", "t2x"], 2, "unknown letter"),
+        (["STORE", "--task", "t2d"], 1, "depth"),
+        (["STORE", "--query", "text"], 2, "--candidates is missing"),
+        (["STORE", "--split", "tset"], 1, "tset"),
+        (["STORE", "--device", "tpu"], 2, "auto, cpu, cuda"),
+        (["STORE", "--device", "cuda:7"], 2, "--device auto"),
+        (["STORE", "--task", "t2v", "--method", "cosine", "-o", "no/folder/e.json"], 1, "Make the folder first"),
+    ],
+)
+def test_mistakes_are_one_sentence(gram, store, arguments, code, message):
+    result = gram("eval", *[str(store) if word == "STORE" else word for word in arguments])
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_matrix_is_written_by_suffix(gram, store, tmp_path):
+    for name in ("m.npy", "m.csv"):
+        result = gram("matrix", store, "--task", "t2va", "--method", "gram", "-o", name)
+        assert result.exit_code == 0, result.output
+    matrix = np.load(tmp_path / "m.npy")
+    assert matrix.shape == (25, 24)
+    assert matrix.dtype == np.float32
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "m.csv", header=None).to_numpy(np.float32), matrix)
+
+
+def test_matrix_without_a_file_is_summarised(gram, store):
+    output = gram("matrix", store, "--task", "v2a", "--method", "cosine", "--limit", "3").stdout
+    assert "matched pairs, mean" in output
+    assert "Scores, queries down" in output
+    document = gram.json("matrix", store, "--task", "v2a")
+    assert {row["figure"]: row["value"] for row in document["results"]}["candidates"] == 24
+
+
+def test_matrix_needs_one_task_and_a_known_suffix(gram, store):
+    assert gram("matrix", store).exit_code == 2
+    assert gram("matrix", store, "--task", "t2v", "--query", "text", "--candidates", "audio").exit_code == 2
+    assert ".safetensors" in gram("matrix", store, "--task", "t2v", "-o", "m.txt").stderr
+
+
+def test_compare_methods_of_a_store_and_saved_evaluations(gram, store):
+    document = gram.json("compare", f"{store}@cosine", f"{store}@gram", "--task", "t2va")
+    assert len(document["names"]) == 2
+    assert {"R@1"} <= {row["metric"] for row in document["results"]}
+    for method in ("cosine", "gram"):
+        saved = gram("eval", store, "--task", "t2va", "--method", method, "-o", f"{method}.json")
+        assert saved.exit_code == 0, saved.output
+    result = gram("compare", "cosine.json", "gram.json")
+    assert result.exit_code == 0, result.output
+    assert "(baseline)" in result.stdout
+
+
+def test_compare_needs_two(gram, store):
+    assert gram("compare", store).exit_code == 2
+    assert gram("compare", "none.json", f"{store}@gram").exit_code == 1

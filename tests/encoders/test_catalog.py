@@ -1,0 +1,44 @@
+"""The catalog of encoders, and what specs it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gramcli.encoders import ENCODERS, load_encoder
+from gramcli.encoders.base import Preprocessing
+from gramcli.errors import UserError
+
+
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_every_row_loads_and_keeps_its_promises(name):
+    preprocessing = Preprocessing(frames=4)
+    encoder = load_encoder(name, preprocessing)
+    described = json.loads(json.dumps(encoder.describe()))
+    assert encoder.spec == described["id"] == name
+    assert encoder.preprocessing is preprocessing
+    assert tuple(encoder.dims) == ENCODERS.row(name).modalities
+    assert set(described) == {"id", "architecture", "weights_sha256", "preprocessing", "shared_space"}
+
+
+@pytest.mark.parametrize("spec", ["heads:runs/a", "hf:openai/clip", "signl", ""])
+def test_an_unknown_name_is_one_sentence_with_the_known_ones(spec):
+    name = spec.partition(":")[0]
+    with pytest.raises(UserError, match=rf"Unknown encoder '{name}'\..*Known: signal"):
+        load_encoder(spec, Preprocessing())
+
+
+def test_signal_takes_no_argument():
+    with pytest.raises(UserError, match=r"takes no argument; got 'signal:big'"):
+        load_encoder("signal:big", Preprocessing())
+
+
+def test_listing_encoders_imports_nothing_heavy():
+    code = (
+        "import sys, gramcli.encoders, gramcli.encoders.base;"
+        "print([m for m in ('numpy', 'torch', 'sklearn', 'scipy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
