@@ -64,7 +64,9 @@ def comparison() -> Comparison:
     """Two metrics of one task, one significant."""
     names = ("emb@cosine", "emb@gram")
     rows = (
-        ComparisonRow("t2va", "R@1", *names, 0.475, 0.525, 0.05, 0.021, 0.079, 0.0004, "McNemar, exact", 80, 30, 1000),
+        ComparisonRow(
+            *("t2va", "R@1", *names, 0.475, 0.525, 0.05, 0.021, 0.079, 0.0004, "McNemar, exact", 80, 30, 1000, 0.002)
+        ),
         ComparisonRow("t2va", "MedR", *names, 2.0, 1.0, -1.0, None, None, None, "none", 300, 200, 1000),
     )
     return Comparison(names, rows, {"store": "emb"}, ("1000 queries in common.",))

@@ -55,13 +55,12 @@ def eval_command(
     Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
     """
     from gramcli.cli.expectations import failures, parse_expectations
-    from gramcli.cli.targets import device_named, open_target
-    from gramcli.datasets import open_dataset
+    from gramcli.cli.targets import chosen_dataset, device_named, open_target
     from gramcli.evaluate import EvalOptions, evaluate
     from gramcli.report.tables import evaluation_answer
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
-    opened = open_dataset(dataset, root, split=split, limit=limit) if dataset else None
+    opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     store = open_target(session, target, opened, frames, workers)
     with session.progress("Evaluating") as progress:
         options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress)
@@ -69,6 +68,5 @@ def eval_command(
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.show(evaluation_answer(evaluation), output)
-    for sentence in failed:
-        session.complain(sentence)
+    session.complain(*failed)
     session.finish(EXIT_EXPECTATION if failed else EXIT_LEFT_OUT if evaluation.left_out else 0)

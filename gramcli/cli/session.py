@@ -84,10 +84,11 @@ class Session:
         if chosen is Format.csv and answer.left_out:
             self.say(f"Note: {answer.left_out} left out; --format json lists them.")
 
-    def complain(self, message: str) -> None:
-        """Write one error line to stderr, in red on a terminal."""
+    def complain(self, *messages: str) -> None:
+        """Write error lines to stderr, in red on a terminal."""
         colour = None if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else False
-        typer.secho(f"gram: error: {message}", fg="red", err=True, color=colour)
+        for message in messages:
+            typer.secho(f"gram: error: {message}", fg="red", err=True, color=colour)
 
     def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
         """Write the HTML page of an evaluation, when `--report` names a file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,28 @@ if TYPE_CHECKING:
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
     from gramcli.store import Store
+
+
+def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int | None) -> Dataset:
+    """Open a dataset, of which no more is embedded than `evaluate` will look at.
+
+    Args:
+        data: Folder, manifest or name.
+        root: Where its paths start from.
+        split: A split, `all`, or None for the split that `evaluate` chooses.
+        limit: At most so many items.
+
+    Returns:
+        The dataset. Where `evaluate` has yet to choose a split, the limit is left to it.
+
+    Raises:
+        UserError: As `open_dataset`.
+    """
+    from gramcli.datasets import open_dataset
+
+    dataset = open_dataset(data, root, split=None if split == "all" else split)
+    undecided = split is None and len({item.split for item in dataset.items}) > 1
+    return dataset if undecided else replace(dataset, items=dataset.items[:limit])
 
 
 def open_target(session: Session, target: str, dataset: Dataset | None, frames: int, workers: int | None) -> Store:

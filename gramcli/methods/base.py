@@ -11,17 +11,27 @@ thresholds may be off, so that a pair is decided by it only when it is certain.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-Compare = Callable[[Tensor], Tensor]
-"""Threshold, broadcastable to [n, N] -> [n, N] in the tile's dtype: 1 where the key is above it, else 0.
 
-Not bool: comparisons that write bool are not vectorised on CPUs and cost ten times as much."""
+class Compare(Protocol):
+    """Tells which keys of a tile [n, N] are above a threshold."""
+
+    def __call__(self, threshold: Tensor) -> Tensor:
+        """1 where the key is above the threshold (broadcastable to the tile), else 0, in the tile's dtype.
+
+        Not bool: comparisons that write bool are not vectorised on CPUs and cost ten times as much.
+        """
+
+    def superset(self, threshold: Tensor) -> Tensor:
+        """Like the call, but allowed to say 1 too often, where that is cheaper."""
+
+    def at(self, i: Tensor, j: Tensor) -> Compare:
+        """The same for chosen pairs of the tile, positions [K] each, as a tile [K, 1]."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +159,29 @@ def greater(x: Tensor, y: Tensor) -> Tensor:
     return torch.gt(x, y, out=out)
 
 
-def above(keys: Tensor) -> Compare:
-    """Compare by the keys themselves."""
+@dataclass(frozen=True)
+class Above:
+    """Compare by the keys themselves, shape [n, N]."""
 
-    def compare(threshold: Tensor) -> Tensor:
-        return greater(keys, threshold)
+    keys: Tensor
 
-    return compare
+    def __call__(self, threshold: Tensor) -> Tensor:
+        """1 where the key is above the threshold."""
+        return greater(self.keys, threshold)
+
+    def superset(self, threshold: Tensor) -> Tensor:
+        """The same: one comparison is as cheap as it gets."""
+        return greater(self.keys, threshold)
+
+    def at(self, i: Tensor, j: Tensor) -> Above:
+        """The same for chosen pairs."""
+        return Above(self.keys[i, j].unsqueeze(-1))
+
+
+def take_constants(constants: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """Constants [e, n, 1] or [e, 1, N] of chosen pairs of the tile, shape [e, K, 1]."""
+    chosen = constants[:, i, 0] if constants.shape[-1] == 1 else constants[:, 0, j]
+    return chosen.unsqueeze(-1)
 
 
 def plain_side(vectors: Tensor, extra: Tensor | None = None) -> Side:

@@ -27,7 +27,7 @@ from gramcli.methods.angles import (
     squared_sines,
     tile_squared_sines,
 )
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, above, spread
+from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class Gram:
 
     def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
         """Compare the keys with the threshold."""
-        return above(self.tile_keys(cross, queries, candidates))
+        return Above(self.tile_keys(cross, queries, candidates))
 
     def slack(self, error: TileError, r: int, p: int) -> float:
         """Error of det(I - C C^T), times the largest scale, plus rounding of constants and threshold.

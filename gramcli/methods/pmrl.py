@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, greater, spread
+from gramcli.methods.base import Compare, ScreenSide, Side, TileError, greater, spread, take_constants
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 
 Value = Literal["sigma", "share", "softmax"]
@@ -106,13 +106,15 @@ class Pmrl:
 
     def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
         """Sign of the Schur complement of L I - G at the threshold."""
-        small, large = (queries, candidates) if cross.shape[0] <= cross.shape[1] else (candidates, queries)
-        if cross.shape[0] > cross.shape[1]:
-            cross = cross.transpose(0, 1)
-        test = _secular(cross, small, large) if cross.shape[0] == 1 else _schur(cross, small, large)
-        if self.value == "sigma":
-            return test
-        return lambda share: test(share * (queries[-1] + candidates[-1]))
+        if cross.shape[0] <= cross.shape[1]:
+            small, large = queries, candidates
+        else:
+            small, large, cross = candidates, queries, cross.transpose(0, 1)
+        share = self.value == "share"
+        if cross.shape[0] == 1:
+            squares = cross[0].square_()
+            return Secular(squares, squares.sum(dim=0), small, large, share)
+        return Schur(cross, small, large, share)
 
     def slack(self, error: TileError, r: int, p: int) -> float:
         """Weyl: an error E of the cross block moves every eigenvalue by at most |E| <= sqrt(rp) e.
@@ -158,41 +160,76 @@ def _bordered(query_block: Tensor, candidate_block: Tensor, cross: Tensor) -> Te
     return matrix
 
 
-def _secular(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
-    """One vector against several: f(L) < 0."""
-    squares = cross[0].square_().add_(_NUMERATOR)
+@dataclass(frozen=True)
+class Secular:
+    """One vector against p: sigma_1^2 > L where sum_k c_k^2 / (L - mu_k) > L - 1.
 
-    def compare(level: Tensor) -> Tensor:
-        total = None
-        for square, mu in zip(squares, large, strict=False):
+    Attributes:
+        squares: c_k^2, shape [p, n, N].
+        total: Their sum over k, shape [n, N].
+        small: Constants of the single side, [1 + 1, n, 1] or [1 + 1, 1, N]; the last is how many are present.
+        large: mu and the number present of the other side, [p + 1, ...].
+        share: Thresholds are of sigma_1^2 / sum sigma^2.
+    """
+
+    squares: Tensor
+    total: Tensor
+    small: Tensor
+    large: Tensor
+    share: bool
+
+    def __call__(self, threshold: Tensor) -> Tensor:
+        """1 where the key is above the threshold."""
+        level = threshold * (self.small[-1] + self.large[-1]) if self.share else threshold
+        total = torch.zeros_like(self.total)
+        for square, mu in zip(self.squares, self.large, strict=False):
             inverse = (level - mu).clamp_(min=_DENOMINATOR).reciprocal_()
-            if inverse.shape != square.shape:
-                total = square * inverse if total is None else total.addcmul_(square, inverse)
-            else:
-                total = inverse.mul_(square) if total is None else total.add_(inverse.mul_(square))
-        if total is None:
-            raise ValueError("a side has no vectors")
-        return greater(total, level - small[0])
+            total.addcmul_(square + _NUMERATOR, inverse)
+        total.gt_(level - self.small[0])
+        return total
 
-    return compare
+    def superset(self, threshold: Tensor) -> Tensor:
+        """1 where sum_k c_k^2 > (L - 1)(L - largest mu), as it must be where sigma_1^2 > L > mu."""
+        level = threshold * (self.small[-1] + self.large[-1]) if self.share else threshold
+        rise = level - self.small[0]
+        m = len(self.large) + 1
+        margin = 64 * m * m * torch.finfo(self.total.dtype).eps  # rounding of terms of size m^2 below
+        largest = self.large[:-1].amax(dim=0)
+        needed = (level * rise - margin) - rise.clamp(min=0.0) * largest
+        return greater(self.total, needed)
+
+    def at(self, i: Tensor, j: Tensor) -> Secular:
+        """The same for chosen pairs."""
+        small, large = take_constants(self.small, i, j), take_constants(self.large, i, j)
+        chosen = self.squares[:, i, j].unsqueeze(-1)
+        return Secular(chosen, self.total[i, j].unsqueeze(-1), small, large, self.share)
 
 
-def _schur(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
-    """Several against several: (L - D) - C (L - M)^-1 C^T has a negative pivot, or L lies below some mu."""
-    s, p = cross.shape[:2]
+@dataclass(frozen=True)
+class Schur:
+    """s vectors against p >= s: (L - D) - C (L - M)^-1 C^T has a negative pivot, or L lies below some mu.
 
-    def compare(level: Tensor) -> Tensor:
-        gaps = [level - mu for mu in large[:p]]
-        result = torch.zeros_like(cross[0, 0], dtype=torch.bool)
+    Attributes:
+        cross: C, shape [s, p, n, N].
+        small: D and the number present of the smaller side, [s + 1, n, 1] or [s + 1, 1, N].
+        large: M and the number present of the other side, [p + 1, ...].
+        share: Thresholds are of sigma_1^2 / sum sigma^2.
+    """
+
+    cross: Tensor
+    small: Tensor
+    large: Tensor
+    share: bool
+
+    def __call__(self, threshold: Tensor) -> Tensor:
+        """1 where the key is above the threshold."""
+        level = threshold * (self.small[-1] + self.large[-1]) if self.share else threshold
+        s, p = self.cross.shape[:2]
+        gaps = [level - mu for mu in self.large[:p]]
+        result = torch.zeros_like(self.cross[0, 0], dtype=torch.bool)
         for gap in gaps:
             result |= gap <= 0
-        inverse = [gap.clamp(min=_DENOMINATOR).reciprocal() for gap in gaps]
-        matrix = [
-            [_total([-cross[a, m] * cross[b, m] * inverse[m] for m in range(p)], cross[0, 0]) for b in range(s)]
-            for a in range(s)
-        ]
-        for a in range(s):
-            matrix[a][a] = matrix[a][a] + (level - small[a])
+        matrix = self._complement([gap.clamp(min=_DENOMINATOR).reciprocal() for gap in gaps], level)
         for k in range(s):
             result |= matrix[k][k] <= 0
             pivot = matrix[k][k].clamp(min=_DENOMINATOR)
@@ -200,6 +237,24 @@ def _schur(cross: Tensor, small: Tensor, large: Tensor) -> Compare:
                 factor = matrix[a][k] / pivot
                 for b in range(k + 1, s):
                     matrix[a][b] = matrix[a][b] - factor * matrix[k][b]
-        return result.to(cross.dtype)
+        return result.to(self.cross.dtype)
 
-    return compare
+    def superset(self, threshold: Tensor) -> Tensor:
+        """The same as the call."""
+        return self(threshold)
+
+    def at(self, i: Tensor, j: Tensor) -> Schur:
+        """The same for chosen pairs."""
+        small, large = take_constants(self.small, i, j), take_constants(self.large, i, j)
+        return Schur(self.cross[:, :, i, j].unsqueeze(-1), small, large, self.share)
+
+    def _complement(self, inverse: list[Tensor], level: Tensor) -> list[list[Tensor]]:
+        cross = self.cross
+        s, p = cross.shape[:2]
+        matrix = [
+            [_total([-cross[a, m] * cross[b, m] * inverse[m] for m in range(p)], cross[0, 0]) for b in range(s)]
+            for a in range(s)
+        ]
+        for a in range(s):
+            matrix[a][a] = matrix[a][a] + (level - self.small[a])
+        return matrix

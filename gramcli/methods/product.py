@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, above
+from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ class InnerProduct:
 
     def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
         """Compare the products with the threshold."""
-        return above(self.tile_keys(cross, queries, candidates))
+        return Above(self.tile_keys(cross, queries, candidates))
 
     def slack(self, error: TileError, r: int, p: int) -> float:
         """The product's own error, and rounding of a threshold in [-1, 1]."""

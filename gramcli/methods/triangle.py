@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, above, plain_side, spread
+from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError, plain_side, spread
 from gramcli.methods.linalg import DEPENDENT, tree_sum
 
 _FLAT = 2.0**-7
@@ -78,7 +78,7 @@ class Triangle:
 
     def compare_tile(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Compare:
         """Compare the keys with the threshold."""
-        return above(self.tile_keys(cross, queries, candidates))
+        return Above(self.tile_keys(cross, queries, candidates))
 
     def slack(self, error: TileError, r: int, p: int) -> float:
         """|u|^2, |w|^2 and |u.w| are at most 4 and move by at most 2e each.

@@ -19,6 +19,7 @@ from gramcli.screening import Embeddings, Operand, Screen, pair_keys, reference_
 
 _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
+_DENSE_SHARE = 0.03  # of a tile: below it, looking at each key that may be above is cheaper than whole-tile passes
 _PENDING_PAIRS = 1 << 18
 _GATHERED_NUMBERS = 1 << 21
 
@@ -93,6 +94,7 @@ class Tally:
         candidates: Candidate side.
         forward: Counts along the candidates, one row per query.
         backward: Counts along the queries, one row per candidate, or None.
+        known: Positions (query * N + candidate) of pairs whose reference keys are known, sorted, and the keys.
         rescored: Pairs the fast pass did not decide so far.
     """
 
@@ -101,6 +103,7 @@ class Tally:
     candidates: Embeddings
     forward: Counter
     backward: Counter | None
+    known: tuple[Tensor, Tensor]
     rescored: int = 0
     _pending: list[Open] = field(default_factory=list)
 
@@ -158,14 +161,24 @@ class Tally:
             return
         i = torch.cat([entry.i for entry in self._pending])
         j = torch.cat([entry.j for entry in self._pending])
-        order = torch.argsort(j, stable=True)  # neighbours share their candidate: fewer rows to prepare per chunk
-        keys = torch.empty(len(i), dtype=torch.float64)
-        keys[order] = pair_keys(self.method, self.queries, self.candidates, i[order], j[order])
+        keys = self._reference_keys(i, j)
         for entry, part in zip(
             self._pending, torch.split(keys, [len(entry.i) for entry in self._pending]), strict=True
         ):
             entry.counter.add_pairs(entry.level, entry.i if entry.counter.forward else entry.j, part)
         self._pending = []
+
+
+    def _reference_keys(self, i: Tensor, j: Tensor) -> Tensor:
+        """Reference keys of pairs; those of the positives, which tie with themselves, are known already."""
+        codes, known = self.known
+        code = i * self.candidates.n + j
+        place = torch.searchsorted(codes, code).clamp(max=len(codes) - 1)
+        keys = known[place]
+        unknown = (codes[place] != code).nonzero().flatten()
+        order = unknown[torch.argsort(j[unknown])]  # neighbours share their candidate: fewer rows to prepare
+        keys[order] = pair_keys(self.method, self.queries, self.candidates, i[order], j[order])
+        return keys
 
 
 def _screen(
@@ -178,12 +191,21 @@ def _screen(
         thresholds = counter.thresholds[level, rows].to(screen.device).unsqueeze(dim)
         if not bool(thresholds.isfinite().any()):
             continue
-        sure = compare((thresholds + slack).to(screen.epilogue))
-        maybe = compare((thresholds - slack).to(screen.epilogue))
-        n_sure, n_maybe = sure.sum(dim), maybe.sum(dim)
-        certain[level] = n_sure.cpu()
-        if not torch.equal(n_sure, n_maybe):
-            still.append(Open(counter, level, *_ones(maybe.sub_(sure))))
+        lower, upper = ((thresholds + shift).to(screen.epilogue) for shift in (-slack, slack))
+        maybe = compare.superset(lower)
+        if float(maybe.sum()) < _DENSE_SHARE * maybe.numel():
+            i, j = _ones(maybe)
+            chosen, along = compare.at(i, j), i if dim else j
+            above = chosen(upper.flatten()[along].unsqueeze(-1)).flatten() > 0
+            below = chosen(lower.flatten()[along].unsqueeze(-1)).flatten() == 0
+            certain[level] = torch.bincount(along[above], minlength=len(rows)).cpu()
+            i, j = i[~(above | below)], j[~(above | below)]
+        else:
+            sure = compare(upper)
+            certain[level] = sure.sum(dim).cpu()
+            i, j = _ones(compare(lower).sub_(sure))
+        if len(i):
+            still.append(Open(counter, level, i.cpu(), j.cpu()))
     return certain, still
 
 
@@ -197,8 +219,8 @@ def _ones(mask: Tensor) -> tuple[Tensor, Tensor]:
         word = small.view(torch.int64).nonzero().flatten()
         hit = small.view(-1, 8)[word].nonzero()
         where = word[hit[:, 0]] * 8 + hit[:, 1]
-    where = where.cpu()
-    return where // width, where % width
+    row = where.div(width, rounding_mode="floor")
+    return row, where - row * width
 
 
 def _refine(

@@ -117,7 +117,8 @@ def rank(
     if both_directions:
         order = torch.argsort(pairs.candidate, stable=True)
         backward = _Direction(pairs.reversed(), keys[order], options.every_positive, forward=False)
-    tally = Tally(chosen, q, c, forward.counter, backward.counter if backward else None)
+    codes, order = (pairs.query * c.n + pairs.candidate).sort()
+    tally = Tally(chosen, q, c, forward.counter, backward.counter if backward else None, (codes, keys[order]))
     n_degenerate = _count(tally, options)
     return Ranks(
         forward=forward.ranks(),

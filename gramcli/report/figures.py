@@ -53,6 +53,8 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
     found = [row for row in rows if row.metric == metric and is_number(row.value)]
     if not found:
         return ""
+    tasks = list(dict.fromkeys(row.task for row in found))
+    found.sort(key=lambda row: tasks.index(row.task))
     with style.context(["default", _RC, {"svg.hashsalt": f"forest {metric}"}]):
         figure = Figure(figsize=(7.6, 0.9 + 0.3 * len(found)), layout="constrained")
         axes = figure.subplots()

@@ -34,6 +34,7 @@ def plain_table(table: Table) -> str:
     """Return a table as aligned text under a line of dashes per column, ASCII but for the cells.
 
     Example:
+        >>> from gramcli.report.answer import Table
         >>> print(plain_table(Table(("task", "n"), (("t2v", "1000"),), frozenset({"task"}))))
         task     n
         ----  ----

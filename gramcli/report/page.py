@@ -86,23 +86,23 @@ def page(
 
 
 def best_per_task(results: Sequence[ResultRow]) -> list[Card]:
-    """Return one card per task: the method with the highest R@1, the first of equals."""
-    best: dict[str, ResultRow] = {}
+    """Return one card per task: the methods with the highest R@1, all of them where several share it."""
+    found: dict[str, list[ResultRow]] = {}
     for row in results:
-        if row.metric == HEADLINE and row.value is not None and is_number(row.value):
-            leader = best.get(row.task)
-            if leader is None or leader.value is None or row.value > leader.value:
-                best[row.task] = row
-    return [
-        Card(
-            task=row.task,
-            method=row.method,
-            value=metric_text(HEADLINE, row.value),
-            interval="" if row.low is None else f"{_bound(row.low)} to {_bound(row.high)}",
-            queries="1 query" if row.n == 1 else f"{row.n} queries",
-        )
-        for row in best.values()
-    ]
+        if row.metric == HEADLINE and is_number(row.value):
+            found.setdefault(row.task, []).append(row)
+    return [_card(rows) for rows in found.values()]
+
+
+def _card(rows: list[ResultRow]) -> Card:
+    best = max(rows, key=lambda row: row.value or 0.0)
+    return Card(
+        task=best.task,
+        method=", ".join(row.method for row in rows if row.value == best.value),
+        value=metric_text(HEADLINE, best.value),
+        interval="" if best.low is None else f"{_bound(best.low)} to {_bound(best.high)}",
+        queries="1 query" if best.n == 1 else f"{best.n} queries",
+    )
 
 
 def _bound(value: float | None) -> str:

@@ -54,10 +54,12 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
 
 
 def _grouped(results: Sequence[ResultRow]) -> dict[_Key, dict[str, ResultRow]]:
+    """Collect the metrics of each task, method and stage; the lines of one task stand together."""
     grouped: dict[_Key, dict[str, ResultRow]] = {}
     for row in results:
         grouped.setdefault((row.task, row.method, row.stage), {})[row.metric] = row
-    return grouped
+    tasks = list(dict.fromkeys(task for task, _, _ in grouped))
+    return dict(sorted(grouped.items(), key=lambda entry: tasks.index(entry[0][0])))
 
 
 def _key_columns(keys: Sequence[_Key]) -> tuple[str, ...]:
@@ -80,12 +82,9 @@ def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
 
 def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     """Pivot the metrics that the headline table leaves out; tasks and methods without any are skipped."""
-    named = dict.fromkeys(metric for found in grouped.values() for metric in found)
-    silent = (
-        {"tie_rate"} if not any(found["tie_rate"].value for found in grouped.values() if "tie_rate" in found) else {}
-    )
-    metrics = [metric for metric in named if metric not in {*HEADLINE_METRICS, *silent}]
-    shown = {key: found for key, found in grouped.items() if any(metric in found for metric in metrics)}
+    named = dict.fromkeys(row.metric for found in grouped.values() for row in found.values() if _tells_more(row))
+    metrics = list(named)
+    shown = {key: found for key, found in grouped.items() if any(_tells_more(row) for row in found.values())}
     if not shown:
         return []
     keys = _key_columns(list(shown))
@@ -94,6 +93,16 @@ def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     ]
     headings = [f"{metric} %" if is_per_cent(metric) else metric for metric in metrics]
     return [Table((*keys, *headings), tuple(rows), _WORDS, "Further figures")]
+
+
+def _tells_more(row: ResultRow) -> bool:
+    """Say whether a figure adds to the headline table.
+
+    A tie rate of 0 does not, nor a gain without interval; R@50 is left to CSV and JSON.
+    """
+    if row.metric == GAIN:
+        return row.low is not None
+    return row.metric not in {*HEADLINE_METRICS, "R@50"} and not (row.metric == "tie_rate" and not row.value)
 
 
 def _headline_cell(metric: str, row: ResultRow | None) -> str:

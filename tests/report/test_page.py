@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -56,7 +57,7 @@ def whole_page():
 
 def test_the_page_has_every_part(whole_page):
     headings = outline(whole_page).headings
-    assert headings[1:] == ["Figures of merit", "Comparison", "In pictures", "Notes", "Left out", "Provenance"]
+    assert headings[1:] == ["Results", "Comparison", "In pictures", "Notes", "Left out", "Provenance"]
     for text in (
         "Heads are a stand-in.",
         "model signal",
@@ -88,7 +89,7 @@ def test_text_is_escaped():
 def test_a_page_without_figures_or_comparison_is_still_whole():
     empty = replace(evaluation(), results=(), ranks=(), left_out=(), notes=())
     html = page(empty)
-    assert outline(html).headings[1:] == ["Figures of merit", "Left out", "Provenance"]
+    assert outline(html).headings[1:] == ["Results", "Left out", "Provenance"]
     assert "Nothing: every item is in the figures." in html
 
 
@@ -102,6 +103,11 @@ def test_cards_show_the_best_method_of_each_task():
         ("t2v", "gram", "30.0", "26.9 to 33.1"),
         ("v2t", "gram", "10.0", "6.9 to 13.1"),
     ]
+
+
+def test_a_card_names_every_method_that_shares_the_best_figure():
+    cards = best_per_task((*figures("t2v", "cosine", 0.3), *figures("t2v", "gram", 0.3), *figures("t2v", "pmrl", 0.2)))
+    assert [card.method for card in cards] == ["cosine, gram"]
 
 
 def test_figures_take_the_page_s_ink_and_font():
@@ -124,6 +130,11 @@ def test_figures_without_data_are_empty():
 
 def test_a_single_query_and_candidate_can_be_drawn():
     assert recall_curves((RankVector("t2v", "gram", ("a",), (1.0,), 1),)).startswith("<svg")
+
+
+def test_queries_that_nobody_answers_are_not_misses():
+    whole = recall_curves((RankVector("v2t", "gram", ("a",), (1.0,), 5),))
+    assert recall_curves((RankVector("v2t", "gram", ("a", "b"), (1.0, math.nan), 5),)) == whole
 
 
 def test_more_tasks_than_panels_say_so():

@@ -1,4 +1,4 @@
-"""Long rows become one line per task, method and stage; nothing measured is dropped."""
+"""Long rows become one line per task, method and stage; further metrics have a table of their own."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def test_every_metric_of_an_unknown_name_is_shown():
     assert [table.rows for table in answer.tables] == [(("t2v", "gram", "-2.500"),)]
 
 
+def test_a_tie_rate_of_nothing_is_not_worth_a_table():
+    rows = (*figures("t2v", "gram", 0.4), ResultRow("t2v", "gram", "raw", "tie_rate", 0.0, None, None, 9))
+    assert len(evaluation_answer(replace(evaluation(), results=rows, left_out=())).tables) == 1
+
+
+def test_lines_of_one_task_stand_together():
+    rows = [*figures("t2v", "cosine", 0.1), *figures("v2t", "cosine", 0.1), *figures("t2v", "gram", 0.2)]
+    headline = evaluation_answer(replace(evaluation(), results=tuple(rows))).tables[0]
+    assert [row[:2] for row in headline.rows] == [("t2v", "cosine"), ("t2v", "gram"), ("v2t", "cosine")]
+
+
+def test_a_gain_without_interval_is_in_the_headline_only():
+    rows = (*figures("t2va", "gram", 0.1), ResultRow("t2va", "gram", "raw", "aggregation_gain", -0.1, None, None, 9))
+    answer = evaluation_answer(replace(evaluation(), results=rows, left_out=()))
+    assert [table.rows[0][8] for table in answer.tables] == ["-10.0"]
+
+
 def test_at_most_ten_left_out_items_are_listed():
     lost = tuple(LeftOut(f"clip{i}", "audio", "broken") for i in range(12))
     table = evaluation_answer(replace(evaluation(), left_out=lost)).tables[-1]
@@ -55,17 +72,8 @@ def test_no_table_for_what_is_not_there():
 def test_a_comparison_names_both_sides_and_its_test():
     answer = comparison_answer(comparison())
     assert answer.tables[0].title.startswith("A: emb@cosine (baseline)   B: emb@gram")
-    assert answer.tables[0].rows[0] == (
-        "t2va",
-        "R@1",
-        "47.5",
-        "52.5",
-        "+5.0 [+2.1, +7.9]",
-        "<0.001",
-        "80",
-        "30",
-        "1000",
-    )
+    cells = ("t2va", "R@1", "47.5", "52.5", "+5.0 [+2.1, +7.9]", "<0.001", "0.002", "80", "30", "1000")
+    assert answer.tables[0].rows[0] == cells
     assert answer.tables[0].rows[1][4:6] == ("-1.0", "-")
     assert answer.notes[0] == "p of R@1: McNemar, exact."
 
