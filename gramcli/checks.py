@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from gramcli.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None) -> None:
@@ -20,8 +19,9 @@ def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mappi
         present: Modality name to bool [n]; absent rows are not looked at.
 
     Raises:
-        UserError: No modality, no rows, not [n, d], counts or dimensions that differ, not floating, or
-            a row that is zero, NaN or infinite; the message names the modality and the first such row.
+        UserError: No modality, no rows, not [n, d], counts or dimensions that differ, not floating, presence of
+            another shape or dtype, a row without any modality, or a present row that is zero, NaN or
+            infinite; the message names the modality and the first such row.
     """
     if not embeddings:
         raise UserError("embedding", f"The {side} have no modality: give at least one.")
@@ -40,8 +40,11 @@ def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mappi
                 f"{side} '{name}' are {list(rows.shape)} but '{first}' are {list(embeddings[first].shape)}: "
                 "all modalities of a side need the same rows and dimension.",
             )
+    if present is not None:
+        _check_masks(side, embeddings, present)
+        _check_somewhere(side, embeddings, present)
+    for name, rows in embeddings.items():
         _check_rows(side, name, rows, None if present is None else present.get(name))
-    _check_presence(side, embeddings, present)
 
 
 def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> None:
@@ -59,20 +62,24 @@ def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> N
         )
 
 
-def _check_presence(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor] | None) -> None:
-    if present is None:
-        return
+def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
     n = next(iter(embeddings.values())).shape[0]
     for name, mask in present.items():
         if name not in embeddings:
             raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
-        if mask.shape != (n,):
-            raise UserError("embedding", f"Presence of {side} '{name}' must be [{n}]; got {list(mask.shape)}.")
+        if mask.shape != (n,) or mask.dtype != torch.bool:
+            raise UserError(
+                "embedding", f"Presence of {side} '{name}' must be bool [{n}]; got {mask.dtype} {list(mask.shape)}."
+            )
+
+
+def _check_somewhere(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
     if any(name not in present for name in embeddings):
         return
-    nowhere = [row for row in range(n) if not any(bool(mask[row]) for mask in present.values())]
-    if nowhere:
-        raise UserError("embedding", f"{side} row {nowhere[0]} has no modality present: leave the item out.")
+    nowhere = ~torch.stack([mask.cpu() for mask in present.values()]).any(dim=0)
+    if bool(nowhere.any()):
+        row = int(nowhere.nonzero()[0])
+        raise UserError("embedding", f"{side} row {row} has no modality present: leave the item out.")
 
 
 def check_pair(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> None:

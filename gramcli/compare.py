@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gramcli.errors import UserError
 from gramcli.evaluate import EvalOptions, evaluate
 from gramcli.metrics.figures import cluster_index
-from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p
+from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p, wilson_interval
 from gramcli.modalities import Task
 from gramcli.results import Comparison, ComparisonRow, Evaluation, RankVector
 from gramcli.results_json import load_evaluation
@@ -97,6 +97,8 @@ def compare(evaluations: Sequence[Evaluation], names: Sequence[str], *, intersec
         pairs = _pairs(evaluations[0], other)
         if not pairs:
             raise UserError("usage", f"{names[0]} and {name} have no task and method in common: nothing to compare.")
+        notes += _narrowed(evaluations[0], names[0], [a for a, _ in pairs])
+        notes += _narrowed(other, name, [b for _, b in pairs])
         for a, b in pairs:
             labels = _labels(names[0], name, a, b)
             a, b = _aligned(a, b, labels, intersect, notes)  # noqa: PLW2901 - the same vectors, on common queries
@@ -121,6 +123,17 @@ def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:
         else:
             pairs += [(x, y) for x in left for y in right if x.method == y.method]
     return pairs
+
+
+def _narrowed(evaluation: Evaluation, name: str, used: Sequence[RankVector]) -> list[str]:
+    """A note where an operand has more methods than the comparison uses."""
+    every = dict.fromkeys(vector.method for vector in evaluation.ranks)
+    chosen = dict.fromkeys(vector.method for vector in used)
+    if len(chosen) == len(every):
+        return []
+    return [
+        f"{name} has {len(every)} methods; compared: {', '.join(chosen)}. Name another baseline method as STORE@METHOD."
+    ]
 
 
 def _labels(name_a: str, name_b: str, a: RankVector, b: RankVector) -> tuple[str, str]:
@@ -191,6 +204,9 @@ def _row(
     else:
         test, p_value = "paired sign flips", sign_flip_p(b - a, clusters)
     low, high = bootstrap_interval(b - a, clusters)
+    if metric.startswith("R@") and wins == losses == 0:  # no spread to resample: what share might still differ
+        high = wilson_interval(0, int(clusters.max()) + 1)[1]
+        low = -high
     return ComparisonRow(
         task=task,
         metric=metric,

@@ -182,4 +182,5 @@ def describe_dataset(path: str, dataset: Dataset) -> Description:
         ModalityCount(name, None, claims[name] - lost[name], len(items) - claims[name], lost[name])
         for name in dataset.modalities
     )
-    return Description("dataset", path, _as_text(facts), counts, tuple(missing), dataset.notes)
+    notes = (*dataset.notes, "Files were looked for, not decoded: ok means that there is one.")
+    return Description("dataset", path, _as_text(facts), counts, tuple(missing), notes)

@@ -115,6 +115,7 @@ class _Counter:
         self._tell()
 
     def add(self, n: int) -> None:
+        """Count n more items."""
         self._done += n
         self._tell()
 

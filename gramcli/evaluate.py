@@ -17,14 +17,14 @@ from gramcli.errors import UserError
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import direction_rows
-from gramcli.metrics.ranking import RankOptions, Ranks, rank
+from gramcli.metrics.ranking import RankOptions, Ranks
 from gramcli.modalities import LETTERS, Task
+from gramcli.postprocessing import PostProcessing, open_postprocessing
 from gramcli.results import Evaluation, RankVector, ResultRow
 from gramcli.scoring import score_matrix
 from gramcli.selection import Selection, chosen_items, effective_split, select
 from gramcli.store.reader import Store
 
-STAGE = "raw"
 _BASELINE = "cosine"
 
 
@@ -39,6 +39,7 @@ class EvalOptions:
         device: torch device of the fast pass; figures do not depend on it.
         protocol: Name recorded with the result; None takes the dataset's.
         progress: Called with (pairs done, pairs in all).
+        normalize: Score post-processing, as `gramcli.metrics.normalize.parse_normalization` reads it; None for none.
     """
 
     split: str | None = None
@@ -47,6 +48,7 @@ class EvalOptions:
     device: str = "cpu"
     protocol: str | None = None
     progress: Callable[[int, int], None] | None = None
+    normalize: str | None = None
 
 
 def evaluate(
@@ -64,7 +66,8 @@ def evaluate(
         Figures, ranks per query, items left out and notes.
 
     Raises:
-        UserError: An unknown method, a task whose modality is not in the store, nothing left to evaluate.
+        UserError: An unknown method or normalisation, a task whose modality is not in the store, nothing left to
+            evaluate, no train split to take a querybank from.
     """
     options = options or EvalOptions()
     items = chosen_items(store, options.split, options.limit)
@@ -78,13 +81,14 @@ def evaluate(
     ]
     if not runs:
         raise UserError("store", f"No method applies to the tasks of {store.path}; name --task and --method.")
-    work = _Work(options, sum(len(s.query_ids) * len(s.candidate_ids) for s, _, _ in runs))
+    scores = open_postprocessing(store, selections, options.normalize, split=options.split, missing=options.missing)
+    work = _Work(options, sum(len(s.query_ids) * len(s.candidate_ids) for s, _, _ in runs), scores)
     for selection, name, method in runs:
         work.add(selection, name, method)
-    work.notes = [*_store_notes(store, options), *work.notes]
+    work.notes = [*_store_notes(store, options), *scores.notes(), *work.notes]
     left_out = dict.fromkeys(entry for selection in selections for entry in selection.left_out)
     return Evaluation(
-        provenance=_provenance(store, selections, options),
+        provenance=_provenance(store, selections, options) | scores.provenance(),
         results=tuple(work.results),
         left_out=tuple(left_out),
         ranks=tuple(work.ranks),
@@ -154,6 +158,7 @@ class _Work:
 
     options: EvalOptions
     total: int
+    scores: PostProcessing
     results: list[ResultRow] = field(default_factory=list)
     ranks: list[RankVector] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -181,21 +186,16 @@ class _Work:
         asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
         vector = RankVector(task.name, name, asking, tuple(values.tolist()), len(answering))
         self.ranks.append(vector)
-        self.results += direction_rows(vector, STAGE, ties, positions, _query_of_pairs(selection, forward))
+        self.results += direction_rows(vector, self.scores.stage, ties, positions, _query_of_pairs(selection, forward))
 
     def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:
         def progress(done: int, _total: int) -> None:
+            """Place one ranking within the whole work."""
             if self.options.progress and report:
                 self.options.progress(self.done + done, self.total)
 
-        return rank(
-            method,
-            selection.queries,
-            selection.candidates,
-            selection.positives,
-            present=selection.present,
-            options=RankOptions(every_positive=True, device=self.options.device, progress=progress),
-        )
+        options = RankOptions(every_positive=True, device=self.options.device, progress=progress)
+        return self.scores.rank(selection, method, options)
 
     def _add_gain(self, selection: Selection, name: str) -> None:
         """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
@@ -215,8 +215,10 @@ class _Work:
                 best = [max(x, y) for x, y in zip(best, self._pair_hits(pair), strict=True)]
         for vector, single in zip(self.ranks[-2:], best, strict=True):
             joint = float(np.mean(np.array(vector.ranks) <= 1))
+            gain = joint - single
+            self.notes.append("gain: R@1 minus that of the best single pair's cosine, over the same items.")
             self.results.append(
-                ResultRow(vector.task, name, STAGE, "aggregation_gain", joint - single, None, None, len(vector.ranks))
+                ResultRow(vector.task, name, self.scores.stage, "aggregation_gain", gain, None, None, len(vector.ranks))
             )
 
     def _pair_hits(self, pair: Selection) -> tuple[float, float]:
@@ -234,10 +236,9 @@ class _Work:
     def _add_notes(self, selection: Selection, name: str, ranks: Ranks) -> None:
         task = selection.task.name
         if ranks.n_degenerate:
+            n = len(selection.candidate_ids)
             self.results.append(
-                ResultRow(
-                    task, name, STAGE, "n_degenerate", ranks.n_degenerate, None, None, len(selection.candidate_ids)
-                )
+                ResultRow(task, name, self.scores.stage, "n_degenerate", ranks.n_degenerate, None, None, n)
             )
             self.notes.append(
                 f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0 "
@@ -251,9 +252,7 @@ class _Work:
             )
         smallest = min(len(selection.query_ids), len(selection.candidate_ids))
         if smallest <= 10:
-            self.notes.append(
-                f"Only {smallest} candidates to choose from: R@k with k >= {smallest} is 1 by construction."
-            )
+            self.notes.append(f"Candidates to choose from: {smallest}. R@k with k >= {smallest} is 1 by construction.")
 
 
 def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:
@@ -282,7 +281,6 @@ def _store_notes(store: Store, options: EvalOptions) -> list[str]:
 def _provenance(store: Store, selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
     dataset = store.manifest["dataset"]
     return {
-        "stage": STAGE,
         "protocol": options.protocol or dataset.get("protocol"),
         "model": store.manifest["model"],
         "dataset": dataset,

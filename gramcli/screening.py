@@ -6,12 +6,16 @@ float64, row by row. With q = q' + dq and w = w' + dw, where primes are what the
     |q.w - fl(q'.w')| <= |dq| |w| + |q'| |dw| + g_d |q'| |w'|        (Cauchy-Schwarz)
 
 and g_d = d u / (1 - d u) bounds any order of summation in arithmetic of roundoff u (Higham, Accuracy
-and Stability of Numerical Algorithms, 3.1). The largest norms and residuals of the tile's rows and
+and Stability of Numerical Algorithms, 3.1). Tensor cores add blocks of K >= 4 exact products to the sum by
+aligning all terms to the largest and truncating them (Fasi, Higham, Mikaitis and Pranesh, Numerical
+behavior of NVIDIA tensor cores, 2021): K + 2 errors of at most 2 u times the sum of |terms| per block, so at
+most 3 d u in all; 4 g_d is used. The largest norms and residuals of the tile's rows and
 columns give one number for the tile.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -45,10 +49,14 @@ EVERYTHING: Final = Presence()
 ROW_TILE: Final = 1024
 COLUMN_TILE: Final = 2048
 _CHUNK_NUMBERS: Final = 1 << 18  # numbers per float64 intermediate: 2 MB, so that it stays in the cache
+_CUDA_CHUNK_NUMBERS: Final = 1 << 23  # 64 MB: enough work for a launch
+
+_MM_WIDENS: Final = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 8)  # has mm(out_dtype=...)
 
 _ROUNDOFF: Final = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
 _LARGEST_GAMMA: Final = 0.01
 _LOSSY_PRODUCT: Final = 2.0**-8  # covers TF32 and bfloat16 products behind a float32 interface
+_TENSOR_CORE: Final = 4.0  # times gamma: tensor cores align the terms of a block to the largest and truncate
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ class Embeddings:
     @property
     def chunk(self) -> int:
         """Rows whose float64 intermediates stay small."""
-        return max(1, _CHUNK_NUMBERS // (self.d * self.k))
+        numbers = _CUDA_CHUNK_NUMBERS if self.device.type == "cuda" else _CHUNK_NUMBERS
+        return max(1, numbers // (self.d * self.k))
 
     def unit(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors [k, len(rows), d] in float64 and their presence; zeros where absent."""
@@ -280,8 +289,10 @@ class Screen:
     def _multiply(self, left: Tensor, right: Tensor, out: Tensor) -> None:
         if left.dtype == out.dtype:
             torch.mm(left, right, out=out)
+        elif self.device.type == "cuda" and _MM_WIDENS:
+            torch.mm(left, right, out_dtype=out.dtype, out=out)
         elif self.device.type == "cuda":
-            out.copy_(torch.mm(left, right, out_dtype=out.dtype))
+            torch.mm(left.to(out.dtype), right.to(out.dtype), out=out)
         else:
             out.copy_(torch.mm(left, right))
 
@@ -289,9 +300,12 @@ class Screen:
         """The bound of the module docstring for a tile."""
         u = _ROUNDOFF[self.epilogue]
         gamma = (self.d + 2) * u / (1 - (self.d + 2) * u)
-        if self.storage == torch.float32 and torch.get_float32_matmul_precision() != "highest":
+        half = self.storage not in _ROUNDOFF
+        if half and self.device.type == "cuda":
+            gamma *= _TENSOR_CORE
+        if self.epilogue == torch.float32 and not (half and _MM_WIDENS) and _rounds_float32(self.device):
             gamma += 2 * _LOSSY_PRODUCT + _LOSSY_PRODUCT**2
-        if self.storage not in _ROUNDOFF and self.device.type == "cpu":
+        if half and self.device.type == "cpu":
             gamma += torch.finfo(self.storage).eps  # the product itself is rounded to the storage dtype
         q, c = float(queries.norm.max()), float(candidates.norm.max())
         dq, dc = float(queries.residual.max()), float(candidates.residual.max())
@@ -313,3 +327,18 @@ def _native_bfloat16(dtype: torch.dtype) -> bool:
         return False
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
+
+
+def _rounds_float32(device: torch.device) -> bool:
+    """Whether products of float32 matrices may be computed in TF32 or bfloat16 on this device."""
+    cuda = device.type == "cuda"
+    if cuda and os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
+        return True
+    backend = torch.backends.cuda.matmul if cuda else torch.backends.mkldnn.matmul
+    precision = getattr(backend, "fp32_precision", None)  # torch 2.9 on; the older switch raises once this one is used
+    if precision in ("tf32", "bf16"):
+        return True
+    try:
+        return bool(torch.get_float32_matmul_precision() != "highest")
+    except RuntimeError:
+        return bool(precision != "ieee")

@@ -18,6 +18,7 @@ from gramcli.store.reader import Store
 
 Missing = Literal["drop", "present", "zero", "error"]
 TEXT = "text"
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,34 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         candidate_ids=tuple(store.ids[k] for k in candidate_items.tolist()),
         left_out=left_out,
     )
+
+
+def querybank(store: Store, task: Task, split: str | None, missing: str) -> Selection:
+    """The rows of the train split: queries and candidates that are known but not tested.
+
+    Args:
+        store: The store.
+        task: The task that is evaluated.
+        split: The split that is evaluated, as given; it must not be the train split or contain it.
+        missing: As in `select`; `error` leaves incomplete items out of the bank.
+
+    Raises:
+        UserError: There is no train split, or it is evaluated itself, or no item of it has what the task needs.
+    """
+    if TRAIN not in store.splits:
+        raise UserError(
+            "store",
+            f"A querybank comes from split '{TRAIN}', and {store.path} has no item of it. "
+            "Embed that split too, or normalise by dsl or csls.",
+        )
+    if effective_split(store, split) in (None, TRAIN):
+        others = sorted({found for found in store.splits if found and found != TRAIN})
+        hint = f"Name a split with --split: {', '.join(others)}." if others else "Normalise by dsl or csls."
+        raise UserError("usage", f"The querybank, split '{TRAIN}', would be among the items it is tested on. {hint}")
+    try:
+        return select(store, task, chosen_items(store, TRAIN, None), "drop" if missing == "error" else missing)
+    except UserError as error:
+        raise UserError(error.kind, f"Querybank from split '{TRAIN}': {error}") from None
 
 
 def _check_modalities(store: Store, task: Task) -> None:

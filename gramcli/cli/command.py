@@ -38,6 +38,7 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type
+        """Open the session, run the command, report its errors."""
         session = Session(**{name: arguments.pop(name) for name in shared}, on_interrupt=on_interrupt)
         with logged(session, function.__name__, arguments), report_errors(session):
             function(session, **arguments)

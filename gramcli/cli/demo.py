@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gramcli.cli.options import DemoOut, ItemsOpt, SeedOpt
+from gramcli.cli.options import DEMO_FOLDER, DemoOut, ItemsOpt, SeedOpt
 from gramcli.cli.session import Session
 
 
-def demo_command(session: Session, output: DemoOut, items: ItemsOpt = 300, seed: SeedOpt = 0) -> None:
+def demo_command(session: Session, output: DemoOut = DEMO_FOLDER, items: ItemsOpt = 300, seed: SeedOpt = 0) -> None:
     """Make data, embed, align, evaluate, compare: all offline.
 
     Example: gram demo -o demo

@@ -36,16 +36,18 @@ def embed_command(
     Example: gram embed clips/ -o clips_emb --model signal
     """
     from gramcli.datasets import open_dataset
+    from gramcli.describe import describe_dataset
     from gramcli.embed import embed
     from gramcli.encoders import load_encoder
     from gramcli.encoders.base import Preprocessing
-    from gramcli.report.listings import dataset_answer
+    from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
     dataset = open_dataset(data, root, split=split, limit=limit)
     encoder = load_encoder(model, Preprocessing(frames=frames))
     if dry_run:
-        return session.show(dataset_answer(dataset, f"Would be embedded with {model} into {output}"))
+        session.say(f"Nothing was embedded: with {model} this would go into {output}.")
+        return session.show(description_answer(describe_dataset(data, dataset)))
     with session.progress("Embedding") as progress:
         summary = embed(dataset, encoder, output, overwrite=overwrite, workers=workers, progress=progress)
     session.show(embed_answer(summary))

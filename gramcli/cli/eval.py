@@ -12,6 +12,7 @@ from gramcli.cli.options import (
     MethodsOpt,
     Missing,
     MissingOpt,
+    NormalizeOpt,
     OutputOpt,
     ProtocolOpt,
     QueryOpt,
@@ -40,6 +41,7 @@ def eval_command(
     split: SplitOpt = None,
     limit: LimitOpt = None,
     missing: MissingOpt = Missing.drop,
+    normalize: NormalizeOpt = None,
     protocol: ProtocolOpt = None,
     device: DeviceOpt = "cpu",
     frames: FramesOpt = 8,
@@ -53,6 +55,8 @@ def eval_command(
     Retrieval in both directions, with 95 % intervals, for every task and method that fits.
 
     Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
+
+    Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import chosen_dataset, device_named, open_target
@@ -63,7 +67,7 @@ def eval_command(
     opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     store = open_target(session, target, opened, frames, workers)
     with session.progress("Evaluating") as progress:
-        options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress)
+        options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress, normalize)
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)

@@ -77,6 +77,12 @@ MissingOpt = Annotated[
 ]
 DeviceOpt = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="Where scores are computed.")]
 ProtocolOpt = Annotated[str | None, typer.Option("--protocol", metavar="NAME", help="Name of the protocol, recorded.")]
+NormalizeOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--normalize", metavar="NAME", help="Demote hubs: dsl, csls or qbnorm (dsl:tau=20); marked in the answer."
+    ),
+]
 ExpectOpt = Annotated[
     list[str] | None,
     typer.Option("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),
@@ -88,6 +94,7 @@ SeedOpt = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed o
 
 # Where the answer goes
 DemoOut = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where everything is written.")]
+DEMO_FOLDER = Path("demo")
 OutputOpt = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the answer here instead of stdout.")
 ]

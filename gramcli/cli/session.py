@@ -140,6 +140,7 @@ def _advance(shown: RichProgress, label: str) -> Progress:
     bar = shown.add_task(label, total=None)
 
     def advance(done: int, total: int) -> None:
+        """Move the bar."""
         shown.update(bar, completed=done, total=total)
 
     return advance

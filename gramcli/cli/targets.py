@@ -73,7 +73,7 @@ def _embedded(session: Session, model: str, dataset: Dataset, frames: int, worke
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:
         summary = embed(dataset, encoder, path, workers=workers, progress=progress)
-    session.say(f"Embeddings: {path} ({summary.shards_written} shards written, {summary.shards_reused} found).")
+    session.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
     return path
 
 

@@ -83,5 +83,5 @@ def _of_split(dataset: Dataset, split: str) -> tuple[Item, ...]:
     splits = sorted({item.split for item in dataset.items if item.split is not None})
     if split not in splits:
         has = f"It has: {', '.join(splits)}." if splits else "Its items name no split: leave --split out."
-        raise UserError("input", f"{dataset.id} has no split '{split}'.{did_you_mean(split, splits)} {has}")
+        raise UserError("usage", f"{dataset.id} has no split '{split}'.{did_you_mean(split, splits)} {has}")
     return tuple(item for item in dataset.items if item.split == split)

@@ -95,6 +95,7 @@ def _check_columns(path: Path, columns: Mapping[str, str], present: list[str]) -
 
 def _item(row: Row, columns: Mapping[str, str], base: Path) -> Item:
     def value(name: str) -> str | None:
+        """One cell of the row, None where it is empty."""
         return scalar(row.values.get(columns.get(name, "")), columns.get(name, name), row.where)
 
     identity = value("id")

@@ -12,10 +12,15 @@ thresholds may be off, so that a pair is decided by it only when it is certain.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+
+FusedKind = Literal["product", "volume", "secular"]
+"""Epilogues that the GPU kernel of `gramcli.fused` knows, for one query vector: the key is the product; the
+sum of squared products less the candidate's constant; the sign of pmrl's secular function."""
 
 
 class Compare(Protocol):
@@ -102,6 +107,10 @@ class AlignmentMethod(Protocol):
     name: str
     higher_is_better: bool
 
+    @property
+    def fused_kind(self) -> FusedKind | None:
+        """What `compare_tile` does for one query vector, where a GPU kernel can do the same; else None."""
+
     def check(self, r: int, p: int, d: int) -> None:
         """Refuse shapes the measure is not defined for.
 
@@ -180,8 +189,8 @@ class Above:
 
 def take_constants(constants: Tensor, i: Tensor, j: Tensor) -> Tensor:
     """Constants [e, n, 1] or [e, 1, N] of chosen pairs of the tile, shape [e, K, 1]."""
-    chosen = constants[:, i, 0] if constants.shape[-1] == 1 else constants[:, 0, j]
-    return chosen.unsqueeze(-1)
+    row, column = (place if size > 1 else 0 * place for place, size in zip((i, j), constants.shape[1:], strict=True))
+    return constants[:, row, column].unsqueeze(-1)
 
 
 def plain_side(vectors: Tensor, extra: Tensor | None = None) -> Side:

@@ -27,7 +27,7 @@ from gramcli.methods.angles import (
     squared_sines,
     tile_squared_sines,
 )
-from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError, spread
+from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +47,11 @@ class Gram:
     log: bool = False
     name: str = "gram"
     higher_is_better: bool = False
+
+    @property
+    def fused_kind(self) -> FusedKind | None:
+        """Squared products less the candidate's scale."""
+        return "volume"
 
     def check(self, r: int, p: int, d: int) -> None:
         """Refuse d < r + p, where every volume is 0."""

@@ -26,13 +26,15 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, ScreenSide, Side, TileError, greater, spread, take_constants
+from gramcli.methods.base import Compare, FusedKind, ScreenSide, Side, TileError, greater, spread, take_constants
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 
 Value = Literal["sigma", "share", "softmax"]
 
-_NUMERATOR = 1e-25  # keeps 0 / 0 out of c^2 / (L - mu) and makes the quotient huge where L <= mu
-_DENOMINATOR = 1e-30
+_GUARDS = {torch.float32: (1e-25, 1e-30), torch.float64: (1e-60, 1e-80)}
+"""A number added to c^2 and the least L - mu: 0 / 0 becomes huge where L <= mu, and 0 / (L - mu) stays below L - 1
+for every L - mu of at least a slack, which is about 1e-4 in float32 and 1e-13 in float64."""
+
 _TILE_SWEEPS = 6
 
 
@@ -56,6 +58,11 @@ class Pmrl:
         if not self.tau > 0:
             raise UserError("usage", f"pmrl needs tau > 0; got {self.tau}.")
 
+    @property
+    def fused_kind(self) -> FusedKind | None:
+        """The secular test, where thresholds are of sigma_1^2 itself."""
+        return "secular" if self.value == "sigma" else None
+
     def check(self, r: int, p: int, d: int) -> None:
         """Every split is accepted."""
 
@@ -64,6 +71,8 @@ class Pmrl:
         k, n, _ = z.shape
         gram = torch.ones(k, k, n, dtype=torch.float64, device=z.device)
         for a in range(k):
+            # Left out, a vector is a unit on the diagonal; counted as a zero vector, it is a zero there.
+            gram[a, a] = (~present[a] | (z[a] != 0).any(dim=-1)).to(torch.float64)
             for b in range(a):
                 gram[a, b] = gram[b, a] = tree_sum(z[a] * z[b])
         extra = torch.cat([gram.flatten(0, 1), present.to(torch.float64)])
@@ -80,9 +89,9 @@ class Pmrl:
         leading = eigenvalues.amax(dim=0)
         if self.value == "sigma":
             return leading
-        here = [*query_extra[r * r :], *candidate_extra[p * p :]]
         if self.value == "share":
-            return leading / _total(here, leading)
+            return leading / sum(spread(_trace(queries.extra, r), _trace(candidates.extra, p), cross))
+        here = [*query_extra[r * r :], *candidate_extra[p * p :]]
         sigma = eigenvalues.clamp(min=0.0).sqrt()
         weights = reproducible_exp(((sigma - leading.sqrt()) / self.tau).clamp(min=-700.0))
         return 1.0 / _total([weight * mask for weight, mask in zip(weights, here, strict=True)], leading)
@@ -96,7 +105,7 @@ class Pmrl:
         k = side.vectors.shape[0]
         mu, u = torch.linalg.eigh(side.extra[: k * k].reshape(k, k, -1).permute(2, 0, 1))
         vectors = torch.einsum("nka,knd->and", u, side.vectors)
-        return ScreenSide(vectors, torch.cat([mu.T, side.extra[k * k :].sum(dim=0, keepdim=True)]))
+        return ScreenSide(vectors, torch.cat([mu.T, _trace(side.extra, k).unsqueeze(0)]))
 
     def tile_keys(self, cross: Tensor, queries: Tensor, candidates: Tensor) -> Tensor:
         """The largest eigenvalue of each pair's bordered diagonal matrix, in the tile's dtype."""
@@ -133,6 +142,14 @@ class Pmrl:
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Never: sigma_1 >= 1."""
         return None
+
+
+def _trace(extra: Tensor, k: int) -> Tensor:
+    """Sum of the squared lengths of the vectors that count, shape [n], from a side's extra [k * k + k, n]."""
+    total = torch.zeros_like(extra[0])
+    for a in range(k):
+        total = total + extra[a * k + a] * extra[k * k + a]
+    return total
 
 
 def _total(terms: list[Tensor], like: Tensor) -> Tensor:
@@ -181,10 +198,11 @@ class Secular:
     def __call__(self, threshold: Tensor) -> Tensor:
         """1 where the key is above the threshold."""
         level = threshold * (self.small[-1] + self.large[-1]) if self.share else threshold
+        numerator, least = _GUARDS[self.total.dtype]
         total = torch.zeros_like(self.total)
         for square, mu in zip(self.squares, self.large, strict=False):
-            inverse = (level - mu).clamp_(min=_DENOMINATOR).reciprocal_()
-            total.addcmul_(square + _NUMERATOR, inverse)
+            inverse = (level - mu).clamp_(min=least).reciprocal_()
+            total.addcmul_(square + numerator, inverse)
         total.gt_(level - self.small[0])
         return total
 
@@ -229,10 +247,11 @@ class Schur:
         result = torch.zeros_like(self.cross[0, 0], dtype=torch.bool)
         for gap in gaps:
             result |= gap <= 0
-        matrix = self._complement([gap.clamp(min=_DENOMINATOR).reciprocal() for gap in gaps], level)
+        least = _GUARDS[self.cross.dtype][1]
+        matrix = self._complement([gap.clamp(min=least).reciprocal() for gap in gaps], level)
         for k in range(s):
             result |= matrix[k][k] <= 0
-            pivot = matrix[k][k].clamp(min=_DENOMINATOR)
+            pivot = matrix[k][k].clamp(min=least)
             for a in range(k + 1, s):
                 factor = matrix[a][k] / pivot
                 for b in range(k + 1, s):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError
+from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,6 +14,11 @@ class InnerProduct:
     """Key = q.w with |q|, |w| <= 1; higher is better. Methods differ only in how a side makes its vector."""
 
     higher_is_better = True
+
+    @property
+    def fused_kind(self) -> FusedKind | None:
+        """The product itself."""
+        return "product"
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Reference keys: the exact products themselves."""

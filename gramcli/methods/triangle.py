@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Above, Compare, ScreenSide, Side, TileError, plain_side, spread
+from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, plain_side, spread
 from gramcli.methods.linalg import DEPENDENT, tree_sum
 
 _FLAT = 2.0**-7
@@ -35,6 +35,11 @@ class Triangle:
     name: str = "triangle"
     higher_is_better: bool = False
 
+    @property
+    def fused_kind(self) -> FusedKind | None:
+        """None: no kernel."""
+        return None
+
     def check(self, r: int, p: int, d: int) -> None:
         """Refuse all but three modalities."""
         if r + p != 3:
@@ -42,7 +47,7 @@ class Triangle:
 
     def side(self, z: Tensor, present: Tensor) -> Side:
         """The vectors, and for two of them their inner product."""
-        if not bool(present.all()):
+        if not bool(present.all()) or bool((z == 0).all(dim=-1).any()):  # zero rows: absent ones scored as zero
             raise UserError("embedding", "triangle is not defined with an absent modality: use --missing drop.")
         own = tree_sum(z[0] * z[1]).unsqueeze(0) if z.shape[0] == 2 else None
         side = plain_side(z, own)

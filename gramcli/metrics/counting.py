@@ -8,14 +8,18 @@ decided by the reference keys. A tile where too much is left is computed as a re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from gramcli import fused
 from gramcli.methods.base import AlignmentMethod, Compare
 from gramcli.metrics.prepared import Prepared
-from gramcli.screening import Embeddings, Operand, Screen, pair_keys, reference_tile
+from gramcli.scoring import parts
+from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, pair_keys, reference_tile
 
 _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
@@ -51,11 +55,12 @@ class Counter:
         self.ties[level].index_add_(0, rows, (keys == thresholds).long())
 
     def add_reference(self, rows: Tensor, keys: Tensor, dim: int) -> None:
-        """Count a whole tile of reference keys; `dim` is the one to sum over."""
+        """Count a whole tile of keys, float32 or float64; `dim` is the one to sum over."""
+        mask = torch.empty_like(keys)  # 0 and 1 in the keys' dtype: see `Compare`
         for level in range(len(self.thresholds)):
-            thresholds = self.thresholds[level, rows].to(keys.device).unsqueeze(dim)
-            self.above[level, rows] += (keys > thresholds).sum(dim).cpu()
-            self.ties[level, rows] += (keys == thresholds).sum(dim).cpu()
+            thresholds = self.thresholds[level, rows].to(keys.device, keys.dtype).unsqueeze(dim)
+            self.above[level, rows] += torch.gt(keys, thresholds, out=mask).sum(dim).long().cpu()
+            self.ties[level, rows] += torch.eq(keys, thresholds, out=mask).sum(dim).long().cpu()
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,18 @@ class Open:
     Attributes:
         counter: The direction they belong to.
         level: Which of the counter's thresholds, an int.
-        i: Query positions, shape [K], int64.
-        j: Candidate positions, shape [K], int64.
+        i: Query positions, shape [K], int64, where the pass runs.
+        j: Candidate positions, the same.
     """
 
     counter: Counter
     level: int
     i: Tensor
     j: Tensor
+
+
+Screened: TypeAlias = tuple[list[tuple[Counter, int, Tensor]], list[Open]]
+"""What a pass says of a tile: (counter, level, keys certainly above per row of that direction), and open pairs."""
 
 
 @dataclass
@@ -95,6 +104,7 @@ class Tally:
         forward: Counts along the candidates, one row per query.
         backward: Counts along the queries, one row per candidate, or None.
         known: Positions (query * N + candidate) of pairs whose reference keys are known, sorted, and the keys.
+        tile: Rows and columns of a tile of the plain pass, for tiles that the fused kernel gives back.
         rescored: Pairs the fast pass did not decide so far.
     """
 
@@ -104,6 +114,7 @@ class Tally:
     forward: Counter
     backward: Counter | None
     known: tuple[Tensor, Tensor]
+    tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE)
     rescored: int = 0
     _pending: list[Open] = field(default_factory=list)
 
@@ -116,44 +127,53 @@ class Tally:
             buffer: Flat room for the fast pass's products.
         """
         fast = passes[0]
-        where = fast.rows.order[part[0]], fast.columns.order[part[1]]
         if not fast.screen.usable:
-            self._add_reference_tile(where)
+            self._add_reference_tile((fast.rows.order[part[0]], fast.columns.order[part[1]]))
             return
-        left, right = fast.rows.operand(part[0]), fast.columns.operand(part[1])
-        cross = fast.screen.products(left, right, buffer)
-        compare = self.method.compare_tile(cross, left.constants.unsqueeze(-1), right.constants.unsqueeze(-2))
-        slack = fast.screen.slack(left, right)
-        counts, still = [], []
-        for counter in filter(None, (self.forward, self.backward)):
-            rows, dim = (where[0], 1) if counter.forward else (where[1], 0)
-            certain, undecided = _screen(counter, compare, slack, rows, dim, fast.screen)
-            counts.append((counter, rows, certain))
-            still += undecided
+        fuses = self.fuses(fast.screen)
+        counted = _fused(self._counters(), fast, part) if fuses else None
+        if counted is not None:
+            self._take(passes, part, counted)
+            return
+        for piece in _pieces(part, self.tile) if fuses else [part]:
+            self._take(passes, piece, _plain(self._counters(), fast, piece, buffer))
+
+    def fuses(self, screen: Screen) -> bool:
+        """Whether tiles of this pass go through the fused GPU kernel."""
+        return all(len(counter.thresholds) == 1 for counter in self._counters()) and fused.available(screen)
+
+    def _counters(self) -> list[Counter]:
+        return [self.forward] if self.backward is None else [self.forward, self.backward]
+
+    def _take(self, passes: list[Pass], part: tuple[slice, slice], screened: Screened) -> None:
+        """Add what a pass has decided of a tile, and see to the rest."""
+        counts, still = screened
+        where = passes[0].rows.order[part[0]], passes[0].columns.order[part[1]]
         n_undecided = sum(len(entry.i) for entry in still)
-        decided: list[tuple[Open, Tensor]] = []
         if len(passes) > 1 and n_undecided:
             decided, still = _refine(self.method, passes[1], part, where, still)
-        if sum(len(entry.i) for entry in still) > _REFERENCE_SHARE * cross[0, 0].numel():
+            counts = counts + decided
+        if sum(len(entry.i) for entry in still) > _REFERENCE_SHARE * len(where[0]) * len(where[1]):
             self._add_reference_tile(where)
             return
         self.rescored += n_undecided
-        for counter, rows, certain in counts:
-            counter.above[:, rows] += certain
-        for entry, above in decided:
-            rows = where[0][entry.i] if entry.counter.forward else where[1][entry.j]
-            entry.counter.above[entry.level].index_add_(0, rows, above.long())
-        self._pending += [Open(entry.counter, entry.level, where[0][entry.i], where[1][entry.j]) for entry in still]
+        for counter, level, certain in counts:
+            counter.above[level, where[0] if counter.forward else where[1]] += certain.cpu()
+        for entry in still:
+            i, j = where[0][entry.i.cpu()], where[1][entry.j.cpu()]
+            self._pending.append(Open(entry.counter, entry.level, i, j))
         if sum(len(entry.i) for entry in self._pending) > _PENDING_PAIRS:
             self.settle()
 
     def _add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
-        left, right = self.queries.side(self.method, where[0]), self.candidates.side(self.method, where[1])
-        keys = reference_tile(self.method, left, right)
-        self.rescored += keys.numel()
-        self.forward.add_reference(where[0], keys, 1)
-        if self.backward is not None:
-            self.backward.add_reference(where[1], keys, 0)
+        for columns in where[1].split(COLUMN_TILE):
+            right = self.candidates.side(self.method, columns)
+            for rows in where[0].split(ROW_TILE):
+                keys = reference_tile(self.method, self.queries.side(self.method, rows), right)
+                self.rescored += keys.numel()
+                self.forward.add_reference(rows, keys, 1)
+                if self.backward is not None:
+                    self.backward.add_reference(columns, keys, 0)
 
     def settle(self) -> None:
         """Decide the pairs that are still open by their reference keys."""
@@ -168,7 +188,6 @@ class Tally:
             entry.counter.add_pairs(entry.level, entry.i if entry.counter.forward else entry.j, part)
         self._pending = []
 
-
     def _reference_keys(self, i: Tensor, j: Tensor) -> Tensor:
         """Reference keys of pairs; those of the positives, which tie with themselves, are known already."""
         codes, known = self.known
@@ -181,10 +200,54 @@ class Tally:
         return keys
 
 
+def _pieces(part: tuple[slice, slice], tile: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Cut a tile for the kernel into tiles for the plain pass."""
+    rows, columns = part
+    for right in parts(columns.stop - columns.start, tile[1]):
+        for left in parts(rows.stop - rows.start, tile[0]):
+            yield (
+                slice(rows.start + left.start, rows.start + left.stop),
+                slice(columns.start + right.start, columns.start + right.stop),
+            )
+
+
+def _fused(counters: list[Counter], fast: Pass, part: tuple[slice, slice]) -> Screened | None:
+    """Screen a tile by the fused kernel; None where it has to be done by the plain pass."""
+    left, right = fast.rows.operand(part[0]), fast.columns.operand(part[1])
+    asking = [fast.rows.order[part[0]], fast.columns.order[part[1]]]
+    directions = [
+        fused.Direction(counter.forward, counter.thresholds[0, rows].to(fast.screen.device))
+        for counter, rows in zip(counters, asking, strict=False)
+    ]
+    counted = fused.count(fast.screen, left, right, directions, fast.screen.slack(left, right))
+    if counted is None:
+        return None
+    found = list(zip(counters, counted, strict=True))
+    return [(counter, 0, entry.certain) for counter, entry in found], [
+        Open(counter, 0, entry.i, entry.j) for counter, entry in found if len(entry.i)
+    ]
+
+
+def _plain(counters: list[Counter], fast: Pass, part: tuple[slice, slice], buffer: Tensor) -> Screened:
+    """Screen a tile by its products."""
+    left, right = fast.rows.operand(part[0]), fast.columns.operand(part[1])
+    cross = fast.screen.products(left, right, buffer)
+    compare = fast.screen.method.compare_tile(cross, left.constants.unsqueeze(-1), right.constants.unsqueeze(-2))
+    slack = fast.screen.slack(left, right)
+    counts, still = [], []
+    for counter in counters:
+        rows = fast.rows.order[part[0]] if counter.forward else fast.columns.order[part[1]]
+        certain, undecided = _screen(counter, compare, slack, rows, fast.screen)
+        counts += [(counter, level, along) for level, along in enumerate(certain)]
+        still += undecided
+    return counts, still
+
+
 def _screen(
-    counter: Counter, compare: Compare, slack: float, rows: Tensor, dim: int, screen: Screen
+    counter: Counter, compare: Compare, slack: float, rows: Tensor, screen: Screen
 ) -> tuple[Tensor, list[Open]]:
     """Certain counts [L, rows] of one direction of a tile, and what the bound leaves open."""
+    dim = 1 if counter.forward else 0
     certain = torch.zeros(len(counter.thresholds), len(rows), dtype=torch.int64)
     still = []
     for level in range(len(counter.thresholds)):
@@ -205,7 +268,7 @@ def _screen(
             certain[level] = sure.sum(dim).cpu()
             i, j = _ones(compare(lower).sub_(sure))
         if len(i):
-            still.append(Open(counter, level, i.cpu(), j.cpu()))
+            still.append(Open(counter, level, i, j))
     return certain, still
 
 
@@ -225,31 +288,31 @@ def _ones(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 def _refine(
     method: AlignmentMethod, fine: Pass, part: tuple[slice, slice], where: tuple[Tensor, Tensor], still: list[Open]
-) -> tuple[list[tuple[Open, Tensor]], list[Open]]:
-    """Decide open pairs in float64: (pairs, which are above) that are now certain, and what stays open."""
+) -> Screened:
+    """Decide open pairs in float64: counts of those that are now certain, and what stays open."""
     left, right = fine.rows.operand(part[0]), fine.columns.operand(part[1])
-    i = torch.cat([entry.i for entry in still]).to(fine.screen.device)
-    j = torch.cat([entry.j for entry in still]).to(fine.screen.device)
+    i, j = torch.cat([entry.i for entry in still]), torch.cat([entry.j for entry in still])
     cross = _chosen_products(fine.screen, left, right, i, j).unsqueeze(-1)
     compare = method.compare_tile(cross, left.constants[:, i].unsqueeze(-1), right.constants[:, j].unsqueeze(-1))
-    thresholds = torch.cat([_thresholds(entry, where) for entry in still]).to(fine.screen.device).unsqueeze(-1)
+    thresholds = torch.cat([_thresholds(entry, where) for entry in still]).unsqueeze(-1)
     slack = fine.screen.slack(left, right)
-    sure = compare(thresholds + slack).cpu().flatten().bool()
-    maybe = compare(thresholds - slack).cpu().flatten().bool()
-    decided, open_still, start = [], [], 0
+    sure = compare(thresholds + slack).flatten().bool()
+    maybe = compare(thresholds - slack).flatten().bool()
+    counts, open_still, start = [], [], 0
     for entry in still:
         here = slice(start, start + len(entry.i))
         start = here.stop
-        known = sure[here] == maybe[here]
-        decided.append((Open(entry.counter, entry.level, entry.i[known], entry.j[known]), sure[here][known]))
-        if not bool(known.all()):
-            open_still.append(Open(entry.counter, entry.level, entry.i[~known], entry.j[~known]))
-    return decided, open_still
+        along, n = (entry.i, len(where[0])) if entry.counter.forward else (entry.j, len(where[1]))
+        counts.append((entry.counter, entry.level, torch.bincount(along[sure[here]], minlength=n)))
+        unsure = (maybe[here] & ~sure[here]).nonzero().flatten()
+        if len(unsure):
+            open_still.append(Open(entry.counter, entry.level, entry.i[unsure], entry.j[unsure]))
+    return counts, open_still
 
 
 def _thresholds(entry: Open, where: tuple[Tensor, Tensor]) -> Tensor:
-    rows = where[0][entry.i] if entry.counter.forward else where[1][entry.j]
-    return entry.counter.thresholds[entry.level, rows]
+    rows, along = (where[0], entry.i) if entry.counter.forward else (where[1], entry.j)
+    return entry.counter.thresholds[entry.level, rows].to(along.device)[along]
 
 
 def _chosen_products(screen: Screen, left: Operand, right: Operand, i: Tensor, j: Tensor) -> Tensor:

@@ -36,7 +36,6 @@ def direction_rows(
     ranks = torch.tensor(vector.ranks, dtype=torch.float64)
     asked = ranks.isfinite()
     clusters = cluster_index([name for name, used in zip(vector.query_ids, asked.tolist(), strict=True) if used])
-    alone = int(clusters.max()) + 1 == len(clusters)
     query = torch.from_numpy(position_query)
     n = len(ranks)
     several = bool((torch.bincount(query, minlength=n) > 1).any())
@@ -53,14 +52,26 @@ def direction_rows(
         used = per_query[asked].numpy()
         statistic: Callable[..., NDArray[np.float64]] = weighted_median if metric == "MedR" else weighted_mean
         value = float(statistic(used, np.ones((1, len(used))))[0])
-        if metric.startswith("R@") and alone:
-            low, high = wilson_interval(int(used.sum()), len(used))
-        else:
-            low, high = bootstrap_interval(used, clusters, statistic)
+        low, high = _interval(metric, used, clusters, statistic)
         rows.append(ResultRow(vector.task, vector.method, stage, metric, value, low, high, len(used)))
     tie_rate = float((ties[asked] > 0).double().mean())
     rows.append(ResultRow(vector.task, vector.method, stage, "tie_rate", tie_rate, None, None, int(asked.sum())))
     return rows
+
+
+def _interval(
+    metric: str, values: NDArray[np.float64], clusters: NDArray[np.int64], statistic: Callable[..., NDArray[np.float64]]
+) -> tuple[float, float]:
+    """Wilson for hits of independent queries, else a bootstrap over items.
+
+    Where all queries hit, or none, resampling shows no spread at all: Wilson, with an item counted once.
+    """
+    n_items = int(clusters.max()) + 1
+    if metric.startswith("R@") and n_items == len(values):
+        return wilson_interval(int(values.sum()), n_items)
+    if metric.startswith(("R@", "recall@")) and values.min() == values.max() and values[0] in (0.0, 1.0):
+        return wilson_interval(n_items if values[0] else 0, n_items)
+    return bootstrap_interval(values, clusters, statistic)
 
 
 def cluster_index(names: list[str]) -> NDArray[np.int64]:

@@ -56,7 +56,7 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
         screens: Passes over them; all of one method.
     """
     method = screens[0].method
-    keep = [screen.usable and _operand_bytes(side, screen) <= _KEPT_BYTES for screen in screens]
+    keep = [screen.usable and _operand_bytes(side, screen) <= _budget(screen.device) for screen in screens]
     kept: list[Operand | None] = [None] * len(screens)
     scale = torch.ones(side.n, dtype=torch.float64)
     n_degenerate, vectors_per_item = 0, 1
@@ -76,6 +76,11 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
         Prepared(side, screen, order, n_degenerate, vectors_per_item, operand)
         for screen, operand in zip(screens, kept, strict=True)
     ]
+
+
+def _budget(device: torch.device) -> int:
+    """Bytes an operand may take: four of them fill half of what a GPU has free."""
+    return int(torch.cuda.mem_get_info(device)[0]) // 8 if device.type == "cuda" else _KEPT_BYTES
 
 
 def _operand_bytes(side: Embeddings, screen: Screen) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gramcli import fused
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.counting import Counter, Pass, Tally
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
@@ -33,7 +34,7 @@ class RankOptions:
         every_positive: Also give the rank of every positive, for mAP, nDCG and recall@k.
         device: Where the fast pass runs.
         dtype: What the vectors are rounded to in it: float64, float32, bfloat16, float16.
-        tile: Rows and columns of a tile.
+        tile: Rows and columns of a tile; the fused GPU kernel takes larger ones.
         progress: Called with (pairs done, pairs in all).
     """
 
@@ -112,13 +113,15 @@ def rank(
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
     pairs = read_positives(positives, q.n, c.n)
     keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
-    forward = _Direction(pairs, keys, options.every_positive, forward=True)
+    forward = Direction(pairs, keys, options.every_positive, forward=True)
     backward = None
     if both_directions:
         order = torch.argsort(pairs.candidate, stable=True)
-        backward = _Direction(pairs.reversed(), keys[order], options.every_positive, forward=False)
+        backward = Direction(pairs.reversed(), keys[order], options.every_positive, forward=False)
     codes, order = (pairs.query * c.n + pairs.candidate).sort()
-    tally = Tally(chosen, q, c, forward.counter, backward.counter if backward else None, (codes, keys[order]))
+    tally = Tally(
+        chosen, q, c, forward.counter, backward.counter if backward else None, (codes, keys[order]), options.tile
+    )
     n_degenerate = _count(tally, options)
     return Ranks(
         forward=forward.ranks(),
@@ -150,8 +153,9 @@ def rank_scores(
         UserError: The positives are malformed.
     """
     pairs = read_positives(positives, *scores.shape)
-    keys = scores if higher_is_better else -scores
-    direction = _Direction(pairs, keys[pairs.query, pairs.candidate], every_positive, forward=True)
+    exact = scores if scores.dtype in (torch.float32, torch.float64) else scores.double()
+    keys = exact if higher_is_better else -exact
+    direction = Direction(pairs, keys[pairs.query, pairs.candidate].cpu(), every_positive, forward=True)
     for part in parts(scores.shape[0], ROW_TILE):
         direction.counter.add_reference(index(part), keys[part], 1)
     return Ranks(
@@ -166,7 +170,7 @@ def rank_scores(
     )
 
 
-class _Direction:
+class Direction:
     """Thresholds of one direction's queries, their counts, and the ranks these give."""
 
     def __init__(self, pairs: Positives, keys: Tensor, every_positive: bool, forward: bool) -> None:
@@ -219,8 +223,9 @@ def _count(tally: Tally, options: RankOptions) -> int:
     numbers = n_vectors * min(options.tile[0], queries.n) * min(options.tile[1], candidates.n)
     buffer = torch.empty(numbers, dtype=screens[0].epilogue, device=screens[0].device)
     done, total = 0, queries.n * candidates.n
-    for columns in parts(candidates.n, options.tile[1]):
-        for rows in parts(queries.n, options.tile[0]):
+    tile = fused.FUSED_TILE if tally.fuses(screens[0]) else options.tile
+    for columns in parts(candidates.n, tile[1]):
+        for rows in parts(queries.n, tile[0]):
             tally.add_tile(passes, (rows, columns), buffer)
             done += (rows.stop - rows.start) * (columns.stop - columns.start)
             if options.progress:

@@ -47,6 +47,7 @@ def plain_table(table: Table) -> str:
     flush_left = [name in table.left for name in table.columns]
 
     def line(row: tuple[str, ...]) -> str:
+        """Pad every cell to its column."""
         pads = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         padded = [cell + pad if left else pad + cell for cell, pad, left in zip(row, pads, flush_left, strict=True)]
         return GAP.join(padded).rstrip()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from gramcli.report.answer import Answer, Table, counted, listing, printable
+from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.report.tables import left_out_tables
 from gramcli.results import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.datasets import Dataset
     from gramcli.describe import Description, ModalityCount
     from gramcli.doctor import Check
     from gramcli.methods import Method
@@ -47,29 +45,6 @@ def _modalities(method: Method) -> str:
         return f"{method.min_modalities}+"
     exact = method.max_modalities == method.min_modalities
     return str(method.min_modalities) if exact else f"{method.min_modalities} to {method.max_modalities}"
-
-
-def dataset_answer(dataset: Dataset, title: str) -> Answer:
-    """Return what a dataset's items claim to have, for `--dry-run`.
-
-    Args:
-        dataset: The items.
-        title: The line above the table.
-
-    Returns:
-        One row per modality.
-    """
-    claims = Counter(name for item in dataset.items for name in item.modalities)
-    rows = tuple({"modality": name, "items": claims[name]} for name in dataset.modalities)
-    cells = tuple((name, str(claims[name])) for name in dataset.modalities)
-    heading = f"{printable(title)}: {counted(len(dataset.items), 'item')} of {printable(dataset.id)}"
-    return Answer(
-        tables=(Table(("modality", "items"), cells, frozenset({"modality"}), heading),),
-        columns=("modality", "items"),
-        rows=rows,
-        document={"schema": SCHEMA, "dataset": dataset.id, "items": len(dataset.items), "results": rows},
-        notes=tuple(printable(note) for note in dataset.notes),
-    )
 
 
 def description_answer(description: Description) -> Answer:

@@ -130,8 +130,8 @@ def left_out_tables(left_out: Sequence[LeftOut]) -> list[Table]:
     if not left_out:
         return []
     more = len(left_out) - LEFT_OUT_SHOWN
-    title = f"Left out: {counted(len(left_out), 'item')}"
-    title += f", the first {LEFT_OUT_SHOWN} here and all of them with --format json" if more > 0 else ""
+    title = f"Left out: {counted(len({entry.id for entry in left_out}), 'item')}"
+    title += f", the first {LEFT_OUT_SHOWN} entries here and all of them with --format json" if more > 0 else ""
     rows = [(item.id, item.modality, item.reason) for item in left_out[:LEFT_OUT_SHOWN]]
     return [listing(("id", "modality", "reason"), rows, title)]
 

@@ -219,7 +219,7 @@ def _difference(key: str, before: object, after: object) -> str:
     if key.startswith("sources."):
         hint = " (a path, size or modification time)" if key == "sources.media files" else ""
         return f"the {key.removeprefix('sources.')} changed{hint}"
-    shown = ["none" if value is None else str(value) for value in (before, after)]
+    shown = ["none" if value is None else _short(str(value)) for value in (before, after)]
     return f"{key} was {shown[0]}, now {shown[1]}"
 
 
@@ -255,3 +255,8 @@ def _check_text(what: str, text: str) -> None:
 
 def _restore(store: Path) -> str:
     return f"Restore it from a copy, or delete {store} and write the store anew."
+
+
+def _short(text: str) -> str:
+    """A digest's first characters; anything else as it is."""
+    return f"{text[:12]}..." if len(text) == 64 and " " not in text else text

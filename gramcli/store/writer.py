@@ -168,7 +168,7 @@ class StoreWriter:
         found = differences(manifest, self.plan.identity())
         if found:
             state = "is a finished store of" if manifest["complete"] else "was begun with"
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
             advice = "Name another output, or start anew with --overwrite."
             raise UserError("store", f"{self.path} {state} something else: {'; '.join(found[:3])}{more}. {advice}")
 

@@ -34,7 +34,7 @@ def gram(monkeypatch, tmp_path):
     return run
 
 
-def make_store(path: Path, seed: int = 0, without_audio: int = 0, noise: float = 0.4) -> Path:
+def make_store(path: Path, seed: int = 0, without_audio: int = 0, noise: float = 0.4, splits=None) -> Path:
     """A store whose modalities agree but for noise; text has one caption per item, two for the first."""
     random = np.random.default_rng(seed)
     base = random.normal(size=(ITEMS, DIM))
@@ -49,7 +49,7 @@ def make_store(path: Path, seed: int = 0, without_audio: int = 0, noise: float =
     write_store(
         path,
         ids=[f"clip{i:02d}" for i in range(ITEMS)],
-        splits=["train"] * 12 + ["test"] * 12,
+        splits=splits or ["train"] * 12 + ["test"] * 12,
         labels=[None] * ITEMS,
         embeddings={"text": seen(base[owners]), "video": seen(base), "audio": audio},
         caption_items=owners,

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gramcli.results_json import load_evaluation
+from tests.cli.conftest import make_store
 
 COLUMNS = ["task", "method", "stage", "metric", "value", "low", "high", "n"]
 
@@ -138,3 +139,48 @@ def test_compare_methods_of_a_store_and_saved_evaluations(gram, store):
 def test_compare_needs_two(gram, store):
     assert gram("compare", store).exit_code == 2
     assert gram("compare", "none.json", f"{store}@gram").exit_code == 1
+
+
+@pytest.mark.parametrize(("name", "transductive"), [("dsl", True), ("csls:k=3", True), ("qbnorm", False)])
+def test_normalised_figures_say_so(gram, store, name, transductive):
+    asked = ("eval", store, "--task", "t2va", "--method", "gram", "--normalize", name)
+    document = gram.json(*asked)
+    assert {row["stage"] for row in document["results"]} == {f"raw+{name}"}
+    assert document["provenance"]["stage"] == f"raw+{name}"
+    assert document["provenance"]["normalize"]["transductive"] is transductive
+    assert ("t2va" in document["provenance"]["normalize"]["banks"]) is not transductive
+    table = gram(*asked).stdout
+    assert f"raw+{name}" in table
+    assert ("It is transductive" in table) is transductive
+    assert ("The bank is split 'train' (t2va: 13 queries, 12 candidates)" in table) is not transductive
+
+
+def test_normalised_evaluations_can_be_compared(gram, store):
+    asked = ("eval", store, "--task", "t2v", "--method", "cosine")
+    assert gram(*asked, "-o", "raw.json").exit_code == 0
+    assert gram(*asked, "--normalize", "dsl:tau=20", "-o", "dsl.json").exit_code == 0
+    result = gram("compare", "raw.json", "dsl.json")
+    assert result.exit_code == 0, result.output
+    assert "stage" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--normalize", "dls"], 2, "Did you mean 'dsl'"),
+        (["--normalize", ""], 2, "Unknown normalization"),
+        (["--normalize", "qbnorm", "--split", "all"], 2, "Name a split with --split: test"),
+        (["--normalize", "qbnorm", "--split", "train"], 2, "would be among the items it is tested on"),
+    ],
+)
+def test_normalisations_that_cannot_be(gram, store, arguments, code, message):
+    result = gram("eval", store, "--task", "t2v", "--method", "cosine", *arguments)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+
+
+def test_no_train_split_no_querybank(gram, tmp_path):
+    path = make_store(tmp_path / "emb", splits=["val"] * 12 + ["test"] * 12)
+    result = gram("eval", path, "--task", "t2v", "--method", "cosine", "--normalize", "qbnorm")
+    assert result.exit_code == 1, result.output
+    assert "has no item of it" in result.stderr

@@ -1,0 +1,165 @@
+"""Scores against textbook formulas in float64, and against mpmath where vectors nearly agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import mpmath
+import pytest
+import torch
+from torch import Tensor
+
+from gramcli.scoring import score_matrix, score_pairs
+from tests.vectors import NAMES, TRIANGLES, VARIANTS, make_side, splits_of, stacked
+
+SPLITS = [(name, r, p) for name in (*VARIANTS, *TRIANGLES) for r, p in splits_of(name, 5 if ":" in name else 8)]
+
+
+def gram_matrix(z: Tensor) -> Tensor:
+    return z @ z.T
+
+
+def volume(q: Tensor, m: Tensor) -> Tensor:
+    return torch.linalg.det(gram_matrix(torch.cat([q, m]))).clamp(min=0).sqrt()
+
+
+def centroid(q: Tensor, m: Tensor) -> Tensor:
+    return torch.nn.functional.cosine_similarity(q.mean(0), m.mean(0), dim=0)
+
+
+def weighted_centroid(q: Tensor, m: Tensor) -> Tensor:
+    weights = torch.softmax(m @ q[0] / 0.2, 0)
+    return torch.nn.functional.cosine_similarity(q[0], weights @ m, dim=0)
+
+
+def area(q: Tensor, m: Tensor) -> Tensor:
+    t, v, a = torch.cat([q, m])
+    u, w = t - v, t - a
+    return ((u @ u) * (w @ w) - (u @ w) ** 2).clamp(min=0).sqrt() / 2
+
+
+def sigma(q: Tensor, m: Tensor) -> Tensor:
+    return torch.linalg.svdvals(torch.cat([q, m]))
+
+
+FORMULAS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cosine": lambda q, m: (q @ m.T).mean(),
+    "centroid": centroid,
+    "centroid:weights=query,tau=0.2": weighted_centroid,
+    "gram": volume,
+    "gram:log=true": lambda q, m: volume(q, m).log(),
+    "span": lambda q, m: volume(q, m) / volume(q[:0], m) / volume(q, m[:0]),
+    "pmrl": lambda q, m: sigma(q, m)[0],
+    "pmrl:value=share": lambda q, m: sigma(q, m)[0] ** 2 / (sigma(q, m) ** 2).sum(),
+    "pmrl:value=softmax": lambda q, m: torch.softmax(sigma(q, m) / 0.1, 0)[0],
+    "triangle": area,
+    "triangle:squared=true": lambda q, m: 2 * area(q, m) ** 2,
+    "symile": lambda q, m: torch.cat([q, m]).prod(0).sum(),
+}
+
+
+@pytest.mark.parametrize(("name", "r", "p"), SPLITS)
+def test_scores_are_the_textbook_formula(name: str, r: int, p: int) -> None:
+    queries, candidates = make_side(r, 3, 16, seed=1), make_side(p, 4, 16, seed=2)
+    q, m = stacked(queries), stacked(candidates)
+    expected = torch.stack([torch.stack([FORMULAS[name](q[:, i], m[:, j]) for j in range(4)]) for i in range(3)])
+    scores = score_matrix(name, queries, candidates, dtype=torch.float64)
+    torch.testing.assert_close(scores, expected, rtol=1e-8, atol=1e-13)
+
+
+@pytest.mark.parametrize("m", range(2, 9))
+@pytest.mark.parametrize("name", ["gram", "span", "pmrl", "cosine"])
+def test_as_many_dimensions_as_vectors(name: str, m: int) -> None:
+    queries, candidates = make_side(1, 3, m, seed=3), make_side(m - 1, 3, m, seed=4)
+    q, c = stacked(queries), stacked(candidates)
+    expected = torch.stack([FORMULAS[name](q[:, i], c[:, i]) for i in range(3)])
+    torch.testing.assert_close(score_pairs(name, queries, candidates), expected, rtol=1e-6, atol=1e-12)
+
+
+def exact_vectors(rows: list[Tensor]) -> mpmath.matrix:
+    """Columns of unit vectors in 60 digits, from float64 rows taken as they are."""
+    columns = mpmath.matrix(len(rows[0]), len(rows))
+    for b, row in enumerate(rows):
+        values = [mpmath.mpf(x) for x in row.tolist()]
+        length = mpmath.sqrt(mpmath.fsum(x * x for x in values))
+        for a, x in enumerate(values):
+            columns[a, b] = x / length
+    return columns
+
+
+def exact_volume(z: mpmath.matrix) -> mpmath.mpf:
+    return mpmath.sqrt(mpmath.det(z.T * z))
+
+
+def exact_span(z: mpmath.matrix, r: int) -> mpmath.mpf:
+    return exact_volume(z) / exact_volume(z[:, :r]) / exact_volume(z[:, r:])
+
+
+def exact_sigma(z: mpmath.matrix) -> mpmath.mpf:
+    return mpmath.sqrt(max(mpmath.eigsy(z.T * z, eigvals_only=True)))
+
+
+def exact_area(z: mpmath.matrix) -> mpmath.mpf:
+    u, w = z[:, 0] - z[:, 1], z[:, 0] - z[:, 2]
+    uu, ww, uw = (u.T * u)[0], (w.T * w)[0], (u.T * w)[0]
+    return mpmath.sqrt(uu * ww - uw * uw) / 2
+
+
+def exact_cosine(z: mpmath.matrix, r: int) -> mpmath.mpf:
+    pairs = [(z[:, a].T * z[:, b])[0] for a in range(r) for b in range(r, z.cols)]
+    return mpmath.fsum(pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("agreement", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("m", [3, 4, 5])
+@pytest.mark.parametrize("r", [1, 2])
+def test_nearly_equal_vectors_agree_with_mpmath_to_nine_digits(agreement: float, m: int, r: int) -> None:
+    n, d = 3, 10
+    generator = torch.Generator().manual_seed(m)
+    common = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    rows = [common + agreement * torch.randn(n, d, generator=generator, dtype=torch.float64) for _ in range(m)]
+    queries = dict(zip(NAMES, rows[:r], strict=False))
+    candidates = dict(zip(NAMES, rows[r:], strict=False))
+    names = ["gram", "span", "pmrl", "cosine", *(["triangle"] if m == 3 else [])]
+    scores = {name: score_pairs(name, queries, candidates) for name in names}
+    with mpmath.workdps(60):
+        for i in range(n):
+            z = exact_vectors([row[i] for row in rows])
+            exact = {"gram": exact_volume(z), "span": exact_span(z, r), "pmrl": exact_sigma(z)}
+            exact |= {"cosine": exact_cosine(z, r), "triangle": exact_area(z)}
+            for name in names:
+                assert abs(scores[name][i].item() / exact[name] - 1) < 1e-9, (name, i)
+
+
+@pytest.mark.parametrize("agreement", [1e-4, 1e-6])
+def test_float32_volumes_keep_their_digits_where_the_determinant_does_not(agreement: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    common = torch.randn(20, 64, generator=generator)
+    rows = [(common + agreement * torch.randn(20, 64, generator=generator)).double() for _ in range(3)]
+    queries, candidates = {"text": rows[0]}, {"video": rows[1], "audio": rows[2]}
+    for name in ("gram", "triangle"):
+        exact = score_pairs(name, queries, candidates)
+        fast = score_matrix(name, queries, candidates).diagonal().double()
+        torch.testing.assert_close(fast, exact, rtol=1e-5, atol=0)
+    z = torch.stack([torch.nn.functional.normalize(x.float(), dim=1) for x in rows], 1)
+    naive = torch.linalg.det(z @ z.transpose(1, 2)).abs().sqrt()
+    assert (naive.double() / score_pairs("gram", queries, candidates)).max() > 2
+
+
+def test_hand_worked_values() -> None:
+    axes = torch.eye(4, dtype=torch.float64)
+    half = (axes[0] + axes[1]) / math.sqrt(2)
+    queries = {"text": axes[:1]}
+    candidates = {"video": axes[1:2], "audio": half.unsqueeze(0)}
+    expected = {
+        "cosine": math.sqrt(0.5) / 2,
+        "gram": 0.0,
+        "span": 0.0,
+        "pmrl": math.sqrt(2),
+        "pmrl:value=share": 2 / 3,
+        "triangle": (math.sqrt(2) - 1) / 2,
+        "symile": 0.0,
+    }
+    for name, value in expected.items():
+        assert score_pairs(name, queries, candidates).item() == pytest.approx(value, abs=1e-7), name
