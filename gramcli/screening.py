@@ -334,7 +334,7 @@ def _rounds_float32(device: torch.device) -> bool:
     cuda = device.type == "cuda"
     if cuda and os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":
         return True
-    backend = torch.backends.cuda.matmul if cuda else torch.backends.mkldnn.matmul
+    backend = torch.backends.cuda.matmul if cuda else getattr(torch.backends.mkldnn, "matmul", None)
     precision = getattr(backend, "fp32_precision", None)  # torch 2.9 on; the older switch raises once this one is used
     if precision in ("tf32", "bf16"):
         return True

@@ -17,7 +17,6 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-
 FusedKind = Literal["product", "volume", "secular"]
 """Epilogues that the GPU kernel of `gramcli.fused` knows, for one query vector: the key is the product; the
 sum of squared products less the candidate's constant; the sign of pmrl's secular function."""

@@ -166,9 +166,9 @@ class Tally:
             self.settle()
 
     def _add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
-        for columns in where[1].split(COLUMN_TILE):
+        for columns in torch.split(where[1], COLUMN_TILE):
             right = self.candidates.side(self.method, columns)
-            for rows in where[0].split(ROW_TILE):
+            for rows in torch.split(where[0], ROW_TILE):
                 keys = reference_tile(self.method, self.queries.side(self.method, rows), right)
                 self.rescored += keys.numel()
                 self.forward.add_reference(rows, keys, 1)

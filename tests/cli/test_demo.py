@@ -39,9 +39,9 @@ def test_a_model_on_a_dataset_is_embedded_once(gram, tmp_path):
     asked = ("eval", "signal", "--dataset", manifest, "--task", "t2v", "--method", "cosine")
     first = gram(*asked, "--format", "csv")
     assert first.exit_code == 0, first.output
-    assert "1 shards written, 0 found" in first.stderr
+    assert "shards written: 1, found: 0" in first.stderr
     again = gram(*asked, "--format", "csv")
-    assert "0 shards written, 1 found" in again.stderr
+    assert "shards written: 0, found: 1" in again.stderr
     assert again.stdout == first.stdout
     assert cache_folder() == tmp_path / "cache"
     limited = gram.json(*asked, "--split", "all", "--limit", "4")

@@ -35,7 +35,7 @@ def test_a_broken_video_is_left_out_and_named(gram, clips):
     (clips / "videos" / "00001.mp4").write_text("this is no video")
     result = gram("embed", clips / "manifest.csv", "-o", "emb")
     assert result.exit_code == 3
-    assert "Left out: 2 items" in result.stdout
+    assert "Left out: 1 item" in result.stdout
     assert "00001" in result.stdout
     csv = gram("embed", clips / "manifest.csv", "-o", "emb", "--format", "csv")
     assert csv.stdout.splitlines()[0] == "modality,ok,absent,failed"
@@ -60,7 +60,7 @@ def test_split_and_limit_choose_items(gram, clips):
         (["nowhere", "-o", "emb"], 1, "nowhere"),
         (["empty", "-o", "emb"], 1, "empty"),
         (["clips/manifest.csv", "-o", "emb", "--model", "signall"], 2, "Did you mean 'signal'"),
-        (["clips/manifest.csv", "-o", "emb", "--split", "tset"], 1, "no split 'tset'"),
+        (["clips/manifest.csv", "-o", "emb", "--split", "tset"], 2, "no split 'tset'"),
         (["clips/videos/00000.mp4", "-o", "emb"], 1, "video file"),
         (["clips/manifest.csv", "-o", "file"], 1, "file"),
     ],

@@ -61,7 +61,7 @@ def test_at_most_ten_left_out_items_are_listed():
     lost = tuple(LeftOut(f"clip{i}", "audio", "broken") for i in range(12))
     table = evaluation_answer(replace(evaluation(), left_out=lost)).tables[-1]
     assert len(table.rows) == 10
-    assert table.title.startswith("Left out: 12 items, the first 10 here")
+    assert table.title.startswith("Left out: 12 items, the first 10 entries here")
 
 
 def test_no_table_for_what_is_not_there():
