@@ -290,8 +290,9 @@ def _refine(
     method: AlignmentMethod, fine: Pass, part: tuple[slice, slice], where: tuple[Tensor, Tensor], still: list[Open]
 ) -> Screened:
     """Decide open pairs in float64: counts of those that are now certain, and what stays open."""
-    left, right = fine.rows.operand(part[0]), fine.columns.operand(part[1])
     i, j = torch.cat([entry.i for entry in still]), torch.cat([entry.j for entry in still])
+    left, i = fine.rows.chosen(part[0], i)
+    right = fine.columns.operand(part[1])
     cross = _chosen_products(fine.screen, left, right, i, j).unsqueeze(-1)
     compare = method.compare_tile(cross, left.constants[:, i].unsqueeze(-1), right.constants[:, j].unsqueeze(-1))
     thresholds = torch.cat([_thresholds(entry, where) for entry in still]).unsqueeze(-1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from gramcli.scoring import index, parts
 from gramcli.screening import Embeddings, Operand, Screen
 
-_KEPT_BYTES = 1 << 28
+_KEPT_BYTES = 224 << 20
 
 
 @dataclass
@@ -43,6 +43,19 @@ class Prepared:
             self._latest = part, self.screen.operand(self.side.side(self.screen.method, self.order[part]))
         return self._latest[1]
 
+    def chosen(self, part: slice, positions: Tensor) -> tuple[Operand, Tensor]:
+        """An operand that holds some positions of a part, and where in it they are.
+
+        Args:
+            part: A part of the order.
+            positions: Positions within the part, shape [K], int64; they may repeat.
+        """
+        if self.kept is not None:
+            return self.kept.take(part), positions
+        few, where = torch.unique(positions, return_inverse=True)
+        rows = self.order[part][few.cpu()]
+        return self.screen.operand(self.side.side(self.screen.method, rows)), where
+
 
 def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
     """Look at all rows once, for the passes of one method.
@@ -56,7 +69,7 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
         screens: Passes over them; all of one method.
     """
     method = screens[0].method
-    keep = [screen.usable and _operand_bytes(side, screen) <= _budget(screen.device) for screen in screens]
+    keep = _kept(side, screens)
     kept: list[Operand | None] = [None] * len(screens)
     scale = torch.ones(side.n, dtype=torch.float64)
     n_degenerate, vectors_per_item = 0, 1
@@ -79,12 +92,18 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
 
 
 def _budget(device: torch.device) -> int:
-    """Bytes an operand may take: four of them fill half of what a GPU has free."""
-    return int(torch.cuda.mem_get_info(device)[0]) // 8 if device.type == "cuda" else _KEPT_BYTES
+    """Bytes one side's operands may take together: both sides fill half of what a GPU has free."""
+    return int(torch.cuda.mem_get_info(device)[0]) // 4 if device.type == "cuda" else _KEPT_BYTES
 
 
-def _operand_bytes(side: Embeddings, screen: Screen) -> int:
-    return side.k * side.n * side.d * screen.storage.itemsize
+def _kept(side: Embeddings, screens: Sequence[Screen]) -> list[bool]:
+    """Which passes' operands are held: in order, as long as they fit the room for them."""
+    room, keep = _budget(side.device), []
+    for screen in screens:
+        size = side.k * side.n * side.d * screen.storage.itemsize
+        keep.append(screen.usable and size <= room)
+        room -= size if keep[-1] else 0
+    return keep
 
 
 def _store(kept: Operand | None, n: int, part: slice, operand: Operand) -> Operand:

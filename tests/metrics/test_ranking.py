@@ -60,11 +60,11 @@ def check_case(method: str, case: Case, options: RankOptions) -> None:
 
 @pytest.mark.usefixtures("_threads")
 @pytest.mark.parametrize("method", EVERY)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_ranks_are_those_of_float64_scores(method: str, data: st.DataObject) -> None:
     case = data.draw(cases(method))
-    torch.set_num_threads(data.draw(st.sampled_from([1, 2])))
+    torch.set_num_threads(data.draw(st.sampled_from([1, 1, 1, 2])))
     options = RankOptions(
         every_positive=data.draw(st.booleans()),
         dtype=data.draw(st.sampled_from(DTYPES)),
@@ -74,7 +74,7 @@ def test_ranks_are_those_of_float64_scores(method: str, data: st.DataObject) -> 
 
 
 @pytest.mark.parametrize("method", ["gram", "span", "pmrl", "cosine"])
-@pytest.mark.parametrize(("r", "p"), [(1, 6), (3, 5), (4, 4), (1, 7), (5, 3)])
+@pytest.mark.parametrize(("r", "p"), [(1, 7), (3, 5), (4, 4)])
 @pytest.mark.parametrize("kind", ["near ties", "own volumes"])
 def test_up_to_eight_modalities(method: str, r: int, p: int, kind: str) -> None:
     generator = torch.Generator().manual_seed(r + 10 * p)
@@ -266,7 +266,7 @@ def test_rank_scores_is_the_definition(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("method", EVERY)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_top_k_is_a_stable_sort_of_reference_keys(method: str, data: st.DataObject) -> None:
     case = data.draw(cases(method, 5))

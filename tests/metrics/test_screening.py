@@ -62,7 +62,7 @@ def check_chosen(compare, lower: Tensor, maybe: Tensor) -> None:
 
 
 @pytest.mark.parametrize("method", SCREENED)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(data=st.data())
 def test_no_certain_decision_is_wrong(method: str, data: st.DataObject) -> None:
     r, p = data.draw(st.sampled_from(splits_of(method, 8)))
