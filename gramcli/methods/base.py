@@ -141,6 +141,12 @@ class AlignmentMethod(Protocol):
     def score(self, keys: Tensor) -> Tensor:
         """The measure's value from its keys, any shape and dtype."""
 
+    def ordered(self, keys: Tensor) -> Tensor:
+        """Scores with higher always better, by correctly rounded operations only: what ranks compare exactly.
+
+        Two keys may differ where their scores do not (the square root halves the digits that count).
+        """
+
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where a low-precision key has lost its relative accuracy and is worth computing again."""
 

@@ -105,6 +105,10 @@ class Gram:
         squared = (-keys).clamp(min=0.0)
         return squared.log() / 2 if self.log else squared.sqrt()
 
+    def ordered(self, keys: Tensor) -> Tensor:
+        """Minus the volume; of its logarithm too, whose last digit differs between implementations."""
+        return -(-keys).clamp(min=0.0).sqrt()
+
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where query and span nearly meet, 1 - |c|^2 has lost digits."""
         return -keys < _SMALL * scale

@@ -139,6 +139,10 @@ class Pmrl:
         """sigma_1, or the share or probability as it is."""
         return keys.clamp(min=0.0).sqrt() if self.value == "sigma" else keys
 
+    def ordered(self, keys: Tensor) -> Tensor:
+        """The score itself."""
+        return self.score(keys)
+
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Never: sigma_1 >= 1."""
         return None

@@ -48,6 +48,10 @@ class InnerProduct:
         """The key is the score."""
         return keys
 
+    def ordered(self, keys: Tensor) -> Tensor:
+        """The key is the score, and higher is better."""
+        return keys
+
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Never: the error is absolute."""
         return None

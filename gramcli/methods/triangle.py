@@ -98,6 +98,10 @@ class Triangle:
         four_squared = (-keys).clamp(min=0.0)
         return four_squared / 2 if self.squared else four_squared.sqrt() / 2
 
+    def ordered(self, keys: Tensor) -> Tensor:
+        """Minus the score."""
+        return -self.score(keys)
+
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where the difference of products has lost digits."""
         return -keys < _FLAT

@@ -8,7 +8,7 @@ decided by the reference keys. A tile where too much is left is computed as a re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -35,12 +35,14 @@ class Counter:
     Attributes:
         thresholds: Shape [L, n], float64; +inf where a row has fewer than L.
         forward: Whether the rows are queries.
+        ordered: What is compared exactly: a non-decreasing function of a key, the key itself by default.
         above: Keys strictly above, shape [L, n], int64.
         ties: Keys equal, shape [L, n], int64.
     """
 
     thresholds: Tensor
     forward: bool = True
+    ordered: Callable[[Tensor], Tensor] = lambda keys: keys
     above: Tensor = field(init=False)
     ties: Tensor = field(init=False)
 
@@ -50,15 +52,16 @@ class Counter:
 
     def add_pairs(self, level: int, rows: Tensor, keys: Tensor) -> None:
         """Count reference keys [K] against threshold `level` of their rows [K]."""
-        thresholds = self.thresholds[level, rows]
+        keys, thresholds = self.ordered(keys), self.ordered(self.thresholds[level, rows])
         self.above[level].index_add_(0, rows, (keys > thresholds).long())
         self.ties[level].index_add_(0, rows, (keys == thresholds).long())
 
     def add_reference(self, rows: Tensor, keys: Tensor, dim: int) -> None:
         """Count a whole tile of keys, float32 or float64; `dim` is the one to sum over."""
+        keys = self.ordered(keys)
         mask = torch.empty_like(keys)  # 0 and 1 in the keys' dtype: see `Compare`
         for level in range(len(self.thresholds)):
-            thresholds = self.thresholds[level, rows].to(keys.device, keys.dtype).unsqueeze(dim)
+            thresholds = self.ordered(self.thresholds[level, rows]).to(keys.device, keys.dtype).unsqueeze(dim)
             self.above[level, rows] += torch.gt(keys, thresholds, out=mask).sum(dim).long().cpu()
             self.ties[level, rows] += torch.eq(keys, thresholds, out=mask).sum(dim).long().cpu()
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gramcli import fused
+from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.counting import Counter, Pass, Tally
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
@@ -113,11 +114,13 @@ def rank(
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
     pairs = read_positives(positives, q.n, c.n)
     keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
-    forward = Direction(pairs, keys, options.every_positive, forward=True)
+    forward = Direction(pairs, keys, options.every_positive, forward=True, ordered=chosen.ordered)
     backward = None
     if both_directions:
         order = torch.argsort(pairs.candidate, stable=True)
-        backward = Direction(pairs.reversed(), keys[order], options.every_positive, forward=False)
+        backward = Direction(
+            pairs.reversed(), keys[order], options.every_positive, forward=False, ordered=chosen.ordered
+        )
     codes, order = (pairs.query * c.n + pairs.candidate).sort()
     tally = Tally(
         chosen, q, c, forward.counter, backward.counter if backward else None, (codes, keys[order]), options.tile
@@ -150,8 +153,11 @@ def rank_scores(
         Ranks with `backward` None.
 
     Raises:
-        UserError: The positives are malformed.
+        UserError: The scores are not [n, N] or not finite, or the positives are malformed.
     """
+    if scores.dim() != 2 or not bool(scores.isfinite().all()):
+        what = f"shape {list(scores.shape)}" if scores.dim() != 2 else "NaN or infinity"
+        raise UserError("embedding", f"rank_scores needs finite scores [n, N]; got {what}.")
     pairs = read_positives(positives, *scores.shape)
     exact = scores if scores.dtype in (torch.float32, torch.float64) else scores.double()
     keys = exact if higher_is_better else -exact
@@ -173,35 +179,42 @@ def rank_scores(
 class Direction:
     """Thresholds of one direction's queries, their counts, and the ranks these give."""
 
-    def __init__(self, pairs: Positives, keys: Tensor, every_positive: bool, forward: bool) -> None:
-        self.pairs, self.keys = pairs, keys
+    def __init__(
+        self,
+        pairs: Positives,
+        keys: Tensor,
+        every_positive: bool,
+        forward: bool,
+        ordered: Callable[[Tensor], Tensor] = lambda keys: keys,
+    ) -> None:
+        self.pairs = pairs
         best = torch.full((pairs.n,), -torch.inf, dtype=keys.dtype)
         best = best.scatter_reduce(0, pairs.query, keys, "amax")
         self.asked = pairs.counts() > 0
-        self.best = torch.where(self.asked, best, torch.inf)
-        levels = self.best.unsqueeze(0)
+        # A positive that ties with its query's best one is no wrong answer that ties.
+        self.own_ties = self._per_query((ordered(keys) == ordered(best)[pairs.query]).long())
+        levels = torch.where(self.asked, best, torch.inf).unsqueeze(0)
         if every_positive:
             several = torch.full((int(pairs.counts().max()), pairs.n), torch.inf, dtype=keys.dtype)
             several[pairs.slots(), pairs.query] = keys
             levels = torch.cat([levels, several])
-        self.counter = Counter(levels, forward)
+        self.counter = Counter(levels, forward, ordered)
 
     def ties(self) -> Tensor:
         """Ties with the best positive that are not positives themselves, shape [n]."""
-        own = (self.keys == self.best[self.pairs.query]).long()
-        return torch.where(self.asked, self.counter.ties[0] - self._per_query(own), 0)
+        return torch.where(self.asked, self.counter.ties[0] - self.own_ties, 0)
 
     def ranks(self) -> Tensor:
         """Rank of the best positive among the non-positives, shape [n]."""
         above, ties = self.counter.above[0] + 1, self.ties()
         if bool(self.asked.all()) and not bool((ties % 2).any()):
             return above + ties // 2
-        return torch.where(self.asked, above + ties / 2, torch.nan).double()
+        return torch.where(self.asked, above + ties.double() / 2, torch.nan)
 
     def positions(self) -> Tensor:
         """Rank of every positive in its query's full ranking, ties in the middle, shape [P]."""
         where = (self.pairs.slots() + 1, self.pairs.query)
-        return 1 + self.counter.above[where] + (self.counter.ties[where] - 1) / 2
+        return 1 + self.counter.above[where] + (self.counter.ties[where] - 1).double() / 2
 
     def _per_query(self, values: Tensor) -> Tensor:
         return torch.zeros(self.pairs.n, dtype=torch.int64).index_add_(0, self.pairs.query, values)

@@ -25,6 +25,7 @@ from gramcli.screening import (
 )
 
 _SPARE = 16
+_NEARLY = 1e-12  # keys that differ by less may have one score
 
 
 def top_k(
@@ -71,11 +72,11 @@ def top_k(
     return chosen.score(keys), columns
 
 
-def _best(keys: Tensor, columns: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest keys of each row, ties by column: sort by column, then stably by key."""
+def _best(method: AlignmentMethod, keys: Tensor, columns: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k best of each row by score, ties by column: sort by column, then stably by score."""
     order = columns.argsort(dim=1, stable=True)
     keys, columns = keys.gather(1, order), columns.gather(1, order)
-    order = keys.argsort(dim=1, descending=True, stable=True)[:, :k]
+    order = method.ordered(keys).argsort(dim=1, descending=True, stable=True)[:, :k]
     return keys.gather(1, order), columns.gather(1, order)
 
 
@@ -87,7 +88,7 @@ def _reference(method: AlignmentMethod, candidates: Embeddings, left: Side, k: i
         tile = reference_tile(method, left, candidates.side(method, index(part))).cpu()
         keys = torch.cat([keys, tile], dim=1)
         columns = torch.cat([columns, index(part).expand(n, -1)], dim=1)
-        keys, columns = _best(keys, columns, k)
+        keys, columns = _best(method, keys, columns, k)
     return keys, columns
 
 
@@ -121,10 +122,11 @@ def _settle(
 ) -> tuple[Tensor, Tensor]:
     rows = index(part).unsqueeze(1).expand_as(columns)
     exact = pair_keys(method, *sides, rows.flatten(), columns.flatten()).view_as(columns)
-    keys, best = _best(exact, columns, k)
+    keys, best = _best(method, exact, columns, k)
     # Whatever was dropped has an upper bound of at most the smallest one kept.
-    dropped = sides[1].n > columns.shape[1]
-    unsure = (upper.amin(dim=1).double() >= keys[:, -1]) if dropped else torch.zeros(len(keys), dtype=torch.bool)
+    unsure = upper.amin(dim=1).double() >= keys[:, -1] - _NEARLY * keys[:, -1].abs()
+    if columns.shape[1] == sides[1].n:
+        return keys, best
     for row in unsure.nonzero().flatten():
         left = sides[0].side(method, index(part)[row : row + 1])
         keys[row : row + 1], best[row : row + 1] = _reference(method, sides[1], left, k)

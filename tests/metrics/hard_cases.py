@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gramcli.methods import get_method
-from gramcli.scoring import key_tiles
-from gramcli.screening import EVERYTHING, Presence, open_sides
+from gramcli.scoring import score_matrix
+from gramcli.screening import EVERYTHING, Presence
 from tests.vectors import NAMES, splits_of
 
 Sides = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -86,13 +86,9 @@ def make_positives(n: int, N: int, generator: torch.Generator) -> Pairs:
 
 
 def reference_keys(method: str, queries: dict, candidates: dict, present: Presence = EVERYTHING) -> Tensor:
-    """Float64 keys of the whole matrix, higher is better."""
-    chosen = get_method(method)
-    q, c = open_sides(chosen, queries, candidates, present=present)
-    out = torch.empty(q.n, c.n, dtype=torch.float64)
-    for rows, columns, keys in key_tiles(chosen, q, c, dtype=torch.float64):
-        out[rows, columns] = keys
-    return out
+    """Float64 scores of the whole matrix, turned so that higher is better."""
+    scores = score_matrix(method, queries, candidates, present=present, dtype=torch.float64)
+    return scores if get_method(method).higher_is_better else -scores
 
 
 @dataclass(frozen=True)
