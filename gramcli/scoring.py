@@ -23,6 +23,7 @@ from gramcli.screening import (
     Operand,
     Presence,
     Screen,
+    ones,
     open_sides,
     pair_keys,
     reference_tile,
@@ -218,11 +219,13 @@ def _mend(
     where: tuple[slice, slice],
 ) -> None:
     """Replace keys that have lost their relative accuracy by reference keys, in place."""
-    scale = (left.scale.unsqueeze(-1) * right.scale.unsqueeze(-2)).to(keys.dtype)
-    fragile = method.fragile(keys, scale)
+    scale = right.scale.unsqueeze(-2) * (
+        left.scale.unsqueeze(-1) if bool((left.scale != left.scale[0]).any()) else left.scale[0]
+    )
+    fragile = method.fragile(keys, scale.to(keys.dtype))
     if fragile is None:
         return
-    i, j = fragile.nonzero(as_tuple=True)
+    i, j = ones(fragile)
     if len(i) > _MOSTLY_FRAGILE * keys.numel():
         tiles: list[Side] = [side.side(method, index(part)) for side, part in zip(sides, where, strict=True)]
         keys.copy_(reference_tile(method, *tiles))

@@ -179,6 +179,20 @@ def reference_tile(method: AlignmentMethod, queries: Side, candidates: Side) -> 
     return method.keys(cross, queries, candidates)
 
 
+def ones(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of the ones of a 0/1 tile; looks at eight entries at a time, since they are few."""
+    width = mask.shape[1]
+    small = mask.to(torch.uint8).flatten()
+    if small.numel() % 8:
+        where = small.nonzero().flatten()
+    else:
+        word = small.view(torch.int64).nonzero().flatten()
+        hit = small.view(-1, 8)[word].nonzero()
+        where = word[hit[:, 0]] * 8 + hit[:, 1]
+    row = where.div(width, rounding_mode="floor")
+    return row, where - row * width
+
+
 @dataclass(frozen=True)
 class Operand:
     """One side's rows as the fast pass multiplies them.

@@ -148,7 +148,7 @@ class AlignmentMethod(Protocol):
         """
 
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
-        """Where a low-precision key has lost its relative accuracy and is worth computing again."""
+        """1 where a low-precision key has lost its relative accuracy and is worth computing again, else 0."""
 
 
 def spread(query_values: Tensor, candidate_values: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:

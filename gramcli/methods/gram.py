@@ -27,7 +27,7 @@ from gramcli.methods.angles import (
     squared_sines,
     tile_squared_sines,
 )
-from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, spread
+from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, greater, spread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,8 +102,8 @@ class Gram:
 
     def score(self, keys: Tensor) -> Tensor:
         """Volume, or its logarithm."""
-        squared = (-keys).clamp(min=0.0)
-        return squared.log() / 2 if self.log else squared.sqrt()
+        squared = (-keys).clamp_(min=0.0)
+        return squared.log_().div_(2) if self.log else squared.sqrt_()
 
     def ordered(self, keys: Tensor) -> Tensor:
         """Minus the volume; of its logarithm too, whose last digit differs between implementations."""
@@ -111,4 +111,4 @@ class Gram:
 
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where query and span nearly meet, 1 - |c|^2 has lost digits."""
-        return -keys < _SMALL * scale
+        return greater(keys, -_SMALL * scale)

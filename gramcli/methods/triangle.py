@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, plain_side, spread
+from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, greater, plain_side, spread
 from gramcli.methods.linalg import DEPENDENT, tree_sum
 
 _FLAT = 2.0**-7
@@ -104,7 +104,7 @@ class Triangle:
 
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where the difference of products has lost digits."""
-        return -keys < _FLAT
+        return greater(keys, torch.full((), -_FLAT, dtype=keys.dtype, device=keys.device))
 
 
 def _four_squared_areas(xy: Tensor, xz: Tensor, yz: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from gramcli import fused
 from gramcli.methods.base import AlignmentMethod, Compare
 from gramcli.metrics.prepared import Prepared
 from gramcli.scoring import parts
-from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, pair_keys, reference_tile
+from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, ones, pair_keys, reference_tile
 
 _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
@@ -260,7 +260,7 @@ def _screen(
         lower, upper = ((thresholds + shift).to(screen.epilogue) for shift in (-slack, slack))
         maybe = compare.superset(lower)
         if float(maybe.sum()) < _DENSE_SHARE * maybe.numel():
-            i, j = _ones(maybe)
+            i, j = ones(maybe)
             chosen, along = compare.at(i, j), i if dim else j
             above = chosen(upper.flatten()[along].unsqueeze(-1)).flatten() > 0
             below = chosen(lower.flatten()[along].unsqueeze(-1)).flatten() == 0
@@ -269,24 +269,10 @@ def _screen(
         else:
             sure = compare(upper)
             certain[level] = sure.sum(dim).cpu()
-            i, j = _ones(compare(lower).sub_(sure))
+            i, j = ones(compare(lower).sub_(sure))
         if len(i):
             still.append(Open(counter, level, i, j))
     return certain, still
-
-
-def _ones(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column of the ones of a 0/1 tile; looks at eight entries at a time, since they are few."""
-    width = mask.shape[1]
-    small = mask.to(torch.uint8).flatten()
-    if small.numel() % 8:
-        where = small.nonzero().flatten()
-    else:
-        word = small.view(torch.int64).nonzero().flatten()
-        hit = small.view(-1, 8)[word].nonzero()
-        where = word[hit[:, 0]] * 8 + hit[:, 1]
-    row = where.div(width, rounding_mode="floor")
-    return row, where - row * width
 
 
 def _refine(
