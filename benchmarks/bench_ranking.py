@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,7 @@ Sides = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 
 
 def made_sides(n: int, m: int, noise: float, seed: int = 0) -> Sides:
-    """n items of m modalities: a common Gaussian vector plus independent noise of the given size, unit length."""
+    """Return n items of m modalities: a common Gaussian vector plus noise of the given size, unit length."""
     generator = torch.Generator().manual_seed(seed)
     common = torch.randn(n, D, generator=generator)
 
@@ -88,7 +87,8 @@ def ranks_row(
     ]
     hits = float((result.forward <= 1).double().mean())
     return (
-        f"| {method} | {m} | {hits:.3f} | {result.n_rescored / len(q) ** 2:.4%} | {took['rank']:.2f} | {took['bare']:.2f} "
+        f"| {method} | {m} | {hits:.3f} | {result.n_rescored / len(q) ** 2:.4%} "
+        f"| {took['rank']:.2f} | {took['bare']:.2f} "
         f"| {ratios[0]:.2f} | {took['warm']:.2f} | {ratios[1]:.2f} |"
     )
 
@@ -112,7 +112,8 @@ def bench_matrix(rounds: int) -> None:
     ratio = textbook / statistics.median(ours)
     print(f"\n## score_matrix, N = {n:,}, m = 3, gram\n")
     print(
-        f"score_matrix {statistics.median(ours):.2f} s, det on the stacked Gram matrices {textbook:.2f} s: {ratio:.0f} x"
+        f"score_matrix {statistics.median(ours):.2f} s, "
+        f"det on the stacked Gram matrices {textbook:.2f} s: {ratio:.1f} times as long"
     )
 
 

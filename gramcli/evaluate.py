@@ -20,7 +20,7 @@ from gramcli.metrics.figures import direction_rows
 from gramcli.metrics.ranking import RankOptions, Ranks
 from gramcli.modalities import LETTERS, Task
 from gramcli.postprocessing import PostProcessing, open_postprocessing
-from gramcli.results import Evaluation, RankVector, ResultRow
+from gramcli.results import Evaluation, LeftOut, RankVector, ResultRow
 from gramcli.scoring import score_matrix
 from gramcli.selection import Selection, chosen_items, effective_split, select
 from gramcli.store.reader import Store
@@ -71,7 +71,7 @@ def evaluate(
     """
     options = options or EvalOptions()
     items = chosen_items(store, options.split, options.limit)
-    selections = [select(store, task, items, options.missing) for task in tasks or default_tasks(store)]
+    selections = [select(store, task, items, options.missing) for task in dict.fromkeys(tasks or default_tasks(store))]
     named = [(name, get_method(name)) for name in methods or METHODS.names()]
     runs = [
         (selection, name, method)
@@ -119,29 +119,47 @@ def default_tasks(store: Store) -> list[Task]:
     return singles + joint
 
 
-def alignment_matrix(
-    store: Store, task: Task, method: str, *, split: str | None = None, limit: int | None = None, missing: str = "drop"
-) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class AlignmentMatrix:
+    """Scores of a task's queries against its candidates.
+
+    Attributes:
+        scores: Shape [queries, candidates], float32.
+        query_ids: Item of each row; captions of one item share its id.
+        candidate_ids: Item of each column.
+        left_out: Items the task does not cover, and why.
+        notes: What a reader must know.
+    """
+
+    scores: NDArray[np.float32]
+    query_ids: tuple[str, ...]
+    candidate_ids: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+
+def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions | None = None) -> AlignmentMatrix:
     """The scores of a task's queries against its candidates.
 
     Args:
         store: An open store.
         task: Query and candidate modalities.
         method: Method name.
-        split: As in `EvalOptions`.
-        limit: As in `EvalOptions`.
-        missing: As in `EvalOptions`.
+        options: Split, limit and policy for missing modalities.
 
     Returns:
-        Scores, shape [queries, candidates], float32.
+        The matrix with the ids of its rows and columns.
 
     Raises:
         UserError: As `evaluate`.
     """
-    selection = select(store, task, chosen_items(store, split, limit), missing)
-    scores = score_matrix(method, selection.queries, selection.candidates, present=selection.present)
-    matrix: NDArray[np.float32] = scores.numpy()
-    return matrix
+    options = options or EvalOptions()
+    chosen = get_method(method)
+    selection = select(store, task, chosen_items(store, options.split, options.limit), options.missing)
+    scores = score_matrix(chosen, selection.queries, selection.candidates, present=selection.present)
+    better = "higher" if chosen.higher_is_better else "lower"
+    notes = (*_store_notes(store, options), f"{better.capitalize()} scores are better aligned.")
+    return AlignmentMatrix(scores.numpy(), selection.query_ids, selection.candidate_ids, selection.left_out, notes)
 
 
 def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
@@ -250,9 +268,13 @@ class _Work:
                 f"{task} {name}: {ties} of {len(selection.query_ids)} queries tie with their best answer; "
                 "ranks take the middle of the tied range."
             )
-        smallest = min(len(selection.query_ids), len(selection.candidate_ids))
-        if smallest <= 10:
-            self.notes.append(f"Candidates to choose from: {smallest}. R@k with k >= {smallest} is 1 by construction.")
+        for asked, gallery in (
+            (selection.task, selection.candidate_ids),
+            (selection.task.reversed(), selection.query_ids),
+        ):
+            size = len(gallery)
+            if size <= 10:
+                self.notes.append(f"{asked.name}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
 
 
 def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:

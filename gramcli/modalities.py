@@ -52,7 +52,7 @@ def _side_name(names: tuple[str, ...]) -> str:
 
 
 def parse_task(text: str) -> Task:
-    """Read `t2va` as Task(query=("text",), candidates=("video", "audio")).
+    """Read `t2va` as Task(query=("text",), candidates=("video", "audio")); `t2av` is the same task.
 
     Raises:
         UserError: Not `<letters>2<letters>`, an unknown letter, or a modality named twice.
@@ -72,4 +72,6 @@ def parse_task(text: str) -> Task:
     repeated = [letter for letter in letters if letters.count(letter) > 1]
     if repeated:
         raise UserError("usage", f"Task '{text}' names {LETTERS[repeated[0]]} twice; give each modality once.")
-    return Task(tuple(LETTERS[x] for x in query), tuple(LETTERS[x] for x in candidates))
+    order = "".join(LETTERS)
+    sides = ("".join(sorted(side, key=order.index)) for side in (query, candidates))
+    return Task(*(tuple(LETTERS[x] for x in side) for side in sides))

@@ -108,10 +108,10 @@ def test_present_policy_scores_what_is_there(tmp_path: Path) -> None:
     assert not found.left_out
     assert len(ranks_of(found, "t2va", "gram")) == 9
     assert "triangle" not in {vector.method for vector in found.ranks}
-    matrix = alignment_matrix(store, TASK, "gram", missing="present")
-    pair = alignment_matrix(store, parse_task("t2v"), "gram")
+    matrix = alignment_matrix(store, TASK, "gram", EvalOptions(missing="present")).scores
+    pair = alignment_matrix(store, parse_task("t2v"), "gram").scores
     np.testing.assert_allclose(matrix[:, [2, 5]], pair[:, [2, 5]], rtol=1e-5)
-    zero = alignment_matrix(store, TASK, "gram", missing="zero")
+    zero = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).scores
     assert not zero[:, [2, 5]].any()
     notes = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(missing="zero")).notes
     assert any("Absent modalities were scored as zero vectors" in note for note in notes)

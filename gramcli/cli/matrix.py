@@ -16,6 +16,7 @@ from gramcli.cli.options import (
     one_task,
 )
 from gramcli.cli.session import Session
+from gramcli.errors import EXIT_LEFT_OUT
 
 
 def matrix_command(
@@ -37,15 +38,19 @@ def matrix_command(
 
     Example: gram matrix clips_emb --task t2va --method gram -o scores.npy
     """
-    from gramcli.evaluate import alignment_matrix
+    from gramcli.evaluate import EvalOptions, alignment_matrix
     from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
     from gramcli.store import open_store
 
     asked = one_task(task, query, candidates)
     check_matrix_path(output)
-    scores = alignment_matrix(open_store(store), asked, method, split=split, limit=limit, missing=missing.value)
+    options = EvalOptions(split, limit, missing.value)
+    matrix = alignment_matrix(open_store(store), asked, method, options)
+    answer = matrix_answer(matrix, f"{asked.name}, {method}")
     if output:
-        write_matrix(scores, output)
-        session.say(f"Wrote {output}: {scores.shape[0]} queries x {scores.shape[1]} candidates, float32.")
+        write_matrix(matrix, output)
+        session.tell(answer)
+        session.say(f"Wrote {output}: {matrix.scores.shape[0]} queries x {matrix.scores.shape[1]} candidates, float32.")
     else:
-        session.show(matrix_answer(scores, f"{asked.name}, {method}"))
+        session.show(answer)
+    session.finish(EXIT_LEFT_OUT if matrix.left_out else 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from gramcli.errors import UserError
 from gramcli.report import SUFFIX_FORMATS, Format
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ class Session:
         if not self.quiet:
             typer.echo(message, err=True)
 
+    def tell(self, answer: Answer) -> None:
+        """Say an answer's notes, and how many entries are left out, on stderr."""
+        for note in answer.notes:
+            self.say(f"Note: {note}")
+        if answer.left_out:
+            self.say(f"Note: {answer.left_out} left out; --format json lists them.")
+
     def show(self, answer: Answer, output: Path | None = None) -> None:
         """Give the answer: to `output` when there is one, else to stdout.
 
@@ -70,6 +78,8 @@ class Session:
         if output:
             from gramcli.report.files import write_result
 
+            if output.suffix.lower() in {".html", ".htm"}:
+                raise UserError("usage", f"{output}: -o writes no HTML page; use --report {output}.")
             write_result(output, render(answer, chosen))
             self.say(f"Wrote {output}.")
         elif chosen is Format.table and (console := _terminal()):

@@ -98,32 +98,41 @@ def get_method(name: str, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - 
         >>> get_method("gram:log=true").log
         True
     """
-    base, _, text = name.partition(":")
-    merged = {**_parse_options(base, text), **options}
+    base, colon, text = name.partition(":")
+    if colon and not text:
+        raise UserError("usage", f"Method '{name}' ends in a colon: write options after it, or leave it out.")
     build = METHODS.load(base)
-    allowed = [key for key in getattr(build, "__dataclass_fields__", {}) if key not in ("name", "higher_is_better")]
-    for key in merged:
+    fields = getattr(build, "__dataclass_fields__", {})
+    allowed = {key: str(field.type) for key, field in fields.items() if key not in ("name", "higher_is_better")}
+    merged = {**_named_options(name, text), **options}
+    for key, value in merged.items():
         if key not in allowed:
             known = f"Known: {', '.join(allowed)}." if allowed else "It takes none."
             raise UserError("usage", f"Method '{base}' has no option '{key}'. {known}")
+        merged[key] = _typed(f"{base}: {key}", value, allowed[key])
     method: AlignmentMethod = build(**merged)
     return method
 
 
-def _parse_options(method: str, text: str) -> dict[str, Any]:
+def _named_options(name: str, text: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
+    for part in text.split(",") if text else ():
         key, separator, value = part.partition("=")
         if not separator:
-            raise UserError("usage", f"Method '{method}:{text}': '{part}' is not name=value.")
-        options[key.strip()] = _parse_value(value.strip())
+            raise UserError("usage", f"Method '{name}': '{part}' is not option=value.")
+        options[key.strip()] = value.strip()
     return options
 
 
-def _parse_value(text: str) -> bool | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _typed(where: str, value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever the option takes
+    """The option's value in the type its field declares; text as it comes from the command line is read."""
+    if kind == "bool":
+        if str(value).lower() not in ("true", "false"):
+            raise UserError("usage", f"{where} is true or false; got '{value}'.")
+        return str(value).lower() == "true"
+    if kind == "float":
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise UserError("usage", f"{where} is a number; got '{value}'.") from None
+    return value

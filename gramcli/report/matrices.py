@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gramcli.errors import UserError
-from gramcli.report.answer import Answer, Table, listing
+from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.report.files import write_result
+from gramcli.report.tables import left_out_tables
 from gramcli.results import SCHEMA
 
 if TYPE_CHECKING:
@@ -18,38 +22,48 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gramcli.evaluate import AlignmentMatrix
+
 SHOWN_WHOLE = 12
 
 
-def _npy(matrix: NDArray[np.float32]) -> bytes:
+def _npy(matrix: AlignmentMatrix) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, matrix, allow_pickle=False)
+    np.save(buffer, matrix.scores, allow_pickle=False)
     return buffer.getvalue()
 
 
-def _npz(matrix: NDArray[np.float32]) -> bytes:
+def _npz(matrix: AlignmentMatrix) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, scores=matrix)
+    ids = np.array(matrix.query_ids), np.array(matrix.candidate_ids)
+    np.savez(buffer, scores=matrix.scores, query_ids=ids[0], candidate_ids=ids[1])
     return buffer.getvalue()
 
 
-def _safetensors(matrix: NDArray[np.float32]) -> bytes:
+def _safetensors(matrix: AlignmentMatrix) -> bytes:
     from safetensors.numpy import save  # noqa: PLC0415 - one suffix needs it
 
-    return bytes(save({"scores": np.ascontiguousarray(matrix)}))
+    ids = {"query_ids": matrix.query_ids, "candidate_ids": matrix.candidate_ids}
+    metadata = {name: json.dumps(found) for name, found in ids.items()}
+    return bytes(save({"scores": np.ascontiguousarray(matrix.scores)}, metadata))
 
 
-def _csv(matrix: NDArray[np.float32]) -> bytes:
-    return "".join(",".join(map(repr, map(float, row))) + "\n" for row in matrix).encode()
+def _csv(matrix: AlignmentMatrix) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["query", *matrix.candidate_ids])
+    for name, row in zip(matrix.query_ids, matrix.scores.tolist(), strict=True):
+        writer.writerow([name, *row])
+    return text.getvalue().encode()
 
 
-WRITERS: dict[str, Callable[[NDArray[np.float32]], bytes]] = {
+WRITERS: dict[str, Callable[[AlignmentMatrix], bytes]] = {
     ".npy": _npy,
     ".npz": _npz,
     ".csv": _csv,
     ".safetensors": _safetensors,
 }
-"""Suffix -> writer; arrays with names are called `scores`."""
+"""Suffix -> writer. All but .npy hold the ids of rows and columns; arrays with names are called `scores`."""
 
 
 def check_matrix_path(path: Path | None) -> None:
@@ -62,11 +76,11 @@ def check_matrix_path(path: Path | None) -> None:
         raise UserError("usage", f"{path}: a matrix is written by its suffix; use {', '.join(WRITERS)}.")
 
 
-def write_matrix(matrix: NDArray[np.float32], path: Path) -> None:
+def write_matrix(matrix: AlignmentMatrix, path: Path) -> None:
     """Write an alignment matrix in the form its suffix names.
 
     Args:
-        matrix: Scores, shape [n, N], float32.
+        matrix: Scores and ids.
         path: Ends in a suffix of `WRITERS`.
 
     Raises:
@@ -76,25 +90,36 @@ def write_matrix(matrix: NDArray[np.float32], path: Path) -> None:
     write_result(path, WRITERS[path.suffix.lower()](matrix))
 
 
-def matrix_answer(matrix: NDArray[np.float32], title: str) -> Answer:
+def matrix_answer(found: AlignmentMatrix, title: str) -> Answer:
     """Return a summary of an alignment matrix; up to 12 x 12 the matrix itself too.
 
     Args:
-        matrix: Scores, shape [n, N].
+        found: Scores and ids.
         title: Task and method.
 
     Returns:
         The summary as a table; a square matrix also has the mean of its diagonal (its matched pairs when
         queries and candidates are the same items). CSV rows are the summary.
     """
+    matrix = found.scores
     facts = {"queries": matrix.shape[0], "candidates": matrix.shape[1], **_summary(matrix)}
     tables = [listing(("figure", "value"), [(name, _text(value)) for name, value in facts.items()], title)]
     if matrix.size and max(matrix.shape) <= SHOWN_WHOLE:
-        columns = ("query", *map(str, range(matrix.shape[1])))
-        rows = tuple((str(number), *(f"{value:.3f}" for value in row)) for number, row in enumerate(matrix))
-        tables.append(Table(columns, rows, frozenset(), "Scores, queries down, candidates across"))
+        columns = ("query", *map(printable, found.candidate_ids))
+        named = zip(found.query_ids, matrix, strict=True)
+        rows = tuple((printable(name), *(f"{value:.3f}" for value in row)) for name, row in named)
+        tables.append(Table(columns, rows, frozenset({"query"}), "Scores, queries down, candidates across"))
     results = tuple({"figure": name, "value": value} for name, value in facts.items())
-    return Answer(tuple(tables), ("figure", "value"), results, {"schema": SCHEMA, "title": title, "results": results})
+    left_out = [asdict(entry) for entry in found.left_out]
+    document = {"schema": SCHEMA, "title": title, "results": results, "left_out": left_out, "notes": found.notes}
+    return Answer(
+        tables=(*tables, *left_out_tables(found.left_out)),
+        columns=("figure", "value"),
+        rows=results,
+        document=document,
+        notes=tuple(printable(note) for note in found.notes),
+        left_out=len(found.left_out),
+    )
 
 
 def _summary(matrix: NDArray[np.float32]) -> dict[str, float]:

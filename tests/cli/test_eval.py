@@ -107,7 +107,7 @@ def test_matrix_is_written_by_suffix(gram, store, tmp_path):
     matrix = np.load(tmp_path / "m.npy")
     assert matrix.shape == (12, 12)
     assert matrix.dtype == np.float32
-    np.testing.assert_array_equal(pd.read_csv(tmp_path / "m.csv", header=None).to_numpy(np.float32), matrix)
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "m.csv", index_col="query").to_numpy(np.float32), matrix)
 
 
 def test_matrix_without_a_file_is_summarised(gram, store):

@@ -12,12 +12,21 @@ import pytest
 from safetensors.numpy import load_file
 
 from gramcli.errors import UserError
+from gramcli.evaluate import AlignmentMatrix
 from gramcli.report import Format
 from gramcli.report.files import write_result
 from gramcli.report.formats import render
 from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
 
-MATRIX = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
+
+def named(scores):
+    """A matrix with made-up ids."""
+    queries, candidates = (tuple(f"{side}{k}" for k in range(n)) for side, n in zip("qc", scores.shape, strict=True))
+    return AlignmentMatrix(scores, queries, candidates, (), ())
+
+
+SCORES = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
+MATRIX = named(SCORES)
 
 
 def test_a_result_replaces_the_file_and_leaves_nothing_else(tmp_path):
@@ -52,10 +61,14 @@ def test_matrices_come_back_from_every_suffix(tmp_path):
     for path in paths:
         write_matrix(MATRIX, path)
     npy, npz, csv, tensors = paths
-    np.testing.assert_array_equal(np.load(npy), MATRIX)
-    np.testing.assert_array_equal(np.load(npz)["scores"], MATRIX)
-    np.testing.assert_array_equal(pd.read_csv(csv, header=None).to_numpy(np.float32), MATRIX)
-    np.testing.assert_array_equal(load_file(tensors)["scores"], MATRIX)
+    np.testing.assert_array_equal(np.load(npy), SCORES)
+    np.testing.assert_array_equal(np.load(npz)["scores"], SCORES)
+    assert np.load(npz)["query_ids"].tolist() == ["q0", "q1", "q2"]
+    frame = pd.read_csv(csv, index_col="query")
+    assert frame.index.tolist() == ["q0", "q1", "q2"]
+    assert frame.columns.tolist() == ["c0", "c1", "c2", "c3"]
+    np.testing.assert_array_equal(frame.to_numpy(np.float32), SCORES)
+    np.testing.assert_array_equal(load_file(tensors)["scores"], SCORES)
 
 
 def test_an_unknown_suffix_is_refused_before_any_work(tmp_path):
@@ -67,12 +80,12 @@ def test_an_unknown_suffix_is_refused_before_any_work(tmp_path):
 def test_small_matrices_are_shown_large_ones_summarised():
     small = matrix_answer(MATRIX, "t2v, gram")
     assert [row for row in small.tables[0].rows if row[0] == "max"] == [("max", "1.0000")]
-    assert small.tables[1].rows[0][:2] == ("0", "-1.000")
-    large = matrix_answer(np.eye(13, dtype=np.float32), "t2v, gram")
+    assert small.tables[1].rows[0][:2] == ("q0", "-1.000")
+    large = matrix_answer(named(np.eye(13, dtype=np.float32)), "t2v, gram")
     assert len(large.tables) == 1
     assert ("matched pairs, mean", "1.0000") in large.tables[0].rows
 
 
 def test_a_matrix_without_queries_has_no_figures():
-    rows = pd.read_csv(io.StringIO(render(matrix_answer(np.zeros((0, 4), np.float32), "x"), Format.csv)))
+    rows = pd.read_csv(io.StringIO(render(matrix_answer(named(np.zeros((0, 4), np.float32)), "x"), Format.csv)))
     assert rows.value.tolist() == [0, 4]
