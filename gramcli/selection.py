@@ -111,7 +111,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         )
     queries, query_items, query_present = _side(store, task.query, items)
     candidates, candidate_items, candidate_present = _side(store, task.candidates, items)
-    partial = missing in ("present", "zero")
+    masks = [*query_present.values(), *candidate_present.values()]
+    partial = missing in ("present", "zero") and not all(bool(mask.all()) for mask in masks)
     return Selection(
         task=task,
         queries=queries,

@@ -51,4 +51,6 @@ def embed_command(
     with session.progress("Embedding") as progress:
         summary = embed(dataset, encoder, output, overwrite=overwrite, workers=workers, progress=progress)
     session.show(embed_answer(summary))
+    if not summary.usable:
+        session.complain(f"Nothing of {data} could be embedded; the reasons are in {output}/items.csv.")
     session.finish(summary.exit_code)

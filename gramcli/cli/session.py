@@ -59,7 +59,7 @@ class Session:
         for note in answer.notes:
             self.say(f"Note: {note}")
         if answer.left_out:
-            self.say(f"Note: {answer.left_out} left out; --format json lists them.")
+            self.say(f"Note: {answer.left_out} left out (items x modalities); --format json lists them.")
 
     def show(self, answer: Answer, output: Path | None = None) -> None:
         """Give the answer: to `output` when there is one, else to stdout.
@@ -92,7 +92,7 @@ class Session:
             for note in answer.notes:
                 self.say(f"Note: {note}")
         if chosen is Format.csv and answer.left_out:
-            self.say(f"Note: {answer.left_out} left out; --format json lists them.")
+            self.say(f"Note: {answer.left_out} left out (items x modalities); --format json lists them.")
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""

@@ -39,7 +39,7 @@ def test_a_broken_video_is_left_out_and_named(gram, clips):
     assert "00001" in result.stdout
     csv = gram("embed", clips / "manifest.csv", "-o", "emb", "--format", "csv")
     assert csv.stdout.splitlines()[0] == "modality,ok,absent,failed"
-    assert "2 left out; --format json lists them" in csv.stderr
+    assert "2 left out (items x modalities); --format json lists them" in csv.stderr
 
 
 def test_dry_run_writes_nothing(gram, clips, tmp_path):
