@@ -99,7 +99,7 @@ def rank(
             whether to rank every positive.
 
     Returns:
-        The ranks.
+        The ranks. A log-volume is ranked by its volume, whose order it shares.
 
     Raises:
         UserError: As `gramcli.scoring.score_matrix`, or the positives are malformed.

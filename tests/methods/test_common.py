@@ -239,7 +239,7 @@ def test_splits_that_a_method_is_not_defined_for_are_refused() -> None:
         ("gramm", "Unknown method 'gramm'. Did you mean 'gram'"),
         ("gram:lag=true", "no option 'lag'. Known: log"),
         ("cosine:tau=1", "no option 'tau'. It takes none"),
-        ("gram:log", "'log' is not name=value"),
+        ("gram:log", "'log' is not option=value"),
         ("pmrl:value=eigen", "no value 'eigen'"),
         ("pmrl:tau=0", "needs tau > 0"),
         ("centroid:weights=some", "no weights 'some'"),
