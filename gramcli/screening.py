@@ -280,6 +280,11 @@ class Screen:
         )
 
     @property
+    def gathered_numbers(self) -> int:
+        """Numbers of gathered rows that stay in the cache while they are multiplied."""
+        return _CUDA_CHUNK_NUMBERS if self.device.type == "cuda" else _CHUNK_NUMBERS
+
+    @property
     def usable(self) -> bool:
         """Whether the method has a fast pass for this split and its bound says anything at this dimension."""
         return self.method.screens(self.r, self.p) and self.d * _ROUNDOFF[self.epilogue] < _LARGEST_GAMMA

@@ -189,7 +189,12 @@ class Above:
 
     def at(self, i: Tensor, j: Tensor) -> Above:
         """The same for chosen pairs."""
-        return Above(self.keys[i, j].unsqueeze(-1))
+        return Above(take_pairs(self.keys, i, j))
+
+
+def take_pairs(tile: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """Values of chosen pairs of a tile [n, N], shape [K, 1]; several times as fast as `tile[i, j]`."""
+    return tile.flatten().index_select(0, i * tile.shape[1] + j).unsqueeze(-1)
 
 
 def take_constants(constants: Tensor, i: Tensor, j: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, FusedKind, ScreenSide, Side, TileError, greater, spread, take_constants
+from gramcli.methods.base import Compare, FusedKind, ScreenSide, Side, TileError, greater, spread, take_constants, take_pairs
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 
 Value = Literal["sigma", "share", "softmax"]
@@ -121,7 +121,7 @@ class Pmrl:
             small, large, cross = candidates, queries, cross.transpose(0, 1)
         share = self.value == "share"
         if cross.shape[0] == 1:
-            squares = cross[0].square_()
+            squares = cross[0].square_().add_(_GUARDS[cross.dtype][0])
             return Secular(squares, squares.sum(dim=0), small, large, share)
         return Schur(cross, small, large, share)
 
@@ -186,7 +186,7 @@ class Secular:
     """One vector against p: sigma_1^2 > L where sum_k c_k^2 / (L - mu_k) > L - 1.
 
     Attributes:
-        squares: c_k^2, shape [p, n, N].
+        squares: c_k^2 and the guard's least number, shape [p, n, N].
         total: Their sum over k, shape [n, N].
         small: Constants of the single side, [1 + 1, n, 1] or [1 + 1, 1, N]; the last is how many are present.
         large: mu and the number present of the other side, [p + 1, ...].
@@ -202,11 +202,10 @@ class Secular:
     def __call__(self, threshold: Tensor) -> Tensor:
         """1 where the key is above the threshold."""
         level = threshold * (self.small[-1] + self.large[-1]) if self.share else threshold
-        numerator, least = _GUARDS[self.total.dtype]
+        least = _GUARDS[self.total.dtype][1]
         total = torch.zeros_like(self.total)
         for square, mu in zip(self.squares, self.large, strict=False):
-            inverse = (level - mu).clamp_(min=least).reciprocal_()
-            total.addcmul_(square + numerator, inverse)
+            total.addcdiv_(square, (level - mu).clamp_(min=least))
         total.gt_(level - self.small[0])
         return total
 
@@ -223,8 +222,8 @@ class Secular:
     def at(self, i: Tensor, j: Tensor) -> Secular:
         """The same for chosen pairs."""
         small, large = take_constants(self.small, i, j), take_constants(self.large, i, j)
-        chosen = self.squares[:, i, j].unsqueeze(-1)
-        return Secular(chosen, self.total[i, j].unsqueeze(-1), small, large, self.share)
+        chosen = torch.stack([take_pairs(square, i, j) for square in self.squares])
+        return Secular(chosen, take_pairs(self.total, i, j), small, large, self.share)
 
 
 @dataclass(frozen=True)

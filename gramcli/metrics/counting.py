@@ -25,7 +25,6 @@ _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheap
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
 _DENSE_SHARE = 0.03  # of a tile: below it, looking at each key that may be above is cheaper than whole-tile passes
 _PENDING_PAIRS = 1 << 18
-_GATHERED_NUMBERS = 1 << 21
 
 
 @dataclass
@@ -310,14 +309,16 @@ def _chosen_products(screen: Screen, left: Operand, right: Operand, i: Tensor, j
     n, N = left.vectors.shape[1], right.vectors.shape[1]
     if len(i) > _FINE_SHARE * n * N:
         return screen.products(left, right)[:, :, i, j]
-    cross = torch.empty(
-        left.vectors.shape[0], right.vectors.shape[0], len(i), dtype=screen.epilogue, device=screen.device
-    )
-    step = max(1, _GATHERED_NUMBERS // left.vectors.shape[2])
+    r, p, d = left.vectors.shape[0], right.vectors.shape[0], left.vectors.shape[2]
+    cross = torch.empty(r, p, len(i), dtype=screen.epilogue, device=screen.device)
+    step = max(1, screen.gathered_numbers // d)
+    rows, columns = (torch.empty(min(step, len(i)), d, dtype=screen.epilogue, device=screen.device) for _ in range(2))
     for start in range(0, len(i), step):
         chosen = slice(start, start + step)
-        for a, query in enumerate(left.vectors):
-            rows = query[i[chosen]]
-            for b, candidate in enumerate(right.vectors):
-                cross[a, b, chosen] = torch.linalg.vecdot(rows, candidate[j[chosen]])
+        x, y = rows[: len(i[chosen])], columns[: len(i[chosen])]
+        for b, candidate in enumerate(right.vectors):
+            for a, query in enumerate(left.vectors):
+                torch.index_select(candidate, 0, j[chosen], out=y)
+                torch.index_select(query, 0, i[chosen], out=x)
+                torch.sum(y.mul_(x), 1, out=cross[a, b, chosen])
     return cross
