@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -118,12 +119,8 @@ def bench_matrix(rounds: int) -> None:
 
 
 def bench_memory(n: int, method: str = "gram") -> None:
-    """Peak resident memory above the inputs; in a process of its own, whose peak nothing else has raised."""
-    code = (
-        f"import sys; sys.path.insert(0, {sys.path[0]!r}); import bench_ranking as b; b.report_memory({n}, {method!r})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+    """Peak resident memory above the inputs."""
+    found = in_fresh_process(n, method)
     matrix = n * n * 4 / 2**20
     print(f"\n## Memory, {method}, n = N = {n:,}, d = {D}, m = 3\n")
     print(
@@ -181,22 +178,58 @@ def bench_recall(rounds: int) -> None:
           f"({ranx_time / ours:.0f} x), both from {part} queries")  # fmt: skip
 
 
-def bench_grid(sizes: list[int]) -> None:
+def bench_grid(sizes: list[int], plot: Path | None) -> None:
     print("\n## Time and memory against N (gram, m = 3)\n")
     print("| N | ranks, s | warm GEMM, s | ratio | peak above inputs, MB |\n|---|---|---|---|---|")
+    rows = []
     for n in sizes:
-        code = (
-            f"import sys; sys.path.insert(0, {sys.path[0]!r}); import bench_ranking as b; b.report_memory({n}, 'gram')"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        found = json.loads(done.stdout)
-        rows = min(n, 20_000)  # the product of a slab, so that its result fits in memory
-        q, w, out = torch.randn(rows, D), torch.randn(2 * n, D), torch.zeros(rows, min(2 * n, 20_000))
-        gemm = seconds(lambda: torch.mm(q, w[: out.shape[1]].T, out=out)) * (n / rows) * (2 * n / out.shape[1])  # noqa: B023
+        found = in_fresh_process(n, "gram")
+        gemm = warm_gemm(n)
+        rows.append((n, found["seconds"], gemm, found["peak_mb"]))
         print(
             f"| {n:,} | {found['seconds']:.2f} | {gemm:.2f} | {found['seconds'] / gemm:.2f} | {found['peak_mb']:.0f} |",
             flush=True,
         )
+    if plot:
+        draw_grid(rows, plot)
+
+
+def in_fresh_process(n: int, method: str) -> dict[str, float]:
+    """`report_memory` in a process of its own, whose peak nothing else has raised."""
+    code = (
+        f"import sys; sys.path.insert(0, {sys.path[0]!r}); import bench_ranking as b; b.report_memory({n}, {method!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def warm_gemm(n: int) -> float:
+    """Seconds of the product n x D x 2n, from a slab whose result fits in memory; the best of three."""
+    rows, columns = min(n, 10_000), min(2 * n, 20_000)
+    q, w, out = torch.randn(rows, D), torch.randn(columns, D), torch.zeros(rows, columns)
+    best = min(seconds(lambda: torch.mm(q, w.T, out=out)) for _ in range(3))
+    return best * (n / rows) * (2 * n / columns)
+
+
+def draw_grid(rows: list[tuple[int, float, float, float]], path: Path) -> None:
+    """Time and peak memory against N, both axes logarithmic."""
+    from matplotlib.figure import Figure
+
+    sizes, took, gemm, peak = zip(*rows, strict=True)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    time_axes, memory_axes = figure.subplots(1, 2)
+    time_axes.loglog(sizes, took, "o-", label="all ranks, both directions")
+    time_axes.loglog(sizes, gemm, "s--", label="the matrix product alone")
+    time_axes.set(xlabel="N", ylabel="seconds", title="Time")
+    memory_axes.loglog(sizes, peak, "o-", label="peak above the inputs")
+    memory_axes.loglog(sizes, [n * n * 4 / 2**20 for n in sizes], "s--", label="the score matrix, not held")
+    memory_axes.set(xlabel="N", ylabel="MB", title="Memory")
+    for axes in (time_axes, memory_axes):
+        axes.grid(visible=True, which="both", alpha=0.3)
+        axes.legend()
+    figure.savefig(path)
+    print(f"\nWrote {path}.")
 
 
 def main() -> None:
@@ -205,6 +238,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000])
+    parser.add_argument("--plot", type=Path, help="with --only grid: draw time and memory against N into this file")
     args = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     if args.only in (None, "ranks"):
@@ -216,7 +250,7 @@ def main() -> None:
     if args.only in (None, "memory"):
         bench_memory(100_000)
     if args.only == "grid":
-        bench_grid(args.sizes)
+        bench_grid(args.sizes, args.plot)
 
 
 if __name__ == "__main__":

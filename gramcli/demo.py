@@ -19,6 +19,7 @@ from gramcli.errors import UserError
 from gramcli.evaluate import EvalOptions, evaluate
 from gramcli.modalities import parse_task
 from gramcli.store import open_store, write_store
+from gramcli.store.layout import OK, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from gramcli.results import Comparison, Evaluation
     from gramcli.store import Store
 
-Stage = Callable[[str], Callable[[int, int], None]]
-"""Name of a step -> what to call with (done, total)."""
+Stage = Callable[[str], Callable[..., None]]
+"""Name of a step -> what to call with (done, total) and perhaps a few words."""
 
 TASKS: Final = ("t2v", "t2a", "t2va")
 METHODS: Final = ("cosine", "gram", "pmrl")
@@ -85,7 +86,6 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
         encoder,
         folder / "embedded",
         overwrite=True,
-        workers=None,
         progress=begin("Embedding"),
     )
     align_store(open_store(folder / "embedded"), folder / "aligned")
@@ -108,8 +108,8 @@ def only(evaluation: Evaluation, task: Task, method: str) -> Evaluation:
     )
 
 
-def _no_stage(_name: str) -> Callable[[int, int], None]:
-    return lambda _done, _total: None
+def _no_stage(_name: str) -> Callable[..., None]:
+    return lambda *_: None
 
 
 def align_store(store: Store, output: Path) -> None:
@@ -155,7 +155,7 @@ def _train_rows(
 def _projected(heads: LinearHeads, name: str, rows: NDArray[np.float32], status: list[str]) -> NDArray[np.float32]:
     projected = heads.apply(name, rows)
     if name != "text":
-        projected[[state != "ok" for state in status]] = 0
+        projected[[state(found) != OK for found in status]] = 0
     return projected
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gramcli.errors import UserError
 from gramcli.results import LeftOut
 from gramcli.results_json import is_evaluation, load_evaluation, read_document
+from gramcli.store.layout import ABSENT, FAILED, OK, reason_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from gramcli.datasets import Dataset
     from gramcli.results import Evaluation
     from gramcli.store import Store
-
-FAILED = "failed: "
 
 
 @dataclass(frozen=True)
@@ -61,24 +60,27 @@ class Description:
     notes: tuple[str, ...] = ()
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path, *, verify: bool = False) -> Description:
     """Say what a path is, what it holds and what is missing.
 
     Args:
         path: A store, an evaluation's JSON, a media folder or a manifest.
+        verify: Also read a store's shards and compare their checksums.
 
     Returns:
         What was found.
 
     Raises:
-        UserError: There is nothing, or it is damaged, unfinished or none of these.
+        UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` without a store.
     """
     if not path.exists():
         raise UserError("input", f"{path} does not exist. Name a store, an evaluation's JSON, a folder or a manifest.")
     if (path / "manifest.json").is_file():
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
-        return describe_store(open_store(path))
+        return describe_store(open_store(path), verify=verify)
+    if verify:
+        raise UserError("usage", f"--verify compares the checksums of a store; {path} is none.")
     if path.suffix.lower() == ".json" and path.is_file() and is_evaluation(read_document(path)):
         return describe_evaluation(path, load_evaluation(path))
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
@@ -86,8 +88,14 @@ def describe(path: Path) -> Description:
     return describe_dataset(str(path), open_dataset(str(path)))
 
 
-def describe_store(store: Store) -> Description:
-    """Describe an open store."""
+def describe_store(store: Store, *, verify: bool = False) -> Description:
+    """Describe an open store, its checksums compared when asked for.
+
+    Raises:
+        UserError: `verify` found damaged shards; names them all.
+    """
+    if verify:
+        store.verify()
     statuses = {name: store.status(name) for name in store.modalities}
     model, dataset = store.manifest["model"], store.manifest["dataset"]
     facts = {
@@ -99,7 +107,7 @@ def describe_store(store: Store) -> Description:
         "captions": store.manifest["counts"]["captions"],
         **_split_facts(store.splits),
         "labels": _labels(store.labels),
-        "shards": len(store.manifest["shards"]),
+        "shards": f"{len(store.manifest['shards'])}{', all checksums right' if verify else ''}",
         "fingerprint": store.fingerprint(),
     }
     return Description(
@@ -108,17 +116,17 @@ def describe_store(store: Store) -> Description:
         facts=_as_text(facts),
         counts=tuple(_count(name, store.dims[name], found) for name, found in statuses.items()),
         missing=tuple(
-            LeftOut(item, name, status.removeprefix(FAILED))
+            LeftOut(item, name, reason_of(status))
             for name, found in statuses.items()
             for item, status in zip(store.ids, found, strict=True)
-            if status.startswith(FAILED)
+            if state(status) == FAILED
         ),
     )
 
 
 def _count(modality: str, dim: int | None, statuses: Sequence[str]) -> ModalityCount:
-    ok, absent = statuses.count("ok"), statuses.count("absent")
-    return ModalityCount(modality, dim, ok, absent, len(statuses) - ok - absent)
+    found = Counter(map(state, statuses))
+    return ModalityCount(modality, dim, found[OK], found[ABSENT], found[FAILED])
 
 
 def _split_facts(splits: Iterable[str | None]) -> dict[str, str]:

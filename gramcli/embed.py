@@ -1,4 +1,4 @@
-"""`gram embed`: media -> store. Decodes in threads, encodes in order, writes one shard at a time."""
+"""`gram embed`: media -> store. Decodes in worker processes, encodes beside them, writes one shard at a time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,58 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from gramcli.embed_items import SUBTITLE, Job, decoding_threads, embed_shard
+from gramcli.embed_items import SUBTITLE, Clock, Job, ShardTask, shard_contents
 from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
+from gramcli.read_items import Reader
 from gramcli.results import LeftOut
-from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, PlannedItem, digest
+from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, PlannedItem, digest, reason_of, state
 from gramcli.store.writer import StoreWriter
+from gramcli.workers import open_pool
 
 if TYPE_CHECKING:
     from gramcli.datasets.items import Dataset
     from gramcli.encoders.base import Encoder
     from gramcli.store.items import ItemRow
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]
+"""Called with (items done, items in all, a few words on failures and the slower side)."""
+
+PARTIAL: Final = "partial: "
+_MOST_WORKERS: Final = 8
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How a run goes about its work; none of it changes the store.
+
+    Attributes:
+        workers: Processes that decode; 0 decodes in this one, None is one per processor, at most 8.
+        time_limit: Seconds a file may take to decode.
+        batch_size: Inputs of one modality that are encoded together.
+        shard_size: Items per shard: what a killed run can lose. The shards' borders depend on it, nothing else.
+    """
+
+    workers: int | None = None
+    time_limit: float = 60.0
+    batch_size: int = 16
+    shard_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("--workers", self.workers or 0, 0),
+            ("--batch-size", self.batch_size, 1),
+        ):
+            if value < least:
+                raise UserError("usage", f"{name} must not be below {least}; got {value}.")
+        if not self.time_limit > 0:
+            raise UserError("usage", f"--timeout must be more than 0 s; got {self.time_limit:g}.")
+
+    @property
+    def processes(self) -> int:
+        """How many processes decode."""
+        return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
 
 
 @dataclass(frozen=True)
@@ -36,6 +74,7 @@ class EmbedSummary:
         shards_written: By this run.
         shards_reused: Finished before this run.
         absent: Modality -> items that do not have it, where there are any.
+        partial: Modality -> items of which a part could not be decoded, where there are any; they are ok too.
         notes: What the user should know, one sentence each.
     """
 
@@ -47,6 +86,7 @@ class EmbedSummary:
     shards_written: int
     shards_reused: int
     absent: Mapping[str, int] = field(default_factory=dict)
+    partial: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -68,24 +108,25 @@ def embed(
     encoder: Encoder,
     output: Path | str,
     *,
-    shard_size: int = 64,
     overwrite: bool = False,
-    workers: int | None = 1,
+    retry_failed: bool = False,
+    options: EmbedOptions | None = None,
     progress: Progress | None = None,
 ) -> EmbedSummary:
     """Embed a dataset into a store, resuming where an earlier run of the same plan stopped.
 
-    The modalities are those the dataset has and the encoder knows. A file that does not decode costs its item that
-    modality (`failed: reason`), never the run; a video without sound, where no sound file was named, is `absent`.
+    The modalities are those the dataset has and the encoder knows. A file that does not decode, hangs or crashes its
+    decoder costs its item that modality (`failed: reason`), never the run; a video without sound, where no sound file
+    was named, is `absent`.
 
     Args:
         dataset: What to embed.
         encoder: With what.
         output: The store's directory.
-        shard_size: Items per shard: what a killed run can lose.
         overwrite: Begin anew where a store of another plan is.
-        workers: Threads that decode; None for one per processor, at most 8. The store does not depend on it.
-        progress: Called with (items done, items in all), from this thread.
+        retry_failed: Try again what failed before, in finished shards too. Its files may have been replaced.
+        options: Workers, time limit, batches, shards.
+        progress: Called from this thread.
 
     Returns:
         The whole store's counts, so that a run repeated returns the same but for the shards written and reused.
@@ -93,35 +134,45 @@ def embed(
     Raises:
         UserError: The encoder knows none of the modalities, or see `StoreWriter.open`.
     """
+    options = options or EmbedOptions()
     modalities, notes = _modalities(dataset, encoder)
     root = _media_root(dataset)
-    plan = _plan(dataset, encoder, modalities, root, shard_size)
-    job = Job(dataset, encoder, modalities, root, workers)
-    with StoreWriter.open(Path(output), plan, overwrite=overwrite) as writer, decoding_threads(job) as pool:
-        shards = writer.missing_shards()
-        tell = _Counter(progress, len(dataset.items), sum(len(plan.shard_range(index)) for index in shards))
-        for index in shards:
-            writer.write_shard(index, embed_shard(job, plan.shard_range(index), pool, tell.add))
+    plan = _plan(dataset, encoder, modalities, root, options.shard_size)
+    ahead = options.batch_size + 2 * options.processes
+    job = Job(dataset, encoder, modalities, root, options.batch_size, ahead)
+    reader = Reader(encoder.preprocessing, encoder.prepare, root)
+    clock = Clock()
+    with (
+        StoreWriter.open(Path(output), plan, overwrite=overwrite, retry_failed=retry_failed) as writer,
+        open_pool(reader, options.processes, options.time_limit) as pool,
+    ):
+        tasks = [
+            ShardTask(index, plan.shard_range(index), writer.before.get(index)) for index in writer.missing_shards()
+        ]
+        tell = _Counter(progress, len(dataset.items), sum(len(task.positions) for task in tasks), clock)
+        for task, content in zip(tasks, shard_contents(job, tasks, pool, tell.add, clock), strict=True):
+            writer.write_shard(task.index, content)
         writer.finish()
         rows = [row for record in writer.records for row in record.rows]
-        return _summary(writer, dataset, rows, len(shards), notes)
+        return _summary(writer, dataset, rows, len(tasks), notes)
 
 
 class _Counter:
     """Turns items into calls of the progress callback."""
 
-    def __init__(self, progress: Progress | None, total: int, to_do: int) -> None:
-        self._progress, self._total, self._done = progress, total, total - to_do
-        self._tell()
+    def __init__(self, progress: Progress | None, total: int, to_do: int, clock: Clock) -> None:
+        self._progress, self._total, self._done, self._clock = progress, total, total - to_do, clock
+        self._failed = 0
+        self.add(0, 0)
 
-    def add(self, n: int) -> None:
-        """Count n more items."""
+    def add(self, n: int, n_failed: int) -> None:
+        """Count n more items, and n_failed more files or texts that failed."""
         self._done += n
-        self._tell()
-
-    def _tell(self) -> None:
+        self._failed += n_failed
         if self._progress is not None:
-            self._progress(self._done, self._total)
+            words = [f"{self._failed} failed"] * bool(self._failed)
+            words += [f"bottleneck: {self._clock.bottleneck}"] * bool(self._clock.waiting + self._clock.working)
+            self._progress(self._done, self._total, ", ".join(words))
 
 
 def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], list[str]]:
@@ -140,8 +191,6 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         sources["captions"] = digest([item.captions for item in dataset.items])
     if SUBTITLE in modalities:
         sources["subtitles"] = digest([item.subtitle for item in dataset.items])
-    files = [[[name, *_identity(path, root)] for name, path in item.media.items()] for item in dataset.items]
-    sources["media files"] = digest(files)
     return Plan(
         model=encoder.describe(),
         dataset={
@@ -153,6 +202,7 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
         shard_size=shard_size,
         sources=sources,
+        media=tuple({name: _identity(path, root) for name, path in item.media.items()} for item in dataset.items),
     )
 
 
@@ -175,7 +225,8 @@ def _identity(path: Path, root: Path) -> tuple[str, int, int]:
 def _summary(
     writer: StoreWriter, dataset: Dataset, rows: Sequence[ItemRow], written: int, notes: Sequence[str]
 ) -> EmbedSummary:
-    counts = {name: Counter(row.status[name].split(":")[0] for row in rows) for name in writer.plan.modalities}
+    counts = {name: Counter(state(row.status[name]) for row in rows) for name in writer.plan.modalities}
+    partial = {name: sum(_is_partial(row.status[name]) for row in rows) for name in writer.plan.modalities}
     absent = {name: count[ABSENT] for name, count in counts.items() if count[ABSENT]}
     summary = EmbedSummary(
         path=writer.path,
@@ -186,9 +237,14 @@ def _summary(
         shards_written=written,
         shards_reused=writer.reused,
         absent=absent,
+        partial={name: n for name, n in partial.items() if n},
     )
     told = [*dataset.notes, *notes]
     told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
+    told += [
+        f"{name}: {n} of {len(rows)} items were decoded in part; items.csv says how far."
+        for name, n in summary.partial.items()
+    ]
     if not summary.usable:
         told.append("Nothing usable was embedded: no item has a medium that decodes; items.csv holds the reasons.")
     return replace(summary, notes=tuple(told))
@@ -197,8 +253,12 @@ def _summary(
 def _left_out(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[LeftOut]:
     for item, row in zip(dataset.items, rows, strict=True):
         for name, status in row.status.items():
-            if status.startswith(FAILED):
-                yield LeftOut(row.id, name, status.removeprefix(FAILED))
+            if state(status) == FAILED:
+                yield LeftOut(row.id, name, reason_of(status))
             elif name == TEXT and row.captions < len(item.captions):
                 lost = len(item.captions) - row.captions
                 yield LeftOut(row.id, name, f"{lost} of {len(item.captions)} captions could not be embedded")
+
+
+def _is_partial(status: str) -> bool:
+    return state(status) == OK and PARTIAL in status

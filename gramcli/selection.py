@@ -14,6 +14,7 @@ from gramcli.errors import UserError
 from gramcli.modalities import Task
 from gramcli.results import LeftOut
 from gramcli.screening import Presence
+from gramcli.store.layout import OK, reason_of, state
 from gramcli.store.reader import Store
 
 Missing = Literal["drop", "present", "zero", "error"]
@@ -189,9 +190,7 @@ def _left_out(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[
     for name in task.modalities:
         status = store.status(name)
         found += [
-            (k, LeftOut(store.ids[k], name, status[k].removeprefix("failed: ")))
-            for k in dropped.tolist()
-            if status[k] != "ok"
+            (k, LeftOut(store.ids[k], name, reason_of(status[k]))) for k in dropped.tolist() if state(status[k]) != OK
         ]
     found.sort(key=lambda entry: entry[0])
     if found and missing == "error":

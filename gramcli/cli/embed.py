@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from gramcli.cli.options import (
+    BatchOpt,
     DataArg,
     DryRunOpt,
     FramesOpt,
     LimitOpt,
     ModelOpt,
     OverwriteOpt,
+    RetryOpt,
     RootOpt,
     SplitOpt,
     StoreOut,
+    TimeoutOpt,
     WorkersOpt,
+    seconds_from,
 )
 from gramcli.cli.session import Session
 
@@ -28,28 +32,37 @@ def embed_command(
     limit: LimitOpt = None,
     frames: FramesOpt = 8,
     overwrite: OverwriteOpt = False,
+    retry_failed: RetryOpt = False,
     workers: WorkersOpt = None,
+    timeout: TimeoutOpt = "60s",
+    batch_size: BatchOpt = 16,
     dry_run: DryRunOpt = False,
 ) -> None:
     """Embed media into a store; a stopped run resumes.
 
+    A file that does not decode, hangs or crashes costs its item that modality and is named; exit code 3.
+
     Example: gram embed clips/ -o clips_emb --model signal
+
+    Example: gram embed clips/ -o clips_emb --retry-failed --timeout 2m
     """
     from gramcli.datasets import open_dataset
     from gramcli.describe import describe_dataset
-    from gramcli.embed import embed
+    from gramcli.embed import EmbedOptions, embed
     from gramcli.encoders import load_encoder
     from gramcli.encoders.base import Preprocessing
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
+    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset = open_dataset(data, root, split=split, limit=limit)
     encoder = load_encoder(model, Preprocessing(frames=frames))
     if dry_run:
         session.say(f"Nothing was embedded: with {model} this would go into {output}.")
         return session.show(description_answer(describe_dataset(data, dataset)))
     with session.progress("Embedding") as progress:
-        summary = embed(dataset, encoder, output, overwrite=overwrite, workers=workers, progress=progress)
+        how = {"overwrite": overwrite, "retry_failed": retry_failed}
+        summary = embed(dataset, encoder, output, **how, options=options, progress=progress)
     session.show(embed_answer(summary))
     if not summary.usable:
         session.complain(f"Nothing of {data} could be embedded; the reasons are in {output}/items.csv.")

@@ -21,7 +21,9 @@ from gramcli.cli.options import (
     SplitOpt,
     TargetArg,
     TasksOpt,
+    TimeoutOpt,
     WorkersOpt,
+    seconds_from,
     tasks_from,
 )
 from gramcli.cli.session import Session
@@ -46,6 +48,7 @@ def eval_command(
     device: DeviceOpt = "cpu",
     frames: FramesOpt = 8,
     workers: WorkersOpt = None,
+    timeout: TimeoutOpt = "60s",
     expect: ExpectOpt = None,
     report: ReportOpt = None,
     output: OutputOpt = None,
@@ -60,12 +63,14 @@ def eval_command(
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import chosen_dataset, device_named, open_target
+    from gramcli.embed import EmbedOptions
     from gramcli.evaluate import EvalOptions, evaluate
     from gramcli.report.tables import evaluation_answer
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     opened = chosen_dataset(dataset, root, split, limit) if dataset else None
-    store = open_target(session, target, opened, frames, workers)
+    how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
+    store = open_target(session, target, opened, frames, how)
     with session.progress("Evaluating") as progress:
         options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress, normalize)
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)

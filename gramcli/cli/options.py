@@ -47,8 +47,19 @@ DatasetOpt = Annotated[
 ]
 FramesOpt = Annotated[int, typer.Option("--frames", min=1, metavar="N", help="Frames taken from each video.")]
 WorkersOpt = Annotated[
-    int | None, typer.Option("--workers", min=0, metavar="N", help="Decoding workers; by default as many as fit.")
+    int | None,
+    typer.Option("--workers", min=0, metavar="N", help="Processes that decode; 0: none. Default: one per processor."),
 ]
+TimeoutOpt = Annotated[
+    str, typer.Option("--timeout", metavar="TIME", help="How long one file may take to decode: 60s, 2m.")
+]
+BatchOpt = Annotated[
+    int, typer.Option("--batch-size", min=1, metavar="N", help="Inputs encoded together; no figure depends on it.")
+]
+RetryOpt = Annotated[
+    bool, typer.Option("--retry-failed", help="Also try again what failed; files that failed may have been replaced.")
+]
+VerifyOpt = Annotated[bool, typer.Option("--verify", help="Read a store's shards and compare their checksums.")]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Start anew instead of resuming.")]
 DryRunOpt = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 StoreOut = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="The store to write or to resume.")]
@@ -107,6 +118,27 @@ FormatOpt = Annotated[
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no messages; only the answer and errors.")]
 VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, on stderr.")]
 DebugOpt = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def seconds_from(text: str, option: str) -> float:
+    """Read a time: a number with the unit ms, s, m or h; none means seconds.
+
+    Raises:
+        UserError: It is no such time, or not above 0.
+
+    Example:
+        >>> seconds_from("90s", "--timeout"), seconds_from("1.5m", "--timeout")
+        (90.0, 90.0)
+    """
+    import re
+
+    from gramcli.errors import UserError
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text.strip())
+    seconds = float(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[2] or "s"] if found else 0.0
+    if seconds <= 0:
+        raise UserError("usage", f"{option} '{text}' is not a time above 0; write 60s, 2m or 1h.")
+    return seconds
 
 
 def tasks_from(tasks: list[str] | None, query: str | None = None, candidates: str | None = None) -> list[Task]:

@@ -37,6 +37,7 @@ def bars() -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
         console=Console(stderr=True),
         transient=True,
     )

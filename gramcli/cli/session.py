@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from gramcli.report.answer import Answer
     from gramcli.results import Evaluation
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+Progress = Callable[..., None]
+"""Called with (done, total) and, where there is more to say, a few words."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,12 @@ class Session:
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str], Progress]]:
-        """Give a function that starts a labelled progress bar; on a terminal only, and not when quiet."""
-        if self.quiet or not sys.stderr.isatty():
+        """Give a function that starts a labelled progress bar; off a terminal, a line every few seconds."""
+        if self.quiet:
             yield lambda _label: _silent
+            return
+        if not sys.stderr.isatty():
+            yield lambda label: Lines(label, self.say)
             return
         from gramcli.cli.progress import bars
 
@@ -142,16 +146,39 @@ def emit(text: str) -> None:
     sys.stdout.flush()
 
 
-def _silent(_done: int, _total: int) -> None:
+def _silent(*_: object) -> None:
     return
 
 
-def _advance(shown: RichProgress, label: str) -> Progress:
-    bar = shown.add_task(label, total=None)
+class Lines:
+    """Progress where there is no terminal: one line every few seconds, none for what is soon done."""
 
-    def advance(done: int, total: int) -> None:
+    EVERY: Final = 5.0  # seconds
+
+    def __init__(self, label: str, say: Callable[[str], None]) -> None:
+        self._label, self._say = label, say
+        self._start = self._told = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, done: int, total: int, words: str = "") -> None:
+        """Say how far it is, when it is time to."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._start = done, now
+        if now - self._told < self.EVERY:
+            return
+        self._told = now
+        rate = (done - self._first) / (now - self._start)
+        left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
+        self._say(f"{self._label}: {done:,} of {total:,}, {rate:.1f}/s{left}{f'; {words}' if words else ''}")
+
+
+def _advance(shown: RichProgress, label: str) -> Progress:
+    bar = shown.add_task(label, total=None, words="")
+
+    def advance(done: int, total: int, words: str = "") -> None:
         """Move the bar."""
-        shown.update(bar, completed=done, total=total)
+        shown.update(bar, completed=done, total=total, words=words)
 
     return advance
 

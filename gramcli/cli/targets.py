@@ -11,6 +11,7 @@ from gramcli.errors import UserError
 if TYPE_CHECKING:
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
+    from gramcli.embed import EmbedOptions
     from gramcli.store import Store
 
 
@@ -36,7 +37,7 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
     return dataset if undecided else replace(dataset, items=dataset.items[:limit])
 
 
-def open_target(session: Session, target: str, dataset: Dataset | None, frames: int, workers: int | None) -> Store:
+def open_target(session: Session, target: str, dataset: Dataset | None, frames: int, options: EmbedOptions) -> Store:
     """Open a store, or embed a dataset with the model `target` into the cache and open that.
 
     Args:
@@ -44,7 +45,7 @@ def open_target(session: Session, target: str, dataset: Dataset | None, frames: 
         target: A store; a model's spec when there is a dataset.
         dataset: What to embed, None for a store.
         frames: Frames per video.
-        workers: Decoding workers.
+        options: Workers, time limit and batch size.
 
     Returns:
         The open store.
@@ -59,10 +60,10 @@ def open_target(session: Session, target: str, dataset: Dataset | None, frames: 
             advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
             raise UserError("store", f"There is no store {target}. {advice}")
         return open_store(target)
-    return open_store(_embedded(session, target, dataset, frames, workers))
+    return open_store(_embedded(session, target, dataset, frames, options))
 
 
-def _embedded(session: Session, model: str, dataset: Dataset, frames: int, workers: int | None) -> Path:
+def _embedded(session: Session, model: str, dataset: Dataset, frames: int, options: EmbedOptions) -> Path:
     from gramcli.cache import cached_store_path
     from gramcli.embed import embed
     from gramcli.encoders import load_encoder
@@ -72,7 +73,7 @@ def _embedded(session: Session, model: str, dataset: Dataset, frames: int, worke
     path = cached_store_path(encoder.describe(), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:
-        summary = embed(dataset, encoder, path, workers=workers, progress=progress)
+        summary = embed(dataset, encoder, path, options=options, progress=progress)
     session.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
     return path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +26,9 @@ class Preprocessing:
     sample_rate: int = 16000
 
 
+Prepare = Callable[[str, Any], Any]
+
+
 class Encoder(Protocol):
     """Turns decoded media into unit vectors; each input's vector depends on that input alone.
 
@@ -34,12 +37,16 @@ class Encoder(Protocol):
         shared_space: Whether vectors of different modalities can be compared by cosine.
         preprocessing: How the inputs have to be decoded.
         dims: Dimension of the vectors of every modality it can encode.
+        prepare: What is done to one decoded input (modality, media) before `encode`, without the weights; runs in the
+            decoding workers, so it pickles. `encode` takes what it returns, and where that is the same kind of
+            thing, also what it was given.
     """
 
     spec: str
     shared_space: bool
     preprocessing: Preprocessing
     dims: Mapping[str, int]
+    prepare: Prepare
 
     def describe(self) -> dict[str, Any]:
         """What the manifest of a store records about the encoder.
@@ -53,8 +60,8 @@ class Encoder(Protocol):
 
         Args:
             modality: A key of `dims`.
-            inputs: `str` for text and subtitle, `VideoClip` for video, `Waveform` for audio,
-                uint8 arrays [h, w, 3] for image and depth.
+            inputs: `str` for text and subtitle; what `prepare` made of a `VideoClip` for video, of a `Waveform` for
+                audio, of a uint8 array [h, w, 3] for image and depth.
 
         Returns:
             Rows of unit length, shape [n, d]; a row is the same, bit for bit, in any batch.

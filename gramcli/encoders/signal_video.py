@@ -26,9 +26,10 @@ HALF_ROOT_3: Final = np.float32(np.sqrt(3) / 2)
 Pixels = npt.NDArray[np.float32]
 
 
-def _small(picture: npt.NDArray[np.uint8]) -> Pixels:
+def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bring an RGB picture [h, w, 3] to [96, 96, 3] by box means; one of that size stays as it is."""
     image = Image.fromarray(np.ascontiguousarray(picture)).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _grid_mean(maps: npt.NDArray[Any]) -> Floats:
@@ -163,7 +164,7 @@ def video_features(frames: npt.NDArray[Any]) -> Floats:
     Returns:
         A unit vector, shape [256].
     """
-    small = np.stack([_small(frame) for frame in frames])
+    small = np.stack([shrunk(frame) for frame in frames]).astype(np.float32) / np.float32(255)
     if not small.any():
         return unit_vector([])
     return unit_vector([*_features(small), *_motion(small.mean(axis=-1))])

@@ -26,7 +26,17 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Compare, FusedKind, ScreenSide, Side, TileError, greater, spread, take_constants, take_pairs
+from gramcli.methods.base import (
+    Compare,
+    FusedKind,
+    ScreenSide,
+    Side,
+    TileError,
+    greater,
+    spread,
+    take_constants,
+    take_pairs,
+)
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 
 Value = Literal["sigma", "share", "softmax"]

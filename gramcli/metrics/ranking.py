@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gramcli import fused
 from gramcli.errors import UserError
+from gramcli.memory import hand_back_freed
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.counting import Counter, Pass, Tally
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
@@ -243,5 +244,6 @@ def _count(tally: Tally, options: RankOptions) -> int:
             done += (rows.stop - rows.start) * (columns.stop - columns.start)
             if options.progress:
                 options.progress(done, total)
+        hand_back_freed()
     tally.settle()
     return passes[0].columns.n_degenerate + (passes[0].rows.n_degenerate if queries.k > 1 else 0)

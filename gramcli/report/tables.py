@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"
 LEFT_OUT_SHOWN = 10
-MODALITY_COLUMNS = ("modality", "ok", "absent", "failed")
+MODALITY_COLUMNS = ("modality", "ok", "partial", "absent", "failed")
 _WORDS = frozenset({"task", "method", "stage", "metric"})
 _Key = tuple[str, str, str]
 
@@ -204,7 +204,8 @@ def embed_answer(summary: EmbedSummary) -> Answer:
         summary: What `gram embed` returned.
 
     Returns:
-        A table of modalities with how many items are embedded, and one of the items left out.
+        A table of modalities with how many items are embedded (those decoded in part among them), and one of what is
+        left out.
     """
     rows = tuple(_modality_row(summary, name) for name in summary.ok)
     title = f"{printable(summary.path)}: {counted(summary.items, 'item')}, {counted(summary.captions, 'caption')}; "
@@ -231,4 +232,5 @@ def embed_answer(summary: EmbedSummary) -> Answer:
 
 def _modality_row(summary: EmbedSummary, name: str) -> dict[str, str | int]:
     ok, absent = summary.ok[name], summary.absent.get(name, 0)
-    return {"modality": name, "ok": ok, "absent": absent, "failed": summary.items - ok - absent}
+    partial = summary.partial.get(name, 0)
+    return {"modality": name, "ok": ok, "partial": partial, "absent": absent, "failed": summary.items - ok - absent}

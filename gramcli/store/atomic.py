@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import contextmanager
+import socket
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
@@ -119,5 +120,23 @@ def take_lock(path: Path, store: Path) -> int:
         if error.errno not in _TAKEN:
             raise
         advice = "Wait until it has ended, or name another output."
-        raise UserError("store", f"{store} is being written by another gram process. {advice}") from error
+        raise UserError(
+            "store", f"{store} is being written by another gram process{_holder(path)}. {advice}"
+        ) from error
+    _sign(handle)
     return handle
+
+
+def _sign(handle: int) -> None:
+    """Leave a note of who holds the lock, for whoever is refused; nothing depends on it."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.write(handle, f"pid {os.getpid()} on {socket.gethostname()}".encode())
+
+
+def _holder(path: Path) -> str:
+    try:
+        note = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+    return f" ({note})" if note else ""

@@ -29,7 +29,7 @@ class StoreContent(TypedDict):
         labels: One per item, None where there is none.
         embeddings: Modality -> [n, d] float32, `text` -> [N, d].
         caption_items: Item of each text row, [N], never decreasing; None or empty without text.
-        status: Modality -> n times `ok`, `absent` or `failed: reason`; a modality not named is ok,
+        status: Modality -> n times `ok`, `absent` (perhaps with `: remark`) or `failed: reason`; one not named is ok,
             text where the item has rows.
         model: As `encoder.describe()`.
         dataset: `id`, `protocol`, `annotation_sha256`.

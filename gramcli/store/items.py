@@ -24,7 +24,7 @@ class ItemRow:
         split: For instance `train`; None where the dataset has none.
         label: Class name, or None.
         captions: How many rows of the `text` embedding are the item's.
-        status: Modality -> `ok`, `absent` or `failed: reason`.
+        status: Modality -> `ok`, `absent`, both perhaps with `: remark`, or `failed: reason`.
     """
 
     id: str

@@ -29,7 +29,9 @@ LOCK: Final = ".lock"
 TEXT: Final = "text"
 OK: Final = "ok"
 ABSENT: Final = "absent"
-FAILED: Final = "failed: "
+FAILED: Final = "failed"
+
+MEDIA_FILES: Final = "media files"
 
 _LONGEST_REASON: Final = 500
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
@@ -65,7 +67,8 @@ class Plan:
         dims: Modality -> dimension, in the order of the columns of items.csv. Any name can be stored.
         items: The items in order.
         shard_size: Items per shard; the last one may be shorter.
-        sources: What was read -> digest of its identity (`captions`, `subtitles`, `media files`).
+        sources: What was read -> digest of its identity (`captions`, `subtitles`).
+        media: Per item, modality -> identity of its file (JSON-able); empty where nothing was read from files.
 
     Raises:
         UserError: No items, an empty, repeated or unprintable id, a modality name that cannot be a column, a shard size
@@ -78,6 +81,7 @@ class Plan:
     items: tuple[PlannedItem, ...]
     shard_size: int = 64
     sources: Mapping[str, str] = field(default_factory=dict)
+    media: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _check_items(self.items)
@@ -108,6 +112,8 @@ class Plan:
         """The plan as it stands in the manifest, compared before a run is resumed."""
         labels = [[item.split or None, item.label or None] for item in self.items]
         sources = {"ids": digest([item.id for item in self.items]), "splits and labels": digest(labels), **self.sources}
+        if self.media:
+            sources[MEDIA_FILES] = digest(self.media)
         dims = {name: {"dim": dim, "dtype": "float32"} for name, dim in self.dims.items()}
         plan = {
             "format": FORMAT,
@@ -121,6 +127,36 @@ class Plan:
         return normal
 
 
+def state(status: str) -> str:
+    """Return the first word of a status: `ok`, `absent` or `failed`; what follows a colon is the reason or a remark.
+
+    Example:
+        >>> state("ok"), state("ok: partial: 20 of 50 frames decode"), state("absent: no audio track")
+        ('ok', 'ok', 'absent')
+    """
+    return status.partition(":")[0]
+
+
+def is_status(text: str) -> bool:
+    """Whether items.csv may hold this as a status: a failure has a reason."""
+    return state(text) in (OK, ABSENT) or text.startswith(f"{FAILED}: ")
+
+
+def reason_of(status: str) -> str:
+    """Return what follows the state, or the state itself where nothing does.
+
+    Example:
+        >>> reason_of("failed: a.mp4: file not found"), reason_of("absent")
+        ('a.mp4: file not found', 'absent')
+    """
+    return status.partition(": ")[2] or status
+
+
+def absent(reason: str) -> str:
+    """Return the status of a modality that the item never had."""
+    return f"{ABSENT}: {reason}"
+
+
 def failed(reason: str) -> str:
     r"""Return the status of a modality that could not be embedded: one printable line.
 
@@ -132,7 +168,7 @@ def failed(reason: str) -> str:
         'failed: a.mp4 is not a video: moov atom not found'
     """
     line = " ".join(reason.split()).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
-    return FAILED + (line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + "...")
+    return f"{FAILED}: {line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + '...'}"
 
 
 def shard_file(index: int) -> str:
@@ -217,7 +253,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _difference(key: str, before: object, after: object) -> str:
     if key.startswith("sources."):
-        hint = " (a path, size or modification time)" if key == "sources.media files" else ""
+        hint = " (a path, size or modification time)" if key == f"sources.{MEDIA_FILES}" else ""
         return f"the {key.removeprefix('sources.')} changed{hint}"
     shown = ["none" if value is None else _short(str(value)) for value in (before, after)]
     return f"{key} was {shown[0]}, now {shown[1]}"

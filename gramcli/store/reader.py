@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.store.items import ItemRow, parse_items
-from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, read_manifest
+from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, read_manifest, state
 from gramcli.store.shards import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -70,7 +70,7 @@ class Store:
         return bool(self.manifest["model"].get("shared_space", False))
 
     def status(self, modality: str) -> list[str]:
-        """`ok`, `absent` or `failed: reason` of each item.
+        """`ok`, `absent` (both perhaps with a remark after a colon) or `failed: reason` of each item.
 
         Args:
             modality: One of `modalities`.
@@ -93,7 +93,7 @@ class Store:
         Raises:
             UserError: The store does not hold it.
         """
-        return torch.tensor([status == OK for status in self.status(modality)], dtype=torch.bool)
+        return torch.tensor([state(status) == OK for status in self.status(modality)], dtype=torch.bool)
 
     def embeddings(self, modality: str) -> Tensor:
         """The vectors of one modality, kept in memory once read; do not change them in place.
@@ -132,6 +132,23 @@ class Store:
         """
         parts = {key: self.manifest[key] for key in ("format", "model", "dataset", "modalities")}
         return digest({**parts, "shards": [shard["sha256"] for shard in self.manifest["shards"]]})
+
+    def verify(self) -> None:
+        """Compare every shard with the checksum it was written with.
+
+        Raises:
+            UserError: Some differ; names them all.
+        """
+        found = [self.path / shard["file"] for shard in self.manifest["shards"] if not self._is_whole(shard)]
+        if found:
+            raise damaged(found[0], f"its checksum is wrong{_more(found[1:])}")
+
+    def _is_whole(self, shard: Mapping[str, Any]) -> bool:
+        try:
+            self._trust(self.path / shard["file"], shard["sha256"])
+        except (UserError, OSError):
+            return False
+        return True
 
     def _check(self, modality: str) -> None:
         if modality not in self.modalities:
@@ -196,6 +213,11 @@ def open_store(path: str | Path) -> Store:
         raise UserError("store", f"{path} is not finished. Run the command that began it again: it resumes.")
     _check_shards(path, manifest)
     return Store(path, manifest, _read_items(path, manifest))
+
+
+def _more(others: Sequence[Path]) -> str:
+    names = ", ".join(path.name for path in others)
+    return f", and so are those of {names}" if names else ""
 
 
 def _check_shards(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from gramcli.errors import UserError
 from gramcli.store.items import ItemRow
-from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, shard_file
+from gramcli.store.layout import OK, TEXT, Plan, is_status, shard_file, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,8 @@ class ShardContent:
 
     Attributes:
         embeddings: Modality -> [items, d]; `text` -> [captions, d]. Rows of items that are not ok are ignored.
-        status: Modality -> one of `ok`, `absent`, `failed: reason` per item of the shard.
+        status: Modality -> per item of the shard `ok`, `absent`, both with a remark after a colon or without, or
+            `failed: reason`.
         caption_items: Position in the whole store of the item of each text row, [captions], never decreasing.
     """
 
@@ -81,7 +82,7 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
     rows = _item_rows(plan, positions, content, owners)
     tensors: dict[str, NDArray[Any]] = {}
     for name in plan.modalities:
-        ok = np.array([row.status[name] == OK for row in rows], dtype=bool)
+        ok = np.array([state(row.status[name]) == OK for row in rows], dtype=bool)
         vectors = _checked(plan, name, content, len(owners) if name == TEXT else len(rows))
         holders = owners - positions.start if name == TEXT else np.arange(len(rows))
         _check_finite(name, vectors, holders, rows, ok)
@@ -112,22 +113,35 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
     path = store / shard_file(index)
     try:
         data = path.read_bytes()
-        with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        content = ShardContent(
-            {name: tensors[name] for name in plan.modalities},
-            metadata["status"],
-            tensors.get("text.item", np.zeros(0, dtype=np.int64)),
-        )
+        metadata, tensors = _read(path)
+        content = _content(plan, metadata, tensors)
         _, record = pack_shard(plan, index, content)
         masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if name != TEXT]
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
         raise damaged(path, str(error)) from error
-    wanted = [[row.status[name] == OK for row in record.rows] for name in plan.modalities if name != TEXT]
+    wanted = [[state(row.status[name]) == OK for row in record.rows] for name in plan.modalities if name != TEXT]
     if metadata != _metadata(plan, record.rows) or masks != wanted:
         raise damaged(path, "its content does not fit the items it is for")
     return ShardRecord(record.file, len(data), hashlib.sha256(data).hexdigest(), record.rows)
+
+
+def read_content(store: Path, plan: Plan, index: int) -> ShardContent:
+    """Read back what a shard holds; one that `read_record` has checked."""
+    return _content(plan, *_read(store / shard_file(index)))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with safe_open(path, framework="numpy") as file:
+        metadata: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
+        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def _content(plan: Plan, metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> ShardContent:
+    return ShardContent(
+        {name: tensors[name] for name in plan.modalities},
+        metadata["status"],
+        tensors.get("text.item", np.zeros(0, dtype=np.int64)),
+    )
 
 
 def damaged(path: Path, why: str) -> UserError:
@@ -153,7 +167,7 @@ def _metadata(plan: Plan, rows: Sequence[ItemRow]) -> dict[str, Any]:
 def _item_rows(plan: Plan, positions: range, content: ShardContent, owners: NDArray[np.int64]) -> tuple[ItemRow, ...]:
     for name in plan.modalities:
         given = content.status.get(name, ())
-        wrong = [text for text in given if text not in (OK, ABSENT) and not text.startswith(FAILED)]
+        wrong = [text for text in given if not is_status(text)]
         if len(given) != len(positions) or wrong:
             got = f"'{wrong[0]}'" if wrong else f"{len(given)} of them"
             rule = f"{len(positions)} times ok, absent or 'failed: reason'"
@@ -189,7 +203,7 @@ def _check_owners(owners: NDArray[np.int64], positions: range) -> None:
 
 def _check_captions(rows: Sequence[ItemRow]) -> None:
     for row in rows:
-        if (row.captions > 0) != (row.status[TEXT] == OK):
+        if (row.captions > 0) != (state(row.status[TEXT]) == OK):
             got = f"{row.captions} caption rows and the status '{row.status[TEXT]}'"
             raise UserError("embedding", f"Item {row.id!r} has {got}; text is ok exactly when it has a row.")
 

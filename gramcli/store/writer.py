@@ -14,9 +14,11 @@ from gramcli.errors import UserError
 from gramcli.store.atomic import disk_errors, sync_directory, take_lock, temporary_name, write_atomic
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
+    FAILED,
     ITEMS,
     LOCK,
     MANIFEST,
+    MEDIA_FILES,
     OK,
     SHARDS,
     TEXT,
@@ -26,13 +28,15 @@ from gramcli.store.layout import (
     read_manifest,
     seal,
     shard_file,
+    state,
 )
-from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_record
+from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_content, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from gramcli.store.items import ItemRow
     from gramcli.store.layout import Plan
     from gramcli.store.shards import ShardContent
 
@@ -43,7 +47,8 @@ class StoreWriter:
     Attributes:
         path: The store's directory.
         plan: What it will hold.
-        reused: How many shards were there before.
+        reused: How many shards were there before, and stay.
+        before: Shards to be mended -> what they hold.
     """
 
     def __init__(self, path: Path, plan: Plan, lock: int) -> None:
@@ -51,15 +56,18 @@ class StoreWriter:
         self._records: dict[int, ShardRecord] = {}
         self._complete = False
         self.reused = 0
+        self.before: dict[int, ShardContent] = {}
 
     @classmethod
-    def open(cls, path: Path, plan: Plan, *, overwrite: bool = False) -> Self:
+    def open(cls, path: Path, plan: Plan, *, overwrite: bool = False, retry_failed: bool = False) -> Self:
         """Begin a store, or resume one that was begun with the same plan.
 
         Args:
             path: The directory; made when missing.
             plan: What the store will hold.
             overwrite: Empty an existing store first. What is not a store is never touched.
+            retry_failed: Count finished shards that hold a failure as missing; `before` has their content. The files
+                of what failed may have changed since.
 
         Returns:
             A writer that holds the store's lock until `close`.
@@ -74,7 +82,7 @@ class StoreWriter:
             sync_directory(path.parent)
         writer = cls(path, plan, take_lock(path / LOCK, path))
         try:
-            writer._begin(overwrite=overwrite)
+            writer._begin(overwrite=overwrite, retry_failed=retry_failed)
         except BaseException:
             writer.close()
             raise
@@ -134,7 +142,7 @@ class StoreWriter:
             os.close(self._lock)
             self._lock = -1
 
-    def _begin(self, *, overwrite: bool) -> None:
+    def _begin(self, *, overwrite: bool, retry_failed: bool) -> None:
         _refuse_foreign(self.path)  # again, now that nobody else can change it
         manifest = read_manifest(self.path) if (self.path / MANIFEST).exists() else None
         with disk_errors(self.path):
@@ -143,7 +151,7 @@ class StoreWriter:
             self._clear(manifest)
             manifest = None
         if manifest:
-            self._refuse_other_plan(manifest)
+            self._refuse_other_plan(manifest, files_may_change=retry_failed and manifest["complete"])
             self._complete = manifest["complete"]
         else:
             self._write_manifest(complete=False)
@@ -151,6 +159,9 @@ class StoreWriter:
             (self.path / SHARDS).mkdir(exist_ok=True)
             sync_directory(self.path)
         self._take_over((manifest or {}).get("shards", []))
+        if retry_failed:
+            self._reopen_failed(manifest or {})
+        self.reused = len(self._records)
 
     def _take_over(self, written: Sequence[Mapping[str, Any]]) -> None:
         known = {shard["file"]: shard["sha256"] for shard in written}
@@ -162,10 +173,34 @@ class StoreWriter:
             if known.get(record.file, record.sha256) != record.sha256:
                 raise damaged(path, "it is not the file that was written")
             self._records[index] = record
-        self.reused = len(self._records)
 
-    def _refuse_other_plan(self, manifest: Mapping[str, Any]) -> None:
-        found = differences(manifest, self.plan.identity())
+    def _reopen_failed(self, manifest: Mapping[str, Any]) -> None:
+        """Take finished shards that hold a failure back, and check that no other file has changed."""
+        rows = [row for record in self.records for row in record.rows]
+        if self._complete and manifest.get("kept_media_sha256") != self._kept_media(rows):
+            raise UserError(
+                "store",
+                f"{self.path}: a media file that had been embedded changed (a path, size or modification time); "
+                "--retry-failed takes new files only where the old ones failed. Start anew with --overwrite.",
+            )
+        for index, record in list(self._records.items()):
+            if any(state(status) == FAILED for row in record.rows for status in row.status.values()):
+                self.before[index] = read_content(self.path, self.plan, index)
+                del self._records[index]
+
+    def _kept_media(self, rows: Sequence[ItemRow]) -> str:
+        """Digest of the identities of all files but those that failed."""
+        files = [
+            {name: one for name, one in media.items() if state(row.status.get(name, OK)) != FAILED}
+            for media, row in zip(self.plan.media, rows, strict=True)
+        ]
+        return digest(files)
+
+    def _refuse_other_plan(self, manifest: Mapping[str, Any], *, files_may_change: bool) -> None:
+        plan = self.plan.identity()
+        if files_may_change and MEDIA_FILES in plan["sources"]:
+            plan["sources"][MEDIA_FILES] = manifest["sources"].get(MEDIA_FILES)
+        found = differences(manifest, plan)
         if found:
             state = "is a finished store of" if manifest["complete"] else "was begun with"
             more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
@@ -188,7 +223,7 @@ class StoreWriter:
         plan = self.plan.identity()
         for name, entry in plan["modalities"].items():
             entry["rows"] = (captions if name == TEXT else len(rows)) if complete else None
-            entry["present"] = sum(row.status[name] == OK for row in rows) if complete else None
+            entry["present"] = sum(state(row.status[name]) == OK for row in rows) if complete else None
         shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
         manifest = {
             **plan,
@@ -196,6 +231,7 @@ class StoreWriter:
             "counts": {"items": len(self.plan.items), "captions": captions if complete else None},
             "shards": shards,
             "items_sha256": items_sha256,
+            "kept_media_sha256": self._kept_media(rows) if complete and self.plan.media else None,
             "complete": complete,
         }
         _write_changed(self.path / MANIFEST, seal(manifest))

@@ -1,0 +1,96 @@
+"""The inner part of `embed` that runs in the workers: one file in, what the encoder takes of it out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gramcli.encoders.base import Preprocessing
+from gramcli.errors import UserError
+from gramcli.store.layout import absent, failed
+
+
+@dataclass(frozen=True)
+class Had:
+    """An input that is there.
+
+    Attributes:
+        value: What the encoder takes.
+        notes: What is odd about it, short phrases; `partial: ...` where some of the file does not decode.
+    """
+
+    value: Any
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Stands where an input or a vector could not be had.
+
+    Attributes:
+        status: Why, as items.csv says it: `absent: reason` or `failed: reason`.
+    """
+
+    status: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Decodes one file as one modality and prepares it for the encoder; pickles, for the workers.
+
+    Attributes:
+        preprocessing: How the encoder wants its media decoded.
+        prepare: `Encoder.prepare`.
+        root: Folder that reasons leave out of paths, so that shards are the same wherever the dataset lies.
+    """
+
+    preprocessing: Preprocessing
+    prepare: Callable[[str, Any], Any]
+    root: Path
+
+    def __call__(self, modality: str, path: Path, own: bool) -> Had | Missing:
+        """Read one file.
+
+        Args:
+            modality: `video`, `audio`, `image` or `depth`.
+            path: The file.
+            own: Whether the file was named for this modality; a video's own sound track is not.
+
+        Returns:
+            The input, or why there is none. Nothing is raised: a bad file costs its item this modality only.
+        """
+        from gramcli.media.audio import NoAudioTrack  # noqa: PLC0415 - decoders load where files are read
+
+        try:
+            media, notes = self._decoded(modality, path)
+            return Had(self.prepare(modality, media), notes)
+        except NoAudioTrack as error:
+            return Missing(self._reason(error)) if own else Missing(absent("no audio track"))
+        except MemoryError:
+            return Missing(failed(f"{self._short(path)} needs more memory than there is"))
+        except (UserError, OSError) as error:
+            return Missing(self._reason(error))
+        except Exception as error:  # one file never ends the run, and its reason is kept
+            return Missing(failed(f"{self._short(path)}: unexpected {type(error).__name__}: {error}"))
+
+    def _decoded(self, modality: str, path: Path) -> tuple[Any, tuple[str, ...]]:
+        from gramcli.media.audio import read_audio  # noqa: PLC0415 - as above
+        from gramcli.media.image import read_image  # noqa: PLC0415
+        from gramcli.media.video import read_video  # noqa: PLC0415
+
+        if modality == "video":
+            clip = read_video(path, self.preprocessing.frames, self.preprocessing.frame_rule)
+            return clip, clip.notes
+        if modality == "audio":
+            sound = read_audio(path, self.preprocessing.sample_rate)
+            return sound, sound.notes
+        return read_image(path), ()
+
+    def _reason(self, error: Exception) -> str:
+        return failed(self._short(str(error) or type(error).__name__))
+
+    def _short(self, text: Path | str) -> str:
+        return str(text).replace(f"{self.root}{os.sep}", "")
