@@ -1,0 +1,137 @@
+"""From packets to frames, knowing for each frame which packet it came from and whether damage may have reached it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from gramcli.media.timeline import Facts
+
+
+class Damage:
+    """Which frames a bad packet spoils: itself and what is predicted from it, up to the next keyframe.
+
+    FFmpeg goes on after an error and patches what is missing from the last good picture; such frames look whole.
+
+    Args:
+        facts: The packets of the track, in stored order.
+    """
+
+    def __init__(self, facts: Sequence[Facts]) -> None:
+        self._facts = facts
+        self._spans: list[tuple[int, int]] = []
+        self.packets = 0
+        self.frames = 0
+        self.headless = bool(facts) and not facts[0].keyframe and any(packet.keyframe for packet in facts)
+        if self.headless:
+            self._spans.append((0, self._next_keyframe(0)))
+
+    def _next_keyframe(self, number: int) -> int:
+        after = range(number + 1, len(self._facts))
+        return next((key for key in after if self._facts[key].keyframe), len(self._facts))
+
+    def add(self, number: int) -> None:
+        """Note that a packet does not decode."""
+        self.packets += 1
+        if not self._spans or number >= self._spans[-1][1]:
+            self._spans.append((number, self._next_keyframe(number)))
+
+    def reaches(self, number: int) -> bool:
+        """Say whether the frame of a packet may be spoilt."""
+        return any(start <= number and self._within(number, end) for start, end in self._spans)
+
+    def _within(self, number: int, end: int) -> bool:
+        if number < end or end == len(self._facts):
+            return number < end
+        # Frames stored after the next keyframe but shown before it lean on the group before as well.
+        time, keyframe = self._facts[number].pts, self._facts[end].pts
+        return number != end and time is not None and keyframe is not None and time < keyframe
+
+
+def decode_packets(context: Any, packets: Iterable[Any], damage: Damage) -> Iterator[tuple[int, Any]]:  # noqa: ANN401
+    """Decode packets in stored order, then drain the decoder.
+
+    Args:
+        context: From `strict_decoder`.
+        packets: Of one track, numbered in `opaque`.
+        damage: Learns of packets that do not decode.
+
+    Yields:
+        Number of the packet and its frame, in display order; frames that damage may have reached are left out.
+    """
+    for packet in packets:
+        yield from _clean(_decoded(context, packet, damage), damage)
+    yield from _clean(_decoded(context, None, damage), damage)
+    context.flush_buffers()
+
+
+def _decoded(context: Any, packet: Any, damage: Damage) -> list[Any]:  # noqa: ANN401 - PyAV's objects
+    try:
+        return list(context.decode(packet))
+    except (av.FFmpegError, OSError):
+        if packet is None:  # frames held back for reordering are lost, which ones cannot be told
+            damage.packets += 1
+        else:
+            damage.add(packet.opaque)
+        return []
+
+
+def _clean(frames: Iterable[Any], damage: Damage) -> Iterator[tuple[int, Any]]:
+    for frame in frames:
+        number = frame.opaque
+        if number is None:
+            continue
+        if frame.is_corrupt:
+            damage.add(number)
+        if damage.reaches(number):
+            damage.frames += 1
+        else:
+            yield number, frame
+
+
+def decode_groups(
+    context: Any,  # noqa: ANN401 - PyAV's decoder
+    held: Sequence[Any],
+    wanted: Collection[int],
+    damage: Damage,
+) -> Iterator[tuple[int, Any]]:
+    """Decode only what leads from a keyframe to a wanted packet.
+
+    Args:
+        context: From `strict_decoder`.
+        held: All packets of a track each of whose groups decodes by itself.
+        wanted: Numbers of the packets whose frames are wanted.
+        damage: Learns of packets that do not decode.
+
+    Yields:
+        Number and frame of the wanted packets.
+    """
+    starts = [number for number, packet in enumerate(held) if packet.is_keyframe]
+    for start, end in zip(starts, [*starts[1:], len(held)], strict=True):
+        inside = [number for number in wanted if start <= number < end]
+        if inside:
+            # Frames are stored after all they are predicted from, so nothing past the last pick is needed.
+            decoded = decode_packets(context, held[start : max(inside) + 1], damage)
+            yield from (pair for pair in decoded if pair[0] in wanted)
+
+
+def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
+    """Return a frame as RGB, turned as its display matrix says.
+
+    Args:
+        frame: PyAV's frame.
+        size: Stored width and height of the clip; a frame of another size is scaled to it.
+
+    Returns:
+        uint8 [h, w, 3].
+    """
+    width, height = size
+    picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
