@@ -212,7 +212,7 @@ def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
 
 
 def _lost_sound(path: Path, track: Any, losses: _Losses, seconds: float) -> list[str]:  # noqa: ANN401 - PyAV's stream
-    """Hold what decoded against what the file promised; durations that FFmpeg guesses from a bit rate promise nothing."""
+    """Hold what decoded against what the file promised; a length that FFmpeg guesses from a bit rate is no promise."""
     name = track.container.format.name
     good, lost = losses.seen - losses.damaged, losses.damaged
     if name.startswith("mov,"):

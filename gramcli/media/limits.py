@@ -20,7 +20,7 @@ MAX_AUDIO_CHANNELS: Final = 64
 """Channels of one sound track (ambisonics of the seventh order)."""
 
 MAX_HELD_BYTES: Final = 2**26
-"""Compressed video kept in memory between counting its packets and decoding them (64 MiB); larger files are read twice."""
+"""Bytes of packets kept from counting them to decoding them (64 MiB); larger files are read twice."""
 
 MAX_TEXT_BYTES: Final = 2**26
 """Bytes of a caption or subtitle file (64 MiB)."""

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 # Containers that store each frame's time and whether it is a keyframe, rather than leave FFmpeg to guess.
 _INDEXED: Final = ("mov,mp4", "matroska")
 # Codecs whose keyframes end every dependence on what came before, when `_has_clean_start` finds nothing odd.
-_CLOSED: Final = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "prores", "mjpeg"})
+_CLOSED: Final = frozenset(
+    {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "prores", "mjpeg"}
+)
 _H264_IDR: Final = 5
 
 

@@ -144,7 +144,8 @@ def _check_size(path: Path, width: int, height: int, n: int) -> None:
     if width * height > MAX_FRAME_PIXELS:
         raise UserError(
             "media",
-            f"{shown(path)} has frames of {width} x {height}, over the limit of {MAX_FRAME_PIXELS} pixels; scale it down.",
+            f"{shown(path)} has frames of {width} x {height}, over the limit of {MAX_FRAME_PIXELS} pixels; "
+            "scale it down.",
         )
     if width * height * 3 * n > MAX_CLIP_BYTES:
         raise UserError(

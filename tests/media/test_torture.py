@@ -61,7 +61,9 @@ def test_every_file_gets_its_verdict(corpus, modality: str) -> None:
         due = {facts[modality]}
         if path.name == "a_nan.wav" and modality == "audio":
             due = {"bad"}  # the corpus calls it partial; samples that are not finite are a failure here
-        elif due == {"absent"} and (facts["kind"] not in {"video", "audio"} or "bad" in {facts["video"], facts["audio"]}):
+        elif due == {"absent"} and (
+            facts["kind"] not in {"video", "audio"} or "bad" in {facts["video"], facts["audio"]}
+        ):
             due = {"absent", "bad"}  # no media at all, or nothing that opens: what it has not got cannot be told
         if (verdict := _verdict(path, modality)) not in due:
             wrong[path.name] = verdict
