@@ -18,6 +18,10 @@ _UNKNOWN_RIFF: Final = 0x7FFF_0000
 _SEGMENT: Final = 0x18538067
 _MOST_PARTS: Final = 200_000
 _OGG_PAGE: Final = 2**16 + 512
+_HEAD: Final = 2**16
+_ASF_FILE_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_PACK: Final = b"\x00\x00\x01\xba"
+_PS_END: Final = 0xB9
 
 
 def is_cut_off(path: Path, format_name: str) -> bool:
@@ -39,7 +43,8 @@ def is_cut_off(path: Path, format_name: str) -> bool:
 
 
 def _mp4(file: BinaryIO, size: int) -> bool:
-    offset = 0
+    """Say whether a fragment is incomplete; a file without fragments has an index that counts what is there."""
+    offset, fragmented = 0, False
     for _ in range(_MOST_PARTS):
         head = _at(file, offset, 16)
         if len(head) < 8:
@@ -49,8 +54,9 @@ def _mp4(file: BinaryIO, size: int) -> bool:
             length = int.from_bytes(head[8:16], "big")
         if length < 8:  # 0: the last box, up to the end whatever that is
             break
+        fragmented = fragmented or head[4:8] == b"moof"
         if offset + length > size:
-            return head[4:8] in {b"mdat", b"moof", b"moov"}
+            return fragmented and head[4:8] in {b"mdat", b"moof"}
         offset += length
     return False
 
@@ -123,6 +129,28 @@ def _ogg(file: BinaryIO, size: int) -> bool:
     return last < 0 or last + 27 + len(segments) + sum(segments) > len(tail) or not segments
 
 
+def _asf(file: BinaryIO, size: int) -> bool:
+    """The file properties state the size of the whole file, or 0 for a broadcast."""
+    head = _at(file, 0, _HEAD)
+    found = head.find(_ASF_FILE_PROPERTIES)
+    return found >= 0 and int.from_bytes(head[found + 40 : found + 48], "little") > size
+
+
+def _mpeg_ps(file: BinaryIO, size: int) -> bool:
+    """Walk the packets from one of the last pack headers: each but the pack header states its length."""
+    start = max(0, size - _HEAD)
+    tail = _at(file, start, _HEAD)
+    at = tail.find(_PACK)
+    while 0 <= at <= len(tail) - 6 and tail[at : at + 3] == _PACK[:3]:
+        if tail[at : at + 4] != _PACK:
+            at += 4 if tail[at + 3] == _PS_END else 6 + int.from_bytes(tail[at + 4 : at + 6], "big")
+        elif tail[at + 4] >> 6 == 1:  # MPEG-2, with stuffing
+            at += 14 + (tail[at + 13] & 7 if at + 13 < len(tail) else 0)
+        else:
+            at += 12
+    return at > len(tail)
+
+
 def _gif(file: BinaryIO, size: int) -> bool:
     # Some writers pad what follows the trailer.
     return not _at(file, max(0, size - 64), 64).rstrip(b"\0").endswith(b";")
@@ -143,6 +171,8 @@ _CHECKS: Final[dict[str, Callable[[BinaryIO, int], bool]]] = {
     "flv": _flv,
     "ogg": _ogg,
     "gif": _gif,
+    "asf": _asf,
+    "mpeg": _mpeg_ps,
 }
 
 

@@ -81,7 +81,7 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
             continue
         packet.opaque = len(facts)
         facts.append(Facts(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard))
-        sound = sound and is_sound(packet)
+        sound = sound and not packet.is_corrupt and is_sound(packet)
         size += packet.size
         if held is not None:
             held.append(packet)
@@ -97,8 +97,12 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
 
 
 def _stated(track: Any) -> int:  # noqa: ANN401 - PyAV's objects
-    """How many packets the header states, as far as its edit list lets them be read."""
-    return len(track.index_entries) if track.container.format.name.startswith("mov,mp4") else int(track.frames)
+    """How many packets the index states: an edit list keeps some from being read, an AVI's empty ones repeat a frame."""
+    if track.container.format.name.startswith("mov,mp4"):
+        return len(track.index_entries)
+    if track.container.format.name == "avi":
+        return sum(entry.size > 0 for entry in track.index_entries)
+    return int(track.frames)
 
 
 def _repeats(facts: Sequence[Facts]) -> bool:
