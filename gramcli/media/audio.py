@@ -13,7 +13,7 @@ import soxr
 
 from gramcli.errors import UserError
 from gramcli.media.container import cut_off, open_container, packets
-from gramcli.media.cutoff import is_cut_off, promised_mp3_frames
+from gramcli.media.cutoff import is_cut_off, is_index_cut_off, promised_mp3_frames
 from gramcli.media.kinds import check_binary_media, first_bytes, shown, undecodable
 from gramcli.media.limits import MAX_AUDIO_CHANNELS, MAX_AUDIO_SAMPLES
 
@@ -197,6 +197,8 @@ def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
     losses = _Losses()
     with open_container(path, "audio") as container:
         if not container.streams.audio:
+            if is_index_cut_off(path):
+                raise undecodable(path, "audio", "the end of the file is missing, and any audio track with it")
             # A video cut off before its index has a video track too, but one of no size.
             if any(track.codec_context and track.codec_context.width for track in container.streams.video):
                 raise NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
@@ -220,11 +222,9 @@ def _lost_sound(path: Path, track: Any, losses: _Losses, seconds: float) -> list
     elif name == "mp3":
         lost += max(0, promised_mp3_frames(path) - losses.seen)
     notes = []
-    stated = float(track.duration * track.time_base) if name in _STATE_LENGTH and track.duration else 0.0
-    if lost and good:
-        stated = seconds * (good + lost) / good
-    if seconds and (lost or stated - seconds > _TOLERATED):
-        notes.append(_of_seconds(seconds, stated))
+    stated = float(track.duration * track.time_base) if track.duration else 0.0
+    if seconds and (lost or (name in _STATE_LENGTH and stated - seconds > _TOLERATED)):
+        notes.append(_of_seconds(seconds, max(stated, seconds * (good + lost) / max(good, 1))))
     if losses.damaged:
         notes.append(f"partial: {losses.damaged} damaged packet{'s' * (losses.damaged != 1)} skipped")
     return notes

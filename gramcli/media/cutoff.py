@@ -42,8 +42,19 @@ def is_cut_off(path: Path, format_name: str) -> bool:
         return check(file, size)
 
 
+def is_index_cut_off(path: Path) -> bool:
+    """Say whether the end of an MP4 cuts its index in two, so that whole tracks may be missing from it."""
+    with path.open("rb") as file:
+        return _cut_box(file, path.stat().st_size) == b"moov"
+
+
 def _mp4(file: BinaryIO, size: int) -> bool:
-    """Say whether a fragment is incomplete; a file without fragments has an index that counts what is there."""
+    """Say whether the index or a fragment is incomplete; without fragments the index counts what should be there."""
+    return _cut_box(file, size) in {b"moov", b"moof"}
+
+
+def _cut_box(file: BinaryIO, size: int) -> bytes:
+    """Return the type of the box that the end cuts in two: `moof` for the data of a fragment, empty for none."""
     offset, fragmented = 0, False
     for _ in range(_MOST_PARTS):
         head = _at(file, offset, 16)
@@ -56,9 +67,9 @@ def _mp4(file: BinaryIO, size: int) -> bool:
             break
         fragmented = fragmented or head[4:8] == b"moof"
         if offset + length > size:
-            return fragmented and head[4:8] in {b"mdat", b"moof"}
+            return b"moof" if fragmented and head[4:8] == b"mdat" else head[4:8]
         offset += length
-    return False
+    return b""
 
 
 def _mpegts(file: BinaryIO, size: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 import numpy as np
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gramcli.media.timeline import Facts
+
+_FULL_TURN: Final = 360
 
 
 class Damage:
@@ -134,4 +136,6 @@ def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: AN
     """
     width, height = size
     picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
-    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+    # A display matrix that turns nothing into anything comes out as the smallest integer.
+    turns = round(frame.rotation / 90) if abs(frame.rotation) <= _FULL_TURN else 0
+    return np.ascontiguousarray(np.rot90(picture, turns))

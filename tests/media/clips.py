@@ -16,6 +16,8 @@ N_FRAMES = 20
 FPS = 10
 COLOUR = (150, 90, 60)
 QUARTER_TURN = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+THREE_QUARTERS = struct.pack(">9i", 0, -0x10000, 0, 0x10000, 0, 0, 0, 0, 0x40000000)
+NO_TURN = struct.pack(">9i", 0, 0, 0, 0, 0, 0, 0, 0, 0)
 HALF_TURN = struct.pack(">9i", -0x10000, 0, 0, 0, -0x10000, 0, 0, 0, 0x40000000)
 
 
@@ -42,7 +44,9 @@ def encode(
         video.codec_context.time_base = Fraction(1, fps)
         video.bit_rate = 2_000_000
         video.options = options or {}
-        sound = container.add_stream(audio, rate=48000 if audio == "libopus" else 16000, layout="mono") if audio else None
+        sound = (
+            container.add_stream(audio, rate=48000 if audio == "libopus" else 16000, layout="mono") if audio else None
+        )
         for index in range(n):
             picture = av.VideoFrame.from_ndarray(frame(index, size, COLOUR), format="rgb24")
             picture.pts, picture.time_base = times[index] if times else index, Fraction(1, fps)
@@ -69,7 +73,7 @@ def _mux_tone(container, stream, seconds: float) -> None:
 def encode_sound(path: Path, codec: str, *, seconds: float = 2.0, mux: dict[str, str] | None = None) -> Path:
     """Write a tone with FFmpeg's encoders."""
     with av.open(str(path), "w", container_options=mux or {}) as container:
-        stream = container.add_stream(codec, rate=48000 if codec == "libopus" else 16000, layout="mono")
+        stream = container.add_stream(codec, rate=48000 if codec in {"libopus", "ac3"} else 16000, layout="mono")
         _mux_tone(container, stream, seconds)
     return path
 
@@ -91,7 +95,8 @@ def later(seconds: float) -> Callable[[int, object], bool]:
 
     def move(_: int, packet) -> bool:
         ticks = int(seconds / packet.time_base)
-        packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+        packet.pts += ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks
         return True
 
     return move
@@ -116,7 +121,7 @@ def turn(matrix: bytes) -> Callable[[bytearray], None]:
     """Put a display matrix into the first track header."""
 
     def change(raw: bytearray) -> None:
-        start = raw.index(b"tkhd") + 40
+        start = raw.index(b"tkhd") + 44
         raw[start : start + 36] = matrix
 
     return change
