@@ -120,8 +120,16 @@ def decode_groups(
         inside = [number for number in wanted if start <= number < end]
         if inside:
             # Frames are stored after all they are predicted from, so nothing past the last pick is needed.
-            decoded = decode_packets(context, held[start : max(inside) + 1], damage)
-            yield from (pair for pair in decoded if pair[0] in wanted)
+            needed = _sparing(context, held[start : max(inside) + 1], wanted)
+            yield from (pair for pair in decode_packets(context, needed, damage) if pair[0] in wanted)
+    context.skip_frame = "DEFAULT"
+
+
+def _sparing(context: Any, packets: Iterable[Any], wanted: Collection[int]) -> Iterator[Any]:  # noqa: ANN401
+    """Have the decoder drop frames that nobody wants and no other frame is predicted from."""
+    for packet in packets:
+        context.skip_frame = "DEFAULT" if packet.opaque in wanted else "NONREF"
+        yield packet
 
 
 def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame

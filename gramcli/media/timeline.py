@@ -97,7 +97,7 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
 
 
 def _stated(track: Any) -> int:  # noqa: ANN401 - PyAV's objects
-    """How many packets the index states: an edit list keeps some from being read, an AVI's empty ones repeat a frame."""
+    """How many packets the index states: an edit list hides some from reading, an AVI's empty ones repeat a frame."""
     if track.container.format.name.startswith("mov,mp4"):
         return len(track.index_entries)
     if track.container.format.name == "avi":

@@ -36,7 +36,7 @@ def encode(
     format: str | None = None,
     fps: int = FPS,
 ) -> Path:
-    """Write `n` frames, the k-th shown at `times[k]` (in frames; k itself when not given), and a tone of their length."""
+    """Write `n` frames, the k-th shown at `times[k]` (in frames; k when not given), and a tone as long."""
     with av.open(str(path), "w", format=format, container_options=mux or {}) as container:
         video = container.add_stream(codec, rate=fps)
         video.width, video.height, video.pix_fmt = *size, pix_fmt
