@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import av
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from gramcli.media.timeline import Facts
 
 _FULL_TURN: Final = 360
+
+
+@dataclass(frozen=True)
+class _Label:
+    """Number of a packet, an object of its own: PyAV keeps labels by address and drops one with the first user of it.
+
+    Small integers are shared by all of Python, so a clip decoded in another thread would take this one's labels along.
+    """
+
+    number: int
 
 
 class Damage:
@@ -34,6 +45,9 @@ class Damage:
         self.headless = bool(facts) and not facts[0].keyframe and any(packet.keyframe for packet in facts)
         if self.headless:
             self._spans.append((0, self._next_keyframe(0)))
+
+    def __len__(self) -> int:
+        return len(self._facts)
 
     def _next_keyframe(self, number: int) -> int:
         after = range(number + 1, len(self._facts))
@@ -57,39 +71,41 @@ class Damage:
         return number != end and time is not None and keyframe is not None and time < keyframe
 
 
-def decode_packets(context: Any, packets: Iterable[Any], damage: Damage) -> Iterator[tuple[int, Any]]:  # noqa: ANN401
+def decode_packets(
+    context: Any,  # noqa: ANN401 - PyAV's decoder
+    packets: Iterable[tuple[int, Any]],
+    damage: Damage,
+) -> Iterator[tuple[int, Any]]:
     """Decode packets in stored order, then drain the decoder.
 
     Args:
         context: From `strict_decoder`.
-        packets: Of one track, numbered in `opaque`.
+        packets: Of one track, each with its number.
         damage: Learns of packets that do not decode.
 
     Yields:
         Number of the packet and its frame, in display order; frames that damage may have reached are left out.
     """
-    for packet in packets:
-        yield from _clean(_decoded(context, packet, damage), damage)
-    yield from _clean(_decoded(context, None, damage), damage)
+    for number, packet in packets:
+        packet.opaque = _Label(number)
+        yield from _clean(number, _decoded(context, number, packet, damage), damage)
+    yield from _clean(len(damage) - 1, _decoded(context, len(damage), None, damage), damage)
     context.flush_buffers()
 
 
-def _decoded(context: Any, packet: Any, damage: Damage) -> list[Any]:  # noqa: ANN401 - PyAV's objects
+def _decoded(context: Any, number: int, packet: Any, damage: Damage) -> list[Any]:  # noqa: ANN401 - PyAV's objects
     try:
         return list(context.decode(packet))
     except (av.FFmpegError, OSError):
-        if packet is None:  # frames held back for reordering are lost, which ones cannot be told
-            damage.packets += 1
-        else:
-            damage.add(packet.opaque)
+        # Past the last packet the decoder is drained: frames held back for reordering are lost with it.
+        damage.add(number)
         return []
 
 
-def _clean(frames: Iterable[Any], damage: Damage) -> Iterator[tuple[int, Any]]:
+def _clean(latest: int, frames: Iterable[Any], damage: Damage) -> Iterator[tuple[int, Any]]:
     for frame in frames:
-        number = frame.opaque
-        if number is None:
-            continue
+        # A decoder that hands no label on gets the latest packet's: it may cost a good frame after a bad packet.
+        number = latest if frame.opaque is None else frame.opaque.number
         if frame.is_corrupt:
             damage.add(number)
         if damage.reaches(number):
@@ -120,16 +136,20 @@ def decode_groups(
         inside = [number for number in wanted if start <= number < end]
         if inside:
             # Frames are stored after all they are predicted from, so nothing past the last pick is needed.
-            needed = _sparing(context, held[start : max(inside) + 1], wanted)
+            needed = _sparing(context, zip(range(start, max(inside) + 1), held[start:], strict=False), wanted)
             yield from (pair for pair in decode_packets(context, needed, damage) if pair[0] in wanted)
     context.skip_frame = "DEFAULT"
 
 
-def _sparing(context: Any, packets: Iterable[Any], wanted: Collection[int]) -> Iterator[Any]:  # noqa: ANN401
+def _sparing(
+    context: Any,  # noqa: ANN401 - PyAV's decoder
+    packets: Iterable[tuple[int, Any]],
+    wanted: Collection[int],
+) -> Iterator[tuple[int, Any]]:
     """Have the decoder drop frames that nobody wants and no other frame is predicted from."""
-    for packet in packets:
-        context.skip_frame = "DEFAULT" if packet.opaque in wanted else "NONREF"
-        yield packet
+    for number, packet in packets:
+        context.skip_frame = "DEFAULT" if number in wanted else "NONREF"
+        yield number, packet
 
 
 def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame

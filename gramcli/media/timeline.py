@@ -70,7 +70,7 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
         packets: All its packets in stored order.
 
     Returns:
-        What they say. A packet's `opaque` is its number from then on.
+        What they say.
     """
     facts: list[Facts] = []
     held: list[Any] | None = []
@@ -79,7 +79,6 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
     for packet in packets:
         if not packet.size:
             continue
-        packet.opaque = len(facts)
         facts.append(Facts(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard))
         sound = sound and not packet.is_corrupt and is_sound(packet)
         size += packet.size

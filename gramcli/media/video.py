@@ -251,15 +251,9 @@ def _decode_picks(source: _Source, indices: Sequence[int]) -> tuple[dict[int, ND
 
 def _all_frames(source: _Source, damage: Damage) -> Iterator[tuple[int, Any]]:
     if source.timeline.held is not None:
-        yield from decode_packets(source.context, source.timeline.held, damage)
+        yield from decode_packets(source.context, enumerate(source.timeline.held), damage)
         return
     with open_container(source.path, "video") as container:
         track = _video_track(source.path, container)
-        yield from decode_packets(strict_decoder(track), _numbered(packets(container, track, [])), damage)
-
-
-def _numbered(stored: Iterator[Any]) -> Iterator[Any]:
-    full = (packet for packet in stored if packet.size)
-    for number, packet in enumerate(full):
-        packet.opaque = number
-        yield packet
+        full = (packet for packet in packets(container, track, []) if packet.size)
+        yield from decode_packets(strict_decoder(track), enumerate(full), damage)

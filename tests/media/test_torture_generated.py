@@ -73,6 +73,21 @@ def test_damaged_files_give_right_frames_or_none(case: Case, tmp_path: Path) -> 
     assert verdict_on(path, "audio")[0] == case.audio
 
 
+@pytest.mark.parametrize("case", [case for case in DAMAGED if case.video != "bad"], ids=lambda case: case.name)
+def test_damage_met_on_the_way_to_a_few_frames_is_borne(case: Case, tmp_path: Path) -> None:
+    path = case.make(tmp_path)
+    whole = read_video(path, N_FRAMES)
+    for n in (1, 2, 3):
+        clip = read_video(path, n)
+        codes = [index_of(picture) for picture in clip.frames]
+        if clip.partial:
+            # Where damage was seen, every frame was gone through: the frames are chosen among those that decode.
+            assert clip.total_frames == whole.total_frames
+            assert codes == [index_of(whole.frames[index]) for index in clip.indices]
+        else:
+            assert codes == [ALL[index] for index in clip.indices]
+
+
 @pytest.mark.parametrize("case", SOUNDS, ids=lambda case: case.name)
 def test_sound_is_whole_partial_or_refused(case: Case, tmp_path: Path) -> None:
     _check_encoder(case.encoder)
