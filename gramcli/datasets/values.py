@@ -22,7 +22,7 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
     """Read an annotation file whole.
 
     Args:
-        path: The file, in UTF-8 or with a byte order mark.
+        path: The file, in UTF-8, with or without a byte order mark.
 
     Returns:
         Its bytes and its text.

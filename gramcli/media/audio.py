@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+import av
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
+import soxr
 
 from gramcli.errors import UserError
-from gramcli.media.container import decode, open_container, packets
+from gramcli.media.container import cut_off, open_container, packets
+from gramcli.media.cutoff import is_cut_off, is_index_cut_off, promised_mp3_frames
 from gramcli.media.kinds import check_binary_media, first_bytes, shown, undecodable
+from gramcli.media.limits import MAX_AUDIO_CHANNELS, MAX_AUDIO_SAMPLES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 LOWEST_RATE: Final = 1000
 HIGHEST_RATE: Final = 768_000
-# What libsndfile is asked to read: WAV and its kin, AIFF, FLAC, Ogg, AU, CAF. Its MP3 reader writes to stderr and
-# fills a file that is cut off with zeros, so MP3 goes to FFmpeg.
-_SOUNDFILE_STARTS: Final = (b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b".snd", b"caff")
-_BLOCK: Final = 2**20
-
-# A run of samples at one rate; a few streams change rate on the way.
-_Run = tuple[int, "NDArray[np.float32]"]
+# What libsndfile is asked to read, with FFmpeg's name of the format. Its MP3 reader writes to stderr and fills a file
+# that is cut off with zeros, so MP3 goes to FFmpeg.
+_SOUNDFILE_STARTS: Final = {
+    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "w64", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
+    b".snd": "au", b"caff": "caf",
+}  # fmt: skip
+# Formats whose header states the length in samples, so that it can be held against what decodes.
+_STATE_LENGTH: Final = frozenset({"wav", "w64", "aiff", "flac", "au", "caf"})
+_BLOCK: Final = 2**16
+_TOLERATED: Final = 0.05
 
 
 class NoAudioTrack(UserError):  # noqa: N818 - the contract's name; it is an absence rather than a failure
@@ -42,33 +48,52 @@ class Waveform:
     Attributes:
         samples: Mean of the file's channels, float32 [n], full scale at 1, all finite, n >= 1.
         sample_rate: Samples per second.
+        notes: What the reader should know, as short phrases; see `partial`.
     """
 
     samples: NDArray[np.float32]
     sample_rate: int
+    notes: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
 
+    @property
+    def partial(self) -> bool:
+        """Whether part of the file could not be decoded, as a note that begins with `partial: ` says."""
+        return any(note.startswith("partial: ") for note in self.notes)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Samples at one rate; a few streams change rate on the way."""
+
+    rate: int
+    samples: NDArray[np.float32]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate if self.rate else 0.0
+
 
 def read_audio(path: Path, sample_rate: int = 16000) -> Waveform:
     """Read the sound of an audio file, or of the first audio track of any container.
 
     libsndfile reads WAV, AIFF, FLAC and Ogg; FFmpeg reads the rest, by content, so AAC in a file named .mp3 works.
-    Damaged packets are skipped.
+    Damaged packets are skipped and noted.
 
     Args:
         path: An audio or video file.
         sample_rate: Rate wanted, samples per second.
 
     Returns:
-        The mean of the channels, resampled with a polyphase filter.
+        The mean of the channels, resampled by soxr at high quality.
 
     Raises:
         NoAudioTrack: A video without an audio track.
-        UserError: Not a regular file, not decodable, no samples, or samples that are not finite.
+        UserError: Not a regular file, not decodable, no samples, too many, or samples that are not finite.
 
     Note:
         FFmpeg's own downmix to float mono is (L + R) / sqrt(2), which can exceed full scale; the mean never does.
@@ -76,13 +101,18 @@ def read_audio(path: Path, sample_rate: int = 16000) -> Waveform:
     """
     check_binary_media(path, "audio")
     # libsndfile believes a header that says 0 samples; FFmpeg reads the samples that follow it.
-    runs = _read_soundfile(path) or _read_container(path)
-    if sum(len(samples) for _, samples in runs) == 0:
+    runs, notes = _read_soundfile(path) or _read_container(path)
+    if sum(len(run.samples) for run in runs) == 0:
         raise UserError("media", f"{shown(path)} holds no audio samples; record it again or leave the item out.")
-    if not all(np.isfinite(samples).all() for _, samples in runs):
-        raise UserError("media", f"{shown(path)} holds audio samples that are NaN or infinite; export it again.")
-    pieces = [_resampled(path, samples, rate, sample_rate) for rate, samples in runs]
-    return Waveform(np.concatenate(pieces), sample_rate)
+    if broken := sum(int(np.count_nonzero(~np.isfinite(run.samples))) for run in runs):
+        what = "1 audio sample that is" if broken == 1 else f"{broken} audio samples that are"
+        raise UserError("media", f"{shown(path)} holds {what} NaN or infinite; export it again.")
+    _check_count(path, int(sum(run.seconds for run in runs) * sample_rate))
+    pieces = [_resampled(path, run, sample_rate) for run in runs]
+    samples = np.concatenate(pieces)
+    if not len(samples):
+        raise UserError("media", f"{shown(path)} lasts less than one sample at {sample_rate} Hz; leave the item out.")
+    return Waveform(samples, sample_rate, tuple(notes))
 
 
 def has_audio_track(path: Path) -> bool:
@@ -95,38 +125,118 @@ def has_audio_track(path: Path) -> bool:
         return len(container.streams.audio) > 0
 
 
-def _read_soundfile(path: Path) -> list[_Run]:
+def _check_count(path: Path, count: int, channels: int = 1) -> None:
+    if count > MAX_AUDIO_SAMPLES:
+        raise UserError(
+            "media", f"{shown(path)} holds more sound than the limit of {MAX_AUDIO_SAMPLES} samples; cut it shorter."
+        )
+    if channels > MAX_AUDIO_CHANNELS:
+        raise UserError(
+            "media", f"{shown(path)} has {channels} channels, over the limit of {MAX_AUDIO_CHANNELS}; mix it down."
+        )
+
+
+def _read_soundfile(path: Path) -> tuple[list[_Run], list[str]] | None:
     """Read with libsndfile; nothing when the format is not its own or it finds no sample."""
-    if not first_bytes(path).startswith(_SOUNDFILE_STARTS):
-        return []
+    name = _SOUNDFILE_STARTS.get(first_bytes(path, 4))
+    if name is None:
+        return None
     try:
         with soundfile.SoundFile(str(path.absolute())) as file:
-            blocks = [block.mean(axis=1) for block in file.blocks(_BLOCK, dtype="float32", always_2d=True)]
-            rate = int(file.samplerate)
+            rate, promised = int(file.samplerate), int(file.frames)
+            samples = _joined(path, _blocks(path, file))
     except (soundfile.SoundFileError, OSError, ValueError, TypeError):
         # ValueError covers file names that are not UTF-8, which libsndfile's binding cannot pass on.
-        return []
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    return [(rate, samples)] if len(samples) else []
+        return None
+    if not len(samples):
+        return None
+    notes = ["partial: the end of the file is missing"] if is_cut_off(path, name) else []
+    if name == "flac" and len(samples) < promised:
+        notes.append(_of_seconds(len(samples) / rate, promised / rate))
+    return [_Run(rate, samples)], notes
 
 
-def _read_container(path: Path) -> list[_Run]:
+def _blocks(path: Path, file: Any) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - soundfile's reader
+    _check_count(path, 0, int(file.channels))
+    for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
+        yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Join pieces, refusing to go on past the limit."""
+    kept, count = [np.zeros(0, np.float32)], 0
+    for piece in pieces:
+        count += len(piece)
+        _check_count(path, count)
+        kept.append(piece)
+    return np.concatenate(kept)
+
+
+class _Losses:
+    """Packets of one track, counted while they are decoded."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.damaged = 0
+
+    def decode(self, packet: Any) -> list[Any]:  # noqa: ANN401 - PyAV's packet
+        """Return the frames a packet completes: none when it is damaged."""
+        context = packet.stream.codec_context
+        if context is None:  # a codec FFmpeg has no decoder for
+            return []
+        self.seen += packet.size > 0
+        try:
+            return list(packet.decode())
+        except (av.FFmpegError, OSError):
+            self.damaged += packet.size > 0
+            return []
+
+
+def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
+    notes: list[str] = []
+    losses = _Losses()
     with open_container(path, "audio") as container:
         if not container.streams.audio:
+            if is_index_cut_off(path):
+                raise undecodable(path, "audio", "the end of the file is missing, and any audio track with it")
             # A video cut off before its index has a video track too, but one of no size.
             if any(track.codec_context and track.codec_context.width for track in container.streams.video):
                 raise NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
             raise undecodable(path, "audio", "it has no audio track")
         track = container.streams.audio[0]
-        frames = (frame for packet in packets(container, track) for frame in decode(packet))
-        return [
-            (rate, np.concatenate([_mono(frame) for frame in run]))
+        frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
+        runs = [
+            _Run(rate, _joined(path, (_mono(path, frame) for frame in run)))
             for rate, run in groupby(frames, lambda frame: int(frame.sample_rate))
         ]
+        notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
+    return runs, notes
 
 
-def _mono(frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
+def _lost_sound(path: Path, track: Any, losses: _Losses, seconds: float) -> list[str]:  # noqa: ANN401 - PyAV's stream
+    """Hold what decoded against what the file promised; a length that FFmpeg guesses from a bit rate is no promise."""
+    name = track.container.format.name
+    good, lost = losses.seen - losses.damaged, losses.damaged
+    if name.startswith("mov,"):
+        lost += max(0, len(track.index_entries) - losses.seen)
+    elif name == "mp3":
+        lost += max(0, promised_mp3_frames(path) - losses.seen)
+    notes = []
+    stated = float(track.duration * track.time_base) if track.duration else 0.0
+    if seconds and (lost or (name in _STATE_LENGTH and stated - seconds > _TOLERATED)):
+        notes.append(_of_seconds(seconds, max(stated, seconds * (good + lost) / max(good, 1))))
+    if losses.damaged:
+        notes.append(f"partial: {losses.damaged} damaged packet{'s' * (losses.damaged != 1)} skipped")
+    return notes
+
+
+def _of_seconds(seconds: float, promised: float) -> str:
+    return f"partial: {seconds:.1f} of {promised:.1f} s of sound"
+
+
+def _mono(path: Path, frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
     """Average the channels of one frame and scale integers to [-1, 1)."""
+    _check_count(path, 0, frame.layout.nb_channels)
     values = frame.to_ndarray()
     # Packed formats hold the channels of one instant side by side, in a single row.
     channels = values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
@@ -137,14 +247,13 @@ def _mono(frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
     return mean.astype(np.float32)
 
 
-def _resampled(path: Path, samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+def _resampled(path: Path, run: _Run, wanted: int) -> NDArray[np.float32]:
+    if not LOWEST_RATE <= run.rate <= HIGHEST_RATE:
         raise UserError(
             "media",
-            f"{shown(path)} states a sample rate of {rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; "
+            f"{shown(path)} states a sample rate of {run.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE}; "
             "its header is damaged, export it again.",
         )
-    if rate == wanted or not len(samples):
-        return samples
-    common = math.gcd(rate, wanted)
-    return np.asarray(resample_poly(samples, wanted // common, rate // common), dtype=np.float32)
+    if run.rate == wanted or not len(run.samples):
+        return run.samples
+    return np.asarray(soxr.resample(run.samples, run.rate, wanted, quality="HQ"), dtype=np.float32)

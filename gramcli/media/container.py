@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 import av.logging
 
-from gramcli.media.kinds import check_binary_media, undecodable
+from gramcli.media.cutoff import is_cut_off
+from gramcli.media.kinds import check_binary_media, looks_like_picture, undecodable
+from gramcli.media.limits import MAX_FRAME_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +19,23 @@ if TYPE_CHECKING:
 # FFmpeg comments on every odd file on stderr; what matters reaches the user as an error.
 av.logging.set_level(av.logging.PANIC)
 
+# Every other demuxer is off: hls, dash, concat, sdp, imf, image2 and their kin open files and hosts named in a file.
+# fmt: off
+FORMATS: Final = (
+    "mov", "matroska", "avi", "mpegts", "flv", "mpeg", "mpegvideo", "asf", "gif", "ogg", "h264", "hevc", "m4v", "av1",
+    "obu", "ivf", "vc1", "vvc", "dirac", "cavsvideo", "mjpeg", "yuv4mpegpipe", "mxf", "nut", "nsv", "rm", "dv", "wtv",
+    "wav", "w64", "mp3", "aac", "ac3", "eac3", "flac", "aiff", "au", "caf", "amr", "amrnb", "amrwb", "dts", "truehd",
+    "mlp", "ape", "wv", "tta", "tak", "mpc", "mpc8", "voc",
+)
+# fmt: on
+# FFmpeg conceals damage and hands out the patched frame unless told to fail.
+_STRICT: Final = {"err_detect": "explode", "max_pixels": str(MAX_FRAME_PIXELS)}
+_OPEN: Final = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
+
 
 @contextmanager
 def open_container(path: Path, what: str) -> Iterator[Any]:
-    """Open a media file by its content.
+    """Open a media file by its content; nothing it names is opened with it.
 
     Args:
         path: The file, made absolute because FFmpeg reads `a:b.mp4` as a protocol.
@@ -33,24 +48,42 @@ def open_container(path: Path, what: str) -> Iterator[Any]:
         UserError: Not a regular file, text, a playlist, a still picture, or nothing FFmpeg knows.
     """
     check_binary_media(path, what)
+    if looks_like_picture(path):
+        raise undecodable(path, what, "it is a picture")
     try:
         # Tags in broken encodings are common and of no use here.
-        container = av.open(str(path.absolute()), metadata_errors="ignore", options={"protocol_whitelist": "file"})
+        container = av.open(str(path.absolute()), metadata_errors="ignore", options=dict(_OPEN))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise undecodable(path, what, error) from error
     with container:
-        # FFmpeg opens a JPEG or PNG as a video of one frame.
-        if container.format.name.endswith("_pipe") or container.format.name == "image2":
-            raise undecodable(path, what, "it is a picture")
         yield container
 
 
-def packets(container: Any, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - PyAV's objects
+def strict_decoder(track: Any) -> Any:  # noqa: ANN401 - PyAV's objects
+    """Return a track's decoder, told to fail on damage and to label each frame with its packet's `opaque`.
+
+    Args:
+        track: A video stream of an open container, of which nothing was decoded yet.
+
+    Returns:
+        PyAV's codec context, or None for a codec FFmpeg has no decoder for.
+    """
+    context = track.codec_context
+    if context is not None:
+        # One thread: files are decoded side by side, and threads within a file gain nothing on short clips.
+        context.thread_type = "NONE"
+        context.options = dict(_STRICT)
+        context.copy_opaque = True
+    return context
+
+
+def packets(container: Any, stream: Any, notes: list[str]) -> Iterator[Any]:  # noqa: ANN401 - PyAV's objects
     """Yield the packets of one stream, ending early where the file does.
 
     Args:
         container: From `open_container`.
         stream: One of its streams.
+        notes: Receives a `partial: ` note when the file cannot be read to its end.
 
     Yields:
         Packets in file order; the last one is empty and flushes the decoder.
@@ -58,21 +91,9 @@ def packets(container: Any, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - PyA
     try:
         yield from container.demux(stream)
     except (av.FFmpegError, OSError):
-        return
+        notes.append("partial: the file cannot be read to its end")
 
 
-def decode(packet: Any) -> list[Any]:  # noqa: ANN401 - PyAV's objects
-    """Return the frames one packet completes: none when it is damaged.
-
-    Args:
-        packet: From `packets`.
-
-    Returns:
-        Decoded frames in display order.
-    """
-    if packet.stream.codec_context is None:  # a codec FFmpeg has no decoder for
-        return []
-    try:
-        return list(packet.decode())
-    except (av.FFmpegError, OSError):
-        return []
+def cut_off(path: Path, container: Any) -> list[str]:  # noqa: ANN401 - PyAV's objects
+    """Return the note on a file whose end is missing, if that shows."""
+    return ["partial: the end of the file is missing"] if is_cut_off(path, container.format.name) else []

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from gramcli.errors import UserError
 from gramcli.media.kinds import check_regular_file, shown, undecodable
+from gramcli.media.limits import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +33,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         RGB, uint8 [h, w, 3].
 
     Raises:
-        UserError: Not a regular file, not a picture, damaged or cut off, or larger than Pillow's
-            limit of about 179 million pixels.
+        UserError: Not a regular file, not a picture, damaged or cut off, or of more than `MAX_IMAGE_PIXELS` pixels.
     """
     check_regular_file(path)
     with warnings.catch_warnings():
@@ -43,7 +43,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         except UserError:
             raise
         except Image.DecompressionBombError as error:
-            raise UserError("media", f"{shown(path)} is too large to decode ({error}); shrink the picture.") from error
+            raise _too_large(path, "its pixels are") from error
         except Exception as error:  # Pillow's plug-ins raise whatever a broken file makes them trip over
             raise undecodable(path, "image", str(error).replace(repr(str(path.absolute())), "it")) from error
 
@@ -52,6 +52,9 @@ def _decode(path: Path) -> NDArray[np.uint8]:
     Image.init()
     formats = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(path.absolute(), formats=formats) as picture:
+        # Pillow warns at its own limit and fails at twice that; this one is firm, and comes before any pixel.
+        if picture.width * picture.height > MAX_IMAGE_PIXELS:
+            raise _too_large(path, f"{picture.width} x {picture.height} is")
         if picture.format == "PNG":
             # Pillow decodes past a wrong checksum and returns wrong pixels; verify() compares it, but spends the file.
             with Image.open(path.absolute(), formats=formats) as checked:
@@ -60,6 +63,11 @@ def _decode(path: Path) -> NDArray[np.uint8]:
         # Values are scaled first: turning a 16-bit picture into RGB clips it at 255.
         upright = ImageOps.exif_transpose(picture)
         return _rgb(path, upright)
+
+
+def _too_large(path: Path, what: str) -> UserError:
+    message = f"{shown(path)} is too large: {what} over the limit of {MAX_IMAGE_PIXELS} pixels; shrink the picture."
+    return UserError("media", message)
 
 
 def _rgb(path: Path, picture: Image.Image) -> NDArray[np.uint8]:

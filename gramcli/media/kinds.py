@@ -38,7 +38,19 @@ _SUFFIXES: Final[dict[Kind, frozenset[str]]] = {
     "subtitle": SUBTITLE_SUFFIXES,
     "annotation": ANNOTATION_SUFFIXES,
 }
-_PLAYLIST: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(#EXTM3U|ffconcat)")
+# Scripts that name other files or hosts, after a byte order mark, space or a little junk. UTF-16 hides none of them
+# from us: the zero bytes are dropped first.
+_PLAYLIST: Final = re.compile(
+    rb"[^0-9A-Za-z#<\[]{0,64}(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"(#EXTM3U|ffconcat|\[playlist\]|\[Reference\]|v=0\r?\no=|RTSPtext|"
+    rb"<(?:smil|MPD|ASX|playlist|SmoothStreamingMedia|AssetMap|CompositionPlaylist)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PICTURES: Final = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|P[1-6]\s[\d\s#]|\0\0\0\x0cjP  |"
+    rb".{4}ftyp(?:avi[fs]|hei[cfsx]|hevc|mif1|msf1)",
+    re.DOTALL,
+)
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Control characters, line ends, and the halves that stand for bytes which are not UTF-8.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -106,11 +118,16 @@ def check_binary_media(path: Path, what: str) -> None:
     """
     check_regular_file(path)
     head = first_bytes(path)
-    if playlist := _PLAYLIST.match(head):
-        name = playlist[1].decode()
+    if playlist := _PLAYLIST.match(head.replace(b"\0", b"")):
+        name = playlist[1].decode().split()[0]
         raise UserError("media", f"{shown(path)} is a playlist ({name}), not {what}; give the file it points to.")
     if _is_text(head):
         raise undecodable(path, what, "it is a text file")
+
+
+def looks_like_picture(path: Path) -> bool:
+    """Say whether a file starts as a still picture does: FFmpeg opens those as videos of one frame."""
+    return _PICTURES.match(first_bytes(path, 32)) is not None
 
 
 def first_bytes(path: Path, n: int = _SNIFFED) -> bytes:

@@ -1,4 +1,4 @@
-"""Captions and subtitles from text files, whatever encoding the file came in."""
+"""Captions and subtitles from UTF-8 text files; another encoding is named, never guessed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
 from gramcli.media.kinds import check_regular_file, shown
+from gramcli.media.limits import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_TEXT_BYTES: Final = 64 * 2**20
-
 # UTF-32's mark begins with UTF-16's, so it is looked for first.
 _MARKS: Final = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _TIMING: Final = re.compile(r"^\s*(?:\d+:)?\d+:\d+[.,]\d+\s*-->")
@@ -34,13 +32,13 @@ def read_text(path: Path) -> list[str]:
     """Read captions, one per non-empty line.
 
     Args:
-        path: Text in UTF-8, UTF-16 or UTF-32 with a byte order mark, else Windows-1252 or Latin-1.
+        path: Text in UTF-8, with or without a byte order mark.
 
     Returns:
         The lines without surrounding space; none for an empty file.
 
     Raises:
-        UserError: Missing, not a regular file, over 64 MiB, or binary.
+        UserError: Missing, not a regular file, over 64 MiB, binary, or not UTF-8; the message says where.
     """
     return [line.strip() for line in _lines(path) if line.strip()]
 
@@ -67,17 +65,16 @@ def read_subtitle(path: Path) -> str:
 
 
 def decode_text(raw: bytes) -> str | None:
-    r"""Decode bytes by their mark, else as UTF-8; None when they are neither.
+    r"""Decode UTF-8, with or without a byte order mark; None when the bytes are anything else.
 
     Example:
-        >>> decode_text("né".encode("utf-16"))
+        >>> decode_text(b"\xef\xbb\xbfn\xc3\xa9")
         'né'
         >>> decode_text(b"n\xe9") is None
         True
     """
-    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     try:
-        return raw.decode(encoding)
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
 
@@ -92,17 +89,28 @@ def _lines(path: Path) -> list[str]:
     if len(raw) > MAX_TEXT_BYTES:
         raise UserError("media", f"{shown(path)} is over {MAX_TEXT_BYTES // 2**20} MiB; it is not a caption file.")
     text = decode_text(raw)
-    text = _legacy(raw) if text is None else text
+    if text is None:
+        raise UserError("media", _not_utf8(path, raw))
     if "\0" in text:
         raise UserError("media", f"{shown(path)} is not a text file (it holds zero bytes); save it as UTF-8 text.")
     return _LINE_END.split(text)
 
 
-def _legacy(raw: bytes) -> str:
+def _not_utf8(path: Path, raw: bytes) -> str:
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), None)
+    if encoding is None and b"\0" in raw:
+        return f"{shown(path)} is not a text file (it holds zero bytes); save it as UTF-8 text."
     try:
-        return raw.decode("cp1252")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        raw.decode("utf-8")
+        offset = 0
+    except UnicodeDecodeError as error:
+        offset = error.start
+    line = len(_LINE_END.findall(raw[:offset].decode("utf-8"))) + 1
+    marked = f", and it starts with a {encoding} mark" if encoding else ""
+    return (
+        f"{shown(path)} is not UTF-8 text (byte {offset}, line {line}{marked}); convert it, "
+        f"for instance: iconv -f {encoding or 'WINDOWS-1252'} -t UTF-8 OLD > NEW."
+    )
 
 
 def _cue_lines(lines: list[str]) -> list[str]:

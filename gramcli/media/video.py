@@ -1,8 +1,12 @@
 """A few frames of a clip, the right ones.
 
-decord seeks fast but returns other frames than asked, without an error, where seeking by time is not
-exact. So the packets are counted first (no decoding, one pass over the file); files whose index leaves
-room for doubt are read from their start with FFmpeg instead.
+Readers that seek by time return other frames than asked, without an error, where times are odd. So the packets are
+gone through first (no decoding, one pass over the file). Where they prove that each is one frame and that every
+keyframe starts afresh, only what leads to the chosen frames is decoded; else everything is, in order.
+
+A short file's packets are kept and go to FFmpeg's decoder directly, labelled, so each frame is known by the packet it
+came from: measured, that takes less time than decord2's random access and than its reading in order. Only a proven
+file whose packets are too large to keep goes to decord2, which seeks in the file.
 """
 
 from __future__ import annotations
@@ -14,21 +18,26 @@ import decord
 import numpy as np
 
 from gramcli.errors import UserError
-from gramcli.media.container import decode, open_container, packets
+from gramcli.media.container import cut_off, open_container, packets, strict_decoder
+from gramcli.media.decoding import Damage, decode_groups, decode_packets, upright
 from gramcli.media.kinds import check_binary_media, shown, undecodable
+from gramcli.media.limits import MAX_CLIP_BYTES, MAX_FRAME_PIXELS
 from gramcli.media.sampling import FrameRule, frame_rule
+from gramcli.media.timeline import Timeline, read_timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 decord.logging.set_level(decord.logging.QUIET)
 
-# Containers in which seeking was found exact when the packets show nothing odd (see `_Timeline.exact`).
-_SEEKABLE: Final = ("mov,mp4", "matroska")
 _ATTACHED_PICTURE: Final = 0x400
+
+
+class NoVideoTrack(UserError):  # noqa: N818 - as NoAudioTrack: an absence rather than a failure
+    """A sound file that can be read but shows nothing: the modality is absent, not broken."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,12 @@ class VideoClip:
     """Chosen frames of one video.
 
     Attributes:
-        frames: RGB, uint8 [n, h, w, 3], upright.
+        frames: RGB, uint8 [n, h, w, 3], upright, in the size they are stored in.
         indices: Which frame of the clip each one is, in display order from 0; repeats for short clips.
         fps: Mean frames per second by the file's times, 0 when it holds none.
         duration: Seconds from the first frame to the end of the last, damaged ones counted.
         total_frames: Frames that can be decoded.
+        notes: What the reader should know, as short phrases; see `partial`.
     """
 
     frames: NDArray[np.uint8]
@@ -48,38 +58,76 @@ class VideoClip:
     fps: float
     duration: float
     total_frames: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether part of the file could not be decoded, as a note that begins with `partial: ` says."""
+        return any(note.startswith("partial: ") for note in self.notes)
 
 
 @dataclass(frozen=True)
-class _Timeline:
-    """What the packets say before any is decoded (but for the first frame)."""
+class _Read:
+    """Frames as decoded, before they are a clip."""
 
-    packets: int
-    duration: float
-    fps: float
-    exact: bool
+    frames: NDArray[np.uint8]
+    indices: list[int]
+    total: int
+    damage: Damage
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One file on its way to frames; `context` decodes `track` of the open container."""
+
+    path: Path
+    track: Any
+    context: Any
+    timeline: Timeline
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Stored width and height, which the first frame sets when the header does not."""
+        return self.context.width, self.context.height
 
 
 def read_video(path: Path, n_frames: int, rule: str = "middle-of-segment") -> VideoClip:
     """Read `n_frames` frames of a video.
 
     Args:
-        path: A video file of any container FFmpeg knows.
+        path: A video file of any common container.
         n_frames: Frames wanted; a shorter clip repeats frames as the rule says.
         rule: Name in `gramcli.media.sampling.FRAME_RULES`.
 
     Returns:
-        The frames with their indices. Damaged packets are skipped, so the indices count what decodes.
+        The frames with their indices. Frames that damage reaches are left out, so the indices count what decodes.
 
     Raises:
-        UserError: Unknown rule, not a regular file, text, a playlist, a picture, no video track, or no frame decodes.
+        NoVideoTrack: A sound file.
+        UserError: Unknown rule, not a regular file, text, a playlist, a picture, too large, or no frame decodes.
+
+    Note:
+        A file whose packets prove it sound is not decoded in full, so a flaw inside a frame nobody picked goes unseen.
     """
     choose = frame_rule(rule)
     check_binary_media(path, "video")
-    timeline = _timeline(path)
-    fast = _read_by_seeking(path, timeline, choose, n_frames) if timeline.exact else None
-    frames, indices, total = fast or _read_from_start(path, timeline.packets, choose, n_frames)
-    return VideoClip(frames, tuple(indices), timeline.fps, timeline.duration, total)
+    notes: list[str] = []
+    with open_container(path, "video") as container:
+        track = _video_track(path, container)
+        context = strict_decoder(track)
+        if context is None:
+            raise undecodable(path, "video", "FFmpeg has no decoder for its codec")
+        _check_size(path, context.width, context.height, n_frames)
+        timeline = read_timeline(track, packets(container, track, notes))
+        if container.format.name == "gif" and len(timeline.facts) == 1:
+            raise undecodable(path, "video", "it is a picture")
+        notes += cut_off(path, container)
+        source = _Source(path, track, context, timeline)
+        picked = (_pick_groups(source, choose, n_frames) or _pick_by_seeking(source, choose, n_frames)) or (
+            _pick_in_order(source, choose, n_frames)
+        )
+    notes = [*_losses(picked, timeline), *notes, *_repeats(picked)]
+    return VideoClip(picked.frames, tuple(picked.indices), timeline.fps, timeline.duration, picked.total, tuple(notes))
 
 
 def _video_track(path: Path, container: Any) -> Any:  # noqa: ANN401 - PyAV's objects
@@ -87,117 +135,125 @@ def _video_track(path: Path, container: Any) -> Any:  # noqa: ANN401 - PyAV's ob
     for stream in container.streams.video:
         if not int(stream.disposition) & _ATTACHED_PICTURE:
             return stream
+    if container.streams.audio:
+        raise NoVideoTrack("media", f"{shown(path)} has no video track; name it as audio or leave the item out.")
     raise undecodable(path, "video", "it has no video track")
 
 
-def _timeline(path: Path) -> _Timeline:
-    with open_container(path, "video") as container:
-        track = _video_track(path, container)
-        seen, first = [], None
-        for packet in packets(container, track):
-            if first is None:
-                first = next(iter(decode(packet)), None)
-            if packet.size:
-                seen.append(packet)
-        if first is None:
-            raise undecodable(path, "video", "no frame can be decoded")
-        sole = len(container.streams.video) == 1
-        seekable = sole and container.format.name.startswith(_SEEKABLE) and not first.rotation
-        # Packets hidden by an edit list are decoded but never shown.
-        shown_packets = [packet for packet in seen if not packet.is_discard]
-        duration, fps = _duration(shown_packets, track)
-        return _Timeline(len(shown_packets), duration, fps, seekable and _is_exact(seen, track))
+def _check_size(path: Path, width: int, height: int, n: int) -> None:
+    if width * height > MAX_FRAME_PIXELS:
+        raise UserError(
+            "media",
+            f"{shown(path)} has frames of {width} x {height}, over the limit of {MAX_FRAME_PIXELS} pixels; "
+            "scale it down.",
+        )
+    if width * height * 3 * n > MAX_CLIP_BYTES:
+        raise UserError(
+            "media",
+            f"{shown(path)}: {n} frames of {width} x {height} take more than the limit of {MAX_CLIP_BYTES} bytes; "
+            "ask for fewer or scale it down.",
+        )
 
 
-def _is_exact(seen: Sequence[Any], track: Any) -> bool:  # noqa: ANN401 - PyAV's objects
-    """Say whether every frame can be found by its time: nothing hidden, shared, missing or leading."""
-    times = [packet.pts for packet in seen]
-    if None in times or len(set(times)) < len(times) or not seen[0].is_keyframe:
-        return False
-    if any(packet.is_discard or packet.is_corrupt for packet in seen) or track.frames not in {0, len(seen)}:
-        return False
-    # Only Matroska was found exact when the first frame does not start at 0.
-    if track.start_time and track.container.format.name.startswith("mov,mp4"):
-        return False
-    return not _has_leading_frames(seen)
+def _losses(picked: _Read, timeline: Timeline) -> list[str]:
+    lost = timeline.promised - picked.total
+    damaged, spoilt = picked.damage.packets, picked.damage.frames
+    # Fewer frames than packets alone is no damage: some codecs store frames that are never shown.
+    missing = timeline.promised > len(timeline.visible)
+    notes = []
+    if lost > 0 and (damaged or spoilt or missing or picked.damage.headless):
+        notes.append(f"partial: {picked.total} of {timeline.promised} frames decode")
+    if damaged:
+        notes.append(f"partial: {damaged} damaged packet{'s' * (damaged != 1)} skipped")
+    return notes
 
 
-def _has_leading_frames(seen: Sequence[Any]) -> bool:
-    """Say whether a frame is stored after a keyframe but shown before it (an open group of pictures)."""
-    keyframe = seen[0].pts
-    for packet in seen:
-        if packet.is_keyframe:
-            keyframe = packet.pts
-        elif packet.pts < keyframe:
-            return True
-    return False
+def _repeats(picked: _Read) -> list[str]:
+    total, n = picked.total, len(picked.indices)
+    if total >= n:
+        return []
+    which = "the last" if picked.indices[:total] == list(range(total)) else "some"
+    return [f"{total} frame{'s' * (total != 1)}, {which} repeated to make {n}"]
 
 
-def _duration(seen: Sequence[Any], track: Any) -> tuple[float, float]:  # noqa: ANN401 - PyAV's objects
-    """Return seconds from the first frame to the end of the last, and frames per second."""
-    rate = float(track.average_rate or 0)
-    timed = sorted((packet.pts, packet.duration or 0) for packet in seen if packet.pts is not None)
-    untimed = track.container.format.name == "avi"
-    if untimed or len(timed) < 2 or len({time for time, _ in timed}) < len(timed):
-        # Times that repeat (a recording joined from two, a damaged table) or are guessed measure nothing.
-        return (len(seen) / rate if rate else 0.0), rate
-    span = timed[-1][0] - timed[0][0]
-    last = timed[-1][1] or span / (len(timed) - 1)
-    seconds = float((span + last) * track.time_base)
-    return seconds, len(timed) / seconds
+def _pick_groups(source: _Source, choose: FrameRule, n: int) -> _Read | None:
+    """Decode the groups of the chosen frames alone; None when that is not proven right or meets damage."""
+    timeline = source.timeline
+    if not timeline.exact or timeline.held is None:
+        return None
+    order = sorted(timeline.visible, key=lambda number: timeline.facts[number].pts or 0)
+    indices = choose(len(order), n)
+    wanted = {order[index] for index in indices}
+    damage = Damage(timeline.facts)
+    found = {}
+    for number, frame in decode_groups(source.context, timeline.held, wanted, damage):
+        found[number] = upright(frame, source.size)
+    if damage.packets or damage.frames or set(found) != wanted:
+        return None
+    return _Read(np.stack([found[order[index]] for index in indices]), indices, len(order), damage)
 
 
-_Read = tuple["NDArray[np.uint8]", "list[int]", int]
-
-
-def _read_by_seeking(path: Path, timeline: _Timeline, choose: FrameRule, n: int) -> _Read | None:
-    """Read through decord; None when it disagrees about the clip or fails, as it does at some small widths."""
+def _pick_by_seeking(source: _Source, choose: FrameRule, n: int) -> _Read | None:
+    """Read through decord2; None when it disagrees about a frame's time or fails, as it does at some small widths."""
+    timeline = source.timeline
+    if not timeline.exact or timeline.held is not None:
+        return None
+    times = sorted(packet.pts for packet in timeline.facts if packet.pts is not None)
+    indices = choose(len(times), n)
+    unique = sorted(set(indices))
     try:
-        reader = decord.VideoReader(str(path.absolute()), ctx=decord.cpu(0))
-        if len(reader) != timeline.packets:
+        reader = decord.VideoReader(str(source.path.absolute()), ctx=decord.cpu(0), num_threads=1)
+        if len(reader) != len(times):
             return None
-        indices = choose(timeline.packets, n)
-        unique = sorted(set(indices))
+        starts = np.asarray(reader.get_frame_timestamp(unique))[:, 0]
         frames: NDArray[np.uint8] = reader.get_batch(unique).asnumpy()
-    except UserError:
-        raise
     except Exception:  # decord raises its own, RuntimeError and encoding errors; FFmpeg has the last word
         return None
-    if frames.shape[0] != len(unique) or frames.shape[-1] != 3:
+    due = np.array([float(times[index] * source.track.time_base) for index in unique])
+    half_a_frame = 0.5 / timeline.fps if timeline.fps else 0.0
+    upright_frames = frames.shape[1:] == (source.size[1], source.size[0], 3)
+    if len(frames) != len(unique) or not upright_frames or np.abs(starts - due).max() > half_a_frame:
         return None
-    return frames[np.searchsorted(unique, indices)], indices, timeline.packets
+    return _Read(frames[np.searchsorted(unique, indices)], indices, len(times), Damage(timeline.facts))
 
 
-def _read_from_start(path: Path, packet_count: int, choose: FrameRule, n: int) -> _Read:
+def _pick_in_order(source: _Source, choose: FrameRule, n: int) -> _Read:
     """Decode every frame in order; once more when the packets promised another number of frames."""
-    indices = choose(max(packet_count, 1), n)
-    found, total = _decode_picks(path, indices)
+    indices = choose(max(len(source.timeline.visible), 1), n)
+    found, total, damage = _decode_picks(source, indices)
     if total == 0:
-        raise undecodable(path, "video", "no frame can be decoded")
-    if total != packet_count:
+        raise undecodable(source.path, "video", "no frame can be decoded")
+    if not set(indices) <= set(found) or total != len(source.timeline.visible):
         indices = choose(total, n)
-        found, again = _decode_picks(path, indices)
+        found, again, damage = _decode_picks(source, indices)
         if again != total:
-            raise UserError("media", f"{shown(path)} decodes to {total} frames once and {again} next; re-encode it.")
-    return np.stack([found[index] for index in indices]), indices, total
+            raise UserError(
+                "media", f"{shown(source.path)} decodes to {total} frames once and {again} next; re-encode it."
+            )
+    return _Read(np.stack([found[index] for index in indices]), indices, total, damage)
 
 
-def _decode_picks(path: Path, indices: Sequence[int]) -> tuple[dict[int, NDArray[np.uint8]], int]:
-    wanted, found, total = set(indices), {}, 0
+def _decode_picks(source: _Source, indices: Sequence[int]) -> tuple[dict[int, NDArray[np.uint8]], int, Damage]:
+    wanted, total = set(indices), 0
+    found: dict[int, NDArray[np.uint8]] = {}
     size: tuple[int, int] | None = None
-    with open_container(path, "video") as container:
-        track = _video_track(path, container)
-        for packet in packets(container, track):
-            for frame in decode(packet):
-                # A stream may change size on the way; the first frame sets the clip's.
-                size = size or (frame.width, frame.height)
-                if total in wanted:
-                    found[total] = _upright(frame, size)
-                total += 1
-    return found, total
+    damage = Damage(source.timeline.facts)
+    for _, frame in _all_frames(source, damage):
+        # A stream may change size on the way; the first frame sets the clip's.
+        if size is None:
+            size = (frame.width, frame.height)
+            _check_size(source.path, *size, len(indices))
+        if total in wanted:
+            found[total] = upright(frame, size)
+        total += 1
+    return found, total, damage
 
 
-def _upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
-    width, height = size
-    picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
-    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
+def _all_frames(source: _Source, damage: Damage) -> Iterator[tuple[int, Any]]:
+    if source.timeline.held is not None:
+        yield from decode_packets(source.context, enumerate(source.timeline.held), damage)
+        return
+    with open_container(source.path, "video") as container:
+        track = _video_track(source.path, container)
+        full = (packet for packet in packets(container, track, []) if packet.size)
+        yield from decode_packets(strict_decoder(track), enumerate(full), damage)

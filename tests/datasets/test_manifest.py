@@ -84,10 +84,11 @@ def test_media_can_start_from_a_root(tmp_path: Path) -> None:
     assert dataset.items[0].media == {"image": Path("/data/x.png")}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_marked_encodings_are_read(encoding: str, tmp_path: Path) -> None:
-    dataset = _open(tmp_path / "a.csv", "id,caption\r\na,café\r\n".encode(encoding))
+def test_utf8_is_read_with_its_mark_and_nothing_else_is(tmp_path: Path) -> None:
+    dataset = _open(tmp_path / "a.csv", "id,caption\r\na,café\r\n".encode("utf-8-sig"))
     assert dataset.items[0].captions == ("café",)
+    with pytest.raises(UserError, match=r"b\.csv is not UTF-8 text"):
+        _open(tmp_path / "b.csv", "id,caption\r\na,café\r\n".encode("utf-16"))
 
 
 def test_empty_and_missing_values_are_absent(tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_a_picture_is_no_silent_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_samples_that_are_not_finite_are_refused(value: float, tmp_path: Path) -> None:
     sound = tone(0.1, 440.0, 16000)
-    sound[5] = value
+    sound[5:8] = value
     soundfile.write(str(tmp_path / "a.wav"), sound, 16000, subtype="FLOAT")
-    with pytest.raises(UserError, match=r"a\.wav holds audio samples that are NaN or infinite"):
+    with pytest.raises(UserError, match=r"a\.wav holds 3 audio samples that are NaN or infinite"):
         read_audio(tmp_path / "a.wav")
 
 

@@ -1,5 +1,7 @@
 """Pictures come out as 8-bit RGB, the right way up, or not at all."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +76,14 @@ def test_a_picture_cut_off_or_no_picture_is_refused(tmp_path: Path) -> None:
         read_image(write_wav(tmp_path / "b.wav"))
 
 
-def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(UserError, match="too large to decode"):
-        read_image(write_image(tmp_path / "a.png"))
+def test_a_decompression_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    side = 2**14  # 2**28 pixels stated by a file of a few bytes
+    for name, height in (("pillow_warns.png", 9000), ("pillow_refuses.png", side)):
+        (tmp_path / name).write_bytes(_png_header(side, height) + struct.pack(">I", 100) + b"IDAT" + bytes(100))
+        with pytest.raises(UserError, match=r"is too large: .* over the limit of 134217728 pixels"):
+            read_image(tmp_path / name)
+
+
+def _png_header(width: int, height: int) -> bytes:
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))

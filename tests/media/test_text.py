@@ -19,20 +19,28 @@ def _write(path: Path, raw: bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_captions_are_lines(mark: bytes, tmp_path: Path) -> None:
+    assert read_text(_write(tmp_path / "a.txt", mark + CAPTIONS.encode())) == ["a café", "a dog", "and ünï"]
+
+
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "where", "encoding"),
     [
-        CAPTIONS.encode(),
-        codecs.BOM_UTF8 + CAPTIONS.encode(),
-        CAPTIONS.encode("utf-16"),
-        codecs.BOM_UTF16_BE + CAPTIONS.encode("utf-16-be"),
-        CAPTIONS.encode("utf-32"),
-        CAPTIONS.encode("latin-1"),
-        CAPTIONS.encode("cp1252"),
+        (CAPTIONS.encode("latin-1"), "byte 5, line 1", "WINDOWS-1252"),
+        ("one\ntwo\r\ncafé".encode("cp1252"), "byte 12, line 3", "WINDOWS-1252"),
+        (CAPTIONS.encode("utf-16"), "byte 0, line 1, and it starts with a UTF-16 mark", "UTF-16"),
+        (codecs.BOM_UTF16_BE + CAPTIONS.encode("utf-16-be"), "starts with a UTF-16 mark", "UTF-16"),
+        (CAPTIONS.encode("utf-32"), "starts with a UTF-32 mark", "UTF-32"),
+        ("é€".encode()[:-1], "byte 2, line 1", "WINDOWS-1252"),
+        (b"\xed\xa0\x80", "byte 0, line 1", "WINDOWS-1252"),
+        (b"a\n\xc0\xaf", "byte 2, line 2", "WINDOWS-1252"),
     ],
 )
-def test_captions_are_lines_in_any_encoding(raw: bytes, tmp_path: Path) -> None:
-    assert read_text(_write(tmp_path / "a.txt", raw)) == ["a café", "a dog", "and ünï"]
+def test_another_encoding_is_named_not_guessed(raw: bytes, where: str, encoding: str, tmp_path: Path) -> None:
+    for read in (read_text, read_subtitle):
+        with pytest.raises(UserError, match=rf"a\.srt is not UTF-8 text \(.*{where}\).* iconv -f {encoding} -t UTF-8"):
+            read(_write(tmp_path / "a.srt", raw))
 
 
 def test_an_empty_file_has_no_captions(tmp_path: Path) -> None:
@@ -46,6 +54,16 @@ def test_binary_and_huge_files_are_no_text(tmp_path: Path) -> None:
         file.truncate(MAX_TEXT_BYTES + 1)
     with pytest.raises(UserError, match="is over 64 MiB"):
         read_text(tmp_path / "big.txt")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_text_or_one_sentence(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    path = _write(tmp_path_factory.mktemp("text") / "a.vtt", raw)
+    for read in (read_text, read_subtitle):
+        try:
+            read(path)
+        except UserError as error:
+            assert error.message.startswith(str(path))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gramcli.errors import UserError
-from gramcli.media import video
+from gramcli.media import timeline, video
 from gramcli.media.sampling import middle_of_segment, uniform
-from gramcli.media.video import read_video
+from gramcli.media.video import NoVideoTrack, read_video
 from tests.media_factory import index_of, write_image, write_video, write_wav
 
 
@@ -50,14 +50,26 @@ def test_a_short_clip_repeats_its_last_frame(tmp_path: Path) -> None:
     assert clip.indices == _indices(clip) == (0, 1, 2, 2, 2)
 
 
-def test_both_ways_of_reading_agree(clip_path: Path) -> None:
-    timeline = video._timeline(clip_path)
-    assert timeline.exact
-    fast = video._read_by_seeking(clip_path, timeline, uniform, 7)
-    slow = video._read_from_start(clip_path, timeline.packets, uniform, 7)
-    assert fast is not None
-    assert fast[1:] == slow[1:]
-    np.testing.assert_array_equal(fast[0], slow[0])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("n", [1, 3, 7, 30])
+def test_all_ways_of_reading_agree(suffix: str, n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / f"a.{suffix}", n_frames=30, fps=10)
+    groups = read_video(path, n)
+    with monkeypatch.context() as patch:
+        patch.setattr(timeline, "MAX_HELD_BYTES", 0)
+        seeks = read_video(path, n)
+        patch.setattr(video, "_pick_by_seeking", lambda *args: None)
+        in_order_twice_read = read_video(path, n)
+    monkeypatch.setattr(video, "_pick_groups", lambda *args: None)
+    for other in (seeks, in_order_twice_read, read_video(path, n)):
+        assert (other.indices, other.total_frames, other.notes) == (groups.indices, groups.total_frames, ())
+        np.testing.assert_array_equal(other.frames, groups.frames)
+
+
+def test_a_large_proven_file_is_read_by_seeking(clip_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_HELD_BYTES", 0)
+    monkeypatch.setattr(video, "_pick_in_order", None)
+    assert _indices(read_video(clip_path, 7)) == tuple(middle_of_segment(30, 7))
 
 
 @pytest.mark.parametrize("width", [2, 8, 16, 32, 48, 96])
@@ -98,7 +110,7 @@ def test_files_that_are_no_video_are_refused(clip_path: Path, tmp_path: Path) ->
     write_image(tmp_path / "a.jpg").rename(tmp_path / "picture.mp4")
     with pytest.raises(UserError, match=r"picture\.mp4 is not a video file .*it is a picture"):
         read_video(tmp_path / "picture.mp4", 4)
-    with pytest.raises(UserError, match=r"a\.wav is not a video file .*no video track"):
+    with pytest.raises(NoVideoTrack, match=r"a\.wav has no video track"):
         read_video(write_wav(tmp_path / "a.wav"), 4)
     (tmp_path / "cut.mp4").write_bytes(clip_path.read_bytes()[:2000])
     with pytest.raises(UserError, match=r"cut\.mp4 is not a video file that can be decoded"):
