@@ -107,8 +107,7 @@ class ProcessPool:
             self._closed = True
             for worker in self._workers:
                 worker.kill()
-        for _ in range(len(self._threads)):
-            self._waiting.put(None)
+        self._waiting.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -129,6 +128,7 @@ class ProcessPool:
             except Exception as error:  # it belongs to whoever waits for the result
                 worker = None
                 future.set_exception(error)
+        self._waiting.put(None)  # for the next thread
 
     def _hire(self) -> _Worker:
         with self._lock:
@@ -150,7 +150,7 @@ class _Worker:
         with theirs:
             # A process group of its own: Ctrl-C on the terminal reaches us, and we end the workers.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "gramcli.workers", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "gramcli.workers", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from gramcli.datasets import Dataset, Item, open_dataset
-from gramcli.embed import EmbedSummary, embed
+from gramcli.embed import EmbedOptions, EmbedSummary, embed
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder, Preprocessing
 from gramcli.errors import UserError
@@ -60,9 +60,15 @@ def _left_out(summary: EmbedSummary) -> set[tuple[str, str]]:
 
 
 def test_what_fails_is_told_and_the_rest_goes_on(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[Any, ...]] = []
     dataset = open_dataset(str(clips))
-    summary = embed(dataset, signal_encoder, tmp_path / "s", shard_size=2, progress=lambda *at: seen.append(at))
+    summary = embed(
+        dataset,
+        signal_encoder,
+        tmp_path / "s",
+        options=EmbedOptions(shard_size=2),
+        progress=lambda *at: seen.append(at),
+    )
     assert _left_out(summary) == {("c", "video"), ("c", "audio"), ("e", "audio")}
     assert all(str(tmp_path) not in left.reason for left in summary.left_out)
     assert (summary.items, summary.captions, summary.exit_code) == (5, 4, 3)
@@ -70,12 +76,13 @@ def test_what_fails_is_told_and_the_rest_goes_on(clips: Path, tmp_path: Path, si
     assert summary.absent == {"text": 2, "video": 1, "audio": 1, "subtitle": 4, "image": 4}
     assert "audio: absent from 1 of 5 items." in summary.notes
     assert (summary.shards_written, summary.shards_reused) == (3, 0)
-    assert (seen[0], seen[-1]) == ((0, 5), (5, 5))
-    assert seen == sorted(seen)
+    assert (seen[0], seen[-1][:2]) == ((0, 5, ""), (5, 5))
+    assert "3 failed, bottleneck: " in seen[-1][2]
+    assert [at[0] for at in seen] == sorted(at[0] for at in seen)
 
     store = open_store(tmp_path / "s")
     assert store.ids == ("a", "b", "c", "d", "e")
-    assert store.status("audio")[:2] == ["ok", "absent"]
+    assert store.status("audio")[:2] == ["ok", "absent: no audio track"]
     assert store.status("video")[2].startswith("failed: c.mp4 is not a video file that can be decoded")
     assert store.caption_items().tolist() == [0, 0, 1, 2]
     for name in store.modalities:
@@ -85,22 +92,28 @@ def test_what_fails_is_told_and_the_rest_goes_on(clips: Path, tmp_path: Path, si
 
 def test_running_it_again_changes_nothing(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     dataset = open_dataset(str(clips))
-    first = embed(dataset, signal_encoder, tmp_path / "s", shard_size=2)
-    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*")}
-    seen: list[tuple[int, int]] = []
-    again = embed(dataset, signal_encoder, tmp_path / "s", shard_size=2, progress=lambda *at: seen.append(at))
+    first = embed(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=2))
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*") if path.name != ".lock"}
+    seen: list[tuple[Any, ...]] = []
+    again = embed(
+        dataset,
+        signal_encoder,
+        tmp_path / "s",
+        options=EmbedOptions(shard_size=2),
+        progress=lambda *at: seen.append(at),
+    )
     assert again == replace(first, shards_written=0, shards_reused=3)
-    assert seen == [(5, 5)]
-    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*")}
+    assert seen == [(5, 5, "")]
+    assert files == {path: path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*") if path.name != ".lock"}
 
 
 def test_shards_depend_on_the_content_only(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", shard_size=3, workers=1)
+    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=3, workers=1))
     elsewhere = tmp_path / "else" / "where" / "my clips"
     shutil.copytree(clips, elsewhere, copy_function=shutil.copyfile)
     for workers in (0, 4, None):
         output = tmp_path / f"s{workers}"
-        embed(open_dataset(str(elsewhere)), signal_encoder, output, shard_size=3, workers=workers)
+        embed(open_dataset(str(elsewhere)), signal_encoder, output, options=EmbedOptions(shard_size=3, workers=workers))
         assert _shards(output) == _shards(tmp_path / "s")
         assert open_store(output).fingerprint() == open_store(tmp_path / "s").fingerprint()
 
@@ -146,7 +159,8 @@ def test_a_named_sound_file_without_sound_is_a_failure(tmp_path: Path, signal_en
     )
     embed(dataset, signal_encoder, tmp_path / "s")
     store = open_store(tmp_path / "s")
-    assert store.status("audio")[0] == store.status("audio")[2] == "absent"
+    assert store.status("audio")[0] == "absent: no audio track"
+    assert store.status("audio")[2] == "absent: no audio file"
     assert store.status("audio")[1].startswith("failed: silent.mp4 has no audio track")
     assert store.status("video")[2].startswith("failed: gone.mp4: file not found")
 
@@ -160,6 +174,7 @@ class _Wrapped:
 
     def __init__(self, inner: Encoder, **changes: Any) -> None:
         self.spec, self.shared_space, self.preprocessing = "wrapped", False, inner.preprocessing
+        self.prepare = inner.prepare
         self.dims = dict(inner.dims)
         self._inner = inner
         vars(self).update(changes)
@@ -203,31 +218,33 @@ def test_modalities_the_encoder_does_not_know(clips: Path, tmp_path: Path, signa
 
 
 def test_interrupting_keeps_what_is_finished(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    def interrupt(done: int, _: int) -> None:
+    def interrupt(done: int, *_: object) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     dataset = open_dataset(str(clips))
     with pytest.raises(KeyboardInterrupt):
-        embed(dataset, signal_encoder, tmp_path / "s", shard_size=1, workers=2, progress=interrupt)
-    summary = embed(dataset, signal_encoder, tmp_path / "s", shard_size=1)
+        embed(
+            dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=1, workers=2), progress=interrupt
+        )
+    summary = embed(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=1))
     assert (summary.shards_reused, summary.shards_written) == (2, 3)
 
 
 def test_negative_workers(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    with pytest.raises(UserError, match="--workers must not be negative; got -1"):
-        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", workers=-1)
+    with pytest.raises(UserError, match="--workers must not be below 0; got -1"):
+        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(workers=-1))
 
 
 RUN = """
 import sys
 from gramcli.datasets import open_dataset
-from gramcli.embed import embed
+from gramcli.embed import EmbedOptions, embed
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Preprocessing
-tell = lambda done, total: print(done, flush=True)
+tell = lambda done, *_: print(done, flush=True)
 embed(open_dataset(sys.argv[1]), load_encoder("signal", Preprocessing()), sys.argv[2],
-      shard_size=3, workers=2, progress=tell)
+      options=EmbedOptions(shard_size=3, workers=2), progress=tell)
 """
 
 
@@ -249,15 +266,15 @@ def test_kill_9_and_run_again(tmp_path: Path) -> None:
         write_wav(folder / f"{number:02d}.wav", seconds=0.5, hz=200 + 20 * number)
         (folder / f"{number:02d}.txt").write_text(f"tone number {number}\n")
     encoder = load_encoder("signal", Preprocessing())
-    embed(open_dataset(str(folder)), encoder, tmp_path / "whole", shard_size=3)
+    embed(open_dataset(str(folder)), encoder, tmp_path / "whole", options=EmbedOptions(shard_size=3))
     chance, store, kills = random.Random(7), tmp_path / "s", 0
     for _ in range(4):
         before = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
-        kills += _killed_run(folder, store, chance.randint(1, 3), chance.uniform(0, 0.02)) == -signal.SIGKILL
+        kills += _killed_run(folder, store, chance.randint(8, 20), chance.uniform(0, 0.02)) == -signal.SIGKILL
         after = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
         assert before.items() <= after.items()
     assert kills >= 3
-    summary = embed(open_dataset(str(folder)), encoder, store, shard_size=3)
+    summary = embed(open_dataset(str(folder)), encoder, store, options=EmbedOptions(shard_size=3))
     assert 0 < summary.shards_reused < 30
     assert _shards(store) == _shards(tmp_path / "whole")
     assert (store / "items.csv").read_bytes() == (tmp_path / "whole" / "items.csv").read_bytes()

@@ -7,7 +7,7 @@ different spaces: cosines between them mean nothing until heads are fitted (`gra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from gramcli.encoders.blocks import SIZE
 from gramcli.encoders.signal_audio import audio_features
+from gramcli.encoders.signal_prepare import prepare_media
 from gramcli.encoders.signal_text import text_features
-from gramcli.encoders.signal_video import image_features, shrunk, video_features
+from gramcli.encoders.signal_video import image_features, video_features
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,21 +31,6 @@ _FEATURES: Final[dict[str, Callable[[Any], npt.NDArray[np.float64]]]] = {
     "depth": image_features,
     "image": image_features,
 }
-
-
-def prepare_media(modality: str, media: Any) -> Any:  # noqa: ANN401 - what the decoders give
-    """Shrink pictures and frames to the size whose statistics are taken; sound stays as it is.
-
-    Args:
-        modality: video, audio, depth or image.
-        media: A `VideoClip`, a `Waveform` or a uint8 array [h, w, 3].
-
-    Returns:
-        The same kind of thing; `encode` gives the same vector for either.
-    """
-    if modality == "video":
-        return replace(media, frames=np.stack([shrunk(frame) for frame in media.frames]))
-    return media if modality == "audio" else shrunk(media)
 
 
 class SignalEncoder:

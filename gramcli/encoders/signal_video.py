@@ -7,12 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy import fft
 
 from gramcli.encoders.blocks import Floats, balanced, rooted, unit_vector
+from gramcli.encoders.signal_prepare import SIDE, shrunk
 
-SIDE: Final = 96
 HUES: Final = 16
 ORIENTATIONS: Final = 16
 RINGS: Final = 6
@@ -24,12 +23,6 @@ HALF_ROOT_3: Final = np.float32(np.sqrt(3) / 2)
 
 # Pixels are float32 for speed; everything summed over them is float64.
 Pixels = npt.NDArray[np.float32]
-
-
-def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Bring an RGB picture [h, w, 3] to [96, 96, 3] by box means; one of that size stays as it is."""
-    image = Image.fromarray(np.ascontiguousarray(picture)).resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(image, dtype=np.uint8)
 
 
 def _grid_mean(maps: npt.NDArray[Any]) -> Floats:

@@ -38,7 +38,7 @@ def test_a_broken_video_is_left_out_and_named(gram, clips):
     assert "Left out: 1 item" in result.stdout
     assert "00001" in result.stdout
     csv = gram("embed", clips / "manifest.csv", "-o", "emb", "--format", "csv")
-    assert csv.stdout.splitlines()[0] == "modality,ok,absent,failed"
+    assert csv.stdout.splitlines()[0] == "modality,ok,partial,absent,failed"
     assert "2 left out (items x modalities); --format json lists them" in csv.stderr
 
 
