@@ -33,6 +33,11 @@ _SOUNDFILE_STARTS: Final = {
 }  # fmt: skip
 # Formats whose header states the length in samples, so that it can be held against what decodes.
 _STATE_LENGTH: Final = frozenset({"wav", "w64", "aiff", "flac", "au", "caf"})
+# FFmpeg's sample formats; a `p` at the end marks one plane for each channel.
+_SAMPLES: Final = {
+    name: np.dtype(kind)
+    for name, kind in (("u8", "u1"), ("s16", "i2"), ("s32", "i4"), ("s64", "i8"), ("flt", "f4"), ("dbl", "f8"))
+}
 _BLOCK: Final = 2**16
 _TOLERATED: Final = 0.05
 
@@ -236,14 +241,22 @@ def _of_seconds(seconds: float, promised: float) -> str:
 
 def _mono(path: Path, frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
     """Average the channels of one frame and scale integers to [-1, 1)."""
-    _check_count(path, 0, frame.layout.nb_channels)
-    values = frame.to_ndarray()
+    n, planar = frame.layout.nb_channels, frame.format.is_planar
+    _check_count(path, 0, n)
+    dtype = _SAMPLES.get(frame.format.name.removesuffix("p"))
+    if dtype is None:
+        raise undecodable(path, "audio", f"its samples are '{frame.format.name}'")
+    # Not to_ndarray(): with 8 planes PyAV counts a ninth past their end, and reading it ends the process.
+    rows = [
+        np.frombuffer(plane, dtype=dtype, count=frame.samples * (1 if planar else n))
+        for plane in frame.planes[: n if planar else 1]
+    ]
     # Packed formats hold the channels of one instant side by side, in a single row.
-    channels = values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T
+    channels = np.stack(rows) if planar else rows[0].reshape(-1, n).T
     mean: NDArray[np.float64] = channels.mean(axis=0, dtype=np.float64)
-    if values.dtype.kind in "iu":
-        half = 2.0 ** (8 * values.dtype.itemsize - 1)
-        mean = mean / half - (1.0 if values.dtype.kind == "u" else 0.0)
+    if dtype.kind in "iu":
+        half = 2.0 ** (8 * dtype.itemsize - 1)
+        mean = mean / half - (1.0 if dtype.kind == "u" else 0.0)
     return mean.astype(np.float32)
 
 

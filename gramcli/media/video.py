@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import av
 import decord
 import numpy as np
 
@@ -187,7 +188,7 @@ def _pick_groups(source: _Source, choose: FrameRule, n: int) -> _Read | None:
     damage = Damage(timeline.facts)
     found = {}
     for number, frame in decode_groups(source.context, timeline.held, wanted, damage):
-        found[number] = upright(frame, source.size)
+        found[number] = _picture(source, frame, source.size)
     if damage.packets or damage.frames or set(found) != wanted:
         return None
     return _Read(np.stack([found[order[index]] for index in indices]), indices, len(order), damage)
@@ -244,9 +245,16 @@ def _decode_picks(source: _Source, indices: Sequence[int]) -> tuple[dict[int, ND
             size = (frame.width, frame.height)
             _check_size(source.path, *size, len(indices))
         if total in wanted:
-            found[total] = upright(frame, size)
+            found[total] = _picture(source, frame, size)
         total += 1
     return found, total, damage
+
+
+def _picture(source: _Source, frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
+    try:
+        return upright(frame, size)
+    except (av.FFmpegError, OSError, ValueError) as error:  # colours that no converter knows
+        raise undecodable(source.path, "video", error) from error
 
 
 def _all_frames(source: _Source, damage: Damage) -> Iterator[tuple[int, Any]]:

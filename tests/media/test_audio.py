@@ -56,6 +56,38 @@ def _remux(source: Path, target: Path) -> Path:
     return target
 
 
+@pytest.mark.parametrize(
+    ("codec", "layout"),
+    [
+        *(
+            (codec, layout)
+            for codec in ("aac", "pcm_f32le", "pcm_s16le")
+            for layout in ("mono", "stereo", "5.1", "7.1")
+        ),
+        ("pcm_s16le", "hexadecagonal"),
+    ],
+)
+def test_every_layout_is_averaged(codec: str, layout: str, tmp_path: Path) -> None:
+    # 7.1 in AAC once ended the process: PyAV counts a ninth plane there.
+    import av
+
+    path = tmp_path / "a.mka"
+    n = av.AudioLayout(layout).nb_channels
+    sound = np.stack([tone(0.5, 300.0, 48000) * (channel == 0) for channel in range(n)], axis=1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48000, layout=layout)
+        stream.bit_rate = 512_000
+        stream.codec_context.open()
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(stream.codec_context.format.name, layout, 48000, frame_size=size)
+        piece = av.AudioFrame.from_ndarray(sound.astype(np.float32).reshape(1, -1), format="flt", layout=layout)
+        piece.sample_rate = 48000
+        for converted in [*resampler.resample(piece), None]:
+            container.mux(stream.encode(converted))
+    samples = read_audio(path, 48000).samples[4000:20000]
+    assert np.abs(samples).max() == pytest.approx(0.5 / n, rel=0.1)
+
+
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("through_ffmpeg", [False, True])
 def test_sample_formats_have_one_full_scale(subtype: str, through_ffmpeg: bool, tmp_path: Path) -> None:

@@ -103,3 +103,12 @@ def test_no_time_is_ever_said(lines: list[str]) -> None:
     said = _cue_lines(lines)
     assert not any("-->" in line for line in said)
     assert len(said) <= len(lines)
+
+
+@given(st.lists(st.text("abc é,.!?'3", min_size=1, max_size=20).filter(str.strip), max_size=8), st.sampled_from("\n\r"))
+def test_what_was_written_as_cues_is_what_is_said(
+    tmp_path_factory: pytest.TempPathFactory, said: list[str], end: str
+) -> None:
+    cues = [f"{k}\n00:00:{k:02d},000 --> 00:00:{k:02d},900\n{line}\n\n" for k, line in enumerate(said, 1)]
+    path = _write(tmp_path_factory.mktemp("cues") / "a.srt", "".join(cues).replace("\n", end).encode("utf-8-sig"))
+    assert read_subtitle(path) == " ".join(" ".join(said).split())

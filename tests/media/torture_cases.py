@@ -171,6 +171,13 @@ def _renamed(source: Path, target: Path) -> Path:
     return source.rename(target)
 
 
+def _wrong_matrix(raw: bytearray) -> None:
+    start = raw.find(b"icpf")
+    while start >= 0:
+        raw[start + 20] = 0x80
+        start = raw.find(b"icpf", start + 1)
+
+
 def _lose_type(raw: bytearray) -> None:
     raw[raw.index(b"trak") : raw.index(b"trak") + 4] = b"junk"
 
@@ -229,6 +236,8 @@ DAMAGED = [
     Case("all zeros", _derived("mp4", _patch(zero(0.0, 1.0))), "bad"),
     Case("first keyframe lost, ts", _derived("ts", _without(0)), "partial", at_least=10),
     Case("first keyframe lost, mkv", _derived("mkv", _without(0)), "partial", at_least=10),
+    Case("a colour matrix that no converter knows, prores",
+         _derived("mov", _patch(_wrong_matrix), codec="prores_ks", pix_fmt="yuv422p10le"), "bad"),
     Case("track box renamed", _derived("mp4", _patch(_lose_type)), "bad", "bad"),
     *(Case(f"bits flipped, h264 {seed}", _derived("mkv", _patch(flip(seed, 3))), "any", at_least=1)
       for seed in range(4)),
