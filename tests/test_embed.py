@@ -183,10 +183,10 @@ class _Wrapped:
         return {**self._inner.describe(), "id": self.spec}
 
     def encode(self, modality: str, inputs: Sequence[Any]) -> np.ndarray:
-        if "refused" in inputs:
+        if any(isinstance(one, str) and one == "refused" for one in inputs):
             raise UserError("embedding", "that text is refused")
         rows = self._inner.encode(modality, inputs)
-        factors = [{"zero": 0, "nan": np.nan}.get(one, 1) for one in inputs]
+        factors = [{"zero": 0, "nan": np.nan}.get(one, 1) if isinstance(one, str) else 1 for one in inputs]
         return rows * np.array(factors, dtype=np.float32)[:, None]
 
 
