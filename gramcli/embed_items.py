@@ -109,7 +109,8 @@ def shard_contents(
     for task in tasks:
         shard = _Shard(job, clock)
         for _ in task.positions:
-            shard.add(next(found))
+            inputs, next_is_ready = next(found)
+            shard.add(inputs, idle=not next_is_ready)
             done(1, shard.newly_failed())
         shard.finish()
         done(0, shard.newly_failed())
@@ -123,6 +124,10 @@ class _Asked:
     path: Path
     future: Future[Any]
 
+    @property
+    def ready(self) -> bool:
+        return self.future.done()
+
     def answer(self) -> Had | Missing:
         result: Had | Missing | Lost = self.future.result()
         return (
@@ -130,8 +135,8 @@ class _Asked:
         )
 
 
-def _read_ahead(job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock) -> Iterator[Inputs]:
-    """Yield what was found of each item, in order, while the workers are some items ahead."""
+def _read_ahead(job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock) -> Iterator[tuple[Inputs, bool]]:
+    """Yield what was found of each item, in order, and whether the next one is there without waiting."""
     waiting: deque[dict[str, list[_Asked | Had | Missing]]] = deque()
     order = ((task, row) for task in tasks for row in range(len(task.positions)))
     while True:
@@ -148,7 +153,11 @@ def _read_ahead(job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock) 
             for name, entries in asked.items()
         }
         clock.waiting += time.perf_counter() - start
-        yield inputs
+        yield inputs, not waiting or _is_ready(waiting[0])
+
+
+def _is_ready(asked: Mapping[str, Sequence[_Asked | Had | Missing]]) -> bool:
+    return all(one.ready for entries in asked.values() for one in entries if isinstance(one, _Asked))
 
 
 def _asked(item: Item, name: str, pool: Pool) -> list[_Asked | Had | Missing]:
@@ -174,8 +183,8 @@ class _Shard:
     _pending: dict[str, list[tuple[list[Any], int, Any]]] = field(default_factory=dict)
     _failed: int = 0
 
-    def add(self, inputs: Inputs) -> None:
-        """Take what was found of the next item, and encode the batches that are full."""
+    def add(self, inputs: Inputs, *, idle: bool) -> None:
+        """Take what was found of the next item, and encode full batches; any, when there is nothing else to do."""
         for name in self.job.modalities:
             cells: list[Any] = list(inputs.get(name, ()))
             self.columns.setdefault(name, []).append(cells)
@@ -183,7 +192,7 @@ class _Shard:
             pending += [(cells, k, one.value) for k, one in enumerate(cells) if isinstance(one, Had)]
             self._failed += sum(isinstance(one, Missing) and one.status.startswith(FAILED) for one in cells)
             if name not in (TEXT, SUBTITLE):
-                while len(pending) >= self.job.batch_size:
+                while len(pending) >= (1 if idle else self.job.batch_size):
                     self._encode(name, pending[: self.job.batch_size])
                     del pending[: self.job.batch_size]
 

@@ -16,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from typing import IO, Any, Final, Protocol, Self
 
@@ -87,12 +90,19 @@ class InlinePool:
         return future
 
 
+Piece = tuple[Future[Any], tuple[Any, ...]]
+
+
 class ProcessPool:
-    """One thread per worker process: it hands over a piece, and waits for the result or for the time to run out."""
+    """One thread per worker process: it hands over pieces, and waits for results or for the time to run out.
+
+    A worker has the next piece at hand while it works on one, so that it need not wait for a thread of this process,
+    which the model keeps busy. The limit of a piece counts from when the one before it was answered.
+    """
 
     def __init__(self, function: Function, workers: int, time_limit: float) -> None:
         self._function, self._time_limit = function, time_limit
-        self._waiting: queue.SimpleQueue[tuple[Future[Any], tuple[Any, ...]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
         self._lock, self._closed = threading.Lock(), False
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
@@ -118,17 +128,34 @@ class ProcessPool:
         return future
 
     def _serve(self) -> None:
-        worker = None
-        while (entry := self._waiting.get()) is not None and not self._closed:
-            future, arguments = entry
+        worker: _Worker | None = None
+        mine: deque[Piece] = deque()  # handed over or about to be, the oldest first
+        while not self._closed and self._take(mine):
             try:
                 worker = worker or self._hire()
-                result, worker = worker.work(arguments, self._time_limit)
-                future.set_result(result)
+                worker.hand_over(mine)
+                result = worker.answer(self._time_limit)
             except Exception as error:  # it belongs to whoever waits for the result
                 worker = None
-                future.set_exception(error)
+                mine.popleft()[0].set_exception(error)
+                continue
+            if isinstance(result, Lost):
+                worker = None
+            mine.popleft()[0].set_result(result)
         self._waiting.put(None)  # for the next thread
+
+    def _take(self, mine: deque[Piece]) -> bool:
+        """Fill up to two pieces; wait for one only when there is none. False when there will be no more."""
+        while len(mine) < 2:
+            try:
+                entry = self._waiting.get(block=not mine)
+            except queue.Empty:
+                break
+            if entry is None:
+                self._waiting.put(None)
+                break
+            mine.append(entry)
+        return bool(mine)
 
     def _hire(self) -> _Worker:
         with self._lock:
@@ -159,6 +186,7 @@ class _Worker:
                 process_group=0,
             )
         self._pipe = Connection(ours.detach())
+        self._held = 0
 
     @property
     def alive(self) -> bool:
@@ -179,12 +207,20 @@ class _Worker:
             reason = said[-1] if said else f"it did not answer within {_START_LIMIT:.0f} s"
             raise UserError("failed", f"A worker process could not start: {reason}. Use --workers 0 to do without.")
 
-    def work(self, arguments: tuple[Any, ...], time_limit: float) -> tuple[Any, _Worker | None]:
-        """Return the result and the worker, None in its place when it is lost too."""
+    def hand_over(self, pieces: Iterable[Piece]) -> None:
+        """Send the pieces that this worker does not have yet."""
+        for _, arguments in islice(pieces, self._held, None):
+            with suppress(BrokenPipeError, ConnectionResetError):  # the answer that does not come says why
+                self._pipe.send(arguments)
+            self._held += 1
+
+    def answer(self, time_limit: float) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Wait for the oldest piece; a `Lost` when the process does not survive it."""
         try:
-            self._pipe.send(arguments)
             if self._pipe.poll(time_limit):
-                return self._pipe.recv(), self
+                result = self._pipe.recv()
+                self._held -= 1
+                return result
             reason = f"it took longer than {time_limit:g} s (--timeout)"
         except (EOFError, OSError):
             reason = _cause_of_death(self._process.wait())
@@ -192,7 +228,7 @@ class _Worker:
         self._process.wait()
         self._pipe.close()
         self._complaints.close()
-        return Lost(reason), None
+        return Lost(reason)
 
     def kill(self) -> None:
         if self.alive:

@@ -23,13 +23,13 @@ from gramcli.errors import UserError
 if TYPE_CHECKING:
     from gramcli.encoders.base import Prepare, Preprocessing
 
-_FEATURES: Final[dict[str, Callable[[Any], npt.NDArray[np.float64]]]] = {
+_FEATURES: Final[dict[str, Callable[[Sequence[Any]], list[npt.NDArray[np.float64]]]]] = {
     "text": text_features,
-    "video": lambda clip: video_features(clip.frames),
-    "audio": lambda wave: audio_features(wave.samples, wave.sample_rate),
+    "video": lambda clips: [video_features(clip.frames) for clip in clips],
+    "audio": lambda waves: [audio_features(wave.samples, wave.sample_rate) for wave in waves],
     "subtitle": text_features,
-    "depth": image_features,
-    "image": image_features,
+    "depth": lambda pictures: [image_features(picture) for picture in pictures],
+    "image": lambda pictures: [image_features(picture) for picture in pictures],
 }
 
 
@@ -90,8 +90,8 @@ class SignalEncoder:
             known = ", ".join(_FEATURES)
             raise UserError("embedding", f"Encoder 'signal' cannot encode '{modality}'. It encodes: {known}.")
         rows = np.empty((len(inputs), SIZE), dtype=np.float32)
-        for row, one in zip(rows, inputs, strict=True):
-            row[:] = _FEATURES[modality](one)
+        for row, features in zip(rows, _FEATURES[modality](inputs) if len(inputs) else [], strict=True):
+            row[:] = features
             if not np.isfinite(row).all():
                 raise UserError(
                     "embedding", f"Encoder 'signal' got {modality} with values that are not finite: decode it again."

@@ -45,7 +45,8 @@ def mel_filterbank(sample_rate: int, n_fft: int) -> sparse.csr_array:
     fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     weights = np.maximum(0.0, np.minimum(rise, fall))
     total = weights.sum(axis=1, keepdims=True)
-    return sparse.csr_array(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
+    shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return sparse.csr_array(shares.astype(np.float32))
 
 
 def log_mel(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
@@ -60,17 +61,17 @@ def log_mel(samples: npt.NDArray[np.float32], sample_rate: int) -> Floats:
     """
     width = max(2, round(0.04 * sample_rate))
     hop = max(1, round(sample_rate / STEPS_PER_SECOND))
-    n_fft = 1 << (width - 1).bit_length()
-    padded = np.pad(samples.astype(np.float64), (0, max(0, width - len(samples))))
+    padded = np.pad(samples.astype(np.float32), (0, max(0, width - len(samples))))
     windows = np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
-    taper = np.hanning(width)
-    bank = mel_filterbank(sample_rate, n_fft)
+    taper = np.hanning(width).astype(np.float32)
+    bank = mel_filterbank(sample_rate, width)
     found = []
     for start in range(0, len(windows), _CHUNK):
-        spectrum = fft.rfft(windows[start : start + _CHUNK] * taper, n_fft, axis=1)
+        spectrum = fft.rfft(windows[start : start + _CHUNK] * taper, axis=1, overwrite_x=True)
         power = (spectrum.real**2 + spectrum.imag**2) / taper.sum() ** 2 * 4
         found.append((bank @ power.T).T)  # sparse, not BLAS: the bits must not depend on the number of threads
-    return np.asarray(1 - np.log10(np.concatenate(found) + FLOOR) / np.log10(FLOOR))
+    loudness = np.concatenate(found, dtype=np.float64)
+    return np.asarray(1 - np.log10(loudness + FLOOR) / np.log10(FLOOR))
 
 
 def modulation_spectrum(bands: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -37,15 +38,15 @@ def _signs() -> npt.NDArray[np.float64]:
     return np.asarray((bits * 2.0 - 1.0) / np.sqrt(values), dtype=np.float64)
 
 
-def text_features(text: str) -> Floats:
-    """Describe a text by the words, pairs of words and pieces of words in it.
+def text_features(texts: Sequence[str]) -> list[Floats]:
+    """Describe texts by the words, pairs of words and pieces of words in them.
 
     Args:
-        text: Any text; case and accents do not count. The empty string gives a fixed vector.
+        texts: Any texts; case and accents do not count. The empty string gives a fixed vector.
 
     Returns:
-        A unit vector, shape [256].
+        Unit vectors, shape [256] each; the same for a text in any company.
     """
-    counts = [weight * one.transform([text]) for weight, one in zip(WEIGHTS, _vectorizers(), strict=True)]
+    counts = [weight * one.transform(texts) for weight, one in zip(WEIGHTS, _vectorizers(), strict=True)]
     total = sparse.csr_array(counts[0] + counts[1] + counts[2])
-    return unit_vector([(total @ _signs())[0]])
+    return [unit_vector([row]) for row in total @ _signs()]

@@ -18,6 +18,7 @@ RINGS: Final = 6
 SPOKES: Final = 8
 GRID: Final = 3
 TIMES: Final = 8
+LOOKS: Final = 4
 HALF_ROOT_3: Final = np.float32(np.sqrt(3) / 2)
 
 
@@ -144,8 +145,10 @@ def _motion(light: Pixels) -> list[Floats]:
 
 
 def _features(frames: Pixels) -> list[Floats]:
-    light = frames.mean(axis=-1)
-    return [*_colour(frames), *_orientations(light), balanced(rooted(_frequencies(light)), 0.05)]
+    """Statistics of how a few of the frames look."""
+    few = frames[:: max(1, len(frames) // LOOKS)]
+    light = few.mean(axis=-1)
+    return [*_colour(few[:, ::2, ::2]), *_orientations(light), balanced(rooted(_frequencies(light)), 0.05)]
 
 
 def video_features(frames: npt.NDArray[Any]) -> Floats:
