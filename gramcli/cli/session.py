@@ -168,7 +168,7 @@ class Lines:
         if now - self._told < self.EVERY:
             return
         self._told = now
-        rate = (done - self._first) / (now - self._start)
+        rate = (done - self._first) / max(now - self._start, 1e-9)
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
         self._say(f"{self._label}: {done:,} of {total:,}, {rate:.1f}/s{left}{f'; {words}' if words else ''}")
 

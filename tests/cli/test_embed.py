@@ -74,3 +74,46 @@ def test_mistakes_are_one_sentence(gram, clips, tmp_path, arguments, code, messa
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_retry_failed_takes_the_file_that_was_mended(gram, clips):
+    good = (clips / "videos" / "00001.mp4").read_bytes()
+    (clips / "videos" / "00001.mp4").write_text("this is no video")
+    assert gram("embed", clips / "manifest.csv", "-o", "emb").exit_code == 3
+    (clips / "videos" / "00001.mp4").write_bytes(good)
+    refused = gram("embed", clips / "manifest.csv", "-o", "emb")
+    assert refused.exit_code == 1
+    assert "the media files changed" in refused.stderr
+    assert gram.json("embed", clips / "manifest.csv", "-o", "emb", "--retry-failed")["left_out"] == []
+
+
+def test_verify_finds_a_flipped_bit(gram, clips, tmp_path):
+    gram("embed", clips / "manifest.csv", "-o", "emb")
+    assert ("shards", "1, all checksums right") in map(tuple, gram.json("inspect", "emb", "--verify")["facts"])
+    shard = tmp_path / "emb" / "shards" / "00000.safetensors"
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    result = gram("inspect", "emb", "--verify")
+    assert result.exit_code == 1
+    assert "00000.safetensors is damaged: its checksum is wrong" in result.stderr
+    assert gram("inspect", clips / "manifest.csv", "--verify").exit_code == 2
+
+
+@pytest.mark.parametrize("time", ["soon", "0s", "-5s", "5 parsecs"])
+def test_a_timeout_is_a_time(gram, clips, time):
+    result = gram("embed", clips / "manifest.csv", "-o", "emb", f"--timeout={time}")
+    assert result.exit_code == 2
+    assert "is not a time above 0" in result.stderr
+
+
+def test_progress_off_a_terminal_is_a_line_now_and_then():
+    from gramcli.cli.session import Lines
+
+    said = []
+    tell = Lines("Embedding", said.append)
+    tell.EVERY = 0.0
+    for done in range(3):
+        tell(done, 10, "1 failed, bottleneck: decode")
+    assert said[0].startswith("Embedding: 0 of 10, ")
+    assert re.fullmatch(r"Embedding: 2 of 10, [\d.]+/s, \d+ s left; 1 failed, bottleneck: decode", said[-1])
