@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,11 @@ class AsSlow:
     """A model that takes a given time per clip without using a processor, as one on a GPU does."""
 
     spec, shared_space, preprocessing = "slow", False, Preprocessing(frames=FRAMES)
+    fused: Mapping[str, tuple[str, ...]] = {}
+    modalities = ("text", "video", "audio")
 
     def __init__(self, seconds_per_clip: float) -> None:
-        signal = load_encoder("signal", self.preprocessing)
+        signal = load_encoder("signal", frames=FRAMES)
         self.dims, self.prepare, self._seconds = (
             dict.fromkeys(("text", "video", "audio"), 4),
             signal.prepare,
@@ -89,11 +91,10 @@ class AsSlow:
         """As an encoder has to."""
         return {"id": self.spec}
 
-    def encode(self, modality: str, inputs: Sequence[Any]) -> np.ndarray:
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
         """Take the time."""
-        if modality == "video":
-            time.sleep(self._seconds * len(inputs))
-        return np.full((len(inputs), 4), 0.5, np.float32)
+        time.sleep(self._seconds * len(inputs.get("video", ())))
+        return {name: np.full((len(given), 4), 0.5, np.float32) for name, given in inputs.items()}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -104,7 +105,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def decode_alone(dataset: Dataset, workers: int, root: Path) -> None:
     """Read every file as `embed` does, as far ahead as it does, and drop the result."""
-    encoder = load_encoder("signal", Preprocessing(frames=FRAMES))
+    encoder = load_encoder("signal", frames=FRAMES)
     reader = Reader(encoder.preprocessing, encoder.prepare, root)
     with open_pool(reader, workers, 60) as pool:
         waiting: deque[Any] = deque()
@@ -123,7 +124,7 @@ def bench_throughput(clips: int, workers: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dataset = made_dataset(folder, clips)
-        signal = load_encoder("signal", Preprocessing(frames=FRAMES))
+        signal = load_encoder("signal", frames=FRAMES)
         options = EmbedOptions(workers=workers)
         decode_alone(dataset, workers, folder)  # warms the page cache
         rows: list[tuple[float, float, float, float]] = []
@@ -162,7 +163,7 @@ def report_memory(n: int) -> None:
         file = folder / "a.wav"
         soundfile.write(str(file), (0.3 * np.sin(np.arange(4800) / 9)).astype(np.float32), 16000)
         items = tuple(Item(f"{k:06d}", {"audio": file}, (f"sound {k}",)) for k in range(n))
-        encoder = load_encoder("signal", Preprocessing())
+        encoder = load_encoder("signal")
         options = EmbedOptions(workers=2)
         embed(Dataset("warm", "generated", items[:64]), encoder, folder / "warm", options=options)
         start, before = time.perf_counter(), resident_mb("VmRSS")

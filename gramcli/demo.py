@@ -14,7 +14,6 @@ from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
 from gramcli.embed import embed
 from gramcli.encoders import load_encoder
-from gramcli.encoders.base import Preprocessing
 from gramcli.errors import UserError
 from gramcli.evaluate import EvalOptions, evaluate
 from gramcli.modalities import parse_task
@@ -80,7 +79,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     """
     begin = stage or _no_stage
     manifest = generate_dataset(folder / "data", items, seed, begin("Making clips"))
-    encoder = load_encoder("signal", Preprocessing())
+    encoder = load_encoder("signal")
     embed(
         open_dataset(str(manifest)),
         encoder,

@@ -137,9 +137,10 @@ def embed(
     options = options or EmbedOptions()
     modalities, notes = _modalities(dataset, encoder)
     root = _media_root(dataset)
-    plan = _plan(dataset, encoder, modalities, root, options.shard_size)
+    fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
+    plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
     ahead = options.batch_size + 2 * options.processes
-    job = Job(dataset, encoder, modalities, root, options.batch_size, ahead)
+    job = Job(dataset, encoder, modalities, fused, root, options.batch_size, ahead)
     reader = Reader(encoder.preprocessing, encoder.prepare, root)
     clock = Clock()
     with (
@@ -176,12 +177,12 @@ class _Counter:
 
 
 def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], list[str]]:
-    known = ", ".join(encoder.dims)
-    chosen = tuple(name for name in dataset.modalities if name in encoder.dims)
+    known = ", ".join(encoder.modalities)
+    chosen = tuple(name for name in dataset.modalities if name in encoder.modalities)
     if not chosen:
         has = ", ".join(dataset.modalities) or "none"
         raise UserError("input", f"{encoder.spec} embeds {known}; {dataset.id} has {has}. Use another model.")
-    skipped = [name for name in dataset.modalities if name not in encoder.dims]
+    skipped = [name for name in dataset.modalities if name not in encoder.modalities]
     return chosen, [f"{name} was not embedded: {encoder.spec} embeds {known}." for name in skipped]
 
 

@@ -40,6 +40,7 @@ class Job:
         dataset: The items.
         encoder: The model.
         modalities: Those to embed, in order.
+        fused: The embeddings made of several of them, with these.
         root: Folder that reasons of failures leave out of paths.
         batch_size: Inputs of one modality that are encoded together.
         ahead: Items decoded ahead of the model.
@@ -48,9 +49,15 @@ class Job:
     dataset: Dataset
     encoder: Encoder
     modalities: tuple[str, ...]
+    fused: Mapping[str, tuple[str, ...]]
     root: Path
     batch_size: int
     ahead: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All embeddings, in the order of the store's columns."""
+        return (*self.modalities, *self.fused)
 
 
 @dataclass(frozen=True)
@@ -67,11 +74,13 @@ class ShardTask:
     positions: range
     previous: ShardContent | None = None
 
-    def to_do(self, row: int, modalities: Sequence[str]) -> tuple[str, ...]:
-        """The modalities that have to be read for item `row` of the shard."""
+    def to_do(self, row: int, job: Job) -> tuple[str, ...]:
+        """The embeddings to be made of item `row` of the shard, with the modalities that they need."""
         if self.previous is None:
-            return tuple(modalities)
-        return tuple(name for name in modalities if self.previous.status[name][row].startswith(FAILED))
+            return job.names
+        failed_before = {name for name in job.names if state(self.previous.status[name][row]) == FAILED}
+        needed = {part for name, parts in job.fused.items() if name in failed_before for part in parts}
+        return tuple(name for name in job.names if name in failed_before | needed)
 
 
 @dataclass
@@ -143,7 +152,8 @@ def _read_ahead(job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock) 
         while len(waiting) <= job.ahead and (place := next(order, None)):
             task, row = place
             item = job.dataset.items[task.positions[row]]
-            waiting.append({name: _asked(item, name, pool) for name in task.to_do(row, job.modalities)})
+            wanted = set(task.to_do(row, job))
+            waiting.append({name: _asked(item, name, pool) for name in job.modalities if name in wanted})
         if not waiting:
             return
         asked = waiting.popleft()
@@ -175,71 +185,114 @@ def _asked(item: Item, name: str, pool: Pool) -> list[_Asked | Had | Missing]:
 
 @dataclass
 class _Shard:
-    """Vectors of the shard being made: per modality and item a list of vectors or of what stands for them."""
+    """Cells of the shard being made: per modality and item a list of vectors, or of what stands for them.
+
+    Media of one item are encoded together, since fused embeddings need them all; a batch holds items that have the
+    same modalities. Captions, of which an item has any number, are batches of their own.
+    """
 
     job: Job
     clock: Clock
     columns: dict[str, list[list[Any]]] = field(default_factory=dict)
-    _pending: dict[str, list[tuple[list[Any], int, Any]]] = field(default_factory=dict)
+    _captions: list[tuple[list[Any], int]] = field(default_factory=list)
+    _groups: dict[tuple[str, ...], list[dict[str, list[Any]]]] = field(default_factory=dict)
     _failed: int = 0
 
     def add(self, inputs: Inputs, *, idle: bool) -> None:
         """Take what was found of the next item, and encode full batches; any, when there is nothing else to do."""
-        for name in self.job.modalities:
-            cells: list[Any] = list(inputs.get(name, ()))
+        item: dict[str, list[Any]] = {name: list(inputs.get(name, ())) for name in self.job.modalities}
+        for name, cells in item.items():
             self.columns.setdefault(name, []).append(cells)
-            pending = self._pending.setdefault(name, [])
-            pending += [(cells, k, one.value) for k, one in enumerate(cells) if isinstance(one, Had)]
-            self._failed += sum(isinstance(one, Missing) and one.status.startswith(FAILED) for one in cells)
-            if name not in (TEXT, SUBTITLE):
-                while len(pending) >= (1 if idle else self.job.batch_size):
-                    self._encode(name, pending[: self.job.batch_size])
-                    del pending[: self.job.batch_size]
+            self._failed += sum(isinstance(one, Missing) and state(one.status) == FAILED for one in cells)
+        self._captions += [(item[TEXT], k) for k, one in enumerate(item.get(TEXT, ())) if isinstance(one, Had)]
+        for name, parts in self.job.fused.items():
+            item[name] = [_missing_part(item, parts)] if all(item[part] for part in parts) else []
+            self.columns.setdefault(name, []).append(item[name])
+        there = tuple(n for n in self.job.modalities if n != TEXT and item[n] and isinstance(item[n][0], Had))
+        if there:
+            self._groups.setdefault(there, []).append(item)
+            self._flush(there, 1 if idle else self.job.batch_size)
 
     def finish(self) -> None:
-        """Encode what is left; texts in the order of their lengths, so that a batch needs little padding."""
-        for name, pending in self._pending.items():
-            if name in (TEXT, SUBTITLE):
-                pending.sort(key=lambda entry: len(entry[2]))
-            for start in range(0, len(pending), self.job.batch_size):
-                self._encode(name, pending[start : start + self.job.batch_size])
-            pending.clear()
+        """Encode what is left; captions in the order of their lengths, so that a batch needs little padding."""
+        for there in list(self._groups):
+            self._flush(there, 1)
+        self._captions.sort(key=lambda place: len(place[0][place[1]].value))
+        for start in range(0, len(self._captions), self.job.batch_size):
+            batch = self._captions[start : start + self.job.batch_size]
+            vectors = self._encode({TEXT: [cells[k].value for cells, k in batch]})[TEXT]
+            for (cells, k), vector in zip(batch, vectors, strict=True):
+                self._put(cells, k, vector)
+        self._captions.clear()
 
     def newly_failed(self) -> int:
         """How many inputs failed since the last call."""
         failed_now, self._failed = self._failed, 0
         return failed_now
 
-    def _encode(self, name: str, batch: Sequence[tuple[list[Any], int, Any]]) -> None:
+    def _flush(self, there: tuple[str, ...], least: int) -> None:
+        """Encode the waiting items that have just these modalities, while there are at least so many."""
+        waiting = self._groups[there]
+        while len(waiting) >= least and waiting:
+            batch, waiting[:] = waiting[: self.job.batch_size], waiting[self.job.batch_size :]
+            found = self._encode({name: [item[name][0].value for item in batch] for name in there})
+            for name, vectors in found.items():
+                for item, vector in zip(batch, vectors, strict=True):
+                    self._put(item[name], 0, vector)
+
+    def _put(self, cells: list[Any], k: int, vector: Any) -> None:  # noqa: ANN401 - a row or a `Missing`
+        self._failed += isinstance(vector, Missing)
+        notes = cells[k].notes if isinstance(cells[k], Had) else ()
+        cells[k] = vector if isinstance(vector, Missing) else Had(vector, notes)
+
+    def _encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         start = time.perf_counter()
-        vectors = _vectors(self.job.encoder, name, [value for _, _, value in batch])
+        found = _vectors(self.job, inputs)
         self.clock.working += time.perf_counter() - start
-        for (cells, k, _), vector in zip(batch, vectors, strict=True):
-            self._failed += isinstance(vector, Missing)
-            cells[k] = vector if isinstance(vector, Missing) else Had(vector, cells[k].notes)
+        return found
 
 
-def _vectors(encoder: Encoder, modality: str, inputs: Sequence[Any]) -> list[Any]:
-    """Return a vector or a `Missing` in the place of every input."""
+def _missing_part(item: Mapping[str, Sequence[Had | Missing]], parts: Sequence[str]) -> Missing:
+    """What a fused embedding is before it is there: absent, or failed, as the first modality it lacks."""
+    for part in parts:
+        one = item[part][0]
+        if isinstance(one, Missing):
+            return Missing(failed(f"its {part} failed") if state(one.status) == FAILED else absent(f"no {part}"))
+    return Missing(failed("it was not encoded"))
+
+
+def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Return, per embedding, a vector or a `Missing` in the place of every item."""
+    n = len(next(iter(inputs.values())))
+    names = [*inputs, *(name for name, parts in job.fused.items() if set(parts) <= set(inputs))]
     try:
-        rows = encoder.encode(modality, inputs)
+        found = job.encoder.encode(inputs)
     except UserError as error:
-        if len(inputs) == 1:
-            return [Missing(failed(str(error)))]
-        return [vector for one in inputs for vector in _vectors(encoder, modality, [one])]
-    if rows.shape != (len(inputs), encoder.dims[modality]):
-        wanted = [len(inputs), encoder.dims[modality]]
-        raise UserError("embedding", f"{encoder.spec} gave '{modality}' {list(rows.shape)} where {wanted} was due.")
-    usable = [bool(np.isfinite(row).all() and row.any()) for row in rows]
+        if n > 1:
+            single = [_vectors(job, {name: [given[k]] for name, given in inputs.items()}) for k in range(n)]
+            return {name: [one[name][0] for one in single] for name in names}
+        if len(inputs) > 1:
+            alone = [_vectors(job, {name: given}) for name, given in inputs.items()]
+            bad = {name: [Missing(failed(str(error)))] for name in names if name not in inputs}
+            return {**{name: rows for one in alone for name, rows in one.items()}, **bad}
+        return {name: [Missing(failed(str(error)))] for name in names}
+    return {name: _usable(job.encoder, name, np.asarray(found[name]), n) for name in names}
+
+
+def _usable(encoder: Encoder, name: str, rows: NDArray[np.float32], n: int) -> list[Any]:
+    if rows.shape != (n, encoder.dims[name]):
+        wanted = [n, encoder.dims[name]]
+        raise UserError("embedding", f"{encoder.spec} gave '{name}' {list(rows.shape)} where {wanted} was due.")
+    good = [bool(np.isfinite(row).all() and row.any()) for row in rows]
     missing = Missing(failed(f"{encoder.spec} gave a vector that is zero or not finite"))
-    return [row if good else missing for row, good in zip(rows, usable, strict=True)]
+    return [row if fine else missing for row, fine in zip(rows, good, strict=True)]
 
 
 def _content(job: Job, task: ShardTask, columns: Mapping[str, list[list[Any]]]) -> ShardContent:
     """Put vectors, statuses and, where a shard is only mended, its earlier rows together."""
     cells = columns if task.previous is None else _mended(job, task, task.previous, columns)
-    status = {name: [_status(found) for found in cells[name]] for name in job.modalities}
-    embeddings = {name: _rows(name, cells[name], job.encoder.dims[name]) for name in job.modalities}
+    status = {name: [_status(found) for found in cells[name]] for name in job.names}
+    embeddings = {name: _rows(name, cells[name], job.encoder.dims[name]) for name in job.names}
     counts = [sum(isinstance(one, Had) for one in found) for found in cells.get(TEXT, [])]
     owners = np.repeat(np.array(task.positions, dtype=np.int64)[: len(counts)], np.array(counts, dtype=np.int64))
     return ShardContent(embeddings, status, owners)
@@ -250,14 +303,14 @@ def _mended(
 ) -> dict[str, list[list[Any]]]:
     """The shard's cells: new where something was tried again, else as they were."""
     cells: dict[str, list[list[Any]]] = {}
-    for name in job.modalities:
+    for name in job.names:
         owners = before.caption_items if name == TEXT else np.array(task.positions)
         cells[name] = []
         for row, position in enumerate(task.positions):
             old = before.status[name][row]
             rows = before.embeddings[name][owners == position]
             kept = [Had(vector, (old,)) for vector in rows] if state(old) == OK else [Missing(old)]
-            cells[name].append(columns[name][row] if name in task.to_do(row, job.modalities) else kept)
+            cells[name].append(columns[name][row] if name in task.to_do(row, job) else kept)
     return cells
 
 

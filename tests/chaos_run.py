@@ -26,8 +26,11 @@ class Tiny:
     def describe(self) -> dict[str, Any]:
         return {"id": self.spec, "shared_space": False}
 
-    def encode(self, modality: str, inputs: Sequence[Any]) -> np.ndarray:
-        return np.stack([self._one(modality, one) for one in inputs])
+    fused: Mapping[str, tuple[str, ...]] = {}
+    modalities = tuple(dims)
+
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+        return {name: np.stack([self._one(name, one) for one in given]) for name, given in inputs.items()}
 
     def _one(self, modality: str, one: Any) -> np.ndarray:
         values = {

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pytest
 from gramcli.datasets import Dataset, Item, open_dataset
 from gramcli.embed import EmbedOptions, EmbedSummary, embed
 from gramcli.encoders import load_encoder
-from gramcli.encoders.base import Encoder, Preprocessing
+from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.store import open_store
 from tests.media_factory import write_image, write_subtitle, write_video, write_wav
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def signal_encoder() -> Encoder:
-    return load_encoder("signal", Preprocessing(frames=2))
+    return load_encoder("signal", frames=2)
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_changed_file_is_noticed(clips: Path, tmp_path: Path, signal_encoder: 
     with pytest.raises(UserError, match="the captions changed"):
         embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
     with pytest.raises(UserError, match=r"model\.preprocessing\.frames was 2, now 3"):
-        embed(open_dataset(str(clips)), load_encoder("signal", Preprocessing(frames=3)), tmp_path / "s")
+        embed(open_dataset(str(clips)), load_encoder("signal", frames=3), tmp_path / "s")
     assert embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", overwrite=True).shards_written == 1
 
 
@@ -174,7 +174,7 @@ class _Wrapped:
 
     def __init__(self, inner: Encoder, **changes: Any) -> None:
         self.spec, self.shared_space, self.preprocessing = "wrapped", False, inner.preprocessing
-        self.prepare = inner.prepare
+        self.prepare, self.fused = inner.prepare, {}
         self.dims = dict(inner.dims)
         self._inner = inner
         vars(self).update(changes)
@@ -182,10 +182,17 @@ class _Wrapped:
     def describe(self) -> dict[str, Any]:
         return {**self._inner.describe(), "id": self.spec}
 
-    def encode(self, modality: str, inputs: Sequence[Any]) -> np.ndarray:
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return tuple(self.dims)
+
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+        return {name: self.rows(name, given) for name, given in inputs.items()}
+
+    def rows(self, modality: str, inputs: Sequence[Any]) -> np.ndarray:
         if any(isinstance(one, str) and one == "refused" for one in inputs):
             raise UserError("embedding", "that text is refused")
-        rows = self._inner.encode(modality, inputs)
+        rows = self._inner.encode({modality: inputs})[modality]
         factors = [{"zero": 0, "nan": np.nan}.get(one, 1) if isinstance(one, str) else 1 for one in inputs]
         return rows * np.array(factors, dtype=np.float32)[:, None]
 
@@ -241,9 +248,8 @@ import sys
 from gramcli.datasets import open_dataset
 from gramcli.embed import EmbedOptions, embed
 from gramcli.encoders import load_encoder
-from gramcli.encoders.base import Preprocessing
 tell = lambda done, *_: print(done, flush=True)
-embed(open_dataset(sys.argv[1]), load_encoder("signal", Preprocessing()), sys.argv[2],
+embed(open_dataset(sys.argv[1]), load_encoder("signal"), sys.argv[2],
       options=EmbedOptions(shard_size=3, workers=2), progress=tell)
 """
 
@@ -265,7 +271,7 @@ def test_kill_9_and_run_again(tmp_path: Path) -> None:
     for number in range(90):
         write_wav(folder / f"{number:02d}.wav", seconds=0.5, hz=200 + 20 * number)
         (folder / f"{number:02d}.txt").write_text(f"tone number {number}\n")
-    encoder = load_encoder("signal", Preprocessing())
+    encoder = load_encoder("signal")
     embed(open_dataset(str(folder)), encoder, tmp_path / "whole", options=EmbedOptions(shard_size=3))
     chance, store, kills = random.Random(7), tmp_path / "s", 0
     for _ in range(4):

@@ -16,7 +16,7 @@ import pytest
 from gramcli.datasets import open_dataset
 from gramcli.embed import EmbedOptions, embed
 from gramcli.encoders import load_encoder
-from gramcli.encoders.base import Encoder, Preprocessing
+from gramcli.encoders.base import Encoder
 from gramcli.encoders.signal_prepare import prepare_media
 from gramcli.errors import UserError
 from gramcli.store import open_store
@@ -28,7 +28,7 @@ ONE = EmbedOptions(workers=1)
 
 @pytest.fixture
 def signal_encoder() -> Encoder:
-    return load_encoder("signal", Preprocessing(frames=4))
+    return load_encoder("signal", frames=4)
 
 
 @pytest.fixture
@@ -166,16 +166,16 @@ def test_texts_come_in_the_order_of_their_lengths(tmp_path: Path, signal_encoder
     seen: list[list[int]] = []
 
     class Watching(_Wrapped):
-        def encode(self, modality: str, inputs: Any) -> np.ndarray:
+        def rows(self, modality: str, inputs: Any) -> np.ndarray:
             if modality == "text":
                 seen.append([len(one) for one in inputs])
-            return super().encode(modality, inputs)
+            return super().rows(modality, inputs)
 
     options = EmbedOptions(workers=0, batch_size=2)
     embed(open_dataset(str(folder)), Watching(signal_encoder), tmp_path / "s", options=options)
     assert seen == [[1, 2], [4, 7], [9]]
     texts = open_store(tmp_path / "s").embeddings("text")
-    assert texts[0].numpy() == pytest.approx(signal_encoder.encode("text", ["x" * 9])[0])
+    assert texts[0].numpy() == pytest.approx(signal_encoder.encode({"text": ["x" * 9]})["text"][0])
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,21 @@ from __future__ import annotations
 from gramcli.cli.options import (
     BatchOpt,
     DataArg,
+    DeviceOpt,
     DryRunOpt,
     FramesOpt,
     LimitOpt,
     ModelOpt,
     OverwriteOpt,
+    PickleOpt,
+    PrecisionOpt,
     RetryOpt,
     RootOpt,
     SplitOpt,
+    StepOpt,
     StoreOut,
     TimeoutOpt,
+    TokenizerOpt,
     WorkersOpt,
     seconds_from,
 )
@@ -30,7 +35,12 @@ def embed_command(
     root: RootOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
-    frames: FramesOpt = 8,
+    frames: FramesOpt = None,
+    device: DeviceOpt = "cpu",
+    precision: PrecisionOpt = "fp32",
+    tokenizer: TokenizerOpt = None,
+    checkpoint_step: StepOpt = None,
+    allow_pickle: PickleOpt = False,
     overwrite: OverwriteOpt = False,
     retry_failed: RetryOpt = False,
     workers: WorkersOpt = None,
@@ -46,17 +56,17 @@ def embed_command(
 
     Example: gram embed clips/ -o clips_emb --retry-failed --timeout 2m
     """
+    from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
     from gramcli.describe import describe_dataset
     from gramcli.embed import EmbedOptions, embed
-    from gramcli.encoders import load_encoder
-    from gramcli.encoders.base import Preprocessing
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset = open_dataset(data, root, split=split, limit=limit)
-    encoder = load_encoder(model, Preprocessing(frames=frames))
+    wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
+    encoder = wanted.load(model)
     if dry_run:
         session.say(f"Nothing was embedded: with {model} this would go into {output}.")
         return session.show(description_answer(describe_dataset(data, dataset)))

@@ -14,14 +14,18 @@ from gramcli.cli.options import (
     MissingOpt,
     NormalizeOpt,
     OutputOpt,
+    PickleOpt,
+    PrecisionOpt,
     ProtocolOpt,
     QueryOpt,
     ReportOpt,
     RootOpt,
     SplitOpt,
+    StepOpt,
     TargetArg,
     TasksOpt,
     TimeoutOpt,
+    TokenizerOpt,
     WorkersOpt,
     seconds_from,
     tasks_from,
@@ -45,8 +49,12 @@ def eval_command(
     missing: MissingOpt = Missing.drop,
     normalize: NormalizeOpt = None,
     protocol: ProtocolOpt = None,
+    frames: FramesOpt = None,
     device: DeviceOpt = "cpu",
-    frames: FramesOpt = 8,
+    precision: PrecisionOpt = "fp32",
+    tokenizer: TokenizerOpt = None,
+    checkpoint_step: StepOpt = None,
+    allow_pickle: PickleOpt = False,
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
     expect: ExpectOpt = None,
@@ -62,7 +70,7 @@ def eval_command(
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
     """
     from gramcli.cli.expectations import failures, parse_expectations
-    from gramcli.cli.targets import chosen_dataset, device_named, open_target
+    from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
     from gramcli.embed import EmbedOptions
     from gramcli.evaluate import EvalOptions, evaluate
     from gramcli.report.tables import evaluation_answer
@@ -70,7 +78,8 @@ def eval_command(
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
-    store = open_target(session, target, opened, frames, how)
+    wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
+    store = open_target(session, target, opened, wanted, how)
     with session.progress("Evaluating") as progress:
         options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress, normalize)
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)

@@ -45,7 +45,22 @@ RootOpt = Annotated[
 DatasetOpt = Annotated[
     str | None, typer.Option("--dataset", metavar="DATA", help="Embed DATA with the model TARGET first (cached).")
 ]
-FramesOpt = Annotated[int, typer.Option("--frames", min=1, metavar="N", help="Frames taken from each video.")]
+FramesOpt = Annotated[
+    int | None,
+    typer.Option("--frames", min=1, metavar="N", help="Frames of each video. Default: the model's own, or 8."),
+]
+PrecisionOpt = Annotated[
+    str, typer.Option("--precision", metavar="fp32|bf16|fp16", help="Weights and arithmetic of the model.")
+]
+TokenizerOpt = Annotated[
+    Path | None, typer.Option("--tokenizer", metavar="PATH", help="A vocabulary, where it is not found by itself.")
+]
+StepOpt = Annotated[
+    int | None, typer.Option("--checkpoint-step", metavar="N", help="Which saved step; by default the last.")
+]
+PickleOpt = Annotated[
+    bool, typer.Option("--allow-pickle", help="Load weight files that can run code. Only files you trust.")
+]
 WorkersOpt = Annotated[
     int | None,
     typer.Option("--workers", min=0, metavar="N", help="Processes that decode; 0: none. Default: one per processor."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,26 @@ if TYPE_CHECKING:
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
     from gramcli.embed import EmbedOptions
+    from gramcli.encoders.base import Encoder
     from gramcli.store import Store
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What the command line says of a model; see `gramcli.encoders.load_encoder`."""
+
+    frames: int | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+    tokenizer: Path | None = None
+    checkpoint_step: int | None = None
+    allow_pickle: bool = False
+
+    def load(self, spec: str) -> Encoder:
+        """Load the model a spec names."""
+        from gramcli.encoders import load_encoder
+
+        return load_encoder(spec, **asdict(self))
 
 
 def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int | None) -> Dataset:
@@ -37,14 +56,16 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
     return dataset if undecided else replace(dataset, items=dataset.items[:limit])
 
 
-def open_target(session: Session, target: str, dataset: Dataset | None, frames: int, options: EmbedOptions) -> Store:
+def open_target(
+    session: Session, target: str, dataset: Dataset | None, model: ModelOptions, options: EmbedOptions
+) -> Store:
     """Open a store, or embed a dataset with the model `target` into the cache and open that.
 
     Args:
         session: For progress and messages.
         target: A store; a model's spec when there is a dataset.
         dataset: What to embed, None for a store.
-        frames: Frames per video.
+        model: How a model is loaded.
         options: Workers, time limit and batch size.
 
     Returns:
@@ -60,16 +81,14 @@ def open_target(session: Session, target: str, dataset: Dataset | None, frames: 
             advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
             raise UserError("store", f"There is no store {target}. {advice}")
         return open_store(target)
-    return open_store(_embedded(session, target, dataset, frames, options))
+    return open_store(_embedded(session, target, dataset, model, options))
 
 
-def _embedded(session: Session, model: str, dataset: Dataset, frames: int, options: EmbedOptions) -> Path:
+def _embedded(session: Session, spec: str, dataset: Dataset, model: ModelOptions, options: EmbedOptions) -> Path:
     from gramcli.cache import cached_store_path
     from gramcli.embed import embed
-    from gramcli.encoders import load_encoder
-    from gramcli.encoders.base import Preprocessing
 
-    encoder = load_encoder(model, Preprocessing(frames=frames))
+    encoder = model.load(spec)
     path = cached_store_path(encoder.describe(), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:

@@ -1,19 +1,25 @@
 """Encoders: a catalog of model families, and the one function that turns a spec into an encoder.
 
 A spec is `name` or `name:argument`. An encoder is one file here plus one row in `ENCODERS`; third parties add
-rows through the entry-point group `gramcli.encoders`. A row's target is called with (argument, preprocessing).
+rows through the entry-point group `gramcli.encoders`. A row's target is called with (argument, options).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gramcli.catalog import Catalog
+from gramcli.encoders.base import PRECISIONS, EncoderOptions
+from gramcli.errors import UserError
 
 if TYPE_CHECKING:
-    from gramcli.encoders.base import Encoder, Preprocessing
+    from gramcli.encoders.base import Encoder
+
+CHECKPOINTS: Final = "vast"
+"""The family a path is taken to be a checkpoint of."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class EncoderRow:
 
     Attributes:
         name: The part of a spec before the colon.
-        target: `module:attribute` of a callable (argument, preprocessing) -> Encoder.
+        target: `module:attribute` of a callable (argument: str, options: EncoderOptions) -> Encoder.
         modalities: What it can encode.
         summary: One line for help and docs.
         source: Where the method or the weights come from.
@@ -50,19 +56,39 @@ ENCODERS: Final = Catalog(
 )
 
 
-def load_encoder(spec: str, preprocessing: Preprocessing) -> Encoder:
+def load_encoder(
+    spec: str | Path,
+    *,
+    frames: int | None = None,
+    device: str = "cpu",
+    precision: str = "fp32",
+    tokenizer: str | Path | None = None,
+    checkpoint_step: int | None = None,
+    allow_pickle: bool = False,
+) -> Encoder:
     """Build the encoder a spec names.
 
     Args:
-        spec: `name` or `name:argument`, for instance `signal`.
-        preprocessing: How media will be decoded for it.
+        spec: `name` or `name:argument`, for instance `signal`; or the path of a checkpoint.
+        frames: Frames taken from each video; None leaves it to the model.
+        device: Where a model runs: `cpu`, `cuda`, `cuda:i`.
+        precision: `fp32`, `bf16` or `fp16`.
+        tokenizer: A vocabulary, where it is not found by itself.
+        checkpoint_step: Which of several saved steps; None takes the last.
+        allow_pickle: Load a weight file that can run code.
 
     Returns:
         The encoder.
 
     Raises:
-        UserError: No encoder has that name, or it refuses the argument.
+        UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
-    name, _, argument = spec.partition(":")
-    build: Callable[[str, Preprocessing], Encoder] = ENCODERS.load(name)
-    return build(argument, preprocessing)
+    if precision not in PRECISIONS:
+        raise UserError("usage", f"--precision '{precision}' is none of {', '.join(PRECISIONS)}.")
+    vocabulary = None if tokenizer is None else Path(tokenizer)
+    options = EncoderOptions(frames, device, precision, vocabulary, checkpoint_step, allow_pickle)
+    name, _, argument = str(spec).partition(":")
+    if str(spec) and name not in ENCODERS.names() and Path(spec).exists():
+        name, argument = CHECKPOINTS, str(spec)
+    build: Callable[[str, EncoderOptions], Encoder] = ENCODERS.load(name)
+    return build(argument, options)

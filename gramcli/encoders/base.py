@@ -4,29 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+PRECISIONS: Final = ("fp32", "bf16", "fp16")
+
+Prepare = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How media are decoded before they are encoded.
+    """How media are decoded before they are prepared and encoded.
 
     Attributes:
         frames: Frames taken from each video.
         frame_rule: Name of the rule that picks them.
-        sample_rate: Rate audio is resampled to, in samples per second.
+        sample_rate: Rate audio is resampled to, in samples per second; None leaves it as it is.
     """
 
     frames: int = 8
     frame_rule: str = "middle-of-segment"
-    sample_rate: int = 16000
+    sample_rate: int | None = 16000
 
 
-Prepare = Callable[[str, Any], Any]
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What a user may ask of any encoder; one that has no use for an option ignores it.
+
+    Attributes:
+        frames: Frames taken from each video; None leaves it to the model.
+        device: `cpu`, `cuda` or `cuda:i`.
+        precision: Of weights and arithmetic: `fp32`, `bf16` or `fp16`.
+        tokenizer: Where the vocabulary is; None looks for it.
+        checkpoint_step: Which of several saved steps; None takes the last.
+        allow_pickle: Load a weight file that can run code.
+    """
+
+    frames: int | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+    tokenizer: Path | None = None
+    checkpoint_step: int | None = None
+    allow_pickle: bool = False
 
 
 class Encoder(Protocol):
@@ -36,17 +55,22 @@ class Encoder(Protocol):
         spec: What the user wrote to get this encoder, for instance `signal`.
         shared_space: Whether vectors of different modalities can be compared by cosine.
         preprocessing: How the inputs have to be decoded.
-        dims: Dimension of the vectors of every modality it can encode.
+        dims: Dimension of every embedding it can give, by name: modalities, then fused ones.
+        fused: The embeddings made of several modalities, with these in order: `{"va": ("video", "audio")}`.
         prepare: What is done to one decoded input (modality, media) before `encode`, without the weights; runs in the
-            decoding workers, so it pickles. `encode` takes what it returns, and where that is the same kind of
-            thing, also what it was given.
+            decoding workers, so it pickles.
     """
 
     spec: str
     shared_space: bool
     preprocessing: Preprocessing
     dims: Mapping[str, int]
+    fused: Mapping[str, tuple[str, ...]]
     prepare: Prepare
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What it takes: the names of `dims` that are not fused."""
 
     def describe(self) -> dict[str, Any]:
         """What the manifest of a store records about the encoder.
@@ -55,17 +79,18 @@ class Encoder(Protocol):
             A JSON-able document: id, architecture, weights_sha256, preprocessing, shared_space.
         """
 
-    def encode(self, modality: str, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:
-        """Encode inputs of one modality.
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
+        """Encode a batch of n items through some of their modalities.
 
         Args:
-            modality: A key of `dims`.
-            inputs: `str` for text and subtitle; what `prepare` made of a `VideoClip` for video, of a `Waveform` for
-                audio, of a uint8 array [h, w, 3] for image and depth.
+            inputs: Modality to n inputs: `str` for text and subtitle; what `prepare` made of a `VideoClip` for
+                video, of a `Waveform` for audio, of a uint8 array [h, w, 3] for image and depth.
 
         Returns:
-            Rows of unit length, shape [n, d]; a row is the same, bit for bit, in any batch.
+            The same names, and every fused one whose modalities are all there, each to rows of unit length, float32,
+            shape [n, d], as a NumPy array or a tensor on the CPU. On a CPU in float32 a row is the same, bit for bit,
+            in any batch.
 
         Raises:
-            UserError: The encoder has no such modality.
+            UserError: The encoder has no such modality, or the inputs cannot be used.
         """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from gramcli.encoders.base import Preprocessing
 from gramcli.encoders.blocks import SIZE
 from gramcli.encoders.signal_audio import audio_features
 from gramcli.encoders.signal_prepare import prepare_media
@@ -21,7 +22,7 @@ from gramcli.encoders.signal_video import image_features, video_features
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
-    from gramcli.encoders.base import Prepare, Preprocessing
+    from gramcli.encoders.base import EncoderOptions, Prepare
 
 _FEATURES: Final[dict[str, Callable[[Sequence[Any]], list[npt.NDArray[np.float64]]]]] = {
     "text": text_features,
@@ -48,20 +49,26 @@ class SignalEncoder:
         UserError: An argument was given.
 
     Example:
-        >>> from gramcli.encoders.base import Preprocessing
-        >>> SignalEncoder("", Preprocessing()).encode("text", ["a red circle", ""]).shape
+        >>> from gramcli.encoders.base import EncoderOptions
+        >>> SignalEncoder("", EncoderOptions()).encode({"text": ["a red circle", ""]})["text"].shape
         (2, 256)
     """
 
     spec: str = "signal"
     shared_space: bool = False
 
-    def __init__(self, argument: str, preprocessing: Preprocessing) -> None:
+    def __init__(self, argument: str, options: EncoderOptions) -> None:
         if argument:
             raise UserError("usage", f"Encoder 'signal' takes no argument; got 'signal:{argument}'. Write signal.")
-        self.preprocessing = preprocessing
+        self.preprocessing = Preprocessing() if options.frames is None else Preprocessing(frames=options.frames)
         self.prepare: Prepare = prepare_media
         self.dims: Mapping[str, int] = dict.fromkeys(_FEATURES, SIZE)
+        self.fused: Mapping[str, tuple[str, ...]] = {}
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """All six."""
+        return tuple(self.dims)
 
     def describe(self) -> dict[str, Any]:
         """What the manifest of a store records: there are no weights, so their hash is None."""
@@ -73,19 +80,22 @@ class SignalEncoder:
             "shared_space": self.shared_space,
         }
 
-    def encode(self, modality: str, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:
-        """Encode inputs of one modality, each by itself.
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+        """Encode inputs, each by itself.
 
         Args:
-            modality: text, video, audio, subtitle, depth or image.
-            inputs: `str`, `VideoClip`, `Waveform` or uint8 arrays [h, w, 3], as the modality asks.
+            inputs: text, video, audio, subtitle, depth or image to `str`, `VideoClip`, `Waveform` or uint8 arrays
+                [h, w, 3], as the modality asks.
 
         Returns:
-            Rows of unit length, shape [n, 256].
+            The same names to rows of unit length, shape [n, 256].
 
         Raises:
-            UserError: The modality is not one of the six, or an input holds NaN or infinity.
+            UserError: A modality is not one of the six, or an input holds NaN or infinity.
         """
+        return {modality: self._rows(modality, given) for modality, given in inputs.items()}
+
+    def _rows(self, modality: str, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:
         if modality not in _FEATURES:
             known = ", ".join(_FEATURES)
             raise UserError("embedding", f"Encoder 'signal' cannot encode '{modality}'. It encodes: {known}.")

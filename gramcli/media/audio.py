@@ -83,7 +83,7 @@ class _Run:
         return len(self.samples) / self.rate if self.rate else 0.0
 
 
-def read_audio(path: Path, sample_rate: int = 16000) -> Waveform:
+def read_audio(path: Path, sample_rate: int | None = 16000) -> Waveform:
     """Read the sound of an audio file, or of the first audio track of any container.
 
     libsndfile reads WAV, AIFF, FLAC and Ogg; FFmpeg reads the rest, by content, so AAC in a file named .mp3 works.
@@ -91,7 +91,7 @@ def read_audio(path: Path, sample_rate: int = 16000) -> Waveform:
 
     Args:
         path: An audio or video file.
-        sample_rate: Rate wanted, samples per second.
+        sample_rate: Rate wanted, samples per second; None keeps the rate the sound begins with.
 
     Returns:
         The mean of the channels, resampled by soxr at high quality.
@@ -112,6 +112,7 @@ def read_audio(path: Path, sample_rate: int = 16000) -> Waveform:
     if broken := sum(int(np.count_nonzero(~np.isfinite(run.samples))) for run in runs):
         what = "1 audio sample that is" if broken == 1 else f"{broken} audio samples that are"
         raise UserError("media", f"{shown(path)} holds {what} NaN or infinite; export it again.")
+    sample_rate = sample_rate or runs[0].rate
     _check_count(path, int(sum(run.seconds for run in runs) * sample_rate))
     pieces = [_resampled(path, run, sample_rate) for run in runs]
     samples = np.concatenate(pieces)

@@ -154,3 +154,10 @@ def test_random_bytes_end_in_a_user_error(tmp_path_factory: pytest.TempPathFacto
         read_audio(path)
     except UserError as error:
         assert error.message.startswith(str(path))
+
+
+def test_no_rate_keeps_the_file_s_own(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", seconds=0.5, sample_rate=22050)
+    sound = read_audio(path, None)
+    assert sound.sample_rate == 22050
+    assert sound.samples == pytest.approx(soundfile.read(str(path))[0], abs=1e-6)
