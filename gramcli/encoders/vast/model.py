@@ -134,8 +134,11 @@ class VastModel(nn.Module):
             Shape [B, n, P, V], class token first.
 
         Raises:
-            ValueError: R is not the resolution of the tower (EVA-CLIP).
+            ValueError: R is not the resolution of the tower: patches cut off at the edge would go unnoticed.
         """
+        side = self.architecture.vision.resolution
+        if pixels.shape[-2:] != (side, side):
+            raise ValueError(f"the vision tower takes frames of {side} x {side}; got {list(pixels.shape)}")
         tokens: Tensor = self.vision_encoder.visual(pixels.flatten(0, 1))
         return tokens.view(*pixels.shape[:2], *tokens.shape[1:])
 

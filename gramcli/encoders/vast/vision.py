@@ -20,13 +20,10 @@ class PatchEmbedding(nn.Module):
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.resolution = config.resolution
         self.proj = nn.Conv2d(3, config.width, kernel_size=config.patch_size, stride=config.patch_size)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Embed frames, [N, 3, R, R] -> [N, P - 1, V]; ValueError for another resolution."""
-        if tuple(pixels.shape[-2:]) != (self.resolution, self.resolution):
-            raise ValueError(f"the tower takes frames of {self.resolution} x {self.resolution}; got {pixels.shape}")
+        """Embed frames, [N, 3, R, R] -> [N, P - 1, V]."""
         patches: Tensor = self.proj(pixels.to(self.proj.weight.dtype))
         return patches.flatten(2).transpose(1, 2)
 
@@ -123,9 +120,6 @@ class EvaTower(nn.Module):
 
         Returns:
             All tokens after the last LayerNorm, class token first, shape [N, P, V].
-
-        Raises:
-            ValueError: The frames have another resolution.
         """
         patches = self.patch_embed(pixels)
         x = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed

@@ -235,5 +235,5 @@ def test_depth_without_its_head_is_refused(reference: Reference) -> None:
 
 
 def test_another_resolution_is_refused(reference: Reference, model: VastModel) -> None:
-    with pytest.raises(ValueError, match="the tower takes frames of 42 x 42"):
+    with pytest.raises(ValueError, match="the vision tower takes frames of 42 x 42"):
         model.vision_tokens(torch.zeros(1, 1, 3, 43, 43))
