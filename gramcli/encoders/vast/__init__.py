@@ -1,0 +1,1 @@
+"""The VAST family: GRAM, PMRL, TRIANGLE and VAST checkpoints."""
