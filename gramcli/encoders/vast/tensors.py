@@ -19,7 +19,7 @@ from gramcli.errors import UserError
 # Where training scripts keep the weights when they save more than the weights.
 _NESTED: Final = ("model", "state_dict", "module", "model_state_dict")
 _ZIP: Final = b"PK\x03\x04"
-_REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported (?:class|global)):? ([\w.]+)")
+_REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]+)")
 _SAFETENSORS_DTYPES: Final = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
