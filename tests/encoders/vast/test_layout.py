@@ -99,7 +99,7 @@ def test_an_index_names_the_shards(tmp_path: Path) -> None:
 
 def test_a_lost_shard_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "pytorch_model-00001-of-00003.bin", "pytorch_model-00003-of-00003.bin")
-    with pytest.raises(UserError, match="lacks pytorch_model-00002-of-00003.bin"):
+    with pytest.raises(UserError, match=r"lacks pytorch_model-00002-of-00003\.bin"):
         find_checkpoint(tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_the_best_is_taken_only_when_nothing_else_is_there(tmp_path: Path) -> No
 
 
 def test_nothing_found(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="looked for ckpt/model_step_N.pt, checkpoint-N/pytorch_model"):
+    with pytest.raises(UserError, match=r"looked for ckpt/model_step_N\.pt, checkpoint-N/pytorch_model"):
         find_checkpoint(tmp_path)
     with pytest.raises(UserError, match="does not exist"):
         find_checkpoint(tmp_path / "no")

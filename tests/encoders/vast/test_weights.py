@@ -245,7 +245,7 @@ def test_missing_parts_are_refused(tmp_path: Path, architecture: Architecture, s
 def test_code_in_a_file_is_not_run(tmp_path: Path, state: State) -> None:
     witness = tmp_path / "witness"
     found = bare(tmp_path, {**state, "extra": Attack(witness)})
-    with pytest.raises(UserError, match="wants to run .*--allow-pickle"):
+    with pytest.raises(UserError, match=r"wants to run .*--allow-pickle"):
         WeightFiles(found.weights)
     assert not witness.exists()
     plain = tmp_path / "plain.pt"
@@ -261,7 +261,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, state: State) -> None:
 @pytest.mark.parametrize("content", [b"", b"hello, these are no weights\n", b"\x80\x02.", b"\xff" * 200, b"PK\x03\x04"])
 def test_other_files_named_as_weights(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match="is empty|damaged|holds no tensors"):
+    with pytest.raises(UserError, match=r"is empty|damaged|holds no tensors"):
         WeightFiles(find_checkpoint(tmp_path / name).weights)
 
 
