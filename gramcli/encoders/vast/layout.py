@@ -222,4 +222,5 @@ def _metadata(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         # Not a safetensors file after all: reading its tensors says so, with the reason.
         return {}
-    return ours if isinstance(ours, dict) else {}
+    kinds = {"config": dict, "arch": dict, "step": int}
+    return {key: ours[key] for key, kind in kinds.items() if isinstance(ours, dict) and isinstance(ours.get(key), kind)}

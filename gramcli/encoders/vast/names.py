@@ -68,12 +68,17 @@ def part_of(key: str) -> str:
 
 def is_unused(key: str) -> bool:
     """Say whether a tensor is carried along without being used: CLIP's text tower, BERT's word predictor and so on."""
-    return bool(_UNUSED.search(key) or _COMPUTED.search(key))
+    return bool(_UNUSED.search(key)) or is_computed(key)
 
 
 def is_optional(key: str) -> bool:
     """Say whether a model works without a tensor: it is unused, or it is the head for depth."""
-    return is_unused(key) or part_of(key) == "contra_head_d"
+    return bool(_UNUSED.search(key)) or part_of(key) == "contra_head_d"
+
+
+def is_computed(key: str) -> bool:
+    """Say whether a tensor is a table that follows from the architecture: position numbers, EVA02's rotations."""
+    return bool(_COMPUTED.search(key))
 
 
 def count_by_part(keys: Iterable[str]) -> dict[str, int]:
@@ -84,7 +89,7 @@ def count_by_part(keys: Iterable[str]) -> dict[str, int]:
 def parameters_by_part(shapes: Mapping[str, Shape]) -> dict[str, int]:
     """Count the distinct parameters of each part; tied tensors count once, tables that are computed not at all."""
     counts: Counter[str] = Counter()
-    for key in dict.fromkeys(tied_name(key) for key in shapes if not _COMPUTED.search(key)):
+    for key in dict.fromkeys(tied_name(key) for key in shapes if not is_computed(key)):
         counts[part_of(key)] += prod(shapes[key] if key in shapes else _any_of_group(shapes, key))
     return dict(counts)
 

@@ -14,6 +14,7 @@ from gramcli.encoders.vast.layout import Found
 from gramcli.encoders.vast.names import (
     Shape,
     count_by_part,
+    is_computed,
     is_optional,
     is_unused,
     parameters_by_part,
@@ -99,7 +100,8 @@ def load_weights(
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
     wanted = {key: tensor for key, tensor in model.state_dict().items() if isinstance(tensor, Tensor)}
     missing = [key for key in wanted if key not in files]
-    _refuse_missing(found, missing)
+    # A table that the model computed by itself, off the meta device, need not be in the files.
+    _refuse_missing(found, [key for key in missing if wanted[key].is_meta or not is_computed(key)])
     made, resized = _convert(found, files, wanted, _DTYPES[precision])
     trained = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     made |= {name: nn.Parameter(made[name], requires_grad=False) for name in made if name in trained}

@@ -141,3 +141,11 @@ def test_reference_layout(reference_data: Path) -> None:
     assert found.step == 100
     assert found.config["model_cfg"]["tau1"] == 0.05
     assert found.arch is not None and found.arch["vision"]["head_width"] == 20
+
+
+@pytest.mark.parametrize("ours", ["[]", "{", '{"config": 3, "arch": [], "step": "x"}', "\\u0000"])
+def test_metadata_that_is_not_ours(tmp_path: Path, ours: str) -> None:
+    header = json.dumps({"__metadata__": {"gramcli": ours}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    found = find_checkpoint(tmp_path / "a.safetensors")
+    assert (found.config, found.arch, found.step) == ({}, None, None)

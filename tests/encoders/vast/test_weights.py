@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from gramcli.encoders.vast.architecture import Architecture
 from gramcli.encoders.vast.infer import infer_architecture
@@ -41,7 +42,7 @@ def bare(folder: Path, payload: Any, name: str = "weights.pt", **options: Any) -
     return find_checkpoint(folder / name)
 
 
-def assert_loaded(model: torch.nn.Module, state: State) -> None:
+def assert_loaded(model: nn.Module, state: State) -> None:
     loaded = model.state_dict()
     assert loaded.keys() == state.keys()
     assert all(torch.equal(loaded[key], state[key]) for key in state)
@@ -93,7 +94,7 @@ def old_names(state: State) -> State:
         lambda state: {"model": {f"module.{key}": tensor for key, tensor in state.items()}},
         old_names,
         lambda state: {key.replace("vision_encoder", "evaclip_model"): tensor for key, tensor in state.items()},
-        lambda state: {key: torch.nn.Parameter(t) if t.is_floating_point() else t for key, t in state.items()},
+        lambda state: {key: nn.Parameter(t) if t.is_floating_point() else t for key, t in state.items()},
     ],
 )
 def test_other_forms_of_the_same_weights(
@@ -237,6 +238,18 @@ def test_missing_parts_are_refused(tmp_path: Path, architecture: Architecture, s
     with pytest.raises(UserError, match=r"lacks tensors of contra_head_v \(1\), itm_head \(6\)") as caught:
         load_weights(bare(tmp_path, kept), stand_in(expected_shapes(architecture)))
     assert caught.value.exit_code == 4
+
+
+def test_rotations_are_needed_unless_the_model_computed_them(checkpoint: Path, architecture: Architecture) -> None:
+    model = stand_in(expected_shapes(architecture))
+    rope = nn.Module()
+    model.get_submodule("vision_encoder.visual").add_module("rope", rope)
+    rope.register_buffer("freqs_cos", torch.ones(4, 2))
+    assert load_weights(find_checkpoint(checkpoint), model).missing == {"vision_encoder": 1}
+    assert torch.equal(rope.get_buffer("freqs_cos"), torch.ones(4, 2))
+    rope.register_buffer("freqs_cos", torch.ones(4, 2, device="meta"))
+    with pytest.raises(UserError, match=r"lacks tensors of vision_encoder \(1\)"):
+        load_weights(find_checkpoint(checkpoint), model)
 
 
 # Files that must not be believed.
