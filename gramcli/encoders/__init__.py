@@ -51,6 +51,13 @@ ENCODERS: Final = Catalog(
             summary="Hand-made statistics; no download, no training, no shared space: a baseline, not a good model.",
             source="built in",
         ),
+        EncoderRow(
+            "vast",
+            target="gramcli.encoders.vast.encoder:load",
+            modalities=("text", "video", "audio", "subtitle", "depth"),
+            summary="Checkpoints of GRAM, PMRL, TRIANGLE and VAST, by their path; fused embeddings va, vs and vas too.",
+            source="arXiv:2412.11959, arXiv:2507.17343",
+        ),
     ),
     group="gramcli.encoders",
 )

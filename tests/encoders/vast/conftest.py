@@ -1,13 +1,24 @@
-"""The two small reference checkpoints; tests that ask for them are skipped where they are absent."""
+"""Small checkpoints for the tests of this folder; reference ones are skipped where they are absent."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from gramcli.encoders.vast.architecture import (
+    Architecture,
+    AudioConfig,
+    TextConfig,
+    UnusedTextConfig,
+    VisionConfig,
+)
+from gramcli.encoders.vast.names import expected_shapes
+from tests.encoders.vast.checkpoints import HPS, random_state
 from tests.encoders.vast.reference import Reference, read_reference
 
 CHECKPOINTS = ("tiny_gram_a", "tiny_pmrl")
@@ -28,3 +39,40 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def architecture() -> Architecture:
+    """A very small model whose sizes differ from one another."""
+    return Architecture(
+        family="gram",
+        vision=VisionConfig("eva01", 88, 2, 1, 24, 14, 28, 6),
+        vision_text=UnusedTextConfig(5, 9, 8, 1),
+        audio=AudioConfig(32, 2, 2, 20, 12, 16, 6, 4, 320, 800, 64, 32),
+        text=TextConfig(30, 64, 2, 1, 40, 16),
+        contra_dim=10,
+        vision_samples=4,
+        audio_samples=2,
+        depth=True,
+        caption_length=8,
+        subtitle_length=12,
+    )
+
+
+@pytest.fixture(scope="session")
+def state(architecture: Architecture) -> dict[str, torch.Tensor]:
+    return random_state(expected_shapes(architecture))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, state: dict[str, Any]) -> Path:
+    """A folder in the layout of the training code, with two steps and what else it leaves behind."""
+    folder = tmp_path / "run"
+    (folder / "log").mkdir(parents=True)
+    (folder / "ckpt").mkdir()
+    (folder / "log" / "hps.json").write_text(json.dumps(HPS))
+    torch.save({key: torch.zeros_like(tensor) for key, tensor in state.items()}, folder / "ckpt" / "model_step_9.pt")
+    torch.save(state, folder / "ckpt" / "model_step_100.pt")
+    (folder / "ckpt" / "optimizer_step_100.pt").write_bytes(b"")
+    (folder / "ckpt" / "best_ret.pt").write_bytes(b"")
+    return folder

@@ -1,0 +1,339 @@
+"""The architecture of a checkpoint: sizes from the shapes of its tensors, the rest from its configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gramcli.encoders.vast.architecture import (
+    Architecture,
+    AudioConfig,
+    Family,
+    TextConfig,
+    UnusedTextConfig,
+    VisionConfig,
+    VisionKind,
+)
+from gramcli.encoders.vast.names import Shape
+from gramcli.errors import UserError
+
+_FAMILIES: Final[tuple[Family, ...]] = ("vast", "gram", "pmrl", "triangle")
+_PMRL_SETTINGS: Final = ("tau1", "tau2", "lambda_itm")
+
+# The vision towers that configurations name, and the width of one attention head.
+_VISION: Final[dict[str, tuple[VisionKind, int]]] = {
+    "evaclip01_giant": ("eva01", 88),
+    "evaclip02_base": ("eva02", 64),
+    "evaclip02_base_self": ("eva02", 64),
+    "evaclip02_large": ("eva02", 64),
+    "clip_vit_base_16": ("clip", 64),
+    "clip_vit_base_32": ("clip", 64),
+    "clip_vit_large_14_336px": ("clip", 64),
+}
+_KINDS: Final[dict[VisionKind, str]] = {"eva01": "EVA01-CLIP", "eva02": "EVA02-CLIP", "clip": "OpenAI CLIP"}
+# A tensor that only this kind of block has.
+_MARKS: Final[dict[VisionKind, str]] = {
+    "eva01": "blocks.0.mlp.fc1.weight", "eva02": "blocks.0.mlp.w1.weight", "clip": "conv1.weight",
+}  # fmt: skip
+_LAYER_NORM_EPS: Final[dict[VisionKind, float]] = {"eva01": 1e-6, "eva02": 1e-6, "clip": 1e-5}
+_GIANT_WIDTH: Final = 1408
+# EVA02-CLIP-bigE normalises after its blocks, which leaves no trace in the names of its tensors.
+_BIG_E_WIDTH: Final = 1792
+
+# The released BEATs: buckets of its position table and the distance from which all positions share one.
+_BEATS_BUCKETS: Final = 320
+_BEATS_DISTANCE: Final = 800
+
+_VISUAL: Final = "vision_encoder.visual"
+_BERT: Final = "multimodal_encoder.bert"
+
+
+def infer_architecture(
+    shapes: Mapping[str, Shape], config: Mapping[str, Any], arch: Mapping[str, Any] | None = None
+) -> tuple[Architecture, tuple[str, ...]]:
+    """Work out what a checkpoint's model looks like.
+
+    Args:
+        shapes: Shape of every tensor, by its official name.
+        config: The training configuration: an `hps.json`, or its `model_cfg` alone; may be empty.
+        arch: Facts that neither tells (`arch.json`), or None.
+
+    Returns:
+        The architecture, and the assumptions that were needed, one sentence each.
+
+    Raises:
+        UserError: The tensors are of no VAST-family model, of a tower that is not supported, or contradict the
+            configuration or arch.json.
+    """
+    _check_family_resemblance(shapes)
+    facts = _Facts(shapes, model_config(config), arch or {})
+    text = _text(facts)
+    architecture = Architecture(
+        family=_family(facts),
+        vision=_vision(facts),
+        vision_text=_unused_text(facts),
+        audio=_audio(facts),
+        text=text,
+        contra_dim=facts.shape("contra_head_t.linear.weight", 2)[0],
+        vision_samples=facts.shape("vision_frame_embedding", 3)[1],
+        audio_samples=facts.shape("audio_frame_embedding", 3)[1],
+        depth="contra_head_d.linear.weight" in shapes,
+        caption_length=facts.length("max_caption_len", 40),
+        subtitle_length=facts.length("max_subtitle_len", 70),
+    )
+    longest = max(architecture.caption_length, architecture.subtitle_length)
+    if longest > text.max_positions:
+        raise UserError(
+            "checkpoint",
+            f"The configuration asks for {longest} tokens of text, but the weights hold {text.max_positions} "
+            "positions; give the configuration these weights were trained with.",
+        )
+    return architecture, tuple(dict.fromkeys(facts.assumptions))
+
+
+def model_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take the part of an `hps.json` that describes the model; a configuration without parts is that part."""
+    inner = config.get("model_cfg", config)
+    return inner if isinstance(inner, Mapping) else {}
+
+
+class _Facts:
+    """What is known about a checkpoint, and what had to be assumed on the way."""
+
+    def __init__(self, shapes: Mapping[str, Shape], config: Mapping[str, Any], arch: Mapping[str, Any]) -> None:
+        self.shapes, self.config, self.arch = shapes, config, arch
+        made = arch.get("assumptions", [])
+        self.assumptions = [str(each) for each in made] if isinstance(made, list) else []
+
+    def shape(self, name: str, axes: int) -> Shape:
+        shape = self.shapes.get(name)
+        if shape is None:
+            raise UserError("checkpoint", f"The weights lack {name}; give a whole VAST-family model.")
+        if len(shape) != axes or 0 in shape:
+            raise UserError(
+                "checkpoint", f"Tensor {name} is {list(shape)}, not of {axes} axes; the weights are damaged."
+            )
+        return shape
+
+    def layers(self, pattern: str) -> int:
+        found = {int(match.group(1)) for key in self.shapes if (match := re.match(pattern, key))}
+        if found != set(range(len(found))) or not found:
+            raise UserError("checkpoint", f"The weights lack whole layers ({pattern}); copy the checkpoint again.")
+        return len(found)
+
+    def stated(self, section: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        part = self.arch.get(section, {})
+        return part.get(name) if isinstance(part, Mapping) else None
+
+    def integer(self, section: str, name: str, fallback: int | None = None) -> int | None:
+        value = self.stated(section, name)
+        return fallback if value is None else positive_count(f"{section}.{name} in arch.json", value)
+
+    def eps(self, section: str, fallback: float) -> float:
+        value = self.stated(section, "layer_norm_eps")
+        if value is None:
+            return fallback
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise UserError("checkpoint", f"{section}.layer_norm_eps in arch.json is {value!r}; give a small number.")
+        return float(value)
+
+    def length(self, name: str, fallback: int, section: str = "lengths", fact: str | None = None) -> int:
+        """A length that the configuration states, or else arch.json, or else a usual one."""
+        if name in self.config:
+            return positive_count(f"{name} in the configuration", self.config[name])
+        known = self.integer(section, fact or name)
+        return known if known is not None else self.assume(fallback, f"{name} is {fallback}, as in the released models")
+
+    def assume(self, value: int, what: str) -> int:
+        self.assumptions.append(f"Assumed that {what}: neither the configuration nor an arch.json tells.")
+        return value
+
+    def heads(self, section: str, name: str, width: int, head_width: int | None) -> int:
+        """Attention heads: as stated, or of the width that is usual for the tower, or of a guessed one."""
+        stated = self.integer(section, name)
+        if stated is None and head_width and width % head_width == 0:
+            stated = width // head_width
+        if stated is None:
+            guess = next(size for size in range(min(64, width), 0, -1) if width % size == 0)
+            stated = self.assume(width // guess, f"the {section} tower of width {width} has heads of width {guess}")
+        if width % stated:
+            raise UserError(
+                "checkpoint", f"{stated} heads do not divide the {section} tower's width {width}; mend arch.json."
+            )
+        return stated
+
+
+def positive_count(what: str, value: object) -> int:
+    """Check a count that a configuration states.
+
+    Raises:
+        UserError: It is no whole number above 0.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError("checkpoint", f"{what} is {value!r}; it has to be a whole number above 0.")
+    return value
+
+
+def _check_family_resemblance(shapes: Mapping[str, Shape]) -> None:
+    needed = ("contra_head_t.linear.weight", "vision_encoder.", "audio_encoder.", "multimodal_encoder.")
+    lacking = [part for part in needed if not any(key.startswith(part) for key in shapes)]
+    if lacking:
+        some = ", ".join(sorted(shapes)[:3]) or "nothing"
+        raise UserError(
+            "checkpoint",
+            f"These weights are of no VAST-family model: they lack {', '.join(lacking)} and hold {some} and the like. "
+            "Give a checkpoint of VAST, GRAM, PMRL or TRIANGLE.",
+        )
+
+
+def _family(facts: _Facts) -> Family:
+    named = str(facts.config.get("model_type") or facts.arch.get("model_type") or "").lower()
+    if any(name in facts.config for name in _PMRL_SETTINGS):
+        return "pmrl"
+    # Early releases of GRAM kept the name of the code they grew from.
+    if named in ("", "vast") and "contra_head_d.linear.weight" in facts.shapes:
+        return "gram"
+    if named in _FAMILIES:
+        return named
+    what = f"'{named}' in the configuration is" if named else "no configuration names the model, which is"
+    facts.assumptions.append(f"Assumed that {what} a VAST model.")
+    return "vast"
+
+
+def _vision(facts: _Facts) -> VisionConfig:
+    kind, head_width = _vision_kind(facts)
+    if kind == "clip":
+        rows, width = facts.shape(f"{_VISUAL}.positional_embedding", 2)
+        patch = facts.shape(f"{_VISUAL}.conv1.weight", 4)[-1]
+        blocks, mlp, head = r"transformer\.resblocks", "transformer.resblocks.0.mlp.c_fc", f"{_VISUAL}.proj"
+    else:
+        _, rows, width = facts.shape(f"{_VISUAL}.pos_embed", 3)
+        patch = facts.shape(f"{_VISUAL}.patch_embed.proj.weight", 4)[-1]
+        blocks, mlp, head = "blocks", f"blocks.0.mlp.{'w1' if kind == 'eva02' else 'fc1'}", f"{_VISUAL}.head.weight"
+    grid = round((rows - 1) ** 0.5)
+    if grid**2 + 1 != rows or not grid:
+        raise UserError("checkpoint", f"The vision tower has {rows} positions, no square grid; it is not supported.")
+    _check_resolution(facts, grid * patch)
+    _check_modified(facts, width)
+    return VisionConfig(
+        kind=kind,
+        width=width,
+        layers=facts.layers(rf"vision_encoder\.visual\.{blocks}\.(\d+)\."),
+        heads=facts.heads("vision", "heads", width, facts.integer("vision", "head_width", head_width)),
+        mlp_hidden=facts.shape(f"{_VISUAL}.{mlp}.weight", 2)[0],
+        patch_size=patch,
+        resolution=grid * patch,
+        embed_dim=facts.shapes[head][1 if kind == "clip" else 0] if len(facts.shapes.get(head, ())) == 2 else 0,
+        layer_norm_eps=facts.eps("vision", _LAYER_NORM_EPS[kind]),
+    )
+
+
+def _vision_kind(facts: _Facts) -> tuple[VisionKind, int | None]:
+    """Tell the blocks of the vision tower, and the width of its heads where its name is known."""
+    named = str(facts.config.get("vision_encoder_type", ""))
+    if named and named not in _VISION:
+        raise _unsupported("vision", named, f"{', '.join(_KINDS.values())} ({', '.join(_VISION)})")
+    held = next((kind for kind, mark in _MARKS.items() if f"{_VISUAL}.{mark}" in facts.shapes), None)
+    if held is None:
+        raise _unsupported("vision", "of these weights", ", ".join(_KINDS.values()))
+    if named and _VISION[named][0] != held:
+        raise UserError(
+            "checkpoint",
+            f"The configuration names {named}, but the weights hold {_KINDS[held]} blocks; give the configuration "
+            "these weights were trained with.",
+        )
+    if named:
+        return _VISION[named]
+    giant = held == "eva01" and facts.shape(f"{_VISUAL}.pos_embed", 3)[2] == _GIANT_WIDTH
+    return held, 88 if giant else 64 if held != "eva01" else None
+
+
+def _check_resolution(facts: _Facts, resolution: int) -> None:
+    named = facts.config.get("vision_resolution", resolution)
+    if named != resolution:
+        facts.assumptions.append(
+            f"The configuration names a resolution of {named}, the weights hold positions for {resolution}: "
+            f"{resolution} is used."
+        )
+
+
+def _check_modified(facts: _Facts, width: int) -> None:
+    """Refuse towers whose blocks compute something else than ours."""
+    marks = {"gamma_1": "layer scale", "relative_position_bias_table": "a relative position bias"}
+    for key in facts.shapes:
+        if key.startswith(_VISUAL) and (found := marks.get(key.rpartition(".")[2])):
+            raise _unsupported("vision", f"with {found}", ", ".join(_KINDS.values()))
+    if facts.stated("vision", "postnorm") or (
+        width == _BIG_E_WIDTH and f"{_VISUAL}.blocks.0.mlp.fc1.weight" in facts.shapes
+    ):
+        raise _unsupported("vision", "that normalises after its blocks (EVA02-CLIP-bigE)", ", ".join(_KINDS.values()))
+
+
+def _unused_text(facts: _Facts) -> UnusedTextConfig | None:
+    prefix = "vision_encoder.text" if "vision_encoder.text.positional_embedding" in facts.shapes else "vision_encoder"
+    if f"{prefix}.positional_embedding" not in facts.shapes:
+        return None
+    context, width = facts.shape(f"{prefix}.positional_embedding", 2)
+    return UnusedTextConfig(
+        context_length=context,
+        vocab_size=facts.shape(f"{prefix}.token_embedding.weight", 2)[0],
+        width=width,
+        layers=facts.layers(rf"{re.escape(prefix)}\.transformer\.resblocks\.(\d+)\."),
+    )
+
+
+def _audio(facts: _Facts) -> AudioConfig:
+    named = str(facts.config.get("audio_encoder_type", "beats"))
+    if not named.startswith("beats") or "audio_encoder.patch_embedding.weight" not in facts.shapes:
+        raise _unsupported("audio", named if named != "beats" else "of these weights", "BEATs (beats)")
+    if facts.stated("audio", "layer_norm_first") or facts.stated("audio", "deep_norm") is False:
+        raise _unsupported("audio", "BEATs without deep norm", "BEATs with deep norm, as released")
+    layer = "audio_encoder.encoder.layers.0"
+    ffn, width = facts.shape(f"{layer}.fc1.weight", 2)
+    buckets, heads = facts.shape(f"{layer}.self_attn.relative_attention_bias.weight", 2)
+    embed_dim, _, _, patch = facts.shape("audio_encoder.patch_embedding.weight", 4)
+    _, per_group, kernel = facts.shape("audio_encoder.encoder.pos_conv.0.weight_v", 3)
+    return AudioConfig(
+        width=width,
+        layers=facts.layers(r"audio_encoder\.encoder\.layers\.(\d+)\."),
+        heads=heads,
+        ffn=ffn,
+        embed_dim=embed_dim,
+        patch_size=patch,
+        conv_pos=kernel,
+        conv_pos_groups=width // per_group,
+        num_buckets=buckets,
+        max_distance=_max_distance(facts, buckets),
+        mel_bins=facts.length("audio_melbins", 64, "audio", "melbins"),
+        target_length=facts.length("audio_target_length", 1024, "audio", "target_length"),
+        layer_norm_eps=facts.eps("audio", 1e-5),
+    )
+
+
+def _max_distance(facts: _Facts, buckets: int) -> int:
+    stated = facts.integer("audio", "max_distance", _BEATS_DISTANCE if buckets == _BEATS_BUCKETS else None)
+    if stated is not None:
+        return stated
+    distance = buckets * _BEATS_DISTANCE // _BEATS_BUCKETS
+    return facts.assume(distance, f"BEATs with {buckets} buckets has a max_distance of {distance}, 2.5 for each bucket")
+
+
+def _text(facts: _Facts) -> TextConfig:
+    vocab, hidden = facts.shape(f"{_BERT}.embeddings.word_embeddings.weight", 2)
+    return TextConfig(
+        vocab_size=vocab,
+        hidden=hidden,
+        layers=facts.layers(r"multimodal_encoder\.bert\.encoder\.layer\.(\d+)\."),
+        heads=facts.heads("text", "num_attention_heads", hidden, 64),
+        intermediate=facts.shape(f"{_BERT}.encoder.layer.0.intermediate.dense.weight", 2)[0],
+        max_positions=facts.shape(f"{_BERT}.embeddings.position_embeddings.weight", 2)[0],
+        type_vocab_size=facts.shape(f"{_BERT}.embeddings.token_type_embeddings.weight", 2)[0],
+        layer_norm_eps=facts.eps("text", 1e-12),
+    )
+
+
+def _unsupported(side: str, named: str, supported: str) -> UserError:
+    return UserError(
+        "checkpoint", f"The {side} tower {named} is not supported; gramcli runs {supported}. Use such a checkpoint."
+    )

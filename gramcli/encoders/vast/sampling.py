@@ -1,0 +1,74 @@
+"""How a checkpoint was evaluated, as its configuration records it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gramcli.encoders.vast.architecture import Architecture
+from gramcli.encoders.vast.frontends import TRANSFORMS, Transform
+from gramcli.encoders.vast.infer import positive_count
+from gramcli.errors import UserError
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """How a checkpoint was evaluated, which is how it should be fed.
+
+    Attributes:
+        frames: Frames of a clip.
+        audio_slices: Slices of a sound.
+        transform: What is done to frames: `crop_flip` or `none`.
+        caption_length: Tokens of a caption.
+        subtitle_length: Tokens of a subtitle.
+        task: The task as the configuration names it, for instance `ret%tvas`; None when it names none.
+    """
+
+    frames: int
+    audio_slices: int
+    transform: Transform
+    caption_length: int
+    subtitle_length: int
+    task: str | None
+
+
+def sampling_defaults(config: Mapping[str, Any], architecture: Architecture) -> SamplingDefaults:
+    """Read how a checkpoint was evaluated: the first validation entry of its configuration, or else a training entry.
+
+    Args:
+        config: The training configuration (`hps.json`), or empty.
+        architecture: What stands in for numbers it does not state: one frame or slice for each row of the frame
+            embeddings.
+
+    Returns:
+        The defaults. A configuration that names no transform means `none`, as the released code has it.
+
+    Raises:
+        UserError: The configuration states something that is no count, or a transform nobody knows.
+    """
+    entry = _entry(config)
+    transform = entry.get("vision_transforms", "none")
+    if transform not in TRANSFORMS:
+        raise UserError(
+            "checkpoint", f"The configuration names the transform {transform!r}; known: {', '.join(TRANSFORMS)}."
+        )
+    task = entry.get("task")
+    return SamplingDefaults(
+        frames=positive_count("vision_sample_num", entry.get("vision_sample_num", architecture.vision_samples)),
+        audio_slices=positive_count("audio_sample_num", entry.get("audio_sample_num", architecture.audio_samples)),
+        transform=transform,
+        caption_length=architecture.caption_length,
+        subtitle_length=architecture.subtitle_length,
+        task=task if isinstance(task, str) else None,
+    )
+
+
+def _entry(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = config.get("data_cfg", {})
+    for split in ("val", "train"):
+        entries = data.get(split) if isinstance(data, Mapping) else None
+        first = entries[0] if isinstance(entries, list) and entries else entries
+        if isinstance(first, Mapping) and first:
+            return first
+    return {}

@@ -1,0 +1,199 @@
+"""Tensors of weight files under their official names: shapes at once, values only when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from gramcli.encoders.vast.names import Shape, clean_key, tied_name
+from gramcli.errors import UserError
+
+# Where training scripts keep the weights when they save more than the weights.
+_NESTED: Final = ("model", "state_dict", "module", "model_state_dict")
+_ZIP: Final = b"PK\x03\x04"
+_REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]+)")
+_SAFETENSORS_DTYPES: Final = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+
+
+class _File(Protocol):
+    """One weight file, opened."""
+
+    def entries(self) -> Mapping[str, tuple[Shape, torch.dtype]]: ...
+
+    def read(self, key: str) -> Tensor: ...
+
+    def release(self) -> None: ...
+
+
+class WeightFiles:
+    """The tensors of a checkpoint, mapped from its files rather than copied.
+
+    Tied tensors, of which a file may hold many copies, are one: the last copy counts, as it does when PyTorch loads
+    them one after the other into one parameter.
+
+    Args:
+        paths: The weight file or its shards.
+        allow_pickle: Whether a file may run code of its own, which only a file you trust should.
+
+    Raises:
+        UserError: A file is damaged, holds no tensors, or needs more than tensors to be read.
+
+    Attributes:
+        shapes: Shape of every tensor under its official name.
+        dtypes: Their number types.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, allow_pickle: bool = False) -> None:
+        self.shapes: dict[str, Shape] = {}
+        self.dtypes: dict[str, torch.dtype] = {}
+        self._where: dict[str, tuple[_File, str]] = {}
+        self._files: list[_File] = []
+        for path in paths:
+            file: _File = _Safetensors(path) if path.suffix == ".safetensors" else _Torch(path, allow_pickle)
+            self._files.append(file)
+            for key, (shape, dtype) in file.entries().items():
+                name = clean_key(key)
+                self.shapes[name], self.dtypes[name] = shape, dtype
+                self._where[tied_name(name)] = (file, key)
+        if not self.shapes:
+            raise UserError("checkpoint", f"{paths[0]} holds no tensors; give the weights of a VAST-family model.")
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a tensor, or one it is tied to, is in the files."""
+        return isinstance(name, str) and tied_name(name) in self._where
+
+    def read(self, name: str) -> Tensor:
+        """Map a tensor; its values come from the disk when they are used."""
+        file, key = self._where[tied_name(name)]
+        return file.read(key)
+
+    def release(self) -> None:
+        """Let go of the mapped files, so that pages that were read no longer count as memory of this process."""
+        for file in self._files:
+            file.release()
+
+
+class _Safetensors:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: Any = None
+
+    def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
+        handle = self._open()
+        slices = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - it is no mapping
+        return {key: (tuple(s.get_shape()), self._dtype(key, s.get_dtype())) for key, s in slices.items()}
+
+    def read(self, key: str) -> Tensor:
+        tensor: Tensor = self._open().get_tensor(key)
+        return tensor
+
+    def release(self) -> None:
+        self._handle = None
+
+    def _dtype(self, key: str, name: str) -> torch.dtype:
+        if name not in _SAFETENSORS_DTYPES:
+            raise UserError("checkpoint", f"{self._path} stores {key} as {name}, which is not read; save it as F32.")
+        return _SAFETENSORS_DTYPES[name]
+
+    def _open(self) -> Any:  # noqa: ANN401 - the library's handle
+        if self._handle is None:
+            try:
+                self._handle = safe_open(self._path, framework="pt")
+            except (SafetensorError, OSError) as error:
+                raise _damaged(self._path, error) from error
+        return self._handle
+
+
+class _Torch:
+    def __init__(self, path: Path, allow_pickle: bool) -> None:
+        self._path, self._allow_pickle = path, allow_pickle
+        self._tensors: Mapping[str, Tensor] | None = None
+        self._mapped = False
+
+    def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
+        return {key: (tuple(tensor.shape), tensor.dtype) for key, tensor in self._open().items()}
+
+    def read(self, key: str) -> Tensor:
+        return self._open()[key].detach()
+
+    def release(self) -> None:
+        # Files from before PyTorch 1.6 cannot be mapped: opening them again would read them whole.
+        if self._mapped:
+            self._tensors = None
+
+    def _open(self) -> Mapping[str, Tensor]:
+        if self._tensors is None:
+            tensors = _state(self._load())
+            if odd := [key for key, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_quantized]:
+                raise UserError("checkpoint", f"{self._path} holds {odd[0]} in no dense form; save plain tensors.")
+            self._tensors = tensors
+        return self._tensors
+
+    def _load(self) -> Any:  # noqa: ANN401 - whatever was saved
+        path, safe = self._path, not self._allow_pickle
+        try:
+            with path.open("rb") as file:
+                self._mapped = file.read(4) == _ZIP
+            return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
+        except Exception as error:  # a damaged pickle can end in any error at all
+            refused = _REFUSED.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+            if refused and safe:
+                raise UserError(
+                    "checkpoint",
+                    f"{path} holds more than tensors: it wants to run {refused.group(1)}. Save its state_dict alone, "
+                    "or pass --allow-pickle if you trust whoever made it, for such a file can run any code.",
+                ) from error
+            raise _damaged(path, error) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, reading it in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Name a number type as it is written: `float32`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def dtype_counts(dtypes: Iterable[torch.dtype]) -> dict[str, int]:
+    """Count tensors by the name of their number type."""
+    names = [dtype_name(dtype) for dtype in dtypes]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def _state(payload: object) -> dict[str, Tensor]:
+    """Find the tensors in what a file holds: a mapping of names to tensors, or one that wraps such a mapping."""
+    for _ in range(3):
+        if not isinstance(payload, Mapping):
+            return {}
+        inner = next((payload[name] for name in _NESTED if isinstance(payload.get(name), Mapping)), None)
+        if inner is None:
+            return {key: value for key, value in payload.items() if isinstance(key, str) and isinstance(value, Tensor)}
+        payload = inner
+    return {}
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    if path.is_file() and path.stat().st_size == 0:
+        return UserError("checkpoint", f"{path} is empty; download or copy the weights again.")
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if isinstance(error, pickle.UnpicklingError):
+        reason = "it is no PyTorch file"
+    return UserError(
+        "checkpoint",
+        f"{path} cannot be read as weights ({reason[:120]}): it is damaged, cut off, or no weight file at all. "
+        "Download or copy it again.",
+    )
