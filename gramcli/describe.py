@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gramcli.errors import UserError
 from gramcli.results import LeftOut
@@ -12,12 +13,14 @@ from gramcli.results_json import is_evaluation, load_evaluation, read_document
 from gramcli.store.layout import ABSENT, FAILED, OK, reason_of, state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gramcli.datasets import Dataset
     from gramcli.results import Evaluation
     from gramcli.store import Store
+
+
+_WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Description:
         notes: What else a reader must know.
     """
 
-    kind: Literal["store", "evaluation", "dataset"]
+    kind: Literal["store", "evaluation", "dataset", "checkpoint"]
     path: str
     facts: tuple[tuple[str, str], ...]
     counts: tuple[ModalityCount, ...]
@@ -60,12 +63,16 @@ class Description:
     notes: tuple[str, ...] = ()
 
 
-def describe(path: Path, *, verify: bool = False) -> Description:
+def describe(
+    path: Path, *, verify: bool = False, checkpoint_step: int | None = None, allow_pickle: bool = False
+) -> Description:
     """Say what a path is, what it holds and what is missing.
 
     Args:
-        path: A store, an evaluation's JSON, a media folder or a manifest.
+        path: A store, a checkpoint, an evaluation's JSON, a media folder or a manifest.
         verify: Also read a store's shards and compare their checksums.
+        checkpoint_step: Which of a checkpoint's saved steps; None takes the last.
+        allow_pickle: Look into a weight file that can run code.
 
     Returns:
         What was found.
@@ -74,13 +81,17 @@ def describe(path: Path, *, verify: bool = False) -> Description:
         UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` without a store.
     """
     if not path.exists():
-        raise UserError("input", f"{path} does not exist. Name a store, an evaluation's JSON, a folder or a manifest.")
+        raise UserError(
+            "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
+        )
     if (path / "manifest.json").is_file():
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
         return describe_store(open_store(path), verify=verify)
     if verify:
         raise UserError("usage", f"--verify compares the checksums of a store; {path} is none.")
+    if looks_like_checkpoint(path):
+        return describe_checkpoint_at(path, checkpoint_step, allow_pickle=allow_pickle)
     if path.suffix.lower() == ".json" and path.is_file() and is_evaluation(read_document(path)):
         return describe_evaluation(path, load_evaluation(path))
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
@@ -122,6 +133,47 @@ def describe_store(store: Store, *, verify: bool = False) -> Description:
             if state(status) == FAILED
         ),
     )
+
+
+def looks_like_checkpoint(path: Path) -> bool:
+    """Whether a path is a weight file, or a folder that training code or an export would leave."""
+    if path.is_file():
+        return path.suffix.lower() in _WEIGHTS
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+    trained = any(name in {"ckpt", "log", "hps.json", "arch.json"} or name.startswith("checkpoint-") for name in names)
+    return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
+
+
+def describe_checkpoint_at(path: Path, step: int | None, *, allow_pickle: bool) -> Description:
+    """Describe a checkpoint by the names and shapes of its tensors.
+
+    Raises:
+        UserError: See `gramcli.encoders.vast.description.describe_checkpoint`.
+    """
+    from gramcli.encoders.vast.description import describe_checkpoint  # noqa: PLC0415 - torch loads here
+
+    found = describe_checkpoint(path, step, allow_pickle=allow_pickle)
+    facts = {
+        "family": found.family,
+        "modalities": ", ".join(found.modalities),
+        "step": "not stated" if found.step is None else found.step,
+        "numbers": _groups(found.dtypes),
+        "evaluated with": f"{found.sampling.frames} frames, {found.sampling.audio_slices} audio slices, "
+        f"transform {found.sampling.transform}",
+        **dict(found.rows),
+        "parameters": f"{found.total_parameters:,}",
+        **{f"parameters of {part}": f"{number:,}" for part, number in found.parameters.items()},
+        "missing tensors": _groups(found.missing) or "none",
+        "unexpected tensors": _groups(found.unexpected) or "none",
+        "tensors of another shape": ", ".join(found.misshapen) or "none",
+        "configuration": str(found.config_path or "none, or within the weight file"),
+        **{f"sha256 of {name}": value for name, value in found.sha256.items()},
+    }
+    return Description("checkpoint", str(path), _as_text(facts), (), (), found.assumptions)
+
+
+def _groups(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({number})" for name, number in counts.items())
 
 
 def _count(modality: str, dim: int | None, statuses: Sequence[str]) -> ModalityCount:

@@ -136,7 +136,7 @@ def embed(
     """
     options = options or EmbedOptions()
     modalities, notes = _modalities(dataset, encoder)
-    root = _media_root(dataset)
+    root = dataset.media_root
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
     plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
     ahead = options.batch_size + 2 * options.processes
@@ -205,12 +205,6 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         sources=sources,
         media=tuple({name: _identity(path, root) for name, path in item.media.items()} for item in dataset.items),
     )
-
-
-def _media_root(dataset: Dataset) -> Path:
-    """Return the deepest folder that holds all media: paths below it survive moving the dataset."""
-    folders = {path.parent for item in dataset.items for path in item.media.values()}
-    return Path(os.path.commonpath(folders)) if folders else Path()
 
 
 def _identity(path: Path, root: Path) -> tuple[str, int, int]:

@@ -20,6 +20,7 @@ from gramcli.metrics.figures import direction_rows
 from gramcli.metrics.ranking import RankOptions, Ranks
 from gramcli.modalities import LETTERS, Task
 from gramcli.postprocessing import PostProcessing, open_postprocessing
+from gramcli.rerank import Ranked, Reranker, rerank_all
 from gramcli.results import Evaluation, LeftOut, RankVector, ResultRow
 from gramcli.scoring import score_matrix
 from gramcli.selection import Selection, chosen_items, effective_split, select
@@ -40,6 +41,7 @@ class EvalOptions:
         protocol: Name recorded with the result; None takes the dataset's.
         progress: Called with (pairs done, pairs in all).
         normalize: Score post-processing, as `gramcli.metrics.normalize.parse_normalization` reads it; None for none.
+        reranker: A second stage for the best few of each query, whose figures are given beside those of the first.
     """
 
     split: str | None = None
@@ -49,6 +51,7 @@ class EvalOptions:
     protocol: str | None = None
     progress: Callable[[int, int], None] | None = None
     normalize: str | None = None
+    reranker: Reranker | None = None
 
 
 def evaluate(
@@ -85,10 +88,12 @@ def evaluate(
     work = _Work(options, sum(len(s.query_ids) * len(s.candidate_ids) for s, _, _ in runs), scores)
     for selection, name, method in runs:
         work.add(selection, name, method)
+    if options.reranker:
+        work.rerank(store, options.reranker)
     work.notes = [*_store_notes(store, options), *scores.notes(), *work.notes]
     left_out = dict.fromkeys(entry for selection in selections for entry in selection.left_out)
     return Evaluation(
-        provenance=_provenance(store, selections, options) | scores.provenance(),
+        provenance=_provenance(store, selections, options) | scores.provenance() | _second_stage(options),
         results=tuple(work.results),
         left_out=tuple(left_out),
         ranks=tuple(work.ranks),
@@ -112,10 +117,10 @@ def default_tasks(store: Store) -> list[Task]:
         )
     letters = list(LETTERS.values())
     others.sort(key=lambda name: letters.index(name) if name in letters else len(letters))
-    sizes = range(1, len(others) + 1) if len(others) <= 3 else (1, len(others))
-    plain = [name for name in others if name in letters] if len(others) > 1 else others
+    plain = [name for name in others if name in letters]
+    sizes = range(2, len(plain) + 1) if len(plain) <= 3 else (len(plain),)
     singles = [Task((query,), (name,)) for name in others]
-    joint = [Task((query,), chosen) for size in sizes if size > 1 for chosen in combinations(plain, size)]
+    joint = [Task((query,), chosen) for size in sizes for chosen in combinations(plain, size)]
     return singles + joint
 
 
@@ -181,6 +186,7 @@ class _Work:
     ranks: list[RankVector] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     done: int = 0
+    _ranked: list[Ranked] = field(default_factory=list)
     _first_hits: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
@@ -191,6 +197,15 @@ class _Work:
         self._add_direction(selection, name, ranks, forward=False)
         self._add_gain(selection, name)
         self._add_notes(selection, name, ranks)
+        if self.options.reranker:
+            self._ranked.append(Ranked(selection, name, method, ranks))
+
+    def rerank(self, store: Store, reranker: Reranker) -> None:
+        """Add the figures of the second stage for every task and method that was ranked."""
+        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device)
+        self.results += results
+        self.ranks += ranks
+        self.notes += notes
 
     def _add_direction(self, selection: Selection, name: str, ranks: Ranks, *, forward: bool) -> None:
         values, ties, positions = (
@@ -275,6 +290,12 @@ class _Work:
             size = len(gallery)
             if size <= 10:
                 self.notes.append(f"{asked.name}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
+
+
+def _second_stage(options: EvalOptions) -> dict[str, Any]:
+    if options.reranker is None:
+        return {}
+    return {"rerank": {"stage": options.reranker.stage, "top": options.reranker.top, "by": "matching head"}}
 
 
 def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:

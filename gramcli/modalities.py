@@ -32,8 +32,10 @@ class Task:
 
     @property
     def name(self) -> str:
-        """`t2va` where every modality has a letter, else `text2vas` style names joined by `+`."""
-        return f"{_side_name(self.query)}2{_side_name(self.candidates)}"
+        """`t2va` where every modality has a letter, else full names, joined by `+`: `text2vas`, which is no `t2vas`."""
+        if all(name in _LETTER_OF for name in self.modalities):
+            return "2".join("".join(_LETTER_OF[name] for name in side) for side in (self.query, self.candidates))
+        return f"{'+'.join(self.query)}2{'+'.join(self.candidates)}"
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -43,12 +45,6 @@ class Task:
     def reversed(self) -> Task:
         """The same measure asked from the other side."""
         return Task(self.candidates, self.query)
-
-
-def _side_name(names: tuple[str, ...]) -> str:
-    if all(name in _LETTER_OF for name in names):
-        return "".join(_LETTER_OF[name] for name in names)
-    return "+".join(names)
 
 
 def parse_task(text: str) -> Task:

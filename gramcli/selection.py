@@ -34,6 +34,8 @@ class Selection:
         present: Which modalities exist.
         query_ids: Item of each query.
         candidate_ids: Item of each candidate.
+        query_rows: What each query is in the store, int64: a text row where text asks, else an item's position.
+        candidate_rows: The same for candidates.
         left_out: Items the task does not cover, and why.
     """
 
@@ -44,6 +46,8 @@ class Selection:
     present: Presence
     query_ids: tuple[str, ...]
     candidate_ids: tuple[str, ...]
+    query_rows: Tensor
+    candidate_rows: Tensor
     left_out: tuple[LeftOut, ...]
 
     def gallery_sha256(self) -> str:
@@ -110,8 +114,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         raise UserError(
             "store", f"Task {task.name}: no item of {store.path} has what it needs. First reason: {left_out[0].reason}."
         )
-    queries, query_items, query_present = _side(store, task.query, items)
-    candidates, candidate_items, candidate_present = _side(store, task.candidates, items)
+    queries, query_items, query_present, query_rows = _side(store, task.query, items)
+    candidates, candidate_items, candidate_present, candidate_rows = _side(store, task.candidates, items)
     masks = [*query_present.values(), *candidate_present.values()]
     partial = missing in ("present", "zero") and not all(bool(mask.all()) for mask in masks)
     return Selection(
@@ -122,6 +126,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         present=Presence(query_present, candidate_present, missing == "zero") if partial else Presence(),
         query_ids=tuple(store.ids[k] for k in query_items.tolist()),
         candidate_ids=tuple(store.ids[k] for k in candidate_items.tolist()),
+        query_rows=query_rows,
+        candidate_rows=candidate_rows,
         left_out=left_out,
     )
 
@@ -203,8 +209,10 @@ def _left_out(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[
     return tuple(entry for _, entry in found)
 
 
-def _side(store: Store, names: tuple[str, ...], items: Tensor) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
-    """Embeddings, item of each row, and masks of one side; one row per caption where text is part of it."""
+def _side(
+    store: Store, names: tuple[str, ...], items: Tensor
+) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor], Tensor]:
+    """Embeddings, item of each row, masks and rows in the store of one side; one per caption where text is part."""
     captions = None
     rows = items
     if TEXT in names:
@@ -215,7 +223,8 @@ def _side(store: Store, names: tuple[str, ...], items: Tensor) -> tuple[dict[str
         captions = captions[torch.argsort(place[owners[captions]], stable=True)]
         rows = owners[captions]
     vectors = {name: store.embeddings(name)[captions if name == TEXT else rows] for name in names}
-    return vectors, rows, {name: store.present(name)[rows] for name in names}
+    present = {name: store.present(name)[rows] for name in names}
+    return vectors, rows, present, rows if captions is None else captions
 
 
 def _positives(query_items: Tensor, candidate_items: Tensor, n_items: int) -> tuple[Tensor, Tensor]:

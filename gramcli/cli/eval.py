@@ -19,6 +19,8 @@ from gramcli.cli.options import (
     ProtocolOpt,
     QueryOpt,
     ReportOpt,
+    RerankOpt,
+    RerankTopOpt,
     RootOpt,
     SplitOpt,
     StepOpt,
@@ -48,6 +50,8 @@ def eval_command(
     limit: LimitOpt = None,
     missing: MissingOpt = Missing.drop,
     normalize: NormalizeOpt = None,
+    rerank: RerankOpt = None,
+    rerank_top: RerankTopOpt = 50,
     protocol: ProtocolOpt = None,
     frames: FramesOpt = None,
     device: DeviceOpt = "cpu",
@@ -79,9 +83,13 @@ def eval_command(
     opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
     wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
-    store = open_target(session, target, opened, wanted, how)
-    with session.progress("Evaluating") as progress:
-        options = EvalOptions(split, limit, missing.value, device_named(device), protocol, progress, normalize)
+    opened_target = open_target(target, opened, wanted)
+    store = opened_target.store(session, how)
+    with session.stages() as stage:
+        second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
+        options = EvalOptions(
+            split, limit, missing.value, wanted.device, protocol, stage("Evaluating"), normalize, second
+        )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)

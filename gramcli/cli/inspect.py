@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from gramcli.cli.options import OutputOpt, PathArg, VerifyOpt
+from gramcli.cli.options import OutputOpt, PathArg, PickleOpt, StepOpt, VerifyOpt
 from gramcli.cli.session import Session
 
 
-def inspect_command(session: Session, path: PathArg, *, verify: VerifyOpt = False, output: OutputOpt = None) -> None:
-    """Say what a store, evaluation or dataset holds and lacks.
+def inspect_command(
+    session: Session,
+    path: PathArg,
+    *,
+    verify: VerifyOpt = False,
+    checkpoint_step: StepOpt = None,
+    allow_pickle: PickleOpt = False,
+    output: OutputOpt = None,
+) -> None:
+    """Say what a checkpoint, store, evaluation or dataset holds and lacks.
 
     Example: gram inspect clips_emb
 
     Example: gram inspect clips_emb --verify
+
+    Example: gram inspect GRAM_pretrained_4modalities/
     """
     from gramcli.describe import describe
     from gramcli.report.listings import description_answer
 
-    session.show(description_answer(describe(path, verify=verify)), output)
+    session.show(
+        description_answer(describe(path, verify=verify, checkpoint_step=checkpoint_step, allow_pickle=allow_pickle)),
+        output,
+    )

@@ -16,6 +16,7 @@ from gramcli.cli.demo import demo_command
 from gramcli.cli.doctor import doctor_command
 from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
+from gramcli.cli.export import export_command
 from gramcli.cli.inspect import inspect_command
 from gramcli.cli.matrix import matrix_command
 from gramcli.cli.methods import methods_command
@@ -26,6 +27,7 @@ COMMANDS = {
     "eval": command(eval_command),
     "compare": command(compare_command),
     "matrix": command(matrix_command),
+    "export": command(export_command),
     "inspect": command(inspect_command),
     "methods": command(methods_command),
     "demo": command(demo_command, on_interrupt="Run the same command again: it starts over."),

@@ -33,11 +33,14 @@ OperandsArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
 ]
 PathArg = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A store, an evaluation's JSON, a media folder or manifest.")
+    Path,
+    typer.Argument(metavar="PATH", help="A checkpoint, a store, an evaluation's JSON, a media folder or a manifest."),
 ]
 
 # What to embed
-ModelOpt = Annotated[str, typer.Option("--model", metavar="MODEL", help="The encoder: `signal` is built in.")]
+ModelOpt = Annotated[
+    str, typer.Option("--model", metavar="MODEL", help="`signal`, which is built in, or the path of a checkpoint.")
+]
 RootOpt = Annotated[
     Path | None,
     typer.Option("--root", metavar="DIR", help="Folder that the paths in DATA start from.", show_default=False),
@@ -55,9 +58,20 @@ PrecisionOpt = Annotated[
 TokenizerOpt = Annotated[
     Path | None, typer.Option("--tokenizer", metavar="PATH", help="A vocabulary, where it is not found by itself.")
 ]
+RerankOpt = Annotated[
+    str | None, typer.Option("--rerank", metavar="itm", help="Also re-rank the best by the model's matching head.")
+]
+RerankTopOpt = Annotated[
+    int, typer.Option("--rerank-top", min=1, metavar="N", help="How many of each query's best are re-ranked.")
+]
 StepOpt = Annotated[
     int | None, typer.Option("--checkpoint-step", metavar="N", help="Which saved step; by default the last.")
 ]
+CheckpointArg = Annotated[
+    Path, typer.Argument(metavar="CHECKPOINT", help="A folder of a training run, or a weight file.")
+]
+WeightsOut = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The .safetensors file to write.")]
+HalfOpt = Annotated[bool, typer.Option("--half", help="Store float16: half the size on disk and in memory.")]
 PickleOpt = Annotated[
     bool, typer.Option("--allow-pickle", help="Load weight files that can run code. Only files you trust.")
 ]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
     from gramcli.embed import EmbedOptions
     from gramcli.encoders.base import Encoder
+    from gramcli.rerank import Reranker
     from gramcli.store import Store
 
 
@@ -56,39 +59,75 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
     return dataset if undecided else replace(dataset, items=dataset.items[:limit])
 
 
-def open_target(
-    session: Session, target: str, dataset: Dataset | None, model: ModelOptions, options: EmbedOptions
-) -> Store:
-    """Open a store, or embed a dataset with the model `target` into the cache and open that.
+@dataclass(frozen=True)
+class Target:
+    """A store, or a model and the dataset it is to embed.
+
+    Attributes:
+        text: As given.
+        dataset: None for a store.
+        encoder: None for a store.
+    """
+
+    text: str
+    dataset: Dataset | None
+    encoder: Encoder | None
+
+    def store(self, session: Session, options: EmbedOptions) -> Store:
+        """Open the store; a model's dataset is embedded into the cache first.
+
+        Raises:
+            UserError: As `embed` and `open_store`.
+        """
+        from gramcli.store import open_store
+
+        if self.dataset is None or self.encoder is None:
+            return open_store(self.text)
+        return open_store(_embedded(session, self.encoder, self.dataset, options))
+
+    def reranker(self, how: str, top: int, options: EmbedOptions, progress: Callable[[int, int], None]) -> Reranker:
+        """The second stage that `--rerank` asks for.
+
+        Raises:
+            UserError: Another word than `itm`, a store without its media, or a model without a matching head.
+        """
+        from gramcli.rerank import Reranker
+
+        if how != "itm":
+            raise UserError("usage", f"--rerank '{how}' is not known; known: itm, the model's matching head.")
+        if self.dataset is None or self.encoder is None:
+            raise UserError("usage", "--rerank needs the media and the model again: gram eval MODEL --dataset DATA.")
+        if not hasattr(self.encoder, "match"):
+            raise UserError(
+                "usage", f"--rerank itm: '{self.text}' has no matching head. Use a checkpoint that has one."
+            )
+        encoder: Any = self.encoder
+        return Reranker(self.dataset, encoder, top, options.processes, options.time_limit, progress)
+
+
+def open_target(target: str, dataset: Dataset | None, model: ModelOptions) -> Target:
+    """Find out what TARGET is: a store, or with a dataset a model, which is loaded.
 
     Args:
-        session: For progress and messages.
         target: A store; a model's spec when there is a dataset.
         dataset: What to embed, None for a store.
         model: How a model is loaded.
-        options: Workers, time limit and batch size.
-
-    Returns:
-        The open store.
 
     Raises:
-        UserError: `target` is no store and there is no dataset, or what `embed` and `open_store` raise.
+        UserError: `target` is no store and there is no dataset, or what `load_encoder` raises.
     """
-    from gramcli.store import open_store
-
     if dataset is None:
         if not Path(target).exists():
             advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
             raise UserError("store", f"There is no store {target}. {advice}")
-        return open_store(target)
-    return open_store(_embedded(session, target, dataset, model, options))
+        return Target(target, None, None)
+    return Target(target, dataset, model.load(target))
 
 
-def _embedded(session: Session, spec: str, dataset: Dataset, model: ModelOptions, options: EmbedOptions) -> Path:
+def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
     from gramcli.cache import cached_store_path
     from gramcli.embed import embed
 
-    encoder = model.load(spec)
     path = cached_store_path(encoder.describe(), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gramcli.modalities import LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ class Dataset:
         """Modalities that any item has, in letter order (text, video, audio, subtitle, depth, image)."""
         there = frozenset().union(*(item.modalities for item in self.items))
         return tuple(name for name in LETTERS.values() if name in there)
+
+    @property
+    def media_root(self) -> Path:
+        """The deepest folder that holds all media: paths below it survive moving the dataset."""
+        folders = {path.parent for item in self.items for path in item.media.values()}
+        return Path(os.path.commonpath(folders)) if folders else Path()
 
 
 def with_own_sound(media: dict[str, Path]) -> dict[str, Path]:

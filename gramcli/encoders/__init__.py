@@ -97,5 +97,7 @@ def load_encoder(
     name, _, argument = str(spec).partition(":")
     if str(spec) and name not in ENCODERS.names() and Path(spec).exists():
         name, argument = CHECKPOINTS, str(spec)
+    elif name not in ENCODERS.names() and ("/" in str(spec) or Path(spec).suffix):
+        raise UserError("input", f"There is no checkpoint at {spec}, and no encoder of that name; check the path.")
     build: Callable[[str, EncoderOptions], Encoder] = ENCODERS.load(name)
     return build(argument, options)

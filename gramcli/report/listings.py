@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from gramcli.describe import Description, ModalityCount
     from gramcli.doctor import Check
+    from gramcli.encoders.vast.export import Exported
     from gramcli.methods import Method
 
 
@@ -73,7 +74,12 @@ def description_answer(description: Description) -> Answer:
 
 
 def _article(kind: str) -> str:
-    return {"store": "an embedding store", "evaluation": "an evaluation", "dataset": "a dataset"}[kind]
+    return {
+        "store": "an embedding store",
+        "evaluation": "an evaluation",
+        "dataset": "a dataset",
+        "checkpoint": "a checkpoint",
+    }[kind]
 
 
 def _count_facts(counts: Sequence[ModalityCount]) -> list[tuple[str, str]]:
@@ -89,6 +95,23 @@ def _count_tables(counts: Sequence[ModalityCount]) -> list[Table]:
         return []
     rows = tuple(tuple("-" if value is None else str(value) for value in asdict(count).values()) for count in counts)
     return [Table(("modality", "dim", "ok", "absent", "failed"), rows, frozenset({"modality"}), "Items per modality")]
+
+
+def export_answer(exported: Exported) -> Answer:
+    """Return what `gram export` wrote, ready for every format."""
+    facts: dict[str, str] = {
+        "file": printable(exported.path),
+        "tensors": str(exported.tensors),
+        "bytes before": f"{exported.bytes_before:,}",
+        "bytes now": f"{exported.bytes_after:,}",
+        "sha256": exported.sha256,
+    }
+    return Answer(
+        tables=(listing(("fact", "value"), list(facts.items())),),
+        columns=("fact", "value"),
+        rows=tuple({"fact": name, "value": value} for name, value in facts.items()),
+        document={"schema": SCHEMA, **asdict(exported), "path": str(exported.path)},
+    )
 
 
 def doctor_answer(checks: Sequence[Check]) -> Answer:

@@ -175,16 +175,31 @@ class VastEncoder:
         Raises:
             UserError: An unknown letter, or a modality that is not given.
         """
-        lacking = [letter for letter in letters if CONDITION_LETTERS.get(letter) not in inputs]
-        if lacking or not letters:
-            known = ", ".join(f"{letter} ({name})" for letter, name in CONDITION_LETTERS.items())
-            raise UserError("usage", f"Condition '{letters}' needs its modalities among the inputs; letters: {known}.")
-        chosen = {CONDITION_LETTERS[letter]: inputs[CONDITION_LETTERS[letter]] for letter in letters}
+        return self.conditions(inputs, [letters])[letters]
+
+    def conditions(self, inputs: Inputs, letters: Sequence[str]) -> dict[str, Tensor]:
+        """`condition` for several sets of letters, the towers run once.
+
+        Args:
+            inputs: As for `encode`.
+            letters: For instance `["v", "vas"]`.
+
+        Returns:
+            One tensor for each.
+
+        Raises:
+            UserError: As `condition`.
+        """
+        for one in letters:
+            if not one or any(CONDITION_LETTERS.get(letter) not in inputs for letter in one):
+                known = ", ".join(f"{letter} ({name})" for letter, name in CONDITION_LETTERS.items())
+                raise UserError("usage", f"Condition '{one}' needs its modalities among the inputs; letters: {known}.")
+        names = {CONDITION_LETTERS[letter] for one in letters for letter in one}
+        chosen = {name: given for name, given in inputs.items() if name in names}
         size = self._check(chosen)
         with torch.inference_mode():
-            return torch.cat(
-                [self.model.condition(self._tokens(part), letters) for part in self._parts(chosen, size)]
-            ).clone()
+            tokens = [self._tokens(part) for part in self._parts(chosen, size)]
+            return {one: torch.cat([self.model.condition(t, one) for t in tokens]).clone() for one in letters}
 
     def match(self, condition: Tensor, texts: Sequence[str]) -> Tensor:
         """Probability that each text belongs to each item, by the matching head.
@@ -278,7 +293,12 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
     return VastEncoder(
         argument,
         model.to(options.device),
-        lambda: load_tokenizer(options.tokenizer, found.folders, architecture.text.vocab_size),
+        lambda: load_tokenizer(
+            options.tokenizer,
+            found.folders,
+            (Path(argument).resolve().parent, Path.cwd()),
+            architecture.text.vocab_size,
+        ),
         sampling_defaults(found.config, architecture),
         options,
         report,

@@ -22,7 +22,7 @@ from gramcli.errors import UserError
 # In the order BERT's vocabulary has them.
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _FILES: Final = ("vocab.txt", "tokenizer.json")
-_BESIDE: Final = ("", "bert-base-uncased", "pretrained_weights/bert/bert-base-uncased")
+_NAMED: Final = ("bert-base-uncased", "pretrained_weights/bert/bert-base-uncased")
 _HUB_FOLDERS: Final = ("models--bert-base-uncased", "models--google-bert--bert-base-uncased")
 
 
@@ -93,19 +93,29 @@ class TextTokenizer:
         return Tokens(ids, mask)
 
 
-def load_tokenizer(given: Path | None, folders: Iterable[Path] = (), vocabulary: int | None = None) -> TextTokenizer:
+def load_tokenizer(
+    given: Path | None,
+    folders: Iterable[Path] = (),
+    around: Iterable[Path] = (),
+    vocabulary: int | None = None,
+) -> TextTokenizer:
     """Find and read the tokenizer of a checkpoint.
 
     Args:
         given: A file, or a folder that holds one, named by the user; None looks beside the checkpoint and then in the
             Hugging Face cache.
         folders: Folders of the checkpoint.
+        around: Folders that may keep tokenizers for several, in folders named after them.
         vocabulary: Rows of the model's word table, which no token may lie beyond.
 
     Raises:
         UserError: There is no tokenizer in any of these places, or it does not fit the model.
     """
-    places = _given_places(given) if given is not None else [*_beside(folders), *_cached(os.environ)]
+    places = (
+        _given_places(given)
+        if given is not None
+        else [*_beside(folders), *_beside(around, _NAMED), *_cached(os.environ)]
+    )
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         looked = ", ".join(dict.fromkeys(str(place) for place in places)) or "no place at all"
@@ -126,8 +136,8 @@ def _given_places(given: Path) -> list[Path]:
     return [given / name for name in _FILES] if given.is_dir() else [given]
 
 
-def _beside(folders: Iterable[Path]) -> list[Path]:
-    return [folder / inner / name for folder in folders for inner in _BESIDE for name in _FILES]
+def _beside(folders: Iterable[Path], inside: Sequence[str] = ("", *_NAMED)) -> list[Path]:
+    return [folder / inner / name for folder in folders for inner in inside for name in _FILES]
 
 
 def _cached(environment: Mapping[str, str]) -> list[Path]:
