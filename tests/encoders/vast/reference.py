@@ -32,12 +32,14 @@ class Reference:
         weights: Its state dict.
         tensors: Inputs and official outputs.
         notes: Its `golden.json`.
+        folder: Where it lies.
     """
 
     architecture: Architecture
     weights: dict[str, Tensor]
     tensors: dict[str, Tensor]
     notes: dict[str, Any]
+    folder: Path
 
     def model(self) -> VastModel:
         """Our model with these weights, ties kept."""
@@ -53,6 +55,7 @@ def read_reference(folder: Path) -> Reference:
         torch.load(weights, weights_only=True),
         load_file(folder / "golden.safetensors"),
         json.loads((folder / "golden.json").read_text()),
+        folder,
     )
 
 

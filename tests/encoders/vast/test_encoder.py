@@ -1,0 +1,162 @@
+"""A checkpoint as an encoder: from a folder to the authors' numbers, with our front ends, and from media to a table."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gramcli.datasets import open_dataset
+from gramcli.embed import EmbedOptions, embed
+from gramcli.encoders import load_encoder
+from gramcli.encoders.vast.encoder import VastEncoder
+from gramcli.errors import UserError
+from gramcli.media.audio import Waveform
+from gramcli.media.video import VideoClip
+from gramcli.store import open_store
+from tests.encoders.vast.reference import Reference
+
+FEATURES = {
+    "text": "t",
+    "video": "v",
+    "audio": "a",
+    "subtitle": "s",
+    "depth": "d",
+    "va": "va",
+    "vs": "vs",
+    "vas": "vas",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(reference: Reference, reference_data: Path) -> VastEncoder:
+    encoder = load_encoder(
+        reference.folder,
+        tokenizer=reference_data / "golden" / "bert-base-uncased" / "vocab.txt",
+    )
+    assert isinstance(encoder, VastEncoder)
+    return encoder
+
+
+@pytest.fixture(scope="module")
+def inputs(reference: Reference) -> dict[str, object]:
+    tensors = reference.tensors
+    found = {
+        "text": reference.notes["captions"],
+        "video": tensors["vision_pixels"],
+        "audio": tensors["audio_spectrograms"],
+        "subtitle": reference.notes["subtitles"],
+    }
+    return found | ({"depth": tensors["depth_pixels"]} if "depth_pixels" in tensors else {})
+
+
+def test_the_authors_features_from_a_folder(loaded: VastEncoder, inputs, reference: Reference) -> None:
+    found = loaded.encode(inputs)
+    assert set(found) == {name for name, key in FEATURES.items() if f"feat_{key}" in reference.tensors}
+    assert tuple(loaded.dims) == (*loaded.modalities, *loaded.fused)
+    for name, vectors in found.items():
+        assert vectors.dtype == torch.float32
+        torch.testing.assert_close(vectors, reference.tensors[f"feat_{FEATURES[name]}"], atol=5e-6, rtol=0)
+
+
+def test_the_authors_matching(loaded: VastEncoder, inputs, reference: Reference) -> None:
+    letters = ["v", "a", "s", "va", "vs", "vas"]
+    conditions = loaded.conditions(inputs, letters)
+    for one in letters:
+        torch.testing.assert_close(conditions[one], reference.tensors[f"condition_feats_{one}"], atol=1e-4, rtol=1e-4)
+        assert conditions[one].equal(loaded.condition(inputs, one))
+        scores = loaded.match(conditions[one], reference.notes["captions"])
+        torch.testing.assert_close(scores, reference.tensors[f"itm_scores_{one}"].T, atol=1e-5, rtol=0)
+
+
+def test_a_row_has_the_same_bits_in_any_batch(loaded: VastEncoder, inputs) -> None:
+    together = loaded.encode(inputs)
+    for k in (0, 2):
+        alone = loaded.encode({name: given[k : k + 1] for name, given in inputs.items()})
+        assert all(alone[name][0].equal(together[name][k]) for name in together)
+
+
+def test_lists_of_prepared_media_are_as_good_as_tensors(loaded: VastEncoder, inputs) -> None:
+    as_lists = {name: [np.asarray(one) for one in inputs[name]] for name in ("video", "audio")}
+    assert loaded.encode(as_lists)["va"].equal(loaded.encode({name: inputs[name] for name in as_lists})["va"])
+
+
+def test_media_become_what_the_towers_take(loaded: VastEncoder) -> None:
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (8, 60, 80, 3), np.uint8)
+    clip = VideoClip(frames, tuple(range(8)), 8.0, 1.0, 8)
+    sound = Waveform((0.1 * random.standard_normal(22050)).astype(np.float32), 22050)
+    prepare = pickle.loads(pickle.dumps(loaded.prepare))
+    side, audio = loaded.model.architecture.vision.resolution, loaded.model.architecture.audio
+    assert prepare("video", clip).shape == (8, 3, side, side)
+    assert prepare("depth", frames[0]).shape == (1, 3, side, side)
+    assert prepare("audio", sound).shape[1:] == (audio.target_length, audio.mel_bins)
+    assert np.array_equal(loaded.preprocess_video(frames), prepare("video", clip))
+    assert np.array_equal(loaded.preprocess_audio(sound.samples, sound.sample_rate), prepare("audio", sound))
+    assert len(loaded.preprocess_video(np.repeat(frames, 3, axis=0))) == loaded.preprocessing.frames
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"smell": [1]}, "cannot encode 'smell'. It encodes: text, video"),
+        ({}, "was given nothing to encode"),
+        ({"text": ["a", "b"], "video": torch.zeros(1, 1, 3, 42, 42)}, "as many inputs of every modality; got text 2"),
+        ({"video": torch.zeros(1, 2, 3, 40, 42)}, r"'video' must be \[items, n, 3, 42, 42\]; got \[1, 2, 3, 40, 42\]"),
+        ({"audio": torch.zeros(1, 2, 9)}, "'audio' must be"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(loaded: VastEncoder, given, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        loaded.encode(given)
+
+
+@pytest.mark.parametrize("letters", ["", "x", "vd"])
+def test_conditions_need_their_modalities(loaded: VastEncoder, inputs, letters: str) -> None:
+    with pytest.raises(UserError, match="needs its modalities among the inputs"):
+        loaded.condition({"video": inputs["video"]}, letters)
+
+
+def test_no_tokenizer_is_said_when_a_text_comes(
+    reference: Reference, reference_data: Path, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    import shutil
+
+    folder = tmp_path / "apart" / "checkpoint"
+    shutil.copytree(reference.folder, folder)
+    encoder = load_encoder(folder)
+    pixels = {"video": reference.tensors["vision_pixels"][:1]}
+    torch.testing.assert_close(encoder.encode(pixels)["video"], reference.tensors["feat_v"][:1], atol=5e-6, rtol=0)
+    with pytest.raises(UserError, match=r"No tokenizer found; looked for .*--tokenizer"):
+        encoder.encode({"text": ["a dog"]})
+
+
+def test_half_precision_stays_near(reference: Reference, reference_data: Path, inputs) -> None:
+    vocabulary = reference_data / "golden" / "bert-base-uncased" / "vocab.txt"
+    for precision in ("bf16", "fp16"):
+        encoder = load_encoder(reference.folder, precision=precision, tokenizer=vocabulary)
+        found = encoder.encode(inputs)
+        for name, vectors in found.items():
+            cosine = (vectors * reference.tensors[f"feat_{FEATURES[name]}"]).sum(1)
+            assert float(cosine.min()) > 0.998, (precision, name)
+
+
+@pytest.mark.e2e
+def test_from_real_clips_to_a_store(loaded: VastEncoder, reference_data: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(str(reference_data / "data" / "clips" / "annotations.json"))
+    for workers in (0, 2):
+        summary = embed(dataset, loaded, tmp_path / str(workers), options=EmbedOptions(workers=workers, batch_size=3))
+        assert summary.ok == {"text": 4, "video": 4, "audio": 4, "va": 4}
+    stores = [open_store(tmp_path / str(workers)) for workers in (0, 2)]
+    assert stores[0].fingerprint() == stores[1].fingerprint()
+    assert stores[0].shared_space
+    described = json.loads((tmp_path / "0" / "manifest.json").read_text())["model"]
+    assert len(described["weights_sha256"]) == len(described["tokenizer_sha256"]) == 64
+    by_hand = loaded.encode({"text": list(dataset.items[0].captions)})["text"]
+    assert by_hand[0].equal(stores[0].embeddings("text")[0])
