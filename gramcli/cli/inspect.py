@@ -15,7 +15,7 @@ def inspect_command(
     allow_pickle: PickleOpt = False,
     output: OutputOpt = None,
 ) -> None:
-    """Say what a checkpoint, store, evaluation or dataset holds and lacks.
+    """Say what a checkpoint, store, result or dataset holds.
 
     Example: gram inspect clips_emb
 

@@ -31,7 +31,7 @@ _DTYPES: Final[dict[Precision, torch.dtype]] = {
 _FRAME_EMBEDDINGS: Final = ("vision_frame_embedding", "audio_frame_embedding")
 _POSITIONS: Final = ("vision_encoder.visual.pos_embed", "vision_encoder.visual.positional_embedding")
 # Files are let go of after this share of their bytes was converted: pages that were read count as memory until then.
-_WINDOW: Final = 1 / 32
+_WINDOW: Final = 1 / 128
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""`gram` on checkpoints: inspect, export, embed, eval and re-ranking, on the reference checkpoints and real clips."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def checkpoint(reference_data):
+    folder = reference_data / "golden" / "tiny_gram_a"
+    if not folder.is_dir():
+        pytest.skip(f"no reference checkpoint at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips(reference_data):
+    return reference_data / "data" / "clips" / "annotations.json"
+
+
+def test_inspect_says_what_a_checkpoint_is(gram, checkpoint):
+    facts = dict(gram.json("inspect", checkpoint)["facts"])
+    assert facts["family"] == "gram"
+    assert facts["modalities"] == "text, video, audio, subtitle, depth"
+    assert facts["step"] == "100"
+    assert facts["missing tensors"] == facts["unexpected tensors"] == "none"
+    assert facts["parameters of contra_head_t"] == "768"
+    assert len(facts["sha256 of model_step_100.pt"]) == 64
+
+
+def test_export_and_use_the_one_file(gram, checkpoint, clips, tmp_path):
+    written = gram.json("export", checkpoint, "-o", "small.safetensors", "--half")
+    assert written["bytes_after"] < 0.51 * written["bytes_before"]
+    assert dict(gram.json("inspect", "small.safetensors")["facts"])["family"] == "gram"
+    vocabulary = checkpoint.parent / "bert-base-uncased" / "vocab.txt"
+    found = gram.json("embed", clips, "-o", "emb", "--model", "small.safetensors", "--tokenizer", vocabulary)
+    assert {row["modality"]: row["ok"] for row in found["results"]} == {"text": 4, "video": 4, "audio": 4, "va": 4}
+
+
+def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
+    found = gram.json(
+        "eval", checkpoint, "--dataset", clips, "--task", "t2va", "--method", "gram", "--rerank", "itm",
+        "--rerank-top", "3", "--device", "cpu",
+    )  # fmt: skip
+    stages = {(row["task"], row["stage"]) for row in found["results"] if row["metric"] == "R@1"}
+    assert stages == {(task, stage) for task in ("t2va", "va2t") for stage in ("raw", "rerank(3)")}
+    assert {vector["method"] for vector in found["ranks"]} == {"gram", "gram rerank(3)"}
+    assert found["provenance"]["rerank"] == {"stage": "rerank(3)", "top": 3, "by": "matching head"}
+    fused = gram.json("eval", checkpoint, "--dataset", clips, "--query", "text", "--candidates", "va")
+    assert {row["task"] for row in fused["results"]} == {"text2va", "va2text"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["eval", "CKPT", "--dataset", "CLIPS", "--rerank", "bert"], 2, "--rerank 'bert' is not known; known: itm"),
+        (["eval", "signal", "--dataset", "CLIPS", "--rerank", "itm"], 2, "'signal' has no matching head"),
+        (["eval", "CKPT", "--dataset", "CLIPS", "--precision", "int8"], 2, "none of fp32, bf16, fp16"),
+        (["eval", "CKPT", "--dataset", "CLIPS", "--checkpoint-step", "7"], 4, "has no step 7; it has 100"),
+        (["embed", "CLIPS", "-o", "emb", "--model", "no/such/folder"], 1, "There is no checkpoint at no/such/folder"),
+        (["export", "CLIPS", "-o", "x.safetensors"], 4, "is no weight file"),
+        (["export", "CKPT", "-o", "x.pt"], 2, "has to end in .safetensors"),
+    ],
+)
+def test_mistakes_are_one_sentence(gram, checkpoint, clips, arguments, code, message):
+    names = {"CKPT": checkpoint, "CLIPS": clips}
+    result = gram(*(names.get(argument, argument) for argument in arguments))
+    assert message in result.stderr
+    assert result.exit_code == code
+    assert result.stdout == ""
+
+
+class Evil:
+    """Leaves a mark when it is unpickled."""
+
+    def __reduce__(self):
+        return (open, ("unpickled.txt", "w"))
+
+
+def test_a_checkpoint_that_runs_code_is_refused_and_does_not_run(gram, tmp_path):
+    torch.save({"x": Evil()}, tmp_path / "evil.pt", pickle_module=pickle)
+    for command in (["inspect", "evil.pt"], ["embed", ".", "-o", "emb", "--model", "evil.pt"]):
+        result = gram(*command)
+        assert result.exit_code in (1, 4)
+        assert len(result.stderr.strip().splitlines()) == 1
+    assert "--allow-pickle" in gram("inspect", "evil.pt").stderr
+    assert not (tmp_path / "unpickled.txt").exists()
