@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,10 @@ from gramcli.errors import UserError
 
 Function = Callable[..., Any]
 
+_STARTS: Final = 3  # a worker may be killed before it is ready; one that never gets ready is our mistake
+_STALLED: Final = struct.pack("ll", 20, 0)  # seconds without a byte in the middle of a message
 _START_LIMIT: Final = 120.0  # seconds for a worker's imports; a cold network file system can take many
+_LAST_WORDS: Final = 2.0  # seconds from a closed socket to the end of its process
 _DEADLY: Final = "out of memory, or killed by the system"
 
 
@@ -158,14 +162,19 @@ class ProcessPool:
         return bool(mine)
 
     def _hire(self) -> _Worker:
-        with self._lock:
-            if self._closed:
-                raise UserError("failed", "The run was stopped.")
-            self._workers = [worker for worker in self._workers if worker.alive]
-            worker = _Worker()
-            self._workers.append(worker)
-        worker.prepare(self._function)
-        return worker
+        complaint = ""
+        for _ in range(_STARTS):
+            with self._lock:
+                if self._closed:
+                    break
+                self._workers = [worker for worker in self._workers if worker.alive]
+                worker = _Worker()
+                self._workers.append(worker)
+            complaint = worker.prepare(self._function)
+            if not complaint:
+                return worker
+        reason = complaint or "the run was stopped"
+        raise UserError("failed", f"A worker process could not start: {reason}. Use --workers 0 to do without.")
 
 
 class _Worker:
@@ -173,6 +182,8 @@ class _Worker:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _STALLED)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _STALLED)
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         with theirs:
             # A process group of its own: Ctrl-C on the terminal reaches us, and we end the workers.
@@ -192,20 +203,19 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def prepare(self, function: Function) -> None:
-        """Send the function and wait until it is loaded."""
+    def prepare(self, function: Function) -> str:
+        """Send the function and wait until it is loaded; returns what went wrong, nothing when it is ready."""
+        reason = f"it did not answer within {_START_LIMIT:.0f} s"
         try:
             self._pipe.send(function)
-            ready = self._pipe.poll(_START_LIMIT) and self._pipe.recv()
+            if self._pipe.poll(_START_LIMIT) and self._pipe.recv() is True:
+                return ""
         except (EOFError, OSError):
-            ready = False
-        if ready is not True:
-            self.kill()
-            self._process.wait()
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip().splitlines()
-            reason = said[-1] if said else f"it did not answer within {_START_LIMIT:.0f} s"
-            raise UserError("failed", f"A worker process could not start: {reason}. Use --workers 0 to do without.")
+            reason = self._cause_of_death()
+        self._complaints.seek(0)
+        said = self._complaints.read().decode(errors="replace").strip().splitlines()
+        self._bury()
+        return said[-1] if said else reason
 
     def hand_over(self, pieces: Iterable[Piece]) -> None:
         """Send the pieces that this worker does not have yet."""
@@ -223,12 +233,21 @@ class _Worker:
                 return result
             reason = f"it took longer than {time_limit:g} s (--timeout)"
         except (EOFError, OSError):
-            reason = _cause_of_death(self._process.wait())
+            reason = self._cause_of_death()
+        self._bury()
+        return Lost(reason)
+
+    def _cause_of_death(self) -> str:
+        try:
+            return _cause_of_death(self._process.wait(_LAST_WORDS))
+        except subprocess.TimeoutExpired:
+            return "it stopped in the middle of its answer"
+
+    def _bury(self) -> None:
         self.kill()
         self._process.wait()
         self._pipe.close()
         self._complaints.close()
-        return Lost(reason)
 
     def kill(self) -> None:
         if self.alive:

@@ -114,18 +114,20 @@ def _by_stem(paths: list[Path], folder: Path) -> tuple[dict[str, _Files], list[P
 
 
 def _item(stem: str, files: _Files, notes: list[str]) -> Item:
-    told = _json_fields(files["annotation"], notes) if "annotation" in files else {}
+    unreadable: dict[str, str] = {}
+    told = _tried(lambda path: _json_fields(path, notes), files.get("annotation"), "text", unreadable) or {}
     where = shown(files["annotation"]) if "annotation" in files else stem
     from_json = [*captions(told.get("caption"), where), *captions(told.get("captions"), where)]
-    from_text = _or_note(read_text, files.get("text"), notes) or []
-    subtitle = _or_note(read_subtitle, files.get("subtitle"), notes) or scalar(told.get("subtitle"), "subtitle", where)
+    from_text = _tried(read_text, files.get("text"), "text", unreadable) or []
+    subtitle = _tried(read_subtitle, files.get("subtitle"), "subtitle", unreadable)
     return Item(
         id=stem,
         media=with_own_sound({kind: files[kind] for kind in _MEDIA if kind in files}),
         captions=tuple(dict.fromkeys([*from_text, *from_json])),
-        subtitle=subtitle,
+        subtitle=subtitle or scalar(told.get("subtitle"), "subtitle", where),
         label=scalar(told.get("label"), "label", where),
         split=scalar(told.get("split"), "split", where),
+        unreadable=unreadable,
     )
 
 
@@ -138,12 +140,12 @@ def _json_fields(path: Path, notes: list[str]) -> dict[str, Any]:
     return value
 
 
-def _or_note(read: Any, path: Path | None, notes: list[str]) -> Any:  # noqa: ANN401 - either reader
-    """Read a text file; one that is broken costs its item that text, not the dataset."""
+def _tried(read: Any, path: Path | None, modality: str, unreadable: dict[str, str]) -> Any:  # noqa: ANN401 - any reader
+    """Read a file of texts; one that is broken costs its item that modality, not the dataset."""
     if path is None:
         return None
     try:
         return read(path)
     except UserError as error:
-        notes.append(f"{error.message} The item goes without it.")
+        unreadable[modality] = error.message
         return None

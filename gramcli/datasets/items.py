@@ -25,6 +25,7 @@ class Item:
         subtitle: What is said in the clip; None when absent.
         label: Class name, None when absent.
         split: Split name, None when absent.
+        unreadable: `text` or `subtitle` -> why its file could not be read.
     """
 
     id: str
@@ -33,12 +34,13 @@ class Item:
     subtitle: str | None = None
     label: str | None = None
     split: str | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def modalities(self) -> frozenset[str]:
-        """Names of the modalities the item claims to have, before any file is opened."""
+        """Names of the modalities the item claims to have, before any media file is opened."""
         texts = {"text": bool(self.captions), "subtitle": self.subtitle is not None}
-        return frozenset({*self.media, *(name for name, there in texts.items() if there)})
+        return frozenset({*self.media, *self.unreadable, *(name for name, there in texts.items() if there)})
 
 
 @dataclass(frozen=True)

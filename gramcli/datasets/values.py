@@ -8,12 +8,13 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
-from gramcli.media.kinds import shown
+from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.text import decode_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_ANNOTATION_BYTES: Final = 2**30
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _QUOTED_LIST: Final = re.compile(r"""\[\s*["']""")
 
@@ -31,7 +32,13 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
         UserError: It cannot be read or decoded.
     """
     try:
+        check_regular_file(path, allow_empty=True)
+        if path.stat().st_size > MAX_ANNOTATION_BYTES:
+            limit = MAX_ANNOTATION_BYTES >> 20
+            raise UserError("input", f"{shown(path)} is larger than {limit} MiB, the limit of an annotation file.")
         raw = path.read_bytes()
+    except UserError as error:
+        raise UserError("input", error.message) from error
     except OSError as error:
         message = f"{shown(path)} cannot be read ({error.strerror}); check its permissions."
         raise UserError("input", message) from error
