@@ -110,7 +110,8 @@ def compare(evaluations: Sequence[Evaluation], names: Sequence[str], *, intersec
     differing = _differences(provenance)
     if differing:
         notes.append(f"The evaluations differ in {', '.join(differing)}.")
-    return Comparison(tuple(names), finished, {"evaluations": provenance}, tuple(dict.fromkeys(notes)))
+    left_out = tuple(dict.fromkeys(entry for evaluation in evaluations for entry in evaluation.left_out))
+    return Comparison(tuple(names), finished, {"evaluations": provenance}, tuple(dict.fromkeys(notes)), left_out)
 
 
 def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:

@@ -7,18 +7,35 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.embed_items import SUBTITLE, Clock, Job, ShardTask, shard_contents
 from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
 from gramcli.read_items import Reader
 from gramcli.results import LeftOut
-from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, Plan, PlannedItem, digest, reason_of, state
+from gramcli.store.layout import (
+    ABSENT,
+    CAPTIONS,
+    FAILED,
+    MANIFEST,
+    MEDIA_FILES,
+    OK,
+    SUBTITLES,
+    TEXT,
+    Plan,
+    PlannedItem,
+    differences,
+    digest,
+    read_manifest,
+    reason_of,
+    shard_file,
+    state,
+)
 from gramcli.store.writer import StoreWriter
 from gramcli.workers import open_pool
 
 if TYPE_CHECKING:
-    from gramcli.datasets.items import Dataset
+    from gramcli.datasets.items import Dataset, Item
     from gramcli.encoders.base import Encoder
     from gramcli.store.items import ItemRow
 
@@ -158,6 +175,36 @@ def embed(
         return _summary(writer, dataset, rows, len(tasks), notes)
 
 
+def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOptions | None = None) -> str:
+    """Say what `embed` would find at its output; nothing is written.
+
+    Args:
+        dataset: What would be embedded.
+        encoder: With what.
+        output: The store's directory.
+        options: As for `embed`.
+
+    Returns:
+        One sentence.
+
+    Raises:
+        UserError: The encoder knows none of the modalities, or what is there is no store.
+    """
+    modalities, _ = _modalities(dataset, encoder)
+    fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
+    plan = _plan(dataset, encoder, (*modalities, *fused), dataset.media_root, (options or EmbedOptions()).shard_size)
+    if not (output / MANIFEST).exists():
+        return f"A new store of {plan.n_shards} shards would be written to {output}."
+    manifest = read_manifest(output)
+    found = differences(manifest, plan.identity())
+    if found:
+        return (
+            f"{output} is a store of something else ({'; '.join(found[:3])}): it would be refused without --overwrite."
+        )
+    there = sum((output / shard_file(index)).exists() for index in range(plan.n_shards))
+    return f"{output} has {there} of {plan.n_shards} shards: the others would be written."
+
+
 class _Counter:
     """Turns items into calls of the progress callback."""
 
@@ -188,10 +235,14 @@ def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], li
 
 def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root: Path, shard_size: int) -> Plan:
     sources: dict[str, str] = {}
+    inputs = tuple(_inputs(item, root) for item in dataset.items)
     if TEXT in modalities:
-        sources["captions"] = digest([item.captions for item in dataset.items])
+        sources[CAPTIONS] = digest([one[TEXT] for one in inputs])
     if SUBTITLE in modalities:
-        sources["subtitles"] = digest([item.subtitle for item in dataset.items])
+        sources[SUBTITLES] = digest([one[SUBTITLE] for one in inputs])
+    sources[MEDIA_FILES] = digest(
+        [{name: one[name] for name in item.media} for item, one in zip(dataset.items, inputs, strict=True)]
+    )
     return Plan(
         model=encoder.describe(),
         dataset={
@@ -203,8 +254,14 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
         shard_size=shard_size,
         sources=sources,
-        media=tuple({name: _identity(path, root) for name, path in item.media.items()} for item in dataset.items),
+        inputs=inputs,
     )
+
+
+def _inputs(item: Item, root: Path) -> dict[str, Any]:
+    """What an item's embeddings are made from, by modality: texts themselves, and the identity of files."""
+    files = {name: _identity(path, root) for name, path in item.media.items()}
+    return {TEXT: item.captions, SUBTITLE: item.subtitle, **files}
 
 
 def _identity(path: Path, root: Path) -> tuple[str, int, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
 
 SUBTITLE: Final = "subtitle"
+_PATIENCE: Final = 2.0  # seconds between signs of life while nothing comes
+_HELD_BYTES: Final = 1 << 28  # of decoded inputs that wait for the model; one item may be larger
 
 Inputs = dict[str, list[Had | Missing]]
 """What was found of one item: per modality the inputs, of which there are several only for text."""
@@ -114,7 +117,7 @@ def shard_contents(
     Raises:
         UserError: The encoder gave arrays of a wrong shape. What befalls one file or vector is a status instead.
     """
-    found = _read_ahead(job, tasks, pool, clock)
+    found = _read_ahead(job, tasks, pool, clock, lambda: done(0, 0))
     for task in tasks:
         shard = _Shard(job, clock)
         for _ in task.positions:
@@ -137,41 +140,55 @@ class _Asked:
     def ready(self) -> bool:
         return self.future.done()
 
-    def answer(self) -> Had | Missing:
+    def answer(self, idle: Callable[[], None]) -> Had | Missing:
+        """The result; while it is waited for, `idle` is called now and then."""
+        while not wait([self.future], _PATIENCE).done:
+            idle()
         result: Had | Missing | Lost = self.future.result()
         return (
             Missing(failed(f"{shown(Path(self.path.name))}: {result.reason}")) if isinstance(result, Lost) else result
         )
 
 
-def _read_ahead(job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock) -> Iterator[tuple[Inputs, bool]]:
+def _read_ahead(
+    job: Job, tasks: Sequence[ShardTask], pool: Pool, clock: Clock, idle: Callable[[], None]
+) -> Iterator[tuple[Inputs, bool]]:
     """Yield what was found of each item, in order, and whether the next one is there without waiting."""
     waiting: deque[dict[str, list[_Asked | Had | Missing]]] = deque()
     order = ((task, row) for task in tasks for row in range(len(task.positions)))
     while True:
-        while len(waiting) <= job.ahead and (place := next(order, None)):
+        while len(waiting) <= job.ahead and _held(waiting) < _HELD_BYTES and (place := next(order, None)):
             task, row = place
             item = job.dataset.items[task.positions[row]]
             wanted = set(task.to_do(row, job))
-            waiting.append({name: _asked(item, name, pool) for name in job.modalities if name in wanted})
+            waiting.append({name: _asked(item, name, pool, job.root) for name in job.modalities if name in wanted})
         if not waiting:
             return
         asked = waiting.popleft()
         start = time.perf_counter()
         inputs = {
-            name: [one.answer() if isinstance(one, _Asked) else one for one in entries]
+            name: [one.answer(idle) if isinstance(one, _Asked) else one for one in entries]
             for name, entries in asked.items()
         }
         clock.waiting += time.perf_counter() - start
         yield inputs, not waiting or _is_ready(waiting[0])
 
 
+def _held(waiting: Iterable[Mapping[str, Sequence[_Asked | Had | Missing]]]) -> int:
+    """Bytes of what has been read and not yet been taken."""
+    entries = (one for asked in waiting for found in asked.values() for one in found)
+    done = (one.future.result() for one in entries if isinstance(one, _Asked) and one.ready)
+    return sum(result.nbytes for result in done if isinstance(result, Had))
+
+
 def _is_ready(asked: Mapping[str, Sequence[_Asked | Had | Missing]]) -> bool:
     return all(one.ready for entries in asked.values() for one in entries if isinstance(one, _Asked))
 
 
-def _asked(item: Item, name: str, pool: Pool) -> list[_Asked | Had | Missing]:
+def _asked(item: Item, name: str, pool: Pool, root: Path) -> list[_Asked | Had | Missing]:
     """Ask the pool for a file; texts are there already."""
+    if name in item.unreadable and (name != TEXT or not item.captions):
+        return [Missing(failed(item.unreadable[name].replace(f"{root}{os.sep}", "")))]
     if name == TEXT:
         return [Had(caption) for caption in item.captions] or [Missing(absent("no caption"))]
     if name == SUBTITLE:
@@ -197,6 +214,7 @@ class _Shard:
     _captions: list[tuple[list[Any], int]] = field(default_factory=list)
     _groups: dict[tuple[str, ...], list[dict[str, list[Any]]]] = field(default_factory=dict)
     _failed: int = 0
+    _waiting: int = 0
 
     def add(self, inputs: Inputs, *, idle: bool) -> None:
         """Take what was found of the next item, and encode full batches; any, when there is nothing else to do."""
@@ -211,7 +229,10 @@ class _Shard:
         there = tuple(n for n in self.job.modalities if n != TEXT and item[n] and isinstance(item[n][0], Had))
         if there:
             self._groups.setdefault(there, []).append(item)
-            self._flush(there, 1 if idle else self.job.batch_size)
+            self._waiting += sum(item[name][0].nbytes for name in there)
+            full = idle or self._waiting > _HELD_BYTES
+            for group in list(self._groups) if full else [there]:
+                self._flush(group, 1 if full else self.job.batch_size)
 
     def finish(self) -> None:
         """Encode what is left; captions in the order of their lengths, so that a batch needs little padding."""
@@ -235,6 +256,7 @@ class _Shard:
         waiting = self._groups[there]
         while len(waiting) >= least and waiting:
             batch, waiting[:] = waiting[: self.job.batch_size], waiting[self.job.batch_size :]
+            self._waiting -= sum(item[name][0].nbytes for item in batch for name in there)
             found = self._encode({name: [item[name][0].value for item in batch] for name in there})
             for name, vectors in found.items():
                 for item, vector in zip(batch, vectors, strict=True):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import gramcli
 from gramcli.errors import UserError
@@ -74,8 +75,8 @@ def evaluate(
     """
     options = options or EvalOptions()
     items = chosen_items(store, options.split, options.limit)
-    selections = [select(store, task, items, options.missing) for task in dict.fromkeys(tasks or default_tasks(store))]
     named = [(name, get_method(name)) for name in methods or METHODS.names()]
+    selections, skipped = _selections(store, tasks, items, options.missing)
     runs = [
         (selection, name, method)
         for selection in selections
@@ -90,7 +91,8 @@ def evaluate(
         work.add(selection, name, method)
     if options.reranker:
         work.rerank(store, options.reranker)
-    work.notes = [*_store_notes(store, options), *scores.notes(), *work.notes]
+    skipped += [] if methods else _unfit_notes(selections, named)
+    work.notes = [*_store_notes(store, options), *scores.notes(), *skipped, *work.notes]
     left_out = dict.fromkeys(entry for selection in selections for entry in selection.left_out)
     return Evaluation(
         provenance=_provenance(store, selections, options) | scores.provenance() | _second_stage(options),
@@ -99,6 +101,36 @@ def evaluate(
         ranks=tuple(work.ranks),
         notes=tuple(dict.fromkeys(work.notes)),
     )
+
+
+def _selections(store: Store, tasks: Sequence[Task], items: Tensor, missing: str) -> tuple[list[Selection], list[str]]:
+    """The rows of every task; of tasks that nobody named, those that no item has what it takes for are only noted."""
+    if tasks:
+        return [select(store, task, items, missing) for task in dict.fromkeys(tasks)], []
+    selections, notes, error = [], [], None
+    for task in default_tasks(store):
+        try:
+            selections.append(select(store, task, items, missing))
+        except UserError as caught:
+            error = caught
+            notes.append(f"{task.name} was left out: no item has all of its modalities.")
+    if not selections and error is not None:
+        raise error
+    return selections, notes
+
+
+def _unfit_notes(selections: Sequence[Selection], named: Sequence[tuple[str, AlignmentMethod]]) -> list[str]:
+    """Name the methods that the dimension of the embeddings rules out."""
+    notes = []
+    for selection in selections:
+        d = next(iter(selection.queries.values())).shape[1]
+        m = len(selection.task.modalities)
+        unfit = [name for name, method in named if d < m and not _accepts(method, selection)]
+        if unfit:
+            notes.append(
+                f"{selection.task.name}: {', '.join(unfit)} left out: {m} vectors need {m} dimensions, not {d}."
+            )
+    return notes
 
 
 def default_tasks(store: Store) -> list[Task]:

@@ -25,6 +25,12 @@ class Had:
     value: Any
     notes: tuple[str, ...] = ()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes its arrays hold."""
+        parts = vars(self.value).values() if hasattr(self.value, "__dict__") else [self.value]
+        return sum(int(getattr(part, "nbytes", 0)) for part in parts)
+
 
 @dataclass(frozen=True)
 class Missing:

@@ -102,3 +102,4 @@ class Comparison:
     rows: tuple[ComparisonRow, ...]
     provenance: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
+    left_out: tuple[LeftOut, ...] = field(default=())

@@ -98,7 +98,7 @@ def _broken_then_mended(clips: Path, tmp_path: Path, encoder: Encoder) -> tuple[
 
 def test_retry_failed_mends_only_what_failed(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     store, options = _broken_then_mended(clips, tmp_path, signal_encoder)
-    with pytest.raises(UserError, match="the media files changed"):
+    with pytest.raises(UserError, match=r"the media files changed .*If you mended what had failed, use --retry-failed"):
         embed(open_dataset(str(clips)), signal_encoder, store, options=options)
     untouched = {path: path.stat().st_ino for path in store.glob("shards/0000[02].*")}
     summary = embed(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
@@ -130,7 +130,7 @@ def test_retry_failed_refuses_when_a_good_file_changed(clips: Path, tmp_path: Pa
     store, options = _broken_then_mended(clips, tmp_path, signal_encoder)
     before = _shards(store)
     os.utime(clips / "a.mp4", ns=(1, 1))
-    with pytest.raises(UserError, match=r"a media file that had been embedded changed .*--overwrite"):
+    with pytest.raises(UserError, match=r"the (audio|video) of item 'a' changed after it was embedded; .*--overwrite"):
         embed(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
     assert _shards(store) == before
 
@@ -184,3 +184,37 @@ def test_texts_come_in_the_order_of_their_lengths(tmp_path: Path, signal_encoder
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         EmbedOptions(**options)
+
+
+def test_captions_that_cannot_be_read_are_failures_and_can_be_mended(
+    clips: Path, tmp_path: Path, signal_encoder: Encoder
+) -> None:
+    (clips / "b.txt").write_bytes(b"caf\xe9\n")
+    (clips / "c.srt").write_bytes("1\n00:00:00,000 --> 00:00:01,000\nhi\n".encode("utf-16"))
+    summary = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
+    assert _left_out(summary) == {("b", "text"), ("c", "subtitle")}
+    assert summary.exit_code == 3
+    status = open_store(tmp_path / "s").status
+    assert "b.txt is not UTF-8" in status("text")[1]
+    assert str(tmp_path) not in status("text")[1]
+    (clips / "b.txt").write_text("café\n", encoding="utf-8")
+    again = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=ONE)
+    assert _left_out(again) == {("c", "subtitle")}
+    assert open_store(tmp_path / "s").status("text")[1] == "ok"
+
+
+def test_an_unfinished_store_takes_a_mended_file(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
+    def stop(done: int, *_: object) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    good = shutil.move(clips / "c.mp4", tmp_path / "good.mp4")
+    (clips / "c.mp4").write_text("not yet downloaded")
+    options = EmbedOptions(shard_size=2, workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=options, progress=stop)
+    shutil.move(good, clips / "c.mp4")
+    summary = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=options)
+    assert (summary.left_out, summary.shards_reused) == ((), 1)
+    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "fresh", options=options)
+    assert _shards(tmp_path / "s") == _shards(tmp_path / "fresh")

@@ -31,6 +31,17 @@ def _files(store: Path) -> dict[str, bytes]:
     }
 
 
+def _shard_count(store: Path) -> int:
+    return len(list(store.glob("shards/*.safetensors")))
+
+
+def _wait_for_shards(process: subprocess.Popen[bytes], store: Path, more: int) -> None:
+    """Wait until so many more shards are there, or the run has ended."""
+    wanted = _shard_count(store) + more
+    while process.poll() is None and _shard_count(store) < wanted:
+        time.sleep(0.002)
+
+
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("chaos") / "media"
@@ -50,17 +61,23 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_at_fifty_random_moments(media: Path, tmp_path: Path) -> None:
     subprocess.run(_command(media, tmp_path / "calm"), cwd=ROOT, check=True)
     chance, store = random.Random(20261124), tmp_path / "chaos"
-    killed, finished_early = 0, 0
+    killed, among_shards, finished_early = 0, 0, 0
     while killed < KILLS:
         process = subprocess.Popen(_command(media, store, *["retry"] * chance.randint(0, 1)), cwd=ROOT)
-        time.sleep(chance.uniform(0.1, 1.0))
+        if chance.random() < 0.2:  # some moments before or while the workers start
+            time.sleep(chance.uniform(0.05, 0.5))
+        else:  # most of them while shards are written, however fast the machine is
+            _wait_for_shards(process, store, chance.randint(1, 3))
+            time.sleep(chance.uniform(0, 0.03))
         process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
         if process.wait() != 0:
             killed += 1
+            among_shards += 0 < _shard_count(store) < ITEMS // 2
         else:  # it had ended before: begin again, so that there is something to kill
             finished_early += 1
             assert _files(store) == _files(tmp_path / "calm")
             store = tmp_path / f"chaos{finished_early}"
+    assert among_shards >= KILLS // 2
     subprocess.run(_command(media, store), cwd=ROOT, check=True)
     assert _files(store) == _files(tmp_path / "calm")
 

@@ -13,7 +13,7 @@ from gramcli.cli.options import (
     tasks_from,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import UserError
+from gramcli.errors import EXIT_LEFT_OUT, UserError
 
 
 def compare_command(
@@ -41,4 +41,6 @@ def compare_command(
     tasks = tasks_from(task)
     loaded = [load_operand(text, tasks=tasks, methods=method or (), split=split, limit=limit) for text in operands]
     names, evaluations = [name for name, _ in loaded], [evaluation for _, evaluation in loaded]
-    session.show(comparison_answer(compare(evaluations, names, intersect=intersect)), output)
+    comparison = compare(evaluations, names, intersect=intersect)
+    session.show(comparison_answer(comparison), output)
+    session.finish(EXIT_LEFT_OUT if comparison.left_out else 0)

@@ -59,7 +59,7 @@ def embed_command(
     from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
     from gramcli.describe import describe_dataset
-    from gramcli.embed import EmbedOptions, embed
+    from gramcli.embed import EmbedOptions, embed, preview
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
@@ -68,7 +68,7 @@ def embed_command(
     wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
     encoder = wanted.load(model)
     if dry_run:
-        session.say(f"Nothing was embedded: with {model} this would go into {output}.")
+        session.say(f"Nothing was embedded. {preview(dataset, encoder, output, options)}")
         return session.show(description_answer(describe_dataset(data, dataset)))
     with session.progress("Embedding") as progress:
         how = {"overwrite": overwrite, "retry_failed": retry_failed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import typer
 from gramcli.cli.session import Session, emit
 from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_PIPE_CLOSED = 141  # what a shell reports of any program that a closed pipe ended
 
 
@@ -37,6 +39,10 @@ def report_errors(session: Session) -> Iterator[None]:
         _discard_stdout()
         raise typer.Exit(EXIT_PIPE_CLOSED) from None
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            _discard_stdout()
+            session.complain(f"The answer could not be written: {error.strerror}. Make room, or send it elsewhere.")
+            raise typer.Exit(EXIT_FAILED) from None
         if error.filename is None:
             _document(session, "failed", str(error))
             raise

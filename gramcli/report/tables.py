@@ -148,7 +148,10 @@ def comparison_answer(comparison: Comparison) -> Answer:
     pairs = dict.fromkeys((row.a, row.b) for row in comparison.rows)
     rows = tuple(asdict(row) for row in comparison.rows)
     return Answer(
-        tables=tuple(_pair_table(pair, [row for row in comparison.rows if (row.a, row.b) == pair]) for pair in pairs),
+        tables=(
+            *(_pair_table(pair, [row for row in comparison.rows if (row.a, row.b) == pair]) for pair in pairs),
+            *left_out_tables(comparison.left_out),
+        ),
         columns=tuple(field.name for field in fields(ComparisonRow)),
         rows=rows,
         document={
@@ -156,8 +159,10 @@ def comparison_answer(comparison: Comparison) -> Answer:
             "names": list(comparison.names),
             "provenance": comparison.provenance,
             "results": rows,
+            "left_out": [asdict(item) for item in comparison.left_out],
             "notes": list(comparison.notes),
         },
+        left_out=len(comparison.left_out),
         notes=(*_test_notes(comparison.rows), *(printable(note) for note in comparison.notes)),
     )
 
@@ -204,8 +209,7 @@ def embed_answer(summary: EmbedSummary) -> Answer:
         summary: What `gram embed` returned.
 
     Returns:
-        A table of modalities with how many items are embedded (those decoded in part among them), and one of what is
-        left out.
+        A table of modalities with what became of every item, each counted once, and one of what is left out.
     """
     rows = tuple(_modality_row(summary, name) for name in summary.ok)
     title = f"{printable(summary.path)}: {counted(summary.items, 'item')}, {counted(summary.captions, 'caption')}; "
@@ -231,6 +235,6 @@ def embed_answer(summary: EmbedSummary) -> Answer:
 
 
 def _modality_row(summary: EmbedSummary, name: str) -> dict[str, str | int]:
-    ok, absent = summary.ok[name], summary.absent.get(name, 0)
-    partial = summary.partial.get(name, 0)
-    return {"modality": name, "ok": ok, "partial": partial, "absent": absent, "failed": summary.items - ok - absent}
+    embedded, absent = summary.ok[name], summary.absent.get(name, 0)
+    partial, lost = summary.partial.get(name, 0), summary.items - embedded - absent
+    return {"modality": name, "ok": embedded - partial, "partial": partial, "absent": absent, "failed": lost}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 ITEMS: Final = "items.csv"
+INPUTS: Final = "inputs.json"
 SHARDS: Final = "shards"
 LOCK: Final = ".lock"
 TEXT: Final = "text"
@@ -31,8 +32,11 @@ OK: Final = "ok"
 ABSENT: Final = "absent"
 FAILED: Final = "failed"
 
+CAPTIONS: Final = "captions"
+SUBTITLES: Final = "subtitles"
 MEDIA_FILES: Final = "media files"
 
+_SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
 _LARGEST_SHARD: Final = 65_536
@@ -67,8 +71,9 @@ class Plan:
         dims: Modality -> dimension, in the order of the columns of items.csv. Any name can be stored.
         items: The items in order.
         shard_size: Items per shard; the last one may be shorter.
-        sources: What was read -> digest of its identity (`captions`, `subtitles`).
-        media: Per item, modality -> identity of its file (JSON-able); empty where nothing was read from files.
+        sources: What was read -> digest of its identity (`captions`, `subtitles`, `media files`).
+        inputs: Per item, modality -> identity of what it is made from (a file, its texts): JSON-able. Empty where the
+            embeddings came from memory.
 
     Raises:
         UserError: No items, an empty, repeated or unprintable id, a modality name that cannot be a column, a shard size
@@ -81,7 +86,7 @@ class Plan:
     items: tuple[PlannedItem, ...]
     shard_size: int = 64
     sources: Mapping[str, str] = field(default_factory=dict)
-    media: tuple[Mapping[str, Any], ...] = ()
+    inputs: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _check_items(self.items)
@@ -108,12 +113,14 @@ class Plan:
         """Positions of the items of shard `index`."""
         return range(index * self.shard_size, min((index + 1) * self.shard_size, len(self.items)))
 
+    def input_digests(self) -> list[dict[str, str]]:
+        """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
+        return [{name: digest(one)[:_SHORT_DIGEST] for name, one in item.items()} for item in self.inputs]
+
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
         labels = [[item.split or None, item.label or None] for item in self.items]
         sources = {"ids": digest([item.id for item in self.items]), "splits and labels": digest(labels), **self.sources}
-        if self.media:
-            sources[MEDIA_FILES] = digest(self.media)
         dims = {name: {"dim": dim, "dtype": "float32"} for name, dim in self.dims.items()}
         plan = {
             "format": FORMAT,

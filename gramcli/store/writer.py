@@ -7,6 +7,7 @@ one; items.csv; manifest.json with `complete: true`. Each step is one rename, so
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,14 +15,18 @@ from gramcli.errors import UserError
 from gramcli.store.atomic import disk_errors, sync_directory, take_lock, temporary_name, write_atomic
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
+    CAPTIONS,
     FAILED,
+    INPUTS,
     ITEMS,
     LOCK,
     MANIFEST,
     MEDIA_FILES,
     OK,
     SHARDS,
+    SUBTITLES,
     TEXT,
+    canonical,
     differences,
     digest,
     is_shard_name,
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from gramcli.store.items import ItemRow
     from gramcli.store.layout import Plan
     from gramcli.store.shards import ShardContent
 
@@ -151,7 +155,7 @@ class StoreWriter:
             self._clear(manifest)
             manifest = None
         if manifest:
-            self._refuse_other_plan(manifest, files_may_change=retry_failed and manifest["complete"])
+            self._refuse_other_plan(manifest, inputs_may_change=retry_failed)
             self._complete = manifest["complete"]
         else:
             self._write_manifest(complete=False)
@@ -159,8 +163,10 @@ class StoreWriter:
             (self.path / SHARDS).mkdir(exist_ok=True)
             sync_directory(self.path)
         self._take_over((manifest or {}).get("shards", []))
-        if retry_failed:
-            self._reopen_failed(manifest or {})
+        if manifest and retry_failed:
+            self._reopen_failed()
+        if self.plan.inputs:
+            _write_changed(self.path / INPUTS, canonical(self.plan.input_digests()))
         self.reused = len(self._records)
 
     def _take_over(self, written: Sequence[Mapping[str, Any]]) -> None:
@@ -174,44 +180,62 @@ class StoreWriter:
                 raise damaged(path, "it is not the file that was written")
             self._records[index] = record
 
-    def _reopen_failed(self, manifest: Mapping[str, Any]) -> None:
-        """Take finished shards that hold a failure back, and check that no other file has changed."""
-        rows = [row for record in self.records for row in record.rows]
-        if self._complete and manifest.get("kept_media_sha256") != self._kept_media(rows):
-            raise UserError(
-                "store",
-                f"{self.path}: a media file that had been embedded changed (a path, size or modification time); "
-                "--retry-failed takes new files only where the old ones failed. Start anew with --overwrite.",
-            )
+    def _reopen_failed(self) -> None:
+        """Take finished shards that hold a failure back, and check that nothing else has changed."""
+        changed = self._changed_inputs()
         for index, record in list(self._records.items()):
+            positions = self.plan.shard_range(index)
+            for position, row in zip(positions, record.rows, strict=True):
+                for name in changed.get(position, ()):
+                    if state(row.status.get(name, OK)) != FAILED:
+                        raise UserError(
+                            "store",
+                            f"{self.path}: the {name} of item {row.id!r} changed after it was embedded; --retry-failed "
+                            "takes new inputs only where the old ones failed. Start anew with --overwrite.",
+                        )
             if any(state(status) == FAILED for row in record.rows for status in row.status.values()):
                 self.before[index] = read_content(self.path, self.plan, index)
                 del self._records[index]
+        if changed:
+            self._write_manifest(complete=False)
 
-    def _kept_media(self, rows: Sequence[ItemRow]) -> str:
-        """Digest of the identities of all files but those that failed."""
-        files = [
-            {name: one for name, one in media.items() if state(row.status.get(name, OK)) != FAILED}
-            for media, row in zip(self.plan.media, rows, strict=True)
-        ]
-        return digest(files)
+    def _changed_inputs(self) -> dict[int, list[str]]:
+        """Items whose inputs are not those the store was begun with -> the modalities; by inputs.json."""
+        now = self.plan.input_digests()
+        try:
+            before = json.loads((self.path / INPUTS).read_bytes())
+        except FileNotFoundError:
+            before = now  # written right after the manifest: killed in between, nothing was embedded yet
+        except (OSError, ValueError) as error:
+            raise UserError(
+                "store", f"{self.path / INPUTS} cannot be read ({error}). Start anew with --overwrite."
+            ) from error
+        pairs = enumerate(zip(before, now, strict=True))
+        return {k: [n for n in {**a, **b} if a.get(n) != b.get(n)] for k, (a, b) in pairs if a != b}
 
-    def _refuse_other_plan(self, manifest: Mapping[str, Any], *, files_may_change: bool) -> None:
-        plan = self.plan.identity()
-        if files_may_change and MEDIA_FILES in plan["sources"]:
-            plan["sources"][MEDIA_FILES] = manifest["sources"].get(MEDIA_FILES)
-        found = differences(manifest, plan)
+    def _refuse_other_plan(self, manifest: Mapping[str, Any], *, inputs_may_change: bool) -> None:
+        others = differences(manifest, self._with_inputs_of(manifest))
+        found = others if inputs_may_change else differences(manifest, self.plan.identity())
         if found:
-            state = "is a finished store of" if manifest["complete"] else "was begun with"
+            state_of = "is a finished store of" if manifest["complete"] else "was begun with"
             more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
             advice = "Name another output, or start anew with --overwrite."
-            raise UserError("store", f"{self.path} {state} something else: {'; '.join(found[:3])}{more}. {advice}")
+            if not others:
+                advice = f"If you mended what had failed, use --retry-failed; else: {advice[0].lower()}{advice[1:]}"
+            raise UserError("store", f"{self.path} {state_of} something else: {'; '.join(found[:3])}{more}. {advice}")
+
+    def _with_inputs_of(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """This plan, but with the captions, subtitles and media files of another."""
+        plan = self.plan.identity()
+        changeable = {CAPTIONS, SUBTITLES, MEDIA_FILES} & plan["sources"].keys() & manifest["sources"].keys()
+        return {**plan, "sources": {**plan["sources"], **{name: manifest["sources"][name] for name in changeable}}}
 
     def _clear(self, manifest: Mapping[str, Any]) -> None:
         # Marked unfinished first: killed half-way, this is a store of the old plan with shards missing.
         write_atomic(self.path / MANIFEST, seal({**manifest, "complete": False, "shards": []}))
         with disk_errors(self.path):
             (self.path / ITEMS).unlink(missing_ok=True)
+            (self.path / INPUTS).unlink(missing_ok=True)
             for shard in _shard_paths(self.path):
                 shard.unlink()
             if (self.path / SHARDS).exists():
@@ -231,7 +255,6 @@ class StoreWriter:
             "counts": {"items": len(self.plan.items), "captions": captions if complete else None},
             "shards": shards,
             "items_sha256": items_sha256,
-            "kept_media_sha256": self._kept_media(rows) if complete and self.plan.media else None,
             "complete": complete,
         }
         _write_changed(self.path / MANIFEST, seal(manifest))
@@ -251,7 +274,7 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def _remove_temporaries(store: Path) -> None:
-    finals = [store / MANIFEST, store / ITEMS]
+    finals = [store / MANIFEST, store / ITEMS, store / INPUTS]
     for path in [temporary_name(final) for final in finals]:
         path.unlink(missing_ok=True)
     for path in (store / SHARDS).glob(".*.safetensors.tmp"):

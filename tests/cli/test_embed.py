@@ -45,9 +45,16 @@ def test_a_broken_video_is_left_out_and_named(gram, clips):
 def test_dry_run_writes_nothing(gram, clips, tmp_path):
     result = gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run")
     assert result.exit_code == 0
-    assert "with signal this would go into emb" in result.stderr
+    assert "A new store of 1 shards would be written to emb" in result.stderr
     assert re.search(r"items +3", result.stdout)
     assert not (tmp_path / "emb").exists()
+
+
+def test_dry_run_looks_at_what_is_there(gram, clips):
+    gram("embed", clips / "manifest.csv", "-o", "emb")
+    assert "emb has 1 of 1 shards" in gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run").stderr
+    other = gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run", "--frames", "3")
+    assert "would be refused without --overwrite" in other.stderr
 
 
 def test_split_and_limit_choose_items(gram, clips):

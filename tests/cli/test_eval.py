@@ -184,3 +184,41 @@ def test_no_train_split_no_querybank(gram, tmp_path):
     result = gram("eval", path, "--task", "t2v", "--method", "cosine", "--normalize", "qbnorm")
     assert result.exit_code == 1, result.output
     assert "has no item of it" in result.stderr
+
+
+def test_tasks_that_no_item_has_what_it_takes_for_are_noted(gram, tmp_path):
+    """A mixed folder: half of the items have audio, the others a picture; none has both."""
+    import numpy as np
+
+    from gramcli.store import write_store
+
+    random, n = np.random.default_rng(0), 12
+    rows = {name: random.normal(size=(n, 8)).astype(np.float32) for name in ("text", "video", "audio", "image")}
+    first = [k < n // 2 for k in range(n)]
+    write_store(
+        tmp_path / "mixed",
+        ids=[str(k) for k in range(n)],
+        splits=[None] * n,
+        labels=[None] * n,
+        embeddings=rows,
+        caption_items=range(n),
+        status={
+            "audio": ["ok" if one else "absent" for one in first],
+            "image": ["absent" if one else "ok" for one in first],
+        },
+        model={"id": "made", "shared_space": True},
+        dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
+    )
+    found = gram.json("eval", "mixed", "--method", "gram", code=3)
+    assert {"t2v", "t2a", "t2i", "t2va"} <= {row["task"] for row in found["results"]}
+    assert "t2ai was left out: no item has all of its modalities." in found["notes"]
+    assert gram("eval", "mixed", "--task", "t2ai").exit_code == 1
+    assert "Did you mean" in gram("eval", "mixed", "--method", "grem").stderr
+
+
+def test_compare_says_what_it_leaves_out(gram, gappy_store):
+    found = gram.json(
+        "compare", f"{gappy_store}@cosine", f"{gappy_store}@gram", "--task", "t2va", "--split", "all", code=3
+    )
+    assert {entry["modality"] for entry in found["left_out"]} == {"audio"}
+    assert len(found["left_out"]) == 2

@@ -86,7 +86,7 @@ def test_inspect_a_manifest_names_files_that_are_not_there(gram, tmp_path):
         ("none", None, "does not exist"),
         ("e.json", "{", "is not JSON"),
         ("e.json", '{"schema": 9, "results": []}', "has schema 9"),
-        ("x.bin", "x", "x.bin is"),
+        ("x.dat", "x", "x.dat is"),
     ],
 )
 def test_inspect_what_is_nothing_known(gram, tmp_path, name, content, message):

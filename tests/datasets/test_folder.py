@@ -1,6 +1,7 @@
 """A media folder: files with one stem are one item."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,32 @@ def test_a_broken_text_costs_the_item_that_text(tmp_path: Path) -> None:
     (tmp_path / "a.srt").touch()
     dataset = open_dataset(str(tmp_path))
     assert (dataset.items[0].captions, dataset.items[0].subtitle) == ((), None)
-    assert "a.txt is not a text file" in dataset.notes[0]
+    assert "a.txt is not a text file" in dataset.items[0].unreadable["text"]
+    assert dataset.modalities == ("text", "video", "audio")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{\n oops}", r"a\.json is not valid JSON at line 2 column 2"),
+        ("[1]", r"a\.json must hold one JSON object"),
+        (b'{"caption": "caf\xe9"}', r"a\.json is not UTF-8"),
+    ],
+)
+def test_a_broken_json_costs_the_item_its_text(content: str | bytes, message: str, tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4")
+    (tmp_path / "a.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    (item,) = open_dataset(str(tmp_path)).items
+    assert re.search(message, item.unreadable["text"])
+
+
+def test_a_pipe_named_as_annotation_is_not_opened(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4")
+    os.mkfifo(tmp_path / "a.json")
+    assert "is a pipe, socket or device" in open_dataset(str(tmp_path)).items[0].unreadable["text"]
+    os.mkfifo(tmp_path / "m.csv")
+    with pytest.raises(UserError, match="is a pipe or device"):
+        open_dataset(str(tmp_path / "m.csv"))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +119,6 @@ def test_a_broken_text_costs_the_item_that_text(tmp_path: Path) -> None:
         ({}, r"The folder .* is empty; put media files in it"),
         ({"a.txt": "x", "b.md": "x"}, r"The folder .* holds no video, sound or picture"),
         ({"a.mp4": "x", "a.mkv": "x"}, r"a\.mkv and .*a\.mp4 are both the video of one item; rename"),
-        ({"a.mp4": "x", "a.json": "{\n oops}"}, r"a\.json is not valid JSON at line 2 column 2"),
-        ({"a.mp4": "x", "a.json": "[1]"}, r"a\.json must hold one JSON object"),
         ({"a.mp4": "x", "a.json": '{"label": [1]}'}, r"a\.json: label must be one text or number; found \[1\]"),
     ],
 )

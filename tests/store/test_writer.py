@@ -223,3 +223,37 @@ def test_shards_are_plain_safetensors(tmp_path: Path) -> None:
         assert file.get_tensor("text.item").tolist() == [4, 5, 5]
         assert file.get_tensor("video.present").tolist() == [1, 0, 1]
         assert list(file.metadata()) == ["gram"]
+
+
+def test_a_file_is_whole_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever kills the process while it writes, the final name holds the old content or the new."""
+    from gramcli.store.atomic import write_atomic
+
+    path = tmp_path / "manifest.json"
+    path.write_bytes(b"old")
+    flushed: list[tuple[bytes, list[str]]] = []
+    real = os.fsync
+
+    def watching(handle: int) -> None:
+        flushed.append((path.read_bytes(), sorted(entry.name for entry in tmp_path.iterdir())))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", watching)
+    write_atomic(path, b"new" * 1000)
+    assert flushed == [(b"old", [".manifest.json.tmp", "manifest.json"]), (b"new" * 1000, ["manifest.json"])]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gramcli.store.atomic import write_atomic
+
+    path = tmp_path / "manifest.json"
+    path.write_bytes(b"old")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"could not be written: No space left on device\. Make room"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["manifest.json"]
