@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
     Returns:
         An `<svg>` element; the empty string when no row has the metric.
     """
-    found = [row for row in rows if row.metric == metric and is_number(row.value)]
+    found = [_named(row) for row in rows if row.metric == metric and is_number(row.value)]
     if not found:
         return ""
     tasks = list(dict.fromkeys(row.task for row in found))
@@ -68,6 +69,11 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
         axes.set_xlabel(f"{metric} in per cent, 95 % interval")
         _legend(axes)
         return _svg(figure)
+
+
+def _named(row: ResultRow) -> ResultRow:
+    """The row with its stage in the method's name, as rank vectors of a second stage have it."""
+    return replace(row, method=f"{row.method} {row.stage}") if row.stage.startswith("rerank") else row
 
 
 def _colour_of(rows: Sequence[ResultRow] | Sequence[RankVector]) -> dict[str, int]:
