@@ -51,7 +51,7 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
     Returns:
         An `<svg>` element; the empty string when no row has the metric.
     """
-    found = [_named(row) for row in rows if row.metric == metric and is_number(row.value)]
+    found = [stage_named(row) for row in rows if row.metric == metric and is_number(row.value)]
     if not found:
         return ""
     tasks = list(dict.fromkeys(row.task for row in found))
@@ -71,7 +71,7 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
         return _svg(figure)
 
 
-def _named(row: ResultRow) -> ResultRow:
+def stage_named(row: ResultRow) -> ResultRow:
     """The row with its stage in the method's name, as rank vectors of a second stage have it."""
     return replace(row, method=f"{row.method} {row.stage}") if row.stage.startswith("rerank") else row
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from gramcli import __version__
 from gramcli.report.answer import Table, counted, is_number, listing, metric_text, printable
-from gramcli.report.figures import MAX_PANELS, forest_plot, recall_curves
+from gramcli.report.figures import MAX_PANELS, forest_plot, recall_curves, stage_named
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _card(rows: list[ResultRow]) -> Card:
     best = max(rows, key=lambda row: row.value or 0.0)
     return Card(
         task=best.task,
-        method=", ".join(row.method for row in rows if row.value == best.value),
+        method=", ".join(stage_named(row).method for row in rows if row.value == best.value),
         value=metric_text(HEADLINE, best.value),
         interval="" if best.low is None else f"{_bound(best.low)} to {_bound(best.high)}",
         queries="1 query" if best.n == 1 else f"{best.n} queries",
