@@ -23,10 +23,19 @@ def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mappi
             another shape or dtype, a row without any modality, or a present row that is zero, NaN or
             infinite; the message names the modality and the first such row.
     """
+    if not isinstance(embeddings, Mapping):
+        raise UserError(
+            "embedding",
+            f"The {side} must be a dict of modality to tensor, such as {{'text': x}}; got {_kind(embeddings)}.",
+        )
     if not embeddings:
         raise UserError("embedding", f"The {side} have no modality: give at least one.")
     first = next(iter(embeddings))
     for name, rows in embeddings.items():
+        if not isinstance(rows, Tensor):
+            raise UserError(
+                "embedding", f"{side} '{name}' must be a torch tensor; got {_kind(rows)}. Use torch.from_numpy(...)."
+            )
         if rows.dim() != 2 or not rows.is_floating_point():
             raise UserError(
                 "embedding",
@@ -67,10 +76,9 @@ def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[s
     for name, mask in present.items():
         if name not in embeddings:
             raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
-        if mask.shape != (n,) or mask.dtype != torch.bool:
-            raise UserError(
-                "embedding", f"Presence of {side} '{name}' must be bool [{n}]; got {mask.dtype} {list(mask.shape)}."
-            )
+        if not isinstance(mask, Tensor) or mask.shape != (n,) or mask.dtype != torch.bool:
+            got = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, Tensor) else _kind(mask)
+            raise UserError("embedding", f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {got}.")
 
 
 def _check_somewhere(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
@@ -88,9 +96,49 @@ def check_pair(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) 
     Raises:
         UserError: The query and candidate dimensions differ.
     """
-    d = next(iter(queries.values())).shape[1]
-    e = next(iter(candidates.values())).shape[1]
+    (query, rows), (candidate, others) = (next(iter(side.items())) for side in (queries, candidates))
+    d, e = rows.shape[1], others.shape[1]
     if d != e:
         raise UserError(
-            "embedding", f"queries have {d} dimensions and candidates {e}: they are not from one embedding space."
+            "embedding",
+            f"queries '{query}' have {d} dimensions and candidates '{candidate}' {e}: "
+            "they are not from one embedding space.",
         )
+
+
+def check_dtype(dtype: object) -> None:
+    """Refuse what the inputs of a product cannot be rounded to.
+
+    Raises:
+        UserError: It is none of float64, float32, bfloat16, float16.
+    """
+    if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        raise UserError("usage", f"dtype must be torch.float64, float32, bfloat16 or float16; got {dtype!r}.")
+
+
+def check_device(device: object) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        UserError: Not the name of a device, or CUDA where there is none.
+    """
+    try:
+        chosen = torch.device(device)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError) as error:
+        raise UserError("usage", f"device must be 'cpu', 'cuda' or 'cuda:i'; got {device!r}.") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("usage", f"device '{chosen}': torch sees no CUDA device here. Use 'cpu'.")
+
+
+def check_tile(tile: tuple[int, int]) -> None:
+    """Refuse a tile without rows or columns.
+
+    Raises:
+        UserError: Not two whole numbers from 1 on.
+    """
+    if len(tile) != 2 or not all(isinstance(size, int) and size >= 1 for size in tile):
+        raise UserError("usage", f"tile must be two whole numbers from 1 on, rows and columns; got {tile!r}.")
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from gramcli.checks import check_dtype, check_tile
 from gramcli.errors import UserError
 from gramcli.methods import get_method
 from gramcli.screening import (
@@ -54,9 +55,13 @@ def as_method(method: str | AlignmentMethod) -> AlignmentMethod:
     """A method by name, or the one given.
 
     Raises:
-        UserError: The name is not known.
+        UserError: The name is not known, or it is neither a name nor a method.
     """
-    return get_method(method) if isinstance(method, str) else method
+    if isinstance(method, str):
+        return get_method(method)
+    if not hasattr(method, "tile_keys"):
+        raise UserError("usage", f"A method is a name such as 'gram', or what get_method gives; got {method!r}.")
+    return method
 
 
 def score_matrix(
@@ -134,6 +139,8 @@ def score_tiles(
         UserError: As `score_matrix`.
     """
     chosen = as_method(method)
+    check_dtype(dtype)
+    check_tile(tile)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     for rows, columns, keys in key_tiles(chosen, q, c, dtype=dtype, tile=tile):
         yield Tile(rows, columns, chosen.score(keys).cpu())
@@ -165,7 +172,8 @@ def score_pairs(
     chosen = as_method(method)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     if q.n != c.n:
-        raise UserError("embedding", f"score_pairs needs as many queries as candidates; got {q.n} and {c.n}.")
+        names = " and ".join(f"'{next(iter(side))}' {n}" for side, n in ((queries, q.n), (candidates, c.n)))
+        raise UserError("embedding", f"score_pairs needs as many queries as candidates; got {names}.")
     rows = torch.arange(q.n)
     return chosen.score(pair_keys(chosen, q, c, rows, rows))
 

@@ -23,7 +23,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from gramcli.checks import check_embeddings, check_pair
+from gramcli.checks import check_device, check_embeddings, check_pair
 from gramcli.methods.base import AlignmentMethod, Side, TileError
 from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
 
@@ -123,6 +123,7 @@ def open_sides(
     Raises:
         UserError: See `gramcli.checks` and the method's `check`.
     """
+    check_device(device)
     check_embeddings("queries", queries, present.queries)
     check_embeddings("candidates", candidates, present.candidates)
     check_pair(queries, candidates)

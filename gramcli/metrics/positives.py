@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,10 +68,16 @@ def read_positives(positives: PositivesLike, n: int, n_candidates: int) -> Posit
                 f"{n_candidates} candidates: say which candidate answers which query.",
             )
         return Positives(torch.arange(n), torch.arange(n), n, n_candidates)
+    if isinstance(positives, list) or type(positives).__module__ == "numpy":
+        positives = torch.as_tensor(positives)
     if isinstance(positives, Tensor):
         _check_integers(positives, n, "positives")
         return _checked(Positives(torch.arange(n), positives.long().cpu(), n, n_candidates))
-    indptr, indices = positives
+    pair: Any = positives
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        rule = "positives must be None, int64 [n], or a CSR pair (indptr, indices)"
+        raise UserError("embedding", f"{rule}; got {type(pair).__name__}.")
+    indptr, indices = (torch.as_tensor(part) for part in pair)
     _check_integers(indptr, n + 1, "indptr of positives")
     _check_integers(indices, len(indices), "indices of positives")
     indptr, indices = indptr.long().cpu(), indices.long().cpu()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gramcli import fused
+from gramcli.checks import check_dtype, check_tile
 from gramcli.errors import UserError
 from gramcli.memory import hand_back_freed
 from gramcli.methods.base import AlignmentMethod
@@ -26,6 +27,9 @@ from gramcli.scoring import as_method, index, parts
 from gramcli.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Presence, Screen, open_sides, pair_keys
 
 __all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]
+
+
+_EXACT_INTEGERS = 2**53
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Ranks:
         backward_positions: The same, pairs sorted by candidate.
         n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
             dependent.
-        n_rescored: Pairs the fast pass left to the float64 reference.
+        n_rescored: Pairs that the fast pass could not decide, once for each direction and threshold they were open in;
+            a second pass in float64 decides most of them, the reference the rest.
     """
 
     forward: Tensor
@@ -111,6 +116,8 @@ def rank(
         tensor([1, 1, 1])
     """
     options = options or RankOptions()
+    check_dtype(options.dtype)
+    check_tile(options.tile)
     chosen = as_method(method)
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
     pairs = read_positives(positives, q.n, c.n)
@@ -159,6 +166,10 @@ def rank_scores(
     if scores.dim() != 2 or not bool(scores.isfinite().all()):
         what = f"shape {list(scores.shape)}" if scores.dim() != 2 else "NaN or infinity"
         raise UserError("embedding", f"rank_scores needs finite scores [n, N]; got {what}.")
+    if not scores.is_floating_point() and bool((scores.abs() > _EXACT_INTEGERS).any()):
+        raise UserError(
+            "embedding", "rank_scores takes whole numbers up to 2^53, which float64 tells apart; rescale them."
+        )
     pairs = read_positives(positives, *scores.shape)
     exact = scores if scores.dtype in (torch.float32, torch.float64) else scores.double()
     keys = exact if higher_is_better else -exact

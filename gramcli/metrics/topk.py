@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from gramcli.checks import check_dtype
 from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod, Side
 from gramcli.metrics.prepared import Prepared, prepare
@@ -56,8 +57,9 @@ def top_k(
         UserError: k < 1 or k > N; otherwise as `gramcli.scoring.score_matrix`.
     """
     chosen = as_method(method)
+    check_dtype(dtype)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
-    if not 1 <= k <= c.n:
+    if not isinstance(k, int) or not 1 <= k <= c.n:
         raise UserError("usage", f"top_k needs 1 <= k <= {c.n}, the number of candidates; got {k}.")
     screen = Screen(chosen, q.k, c.k, q.d, dtype, torch.device(device))
     keys, columns = torch.empty(q.n, k, dtype=torch.float64), torch.empty(q.n, k, dtype=torch.int64)

@@ -207,7 +207,7 @@ def test_malformed_sides_are_refused(name: str) -> None:
         (queries, {"text": x[:0], "video": x[:0]}, r"candidates 'text' are empty"),
         (queries, {"text": x, "video": x[:-1]}, r"'video' are \[6, 12\] but 'text' are \[7, 12\]"),
         (queries, {"text": x, "video": x[:, :-1]}, r"'video' are \[7, 11\] but 'text' are \[7, 12\]"),
-        (queries, {"text": x[:, :8], "video": x[:, :8]}, "queries have 12 dimensions and candidates 8"),
+        (queries, {"text": x[:, :8], "video": x[:, :8]}, "queries 'text' have 12 dimensions and candidates 'text' 8"),
         (queries, {"text": x.long(), "video": x}, "must be a floating point tensor"),
         (queries, {"text": x[0], "video": x}, r"must be a floating point tensor \[n, d\]; got \[12\]"),
     ]
@@ -229,7 +229,7 @@ def test_splits_that_a_method_is_not_defined_for_are_refused() -> None:
         score_matrix("triangle", *sides(1, 3))
     with pytest.raises(UserError, match="takes one query modality; got 2"):
         score_matrix("centroid:weights=query", *sides(2, 2))
-    with pytest.raises(UserError, match="as many queries as candidates; got 5 and 7"):
+    with pytest.raises(UserError, match="as many queries as candidates; got 'text' 5 and 'text' 7"):
         score_pairs("gram", *sides(1, 2))
 
 
@@ -336,7 +336,7 @@ def test_presence_is_checked() -> None:
         score_matrix("gram", queries, candidates, present=Presence(None, nowhere))
     with pytest.raises(UserError, match="Presence is given for 'depth', which the candidates do not have"):
         score_matrix("gram", queries, candidates, present=Presence(None, {"depth": torch.ones(7).bool()}))
-    with pytest.raises(UserError, match=r"Presence of queries 'text' must be bool \[5\]; got torch.bool \[4\]"):
+    with pytest.raises(UserError, match=r"Presence of queries 'text' must be a bool tensor \[5\]; got torch.bool \[4\]"):
         score_matrix("gram", queries, candidates, present=Presence({"text": torch.ones(4).bool()}, None))
 
 
