@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.media.limits import MAX_HELD_BYTES
+from gramcli.media.order import backward_reader, keeps_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,12 +29,14 @@ class Facts:
         duration: For how long, 0 when unknown.
         keyframe: Whether decoding may start here.
         hidden: Decoded but never shown, as an edit list says.
+        backward: Whether its frame is shown before one stored earlier, by its content; None when that does not tell.
     """
 
     pts: int | None
     duration: int
     keyframe: bool
     hidden: bool
+    backward: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,12 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
     facts: list[Facts] = []
     held: list[Any] | None = []
     size, sound = 0, True
-    is_sound = _soundness(track)
+    is_sound, is_backward = _soundness(track), backward_reader(track)
     for packet in packets:
         if not packet.size:
             continue
-        facts.append(Facts(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard))
+        keyframe, hidden = packet.is_keyframe, packet.is_discard
+        facts.append(Facts(packet.pts, packet.duration or 0, keyframe, hidden, is_backward(packet)))
         sound = sound and not packet.is_corrupt and is_sound(packet)
         size += packet.size
         if held is not None:
@@ -110,12 +114,12 @@ def _repeats(facts: Sequence[Facts]) -> bool:
 
 
 def _is_exact(facts: Sequence[Facts], track: Any) -> bool:  # noqa: ANN401 - PyAV's objects
-    """Say whether every frame can be found by its time: nothing hidden, shared, missing or leading."""
+    """Say whether every frame can be found by its time: nothing hidden, shared, missing, leading or out of order."""
     if not facts or not facts[0].keyframe or not track.container.format.name.startswith(_INDEXED):
         return False
     if any(packet.pts is None or packet.hidden for packet in facts) or _repeats(facts):
         return False
-    return not _has_leading_frames(facts)
+    return not _has_leading_frames(facts) and keeps_order(facts, bool(track.codec_context.has_b_frames))
 
 
 def _has_leading_frames(facts: Sequence[Facts]) -> bool:
