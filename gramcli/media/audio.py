@@ -28,7 +28,7 @@ HIGHEST_RATE: Final = 768_000
 # What libsndfile is asked to read, with FFmpeg's name of the format. Its MP3 reader writes to stderr and fills a file
 # that is cut off with zeros, so MP3 goes to FFmpeg.
 _SOUNDFILE_STARTS: Final = {
-    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "w64", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
+    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "wav", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
     b".snd": "au", b"caff": "caf",
 }  # fmt: skip
 # Formats whose header states the length in samples, so that it can be held against what decodes.

@@ -6,7 +6,7 @@ fragments, recordings), the only sign of a lost tail is a box, page, tag or pack
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _TS_PACKETS: Final = (188, 192, 204)
 # A size that stands for "not known when the header was written".
 _UNKNOWN_RIFF: Final = 0x7FFF_0000
+_UNKNOWN_LONG: Final = 2**62
+# Writers that count a header into the length of the sound are forgiven: a cut this small cannot be heard.
+_SLACK: Final = 44
 _SEGMENT: Final = 0x18538067
 _MOST_PARTS: Final = 200_000
 _OGG_PAGE: Final = 2**16 + 512
@@ -123,6 +126,58 @@ def _riff(file: BinaryIO, size: int) -> bool:
     return head[:4] in {b"RIFF", b"RIFX", b"FORM"} and length < _UNKNOWN_RIFF and length + 8 > size + 1
 
 
+def _wave(file: BinaryIO, size: int) -> bool:
+    """Hold the length of the sound's own chunk against the file: a recorder may leave that of the file open."""
+    kind = _at(file, 0, 4)
+    order: Literal["big", "little"] = "big" if kind in {b"FORM", b"RIFX"} else "little"
+    offset, long_length = 12, 0
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 24)
+        if len(chunk) < 8:
+            break
+        length = int.from_bytes(chunk[4:8], order)
+        if chunk[:4] == b"ds64":
+            long_length = int.from_bytes(chunk[16:24], order)
+        if chunk[:4] in {b"data", b"SSND"}:
+            length = long_length if length >= _UNKNOWN_RIFF else length
+            return offset + 8 + length > size + _SLACK or _riff(file, size)
+        offset += 8 + length + length % 2
+    return _riff(file, size)
+
+
+def _w64(file: BinaryIO, size: int) -> bool:
+    """Chunks begin with 16 bytes of name and their length, this head counted; they start at multiples of 8."""
+    offset = 40
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 24)
+        length = int.from_bytes(chunk[16:24], "little")
+        if length < 24 or length >= _UNKNOWN_LONG:
+            break
+        if chunk[:4] == b"data":
+            return offset + length > size + _SLACK
+        offset += -(-length // 8) * 8
+    return False
+
+
+def _au(file: BinaryIO, size: int) -> bool:
+    head = _at(file, 0, 12)
+    start, length = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    return length < _UNKNOWN_RIFF and start + length > size + _SLACK
+
+
+def _caf(file: BinaryIO, size: int) -> bool:
+    offset = 8
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 12)
+        length = int.from_bytes(chunk[4:12], "big")
+        if len(chunk) < 12 or length >= _UNKNOWN_LONG:
+            break
+        offset += 12 + length
+        if chunk[:4] == b"data":
+            return offset > size + _SLACK
+    return False
+
+
 def _flv(file: BinaryIO, size: int) -> bool:
     """Each tag is followed by its length, so the last four bytes lead back to the last tag."""
     length = int.from_bytes(_at(file, max(size - 4, 0), 4), "big")
@@ -177,8 +232,11 @@ _CHECKS: Final[dict[str, Callable[[BinaryIO, int], bool]]] = {
     "mpegts": _mpegts,
     "matroska": _matroska,
     "avi": _riff,
-    "wav": _riff,
-    "aiff": _riff,
+    "wav": _wave,
+    "aiff": _wave,
+    "w64": _w64,
+    "au": _au,
+    "caf": _caf,
     "flv": _flv,
     "ogg": _ogg,
     "gif": _gif,
