@@ -40,6 +40,7 @@ class Damage:
     def __init__(self, facts: Sequence[Facts]) -> None:
         self._facts = facts
         self._spans: list[tuple[int, int]] = []
+        self._latest: int | None = None
         self.packets = 0
         self.frames = 0
         self.disordered = False
@@ -54,9 +55,15 @@ class Damage:
         after = range(number + 1, len(self._facts))
         return next((key for key in after if self._facts[key].keyframe), len(self._facts))
 
+    def expect(self, number: int) -> None:
+        """Note a packet whose container knows that bytes of it are lost: what is left may decode, to a wrong frame."""
+        if self._facts[number].lacking:
+            self.add(number)
+
     def add(self, number: int) -> None:
         """Note that a packet does not decode."""
-        self.packets += 1
+        self.packets += number != self._latest
+        self._latest = number
         if not self._spans or number >= self._spans[-1][1]:
             self._spans.append((number, self._next_keyframe(number)))
 
@@ -94,6 +101,7 @@ def decode_packets(
     """
     for number, packet in packets:
         packet.opaque = _Label(number)
+        damage.expect(number)
         yield from _clean(number, _decoded(context, number, packet, damage), damage)
     yield from _clean(len(damage) - 1, _decoded(context, len(damage), None, damage), damage)
     context.flush_buffers()
