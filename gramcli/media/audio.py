@@ -208,7 +208,9 @@ class _Mixer:
 
 
 def _too_loud(path: Path) -> UserError:
-    return UserError("media", f"{shown(path)} holds samples far beyond full scale (1), of 1e38 or more; export it again.")
+    return UserError(
+        "media", f"{shown(path)} holds samples far beyond full scale (1), of 1e38 or more; export it again."
+    )
 
 
 class _Losses:

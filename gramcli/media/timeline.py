@@ -68,6 +68,11 @@ class Timeline:
         """Numbers of the packets whose frames are shown, in stored order."""
         return tuple(number for number, packet in enumerate(self.facts) if not packet.hidden)
 
+    @property
+    def times(self) -> tuple[int, ...]:
+        """When each frame is shown, of those that say, in stored order."""
+        return tuple(packet.pts for packet in self.facts if packet.pts is not None)
+
 
 def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN401 - PyAV's objects
     """Go through the packets of a track once, decoding none.

@@ -19,7 +19,7 @@ import decord
 import numpy as np
 
 from gramcli.errors import UserError
-from gramcli.media.container import cut_off, open_container, packets, strict_decoder
+from gramcli.media.container import cut_off, ends_early, open_container, packets, strict_decoder
 from gramcli.media.decoding import Damage, decode_groups, decode_packets, upright
 from gramcli.media.kinds import check_binary_media, shown, undecodable
 from gramcli.media.limits import MAX_CLIP_BYTES, MAX_FRAME_PIXELS
@@ -124,7 +124,7 @@ def read_video(path: Path, n_frames: int, rule: str = "middle-of-segment") -> Vi
         timeline = read_timeline(track, packets(container, track, notes))
         if container.format.name == "gif" and len(timeline.facts) == 1:
             raise undecodable(path, "video", "it is a picture")
-        notes += cut_off(path, container)
+        notes += cut_off(path, container) or ends_early(path, track, timeline.times)
         source = _Source(path, track, context, timeline)
         picked = (_pick_groups(source, choose, n_frames) or _pick_by_seeking(source, choose, n_frames)) or (
             _pick_in_order(source, choose, n_frames)
@@ -201,7 +201,7 @@ def _pick_by_seeking(source: _Source, choose: FrameRule, n: int) -> _Read | None
     timeline = source.timeline
     if not timeline.exact or timeline.held is not None or not _decord_agrees(source):
         return None
-    times = sorted(packet.pts for packet in timeline.facts if packet.pts is not None)
+    times = sorted(timeline.times)
     indices = choose(len(times), n)
     unique = sorted(set(indices))
     try:
