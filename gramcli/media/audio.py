@@ -28,7 +28,7 @@ HIGHEST_RATE: Final = 768_000
 # What libsndfile is asked to read, with FFmpeg's name of the format. Its MP3 reader writes to stderr and fills a file
 # that is cut off with zeros, so MP3 goes to FFmpeg.
 _SOUNDFILE_STARTS: Final = {
-    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "w64", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
+    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "wav", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
     b".snd": "au", b"caff": "caf",
 }  # fmt: skip
 # Formats whose header states the length in samples, so that it can be held against what decodes.
@@ -109,15 +109,14 @@ def read_audio(path: Path, sample_rate: int | None = 16000) -> Waveform:
     runs, notes = _read_soundfile(path) or _read_container(path)
     if sum(len(run.samples) for run in runs) == 0:
         raise UserError("media", f"{shown(path)} holds no audio samples; record it again or leave the item out.")
-    if broken := sum(int(np.count_nonzero(~np.isfinite(run.samples))) for run in runs):
-        what = "1 audio sample that is" if broken == 1 else f"{broken} audio samples that are"
-        raise UserError("media", f"{shown(path)} holds {what} NaN or infinite; export it again.")
     sample_rate = sample_rate or runs[0].rate
     _check_count(path, int(sum(run.seconds for run in runs) * sample_rate))
     pieces = [_resampled(path, run, sample_rate) for run in runs]
     samples = np.concatenate(pieces)
     if not len(samples):
         raise UserError("media", f"{shown(path)} lasts less than one sample at {sample_rate} Hz; leave the item out.")
+    if not np.isfinite(samples).all():
+        raise _too_loud(path)
     return Waveform(samples, sample_rate, tuple(notes))
 
 
@@ -147,25 +146,29 @@ def _read_soundfile(path: Path) -> tuple[list[_Run], list[str]] | None:
     name = _SOUNDFILE_STARTS.get(first_bytes(path, 4))
     if name is None:
         return None
+    mixer = _Mixer()
     try:
         with soundfile.SoundFile(str(path.absolute())) as file:
             rate, promised = int(file.samplerate), int(file.frames)
-            samples = _joined(path, _blocks(path, file))
+            samples = _joined(path, _blocks(path, file, mixer))
     except (soundfile.SoundFileError, OSError, ValueError, TypeError):
         # ValueError covers file names that are not UTF-8, which libsndfile's binding cannot pass on.
         return None
     if not len(samples):
         return None
+    mixer.check(path)
     notes = ["partial: the end of the file is missing"] if is_cut_off(path, name) else []
     if name == "flac" and len(samples) < promised:
         notes.append(_of_seconds(len(samples) / rate, promised / rate))
     return [_Run(rate, samples)], notes
 
 
-def _blocks(path: Path, file: Any) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - soundfile's reader
+def _blocks(path: Path, file: Any, mixer: _Mixer) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - its reader
     _check_count(path, 0, int(file.channels))
-    for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
-        yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
+    # As float32 a large finite double would be infinite.
+    dtype = "float64" if file.subtype == "DOUBLE" else "float32"
+    for block in file.blocks(_BLOCK, dtype=dtype, always_2d=True):
+        yield mixer.mean(block, axis=1)
 
 
 def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -176,6 +179,38 @@ def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.flo
         _check_count(path, count)
         kept.append(piece)
     return np.concatenate(kept)
+
+
+class _Mixer:
+    """Averages channels, counting the samples of all of them that are no numbers before they hide in a mean."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+        self.overflows = False
+
+    def mean(self, raw: NDArray[Any], axis: int) -> NDArray[np.float32]:
+        """Return the mean over an axis."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean: NDArray[np.float32] = raw.mean(axis=axis, dtype=np.float64).astype(np.float32)
+        if not np.isfinite(mean).all():
+            broken = int(np.count_nonzero(~np.isfinite(raw)))
+            self.broken += broken
+            self.overflows = self.overflows or not broken
+        return mean
+
+    def check(self, path: Path) -> None:
+        """Refuse a file of which a sample is no number, or too large for one."""
+        if self.broken:
+            what = "1 audio sample that is" if self.broken == 1 else f"{self.broken} audio samples that are"
+            raise UserError("media", f"{shown(path)} holds {what} NaN or infinite; export it again.")
+        if self.overflows:
+            raise _too_loud(path)
+
+
+def _too_loud(path: Path) -> UserError:
+    return UserError(
+        "media", f"{shown(path)} holds samples far beyond full scale (1), of 1e38 or more; export it again."
+    )
 
 
 class _Losses:
@@ -200,7 +235,7 @@ class _Losses:
 
 def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
     notes: list[str] = []
-    losses = _Losses()
+    losses, mixer = _Losses(), _Mixer()
     with open_container(path, "audio") as container:
         if not container.streams.audio:
             if is_index_cut_off(path):
@@ -212,9 +247,10 @@ def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
         track = container.streams.audio[0]
         frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
         runs = [
-            _Run(rate, _joined(path, (_mono(path, frame) for frame in run)))
+            _Run(rate, _joined(path, (_mono(path, frame, mixer) for frame in run)))
             for rate, run in groupby(frames, lambda frame: int(frame.sample_rate))
         ]
+        mixer.check(path)
         notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
     return runs, notes
 
@@ -240,7 +276,7 @@ def _of_seconds(seconds: float, promised: float) -> str:
     return f"partial: {seconds:.1f} of {promised:.1f} s of sound"
 
 
-def _mono(path: Path, frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
+def _mono(path: Path, frame: Any, mixer: _Mixer) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
     """Average the channels of one frame and scale integers to [-1, 1)."""
     n, planar = frame.layout.nb_channels, frame.format.is_planar
     _check_count(path, 0, n)
@@ -254,11 +290,11 @@ def _mono(path: Path, frame: Any) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV
     ]
     # Packed formats hold the channels of one instant side by side, in a single row.
     channels = np.stack(rows) if planar else rows[0].reshape(-1, n).T
+    if dtype.kind == "f":
+        return mixer.mean(channels, axis=0)
+    half = 2.0 ** (8 * dtype.itemsize - 1)
     mean: NDArray[np.float64] = channels.mean(axis=0, dtype=np.float64)
-    if dtype.kind in "iu":
-        half = 2.0 ** (8 * dtype.itemsize - 1)
-        mean = mean / half - (1.0 if dtype.kind == "u" else 0.0)
-    return mean.astype(np.float32)
+    return (mean / half - (1.0 if dtype.kind == "u" else 0.0)).astype(np.float32)
 
 
 def _resampled(path: Path, run: _Run, wanted: int) -> NDArray[np.float32]:

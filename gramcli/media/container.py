@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import av
 import av.logging
 
-from gramcli.media.cutoff import is_cut_off
+from gramcli.media.cutoff import is_cut_off, last_flv_time
 from gramcli.media.kinds import check_binary_media, looks_like_picture, undecodable
 from gramcli.media.limits import MAX_FRAME_PIXELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # FFmpeg comments on every odd file on stderr; what matters reaches the user as an error.
@@ -30,6 +31,8 @@ FORMATS: Final = (
 # fmt: on
 # FFmpeg conceals damage and hands out the patched frame unless told to fail.
 _STRICT: Final = {"err_detect": "explode", "max_pixels": str(MAX_FRAME_PIXELS)}
+# Seconds by which writers' ideas of a file's length differ.
+_FLV_SLACK: Final = 0.5
 _OPEN: Final = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
 
@@ -92,6 +95,34 @@ def packets(container: Any, stream: Any, notes: list[str]) -> Iterator[Any]:  # 
         yield from container.demux(stream)
     except (av.FFmpegError, OSError):
         notes.append("partial: the file cannot be read to its end")
+
+
+def ends_early(path: Path, track: Any, times: Sequence[int]) -> list[str]:  # noqa: ANN401 - PyAV's objects
+    """Return the note on a video whose frames do not fill the time its header states, if they fall short of it.
+
+    Only FLV and MXF, which may end between two frames without a sign of it, and whose stated time is a promise:
+    elsewhere FFmpeg derives it from what is there, or an index counts the frames.
+
+    Args:
+        path: The file.
+        track: Its video track.
+        times: When each frame is shown, in the track's time base.
+    """
+    name = track.container.format.name
+    shown = sorted(times)
+    if name not in {"flv", "mxf"} or len(shown) < 2:
+        return []
+    unit = float(track.time_base)
+    # The last frame may stay as long as any other.
+    gap = max(after - before for before, after in pairwise(shown)) * unit
+    if name == "mxf":
+        stated, slack = float(track.duration or 0) * unit, gap / 2
+        reached = (shown[-1] - shown[0]) * unit + gap
+    else:
+        # Of the whole file: sound may go on when the picture has ended.
+        stated, slack = float(track.container.duration or 0) / av.time_base, _FLV_SLACK
+        reached = max(shown[-1] * unit, last_flv_time(path)) + gap
+    return [f"partial: {reached:.1f} of {stated:.1f} s are there"] if stated - reached > slack else []
 
 
 def cut_off(path: Path, container: Any) -> list[str]:  # noqa: ANN401 - PyAV's objects

@@ -6,17 +6,21 @@ fragments, recordings), the only sign of a lost tail is a box, page, tag or pack
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _TS_PACKETS: Final = (188, 192, 204)
 # A size that stands for "not known when the header was written".
 _UNKNOWN_RIFF: Final = 0x7FFF_0000
+_UNKNOWN_LONG: Final = 2**62
+# Writers that count a header into the length of the sound are forgiven: a cut this small cannot be heard.
+_SLACK: Final = 44
 _SEGMENT: Final = 0x18538067
 _MOST_PARTS: Final = 200_000
+_LAST_TAGS: Final = 64
 _OGG_PAGE: Final = 2**16 + 512
 _HEAD: Final = 2**16
 _ASF_FILE_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -50,12 +54,27 @@ def is_index_cut_off(path: Path) -> bool:
 
 def _mp4(file: BinaryIO, size: int) -> bool:
     """Say whether the index or a fragment is incomplete; without fragments the index counts what should be there."""
-    return _cut_box(file, size) in {b"moov", b"moof"}
+    if _cut_box(file, size) in {b"moov", b"moof"}:
+        return True
+    return any(
+        kind == b"sidx" and offset + length + _indexed_bytes(_at(file, offset, min(length, _HEAD))) > size
+        for kind, offset, length in _boxes(file)
+    )
 
 
 def _cut_box(file: BinaryIO, size: int) -> bytes:
     """Return the type of the box that the end cuts in two: `moof` for the data of a fragment, empty for none."""
-    offset, fragmented = 0, False
+    fragmented = False
+    for kind, offset, length in _boxes(file):
+        fragmented = fragmented or kind == b"moof"
+        if offset + length > size:
+            return b"moof" if fragmented and kind == b"mdat" else kind
+    return b""
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Yield type, place and length of the outermost boxes, the last of them maybe cut in two."""
+    offset = 0
     for _ in range(_MOST_PARTS):
         head = _at(file, offset, 16)
         if len(head) < 8:
@@ -65,11 +84,19 @@ def _cut_box(file: BinaryIO, size: int) -> bytes:
             length = int.from_bytes(head[8:16], "big")
         if length < 8:  # 0: the last box, up to the end whatever that is
             break
-        fragmented = fragmented or head[4:8] == b"moof"
-        if offset + length > size:
-            return b"moof" if fragmented and head[4:8] == b"mdat" else head[4:8]
+        yield head[4:8], offset, length
         offset += length
-    return b""
+
+
+def _indexed_bytes(box: bytes) -> int:
+    """Return how many bytes of fragments follow a segment index, as it says itself."""
+    wide = 8 if box[8:9] > b"\0" else 4
+    gap, table = 20 + wide, 24 + 2 * wide
+    count = int.from_bytes(box[table - 2 : table], "big")
+    if len(box) < table + 12 * count:  # cut in two, or too long to be one
+        return 0
+    sizes = (int.from_bytes(box[at : at + 4], "big") & 0x7FFF_FFFF for at in range(table, table + 12 * count, 12))
+    return int.from_bytes(box[gap : gap + wide], "big") + sum(sizes)
 
 
 def _mpegts(file: BinaryIO, size: int) -> bool:
@@ -123,6 +150,58 @@ def _riff(file: BinaryIO, size: int) -> bool:
     return head[:4] in {b"RIFF", b"RIFX", b"FORM"} and length < _UNKNOWN_RIFF and length + 8 > size + 1
 
 
+def _wave(file: BinaryIO, size: int) -> bool:
+    """Hold the length of the sound's own chunk against the file: a recorder may leave that of the file open."""
+    kind = _at(file, 0, 4)
+    order: Literal["big", "little"] = "big" if kind in {b"FORM", b"RIFX"} else "little"
+    offset, long_length = 12, 0
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 24)
+        if len(chunk) < 8:
+            break
+        length = int.from_bytes(chunk[4:8], order)
+        if chunk[:4] == b"ds64":
+            long_length = int.from_bytes(chunk[16:24], order)
+        if chunk[:4] in {b"data", b"SSND"}:
+            length = long_length if length >= _UNKNOWN_RIFF else length
+            return offset + 8 + length > size + _SLACK or _riff(file, size)
+        offset += 8 + length + length % 2
+    return _riff(file, size)
+
+
+def _w64(file: BinaryIO, size: int) -> bool:
+    """Chunks begin with 16 bytes of name and their length, this head counted; they start at multiples of 8."""
+    offset = 40
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 24)
+        length = int.from_bytes(chunk[16:24], "little")
+        if length < 24 or length >= _UNKNOWN_LONG:
+            break
+        if chunk[:4] == b"data":
+            return offset + length > size + _SLACK
+        offset += -(-length // 8) * 8
+    return False
+
+
+def _au(file: BinaryIO, size: int) -> bool:
+    head = _at(file, 0, 12)
+    start, length = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    return length < _UNKNOWN_RIFF and start + length > size + _SLACK
+
+
+def _caf(file: BinaryIO, size: int) -> bool:
+    offset = 8
+    for _ in range(_MOST_PARTS):
+        chunk = _at(file, offset, 12)
+        length = int.from_bytes(chunk[4:12], "big")
+        if len(chunk) < 12 or length >= _UNKNOWN_LONG:
+            break
+        offset += 12 + length
+        if chunk[:4] == b"data":
+            return offset > size + _SLACK
+    return False
+
+
 def _flv(file: BinaryIO, size: int) -> bool:
     """Each tag is followed by its length, so the last four bytes lead back to the last tag."""
     length = int.from_bytes(_at(file, max(size - 4, 0), 4), "big")
@@ -130,6 +209,24 @@ def _flv(file: BinaryIO, size: int) -> bool:
         return True
     tag = _at(file, size - 4 - length, 4)
     return int.from_bytes(tag[1:4], "big") + 11 != length
+
+
+def last_flv_time(path: Path) -> float:
+    """Return the latest time of the last tags of an FLV, in seconds; each tag is followed by its length.
+
+    More than one is looked at: what marks the end of a track has the time of that track's end.
+    """
+    latest, end = 0, path.stat().st_size
+    with path.open("rb") as file:
+        for _ in range(_LAST_TAGS):
+            length = int.from_bytes(_at(file, max(end - 4, 0), 4), "big")
+            start = end - 4 - length
+            if length < 11 or start < 13:
+                break
+            tag = _at(file, start, 8)
+            latest = max(latest, int.from_bytes(tag[7:8] + tag[4:7], "big"))
+            end = start
+    return latest / 1000
 
 
 def _ogg(file: BinaryIO, size: int) -> bool:
@@ -177,8 +274,11 @@ _CHECKS: Final[dict[str, Callable[[BinaryIO, int], bool]]] = {
     "mpegts": _mpegts,
     "matroska": _matroska,
     "avi": _riff,
-    "wav": _riff,
-    "aiff": _riff,
+    "wav": _wave,
+    "aiff": _wave,
+    "w64": _w64,
+    "au": _au,
+    "caf": _caf,
     "flv": _flv,
     "ogg": _ogg,
     "gif": _gif,

@@ -40,8 +40,10 @@ class Damage:
     def __init__(self, facts: Sequence[Facts]) -> None:
         self._facts = facts
         self._spans: list[tuple[int, int]] = []
+        self._latest: int | None = None
         self.packets = 0
         self.frames = 0
+        self.disordered = False
         self.headless = bool(facts) and not facts[0].keyframe and any(packet.keyframe for packet in facts)
         if self.headless:
             self._spans.append((0, self._next_keyframe(0)))
@@ -53,11 +55,22 @@ class Damage:
         after = range(number + 1, len(self._facts))
         return next((key for key in after if self._facts[key].keyframe), len(self._facts))
 
+    def expect(self, number: int) -> None:
+        """Note a packet whose container knows that bytes of it are lost: what is left may decode, to a wrong frame."""
+        if self._facts[number].lacking:
+            self.add(number)
+
     def add(self, number: int) -> None:
         """Note that a packet does not decode."""
-        self.packets += 1
+        self.packets += number != self._latest
+        self._latest = number
         if not self._spans or number >= self._spans[-1][1]:
             self._spans.append((number, self._next_keyframe(number)))
+
+    def note_order(self, before: int, number: int) -> None:
+        """Note two frames that came out of the decoder one after the other: their times must rise."""
+        earlier, time = self._facts[before].pts, self._facts[number].pts
+        self.disordered = self.disordered or earlier is None or time is None or earlier >= time
 
     def reaches(self, number: int) -> bool:
         """Say whether the frame of a packet may be spoilt."""
@@ -88,6 +101,7 @@ def decode_packets(
     """
     for number, packet in packets:
         packet.opaque = _Label(number)
+        damage.expect(number)
         yield from _clean(number, _decoded(context, number, packet, damage), damage)
     yield from _clean(len(damage) - 1, _decoded(context, len(damage), None, damage), damage)
     context.flush_buffers()
@@ -126,7 +140,7 @@ def decode_groups(
         context: From `strict_decoder`.
         held: All packets of a track each of whose groups decodes by itself.
         wanted: Numbers of the packets whose frames are wanted.
-        damage: Learns of packets that do not decode.
+        damage: Learns of packets that do not decode, and of frames that come out in another order than their times.
 
     Yields:
         Number and frame of the wanted packets.
@@ -137,7 +151,13 @@ def decode_groups(
         if inside:
             # Frames are stored after all they are predicted from, so nothing past the last pick is needed.
             needed = _sparing(context, zip(range(start, max(inside) + 1), held[start:], strict=False), wanted)
-            yield from (pair for pair in decode_packets(context, needed, damage) if pair[0] in wanted)
+            latest = None
+            for number, frame in decode_packets(context, needed, damage):
+                if latest is not None:
+                    damage.note_order(latest, number)
+                latest = number
+                if number in wanted:
+                    yield number, frame
     context.skip_frame = "DEFAULT"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.media.limits import MAX_HELD_BYTES
+from gramcli.media.order import backward_reader, keeps_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +18,8 @@ _CLOSED: Final = frozenset(
     {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "prores", "mjpeg"}
 )
 _H264_IDR: Final = 5
+# MPEG program streams are cut into blocks of many frames, and mark all of them where the end cuts a block in two.
+_FLAGS_BLOCKS: Final = "mpeg"
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,16 @@ class Facts:
         duration: For how long, 0 when unknown.
         keyframe: Whether decoding may start here.
         hidden: Decoded but never shown, as an edit list says.
+        backward: Whether its frame is shown before one stored earlier, by its content; None when that does not tell.
+        lacking: Whether the container knows that bytes of it are lost.
     """
 
     pts: int | None
     duration: int
     keyframe: bool
     hidden: bool
+    backward: bool | None = None
+    lacking: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,11 @@ class Timeline:
         """Numbers of the packets whose frames are shown, in stored order."""
         return tuple(number for number, packet in enumerate(self.facts) if not packet.hidden)
 
+    @property
+    def times(self) -> tuple[int, ...]:
+        """When each frame is shown, of those that say, in stored order."""
+        return tuple(packet.pts for packet in self.facts if packet.pts is not None)
+
 
 def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN401 - PyAV's objects
     """Go through the packets of a track once, decoding none.
@@ -75,16 +87,21 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
     facts: list[Facts] = []
     held: list[Any] | None = []
     size, sound = 0, True
-    is_sound = _soundness(track)
+    is_sound, is_backward = _soundness(track), backward_reader(track)
+    name = track.container.format.name
     for packet in packets:
         if not packet.size:
             continue
-        facts.append(Facts(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard))
+        keyframe, hidden = packet.is_keyframe, packet.is_discard
+        lacking = packet.is_corrupt and name != _FLAGS_BLOCKS
+        facts.append(Facts(packet.pts, packet.duration or 0, keyframe, hidden, is_backward(packet), lacking))
         sound = sound and not packet.is_corrupt and is_sound(packet)
         size += packet.size
         if held is not None:
             held.append(packet)
             held = held if size <= MAX_HELD_BYTES else None
+    if name == "mpegts":
+        _settle_losses(facts)
     shown = [packet for packet in facts if not packet.hidden]
     duration, fps = _duration(shown, track)
     promised = max(_stated(track), len(facts)) - (len(facts) - len(shown))
@@ -93,6 +110,23 @@ def read_timeline(track: Any, packets: Iterable[Any]) -> Timeline:  # noqa: ANN4
         promised = len(facts)
     exact = sound and promised == len(facts) and _is_exact(facts, track)
     return Timeline(tuple(facts), None if held is None else tuple(held), promised, duration, fps, exact)
+
+
+def _settle_losses(facts: list[Facts]) -> None:
+    """Say which packets of a transport stream lack bytes: a gap is known only when the next packet has begun.
+
+    FFmpeg's parsers are one packet late, so the mark stands on the last whole one and means the one after it too.
+    Where a keyframe begins again at an earlier time, two recordings were joined and nothing is lost.
+    """
+    for number in [number for number, packet in enumerate(facts) if packet.lacking]:
+        following = range(number + 1, min(number + 3, len(facts)))
+        joined = any(facts[next_].keyframe and _falls(facts[next_ - 1], facts[next_]) for next_ in following)
+        for place in range(number, min(number + 2, len(facts))):
+            facts[place] = replace(facts[place], lacking=not joined)
+
+
+def _falls(before: Facts, after: Facts) -> bool:
+    return before.pts is not None and after.pts is not None and after.pts < before.pts
 
 
 def _stated(track: Any) -> int:  # noqa: ANN401 - PyAV's objects
@@ -110,12 +144,12 @@ def _repeats(facts: Sequence[Facts]) -> bool:
 
 
 def _is_exact(facts: Sequence[Facts], track: Any) -> bool:  # noqa: ANN401 - PyAV's objects
-    """Say whether every frame can be found by its time: nothing hidden, shared, missing or leading."""
+    """Say whether every frame can be found by its time: nothing hidden, shared, missing, leading or out of order."""
     if not facts or not facts[0].keyframe or not track.container.format.name.startswith(_INDEXED):
         return False
     if any(packet.pts is None or packet.hidden for packet in facts) or _repeats(facts):
         return False
-    return not _has_leading_frames(facts)
+    return not _has_leading_frames(facts) and keeps_order(facts, bool(track.codec_context.has_b_frames))
 
 
 def _has_leading_frames(facts: Sequence[Facts]) -> bool:

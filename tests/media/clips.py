@@ -35,8 +35,9 @@ def encode(
     audio: str | None = None,
     format: str | None = None,
     fps: int = FPS,
+    sound_seconds: float | None = None,
 ) -> Path:
-    """Write `n` frames, the k-th shown at `times[k]` (in frames; k when not given), and a tone as long."""
+    """Write `n` frames, the k-th shown at `times[k]` (in frames; k when not given), and a tone, as long by default."""
     with av.open(str(path), "w", format=format, container_options=mux or {}) as container:
         video = container.add_stream(codec, rate=fps)
         video.width, video.height, video.pix_fmt = *size, pix_fmt
@@ -53,7 +54,7 @@ def encode(
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
         if sound is not None:
-            _mux_tone(container, sound, n / fps)
+            _mux_tone(container, sound, sound_seconds or n / fps)
     return path
 
 

@@ -131,6 +131,40 @@ def test_samples_that_are_not_finite_are_refused(value: float, tmp_path: Path) -
         read_audio(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize("through_ffmpeg", [False, True])
+def test_samples_that_are_not_finite_are_counted_in_every_channel(through_ffmpeg: bool, tmp_path: Path) -> None:
+    sound = np.stack([tone(0.1, 440.0, 16000)] * 2, axis=1)
+    sound[100:110] = np.nan
+    sound[200] = np.inf, -np.inf
+    sound[300, 1] = np.inf
+    path = tmp_path / "a.wav"
+    soundfile.write(str(path), sound, 16000, subtype="FLOAT")
+    path = _remux(path, tmp_path / "a.mkv") if through_ffmpeg else path
+    with pytest.raises(UserError, match=r"holds 23 audio samples that are NaN or infinite"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("through_ffmpeg", [False, True])
+@pytest.mark.parametrize(("value", "subtype"), [(1e300, "DOUBLE"), (1.7e308, "DOUBLE"), (-3.3e38, "FLOAT")])
+def test_samples_far_beyond_full_scale_are_not_called_infinite(
+    value: float, subtype: str, through_ffmpeg: bool, tmp_path: Path
+) -> None:
+    sound = np.stack([tone(0.1, 440.0, 44100).astype(np.float64)] * 2, axis=1)
+    sound[1000::100] = value
+    sound[1050::100] = -value
+    path = tmp_path / "a.wav"
+    soundfile.write(str(path), sound, 44100, subtype=subtype)
+    path = _remux(path, tmp_path / "a.mkv") if through_ffmpeg else path
+    with pytest.raises(UserError, match=r"holds samples far beyond full scale"):
+        read_audio(path)
+
+
+def test_loud_samples_stay_as_they_are(tmp_path: Path) -> None:
+    sound = tone(0.1, 440.0, 16000).astype(np.float64) * 1e6
+    soundfile.write(str(tmp_path / "a.wav"), sound, 16000, subtype="DOUBLE")
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav").samples, sound, rtol=1e-6)
+
+
 def test_no_samples_is_an_error(tmp_path: Path) -> None:
     soundfile.write(str(tmp_path / "a.wav"), np.zeros(0, np.float32), 16000)
     with pytest.raises(UserError, match=r"a\.wav (holds no audio samples|is not an audio file)"):
