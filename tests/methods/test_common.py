@@ -336,7 +336,9 @@ def test_presence_is_checked() -> None:
         score_matrix("gram", queries, candidates, present=Presence(None, nowhere))
     with pytest.raises(UserError, match="Presence is given for 'depth', which the candidates do not have"):
         score_matrix("gram", queries, candidates, present=Presence(None, {"depth": torch.ones(7).bool()}))
-    with pytest.raises(UserError, match=r"Presence of queries 'text' must be a bool tensor \[5\]; got torch.bool \[4\]"):
+    with pytest.raises(
+        UserError, match=r"Presence of queries 'text' must be a bool tensor \[5\]; got torch.bool \[4\]"
+    ):
         score_matrix("gram", queries, candidates, present=Presence({"text": torch.ones(4).bool()}, None))
 
 
