@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gramcli.checks import check_embeddings, check_pair
 from gramcli.methods.base import AlignmentMethod, Side, TileError
-from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
+from gramcli.methods.linalg import EXACT_RESOLUTION, exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
 
 
 @dataclass(frozen=True)
@@ -328,8 +328,16 @@ class Screen:
             gamma += torch.finfo(self.storage).eps  # the product itself is rounded to the storage dtype
         q, c = float(queries.norm.max()), float(candidates.norm.max())
         dq, dc = float(queries.residual.max()), float(candidates.residual.max())
-        product = dq * c + (q + dq) * dc + gamma * (q + dq) * (c + dc)
-        return TileError(product * (1 + 1e-9), float(queries.scale.max()), float(candidates.scale.max()), u)
+        size = (q + dq) * (c + dc)
+        product = dq * c + (q + dq) * dc + gamma * size
+        return TileError(
+            product=product * (1 + 1e-9),
+            query_scale=float(queries.scale.max()),
+            candidate_scale=float(candidates.scale.max()),
+            roundoff=u,
+            size=size,
+            reference=self.d * EXACT_RESOLUTION,
+        )
 
     def slack(self, queries: Operand, candidates: Operand) -> float:
         """How far from a threshold a key of the tile may lie and still be undecided."""

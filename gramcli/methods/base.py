@@ -44,7 +44,8 @@ class Side:
 
     Attributes:
         vectors: What enters the cross products, entries in [-1, 1], shape [k, n, d], float64.
-        scale: Factor of the key that this side carries alone, shape [n], float64; 1 where none.
+        scale: Factor of the key that this side carries alone, shape [n], float64; 1 where none. Never
+            negative: a squared volume, or a power of two that keeps the vectors' digits.
         extra: Further per-item numbers of the method, shape [e, n], float64.
         degenerate: Items whose own vectors are linearly dependent, shape [n], bool.
     """
@@ -87,12 +88,16 @@ class TileError:
         query_scale: Largest `Side.scale` among the tile's queries.
         candidate_scale: Largest `Side.scale` among the tile's candidates.
         roundoff: Unit roundoff of the arithmetic the epilogue runs in.
+        size: Largest product there can be: the product of the largest norms of both sides.
+        reference: Bound on the error of the reference's own products, of the vectors of `Side` as they are.
     """
 
     product: float
     query_scale: float
     candidate_scale: float
     roundoff: float
+    size: float
+    reference: float
 
     @property
     def scale(self) -> float:

@@ -18,6 +18,10 @@ DEPENDENT = 1e-14
 """A unit vector whose distance to the span of the others is below this lies in it: rounding of
 the inputs alone moves it by about 1e-16 times a small power of the number of vectors."""
 
+EXACT_RESOLUTION = 2.0**-59
+"""Bound on what each term of an exact product loses, of entries in [-1, 1]: 2^-61 from what the slices of either
+factor leave out, 2^-61 from the products of low slices that are left out, and a little."""
+
 _CANCELLED = 0.7  # a shorter remainder may have lost orthogonality to rounding
 _BITS = 20
 _BLOCK = 2048  # 2 * _BITS + log2(3 * _BLOCK) < 53: every partial sum of a block is an exact integer
@@ -118,6 +122,11 @@ def exact_dot_matrix(a: Tensor, b: Tensor) -> Tensor:
     """Inner products of all rows of a with all rows of b, independent of the order of summation.
 
     Matrix products of 20-bit slices sum integers below 2^53 without rounding (the Ozaki scheme).
+
+    Note:
+        "Exact" is the sum, not its terms: entries are held to 2^-61 absolutely, so inner products of unit
+        vectors are resolved to about 2^-60. Cosines that differ by less are ties; so is one of 1e-20 with
+        0. Whoever needs the digits of smaller entries scales the rows by powers of two, as symile does.
 
     Args:
         a: Slices of n rows, shape [3, n, d].
