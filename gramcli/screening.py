@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gramcli.checks import check_embeddings, check_pair
 from gramcli.methods.base import AlignmentMethod, Side, TileError
-from gramcli.methods.linalg import EXACT_RESOLUTION, exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
+from gramcli.methods.linalg import DEPENDENT, EXACT_RESOLUTION, exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,20 @@ class Embeddings:
     def side(self, method: AlignmentMethod, rows: Tensor) -> Side:
         """The method's view of some rows (int64, on the CPU)."""
         return method.side(*self.unit(rows))
+
+    @property
+    def resolution(self) -> float:
+        """Distance of a unit vector to a span below which the rows' own rounding hides whether it lies in it.
+
+        A copy, normalised or scaled in float32, differs from its original by about 1e-8: no float64
+        arithmetic on such rows can tell it from one that is meant to differ.
+        """
+        coarsest = max(torch.finfo(x.dtype).eps for x in self.rows)
+        return DEPENDENT if coarsest <= torch.finfo(torch.float64).eps else 4 * coarsest
+
+    def n_degenerate(self, side: Side) -> int:
+        """How many items of some rows have linearly dependent vectors, as far as the rows' dtype can tell."""
+        return int((side.independence <= self.resolution).sum())
 
 
 def open_sides(

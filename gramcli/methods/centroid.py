@@ -13,7 +13,7 @@ Source: CentroBind-like uniform centroid; query weights as in the SCALAR preprin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -67,10 +67,9 @@ class Centroid(InnerProduct):
         for k in range(1, z.shape[0]):
             total = total + z[k]
         length = tree_sum(total * total).sqrt()
-        degenerate = length < DEPENDENT
-        unit = torch.where(degenerate.unsqueeze(-1), 0.0, total / torch.where(degenerate, 1.0, length).unsqueeze(-1))
-        side = plain_side(unit.unsqueeze(0))
-        return Side(side.vectors, side.scale, side.extra, degenerate)
+        vanishes = length < DEPENDENT
+        unit = torch.where(vanishes.unsqueeze(-1), 0.0, total / torch.where(vanishes, 1.0, length).unsqueeze(-1))
+        return replace(plain_side(unit.unsqueeze(0)), independence=length)
 
     def screens(self, r: int, p: int) -> bool:
         """Uniform weights only: one product per pair."""

@@ -330,7 +330,7 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
 
 
 def _n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
-    return sum(int(side.side(method, index(part)).degenerate.sum()) for part in parts(side.n, ROW_TILE))
+    return sum(side.n_degenerate(side.side(method, index(part))) for part in parts(side.n, ROW_TILE))
 
 
 def _read_value(text: str, key: str, value: str, *, whole: bool) -> float:

@@ -62,7 +62,8 @@ class Ranks:
             ranking of that query (other positives count), shape [P], float64; else None.
         backward_positions: The same, pairs sorted by candidate.
         n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
-            dependent.
+            dependent, as far as the dtype of the rows can tell: one of them lies within 1e-14 (float64
+            rows) or 4 units of the coarsest dtype of the span of those before it. Scores keep their digits.
         n_rescored: Pairs the fast pass left to the float64 reference.
     """
 
