@@ -95,7 +95,7 @@ class Triangle:
 
     def score(self, keys: Tensor) -> Tensor:
         """The area, or twice its square."""
-        four_squared = (-keys).clamp(min=0.0)
+        four_squared = (-keys).clamp(min=0.0).abs()  # 0.0, never -0.0
         return four_squared / 2 if self.squared else four_squared.sqrt() / 2
 
     def ordered(self, keys: Tensor) -> Tensor:

@@ -215,7 +215,7 @@ class _Matrix:
 
     def tiles(self) -> Iterator[Tile]:
         """Tiles of S that cover the matrix once."""
-        tiles = key_tiles(self.method, self.queries, self.candidates, dtype=torch.float64, tile=self.options.tile)
+        tiles = key_tiles(self.method, self.queries, self.candidates, tile=self.options.tile)
         for rows, columns, keys in tiles:
             scores = _oriented(self.method, keys)
             if not bool(scores.isfinite().all()):

@@ -147,6 +147,36 @@ def test_float32_volumes_keep_their_digits_where_the_determinant_does_not(agreem
     assert (naive.double() / score_pairs("gram", queries, candidates)).max() > 2
 
 
+@pytest.mark.parametrize(("r", "p"), [(1, 4), (1, 7), (2, 3), (4, 1), (4, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_scores_below_what_float32_keys_can_hold(r: int, p: int, dtype: torch.dtype) -> None:
+    """The key is a squared volume: 1e-48 for a volume of 1e-24, far below float32's range."""
+    n, d = 2, 12
+    generator = torch.Generator().manual_seed(r + 10 * p)
+    common = torch.randn(1, d, generator=generator, dtype=torch.float64)
+    rows = [common + 1e-6 * torch.randn(n, d, generator=generator, dtype=torch.float64) for _ in range(r + p)]
+    sides = dict(zip(NAMES, rows[:r], strict=False)), dict(zip(NAMES, rows[r:], strict=False))
+    volumes, logs, spans = (
+        score_matrix(name, *sides, dtype=dtype).diagonal() for name in ("gram", "gram:log=true", "span")
+    )
+    with mpmath.workdps(150):
+        for i in range(n):
+            z = exact_vectors([row[i] for row in rows])
+            volume = exact_volume(z)
+            assert logs[i].item() == pytest.approx(float(mpmath.log(volume)), rel=1e-6)
+            assert spans[i].item() == pytest.approx(float(exact_span(z, r)), rel=1e-6, abs=1e-43)
+            assert volumes[i].item() == pytest.approx(float(volume), rel=1e-6, abs=1e-43)
+
+
+def test_a_zero_score_has_no_sign() -> None:
+    rows = torch.eye(4)[:2]
+    for name in ("gram", "span", "triangle", "triangle:squared=true"):
+        for dtype in (torch.float64, torch.float32):
+            scores = score_matrix(name, {"text": rows}, {"video": rows, "audio": rows}, dtype=dtype)
+            assert scores.diagonal().tolist() == [0.0, 0.0]
+            assert not torch.signbit(scores).any(), name
+
+
 def exact_weighted_centroid(q: list[float], rows: list[list[float]], tau: float) -> mpmath.mpf:
     """The definition from unit vectors in the working precision."""
     unit = []
