@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gramcli.methods.base import AlignmentMethod, Side
 
 _MOSTLY_FRAGILE = 0.1
+_LEAST_SCALE = 1e-30  # keys of smaller scale are at the end of float32's range: all of them are computed again
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def score_matrix(
 
     Returns:
         Scores, shape [n, N], float64 for dtype float64, else float32. float32 scores agree with the
-        reference to about 1e-6; volumes near 0 are computed again in float64, so they keep their digits.
+        reference to about 1e-6; volumes near 0 are computed again in float64, so they keep their digits
+        (their logarithms too: only the score is rounded to float32).
 
     Raises:
         UserError: Unknown method; a side is empty; rows or dimensions differ; a present row is zero, NaN
@@ -142,8 +144,17 @@ def score_tiles(
     check_dtype(dtype)
     check_tile(tile)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
-    for rows, columns, keys in key_tiles(chosen, q, c, dtype=dtype, tile=tile):
-        yield Tile(rows, columns, chosen.score(keys).cpu())
+    screen = Screen(chosen, q.k, c.k, q.d, dtype, q.device)
+    if dtype == torch.float64 or not screen.usable:
+        for rows, columns, keys in key_tiles(chosen, q, c, tile=tile):
+            yield Tile(rows, columns, chosen.score(keys).to("cpu", screen.epilogue))
+        return
+    row_parts = list(parts(q.n, tile[0]))
+    left = [screen.operand(q.side(chosen, index(part))) for part in row_parts]
+    for columns in parts(c.n, tile[1]):
+        right = screen.operand(c.side(chosen, index(columns)))
+        for rows, operand in zip(row_parts, left, strict=True):
+            yield Tile(rows, columns, _fast_scores(screen, (operand, right), (q, c), (rows, columns)).cpu())
 
 
 def score_pairs(
@@ -183,33 +194,20 @@ def key_tiles(
     queries: Embeddings,
     candidates: Embeddings,
     *,
-    dtype: torch.dtype,
     tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE),
 ) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield (rows, columns, keys) on the device, keys in float64 for dtype float64 and else in float32.
+    """Yield (rows, columns, reference keys) on the device, keys in float64.
 
     Args:
         method: The measure.
         queries: Query side.
         candidates: Candidate side.
-        dtype: Of the product's inputs; float64 means reference keys.
         tile: Rows and columns of a tile.
     """
-    screen = Screen(method, queries.k, candidates.k, queries.d, dtype, queries.device)
-    reference = dtype == torch.float64 or not screen.usable
-    rows = list(parts(queries.n, tile[0]))
-    row_operands = [] if reference else [screen.operand(queries.side(method, index(part))) for part in rows]
     for columns in parts(candidates.n, tile[1]):
         right = candidates.side(method, index(columns))
-        operand = None if reference else screen.operand(right)
-        for k, part in enumerate(rows):
-            if operand is None:
-                keys = reference_tile(method, queries.side(method, index(part)), right)
-                yield part, columns, keys if dtype == torch.float64 else keys.float()
-            else:
-                keys = fast_tile(screen, row_operands[k], operand)
-                _mend(method, keys, row_operands[k], operand, (queries, candidates), (part, columns))
-                yield part, columns, keys
+        for rows in parts(queries.n, tile[0]):
+            yield rows, columns, reference_tile(method, queries.side(method, index(rows)), right)
 
 
 def fast_tile(screen: Screen, queries: Operand, candidates: Operand, out: Tensor | None = None) -> Tensor:
@@ -218,28 +216,37 @@ def fast_tile(screen: Screen, queries: Operand, candidates: Operand, out: Tensor
     return screen.method.tile_keys(cross, queries.constants.unsqueeze(-1), candidates.constants.unsqueeze(-2))
 
 
-def _mend(
-    method: AlignmentMethod,
-    keys: Tensor,
-    left: Operand,
-    right: Operand,
-    sides: tuple[Embeddings, Embeddings],
-    where: tuple[slice, slice],
-) -> None:
-    """Replace keys that have lost their relative accuracy by reference keys, in place."""
-    scale = right.scale.unsqueeze(-2) * (
-        left.scale.unsqueeze(-1) if bool((left.scale != left.scale[0]).any()) else left.scale[0]
-    )
-    fragile = method.fragile(keys, scale.to(keys.dtype))
+def _fast_scores(
+    screen: Screen, operands: tuple[Operand, Operand], sides: tuple[Embeddings, Embeddings], where: tuple[slice, slice]
+) -> Tensor:
+    """float32 scores of a tile; those whose float32 keys have lost their digits come from reference keys.
+
+    Only the score of such a key is rounded: the key itself, a squared volume, may be below float32's range.
+    """
+    method = screen.method
+    keys = fast_tile(screen, *operands)
+    fragile = _fragile(method, keys, *operands)
     if fragile is None:
-        return
+        return method.score(keys)
     i, j = ones(fragile)
     if len(i) > _MOSTLY_FRAGILE * keys.numel():
         tiles: list[Side] = [side.side(method, index(part)) for side, part in zip(sides, where, strict=True)]
-        keys.copy_(reference_tile(method, *tiles))
-    elif len(i):
+        return method.score(reference_tile(method, *tiles)).to(keys.dtype)
+    scores = method.score(keys)
+    if len(i):
         exact = pair_keys(method, *sides, (i + where[0].start).cpu(), (j + where[1].start).cpu())
-        keys[i, j] = exact.to(keys)
+        scores[i, j] = method.score(exact).to(scores)
+    return scores
+
+
+def _fragile(method: AlignmentMethod, keys: Tensor, left: Operand, right: Operand) -> Tensor | None:
+    """1 where a key has lost its relative accuracy, else 0; None where no key can."""
+    uniform = bool((left.scale == left.scale[0]).all())
+    scale = right.scale.unsqueeze(-2) * (left.scale[0] if uniform else left.scale.unsqueeze(-1))
+    fragile = method.fragile(keys, scale.to(keys.dtype))
+    if fragile is None or bool((scale >= _LEAST_SCALE).all()):
+        return fragile
+    return torch.where(scale < _LEAST_SCALE, 1.0, fragile)
 
 
 def parts(n: int, size: int) -> Iterator[slice]:

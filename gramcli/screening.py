@@ -25,7 +25,14 @@ from torch import Tensor
 
 from gramcli.checks import check_device, check_embeddings, check_pair
 from gramcli.methods.base import AlignmentMethod, Side, TileError
-from gramcli.methods.linalg import exact_dot_matrix, exact_dot_pairs, exact_slices, unit_rows
+from gramcli.methods.linalg import (
+    DEPENDENT,
+    EXACT_RESOLUTION,
+    exact_dot_matrix,
+    exact_dot_pairs,
+    exact_slices,
+    unit_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,20 @@ class Embeddings:
     def side(self, method: AlignmentMethod, rows: Tensor) -> Side:
         """The method's view of some rows (int64, on the CPU)."""
         return method.side(*self.unit(rows))
+
+    @property
+    def resolution(self) -> float:
+        """Distance of a unit vector to a span below which the rows' own rounding hides whether it lies in it.
+
+        A copy, normalised or scaled in float32, differs from its original by about 1e-8: no float64
+        arithmetic on such rows can tell it from one that is meant to differ.
+        """
+        coarsest = max(torch.finfo(x.dtype).eps for x in self.rows)
+        return DEPENDENT if coarsest <= torch.finfo(torch.float64).eps else 4 * coarsest
+
+    def n_degenerate(self, side: Side) -> int:
+        """How many items of some rows have linearly dependent vectors, as far as the rows' dtype can tell."""
+        return int((side.independence <= self.resolution).sum())
 
 
 def open_sides(
@@ -329,8 +350,16 @@ class Screen:
             gamma += torch.finfo(self.storage).eps  # the product itself is rounded to the storage dtype
         q, c = float(queries.norm.max()), float(candidates.norm.max())
         dq, dc = float(queries.residual.max()), float(candidates.residual.max())
-        product = dq * c + (q + dq) * dc + gamma * (q + dq) * (c + dc)
-        return TileError(product * (1 + 1e-9), float(queries.scale.max()), float(candidates.scale.max()), u)
+        size = (q + dq) * (c + dc)
+        product = dq * c + (q + dq) * dc + gamma * size
+        return TileError(
+            product=product * (1 + 1e-9),
+            query_scale=float(queries.scale.max()),
+            candidate_scale=float(candidates.scale.max()),
+            roundoff=u,
+            size=size,
+            reference=self.d * EXACT_RESOLUTION,
+        )
 
     def slack(self, queries: Operand, candidates: Operand) -> float:
         """How far from a threshold a key of the tile may lie and still be undecided."""

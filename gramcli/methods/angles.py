@@ -34,7 +34,7 @@ def orthonormal_side(z: Tensor, present: Tensor, *, volume_in_scale: bool) -> Si
     for row in diagonal:
         squared = squared * (row * row)
     scale = squared if volume_in_scale else torch.ones_like(squared)
-    return Side(basis, scale, z.new_zeros(0, z.shape[1]), (diagonal == 0).any(dim=0))
+    return Side(basis, scale, z.new_zeros(0, z.shape[1]), diagonal.amin(dim=0))
 
 
 def squared_sines(cross: Tensor, queries: Side, candidates: Side) -> Tensor:

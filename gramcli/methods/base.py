@@ -44,15 +44,18 @@ class Side:
 
     Attributes:
         vectors: What enters the cross products, entries in [-1, 1], shape [k, n, d], float64.
-        scale: Factor of the key that this side carries alone, shape [n], float64; 1 where none.
+        scale: Factor of the key that this side carries alone, shape [n], float64; 1 where none. Never
+            negative: a squared volume, or a power of two that keeps the vectors' digits.
         extra: Further per-item numbers of the method, shape [e, n], float64.
-        degenerate: Items whose own vectors are linearly dependent, shape [n], bool.
+        independence: How far each item's own vectors are from linear dependence: the smallest distance of
+            one, at unit length, to the span of those before it, shape [n], float64; 1 for a single vector
+            and for methods that do not care. What counts as dependent depends on the dtype of the rows.
     """
 
     vectors: Tensor
     scale: Tensor
     extra: Tensor
-    degenerate: Tensor
+    independence: Tensor
 
     def take(self, rows: Tensor) -> Side:
         """The same side restricted to `rows` (int64), repeated where they repeat."""
@@ -61,7 +64,7 @@ class Side:
             vectors=self.vectors[:, rows],
             scale=self.scale[rows],
             extra=self.extra[:, rows],
-            degenerate=self.degenerate[rows],
+            independence=self.independence[rows],
         )
 
 
@@ -87,12 +90,16 @@ class TileError:
         query_scale: Largest `Side.scale` among the tile's queries.
         candidate_scale: Largest `Side.scale` among the tile's candidates.
         roundoff: Unit roundoff of the arithmetic the epilogue runs in.
+        size: Largest product there can be: the product of the largest norms of both sides.
+        reference: Bound on the error of the reference's own products, of the vectors of `Side` as they are.
     """
 
     product: float
     query_scale: float
     candidate_scale: float
     roundoff: float
+    size: float
+    reference: float
 
     @property
     def scale(self) -> float:
@@ -204,11 +211,7 @@ def take_constants(constants: Tensor, i: Tensor, j: Tensor) -> Tensor:
 
 
 def plain_side(vectors: Tensor, extra: Tensor | None = None) -> Side:
-    """A side without scale and without degenerate items."""
+    """A side without scale, whose own vectors may be dependent without harm."""
     n = vectors.shape[1]
-    return Side(
-        vectors=vectors,
-        scale=torch.ones(n, dtype=torch.float64, device=vectors.device),
-        extra=vectors.new_zeros(0, n) if extra is None else extra,
-        degenerate=torch.zeros(n, dtype=torch.bool, device=vectors.device),
-    )
+    ones = torch.ones(n, dtype=torch.float64, device=vectors.device)
+    return Side(vectors, ones, vectors.new_zeros(0, n) if extra is None else extra, ones)

@@ -3,6 +3,9 @@
 Formula: q . sum_k w_k m_k / |sum_k w_k m_k|, with w uniform (both sides may have several modalities) or, with
 `weights=query`, w = softmax(q . m_k / tau) for one query vector. Higher is better; range [-1, 1].
 
+Where the weighted sum is shorter than 1e-14 (its largest weight taken as 1), it has no direction in float64
+and the score is 0 by definition; above that its error is about 1e-16 over its length.
+
 Trap: with query weights the score leans towards the best single modality; tau is a free choice (0.1).
 
 Source: CentroBind-like uniform centroid; query weights as in the SCALAR preprint's spherical centroid.
@@ -10,7 +13,7 @@ Source: CentroBind-like uniform centroid; query weights as in the SCALAR preprin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -18,7 +21,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import Side, plain_side, spread
-from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum
+from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum, triangular_factor
 from gramcli.methods.product import InnerProduct
 
 Weights = Literal["uniform", "query"]
@@ -51,37 +54,35 @@ class Centroid(InnerProduct):
             raise UserError("embedding", f"centroid with query weights takes one query modality; got {r}.")
 
     def side(self, z: Tensor, present: Tensor) -> Side:
-        """Unit mean of the vectors present; for query weights the vectors and their Gram matrix.
+        """Unit mean of the vectors present; for query weights the vectors, R of their QR factors and which are present.
 
         Args:
             z: Unit vectors, shape [k, n, d], float64; zero rows where absent.
             present: Shape [k, n], bool.
         """
         if self.weights == "query":
-            k = z.shape[0]
-            gram = [tree_sum(z[a] * z[b]) for a in range(k) for b in range(k)]
-            return plain_side(z, torch.stack([*gram, *present.to(torch.float64)]))
+            factor = triangular_factor(z).flatten(0, 1)
+            return plain_side(z, torch.cat([factor, present.to(torch.float64)]))
         total = z[0]
         for k in range(1, z.shape[0]):
             total = total + z[k]
         length = tree_sum(total * total).sqrt()
-        degenerate = length < DEPENDENT
-        unit = torch.where(degenerate.unsqueeze(-1), 0.0, total / torch.where(degenerate, 1.0, length).unsqueeze(-1))
-        side = plain_side(unit.unsqueeze(0))
-        return Side(side.vectors, side.scale, side.extra, degenerate)
+        vanishes = length < DEPENDENT
+        unit = torch.where(vanishes.unsqueeze(-1), 0.0, total / torch.where(vanishes, 1.0, length).unsqueeze(-1))
+        return replace(plain_side(unit.unsqueeze(0)), independence=length)
 
     def screens(self, r: int, p: int) -> bool:
         """Uniform weights only: one product per pair."""
         return self.weights == "uniform"
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
-        """Reference scores."""
+        """Reference scores; 0 where the weighted sum vanishes in float64."""
         if self.weights == "uniform":
             return cross[0, 0]
         products = cross[0]
         p = products.shape[0]
         _, extra = spread(queries.extra, candidates.extra, cross)
-        gram, here = extra[: p * p], extra[p * p :]
+        factor, here = extra[: p * p], extra[p * p :]
         largest = torch.where(here > 0, products, -1.0).amax(dim=0)
         weights = [
             mask * reproducible_exp(((product - largest) / self.tau).clamp(-700.0, 0.0))
@@ -90,7 +91,10 @@ class Centroid(InnerProduct):
         dot, squared = torch.zeros_like(largest), torch.zeros_like(largest)
         for a in range(p):
             dot = dot + weights[a] * products[a]
-            for b in range(p):
-                squared = squared + weights[a] * weights[b] * gram[a * p + b]
-        length = squared.clamp(min=0.0).sqrt()
-        return torch.where(length < DEPENDENT, 0.0, dot / torch.where(length < DEPENDENT, 1.0, length))
+            along = torch.zeros_like(largest)
+            for b in range(a, p):
+                along = along + weights[b] * factor[a * p + b]
+            squared = squared + along * along
+        length = squared.sqrt()
+        vanishes = length < DEPENDENT
+        return torch.where(vanishes, 0.0, (dot / torch.where(vanishes, 1.0, length)).clamp(-1.0, 1.0))

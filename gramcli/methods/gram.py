@@ -102,7 +102,7 @@ class Gram:
 
     def score(self, keys: Tensor) -> Tensor:
         """Volume, or its logarithm."""
-        squared = (-keys).clamp_(min=0.0)
+        squared = (-keys).clamp_(min=0.0).abs_()  # the sign of a zero: 0.0 has no business as -0.0
         return squared.log_().div_(2) if self.log else squared.sqrt_()
 
     def ordered(self, keys: Tensor) -> Tensor:

@@ -86,8 +86,7 @@ class Pmrl:
             for b in range(a):
                 gram[a, b] = gram[b, a] = tree_sum(z[a] * z[b])
         extra = torch.cat([gram.flatten(0, 1), present.to(torch.float64)])
-        degenerate = (orthonormalise(z, present)[1] == 0).any(dim=0)
-        return Side(z, torch.ones_like(extra[0]), extra, degenerate)
+        return Side(z, torch.ones_like(extra[0]), extra, orthonormalise(z, present)[1].amin(dim=0))
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Eigenvalues of every pair's Gram matrix by Jacobi rotations in float64."""

@@ -9,9 +9,14 @@ from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, Ti
 if TYPE_CHECKING:
     from torch import Tensor
 
+_TINY = 1e-32  # above what 10^5 terms below float32's normal range add up to: such keys are all alike to the fast pass
+
 
 class InnerProduct:
-    """Key = q.w with |q|, |w| <= 1; higher is better. Methods differ only in how a side makes its vector."""
+    """Key = q.w with |q|, |w| <= 1; higher is better. Methods differ only in how a side makes its vector.
+
+    However small |q| and |w| are, the fast pass is as good relative to |q| |w| as it is for unit vectors.
+    """
 
     higher_is_better = True
 
@@ -41,8 +46,12 @@ class InnerProduct:
         return Above(self.tile_keys(cross, queries, candidates))
 
     def slack(self, error: TileError, r: int, p: int) -> float:
-        """The product's own error, and rounding of a threshold in [-1, 1]."""
-        return error.product + 2 * error.roundoff
+        """The product's own error, the reference's, and rounding of a threshold.
+
+        Keys are at most |q| |w| =: s. A threshold beyond s is rounded by more than 4 roundoffs of s, but
+        rounding is monotone: it stays beyond s + slack, as it should.
+        """
+        return error.product + 4 * error.roundoff * error.size + error.scale * error.reference + _TINY
 
     def score(self, keys: Tensor) -> Tensor:
         """The key is the score."""

@@ -32,7 +32,7 @@ class Span(Gram):
     def side(self, z: Tensor, present: Tensor) -> Side:
         """Orthonormal basis of each item's vectors; dependent ones add nothing to the span."""
         side = orthonormal_side(z, present, volume_in_scale=False)
-        return Side(side.vectors, torch.ones_like(side.scale), side.extra, side.degenerate)
+        return Side(side.vectors, torch.ones_like(side.scale), side.extra, side.independence)
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Minus the squared distance, in float64."""

@@ -11,10 +11,12 @@ Source: Saporta et al., Contrasting with Symile, arXiv:2411.01053, eq. 4.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from gramcli.methods.base import Side, plain_side
+from gramcli.methods.base import ScreenSide, Side, plain_side, spread
 from gramcli.methods.product import InnerProduct
 
 
@@ -27,16 +29,32 @@ class Symile(InnerProduct):
         """Every split is accepted."""
 
     def side(self, z: Tensor, present: Tensor) -> Side:
-        """Elementwise product of the vectors that are present.
+        """Elementwise product of the vectors that are present, with a power of two taken out of each row.
+
+        A product of k unit vectors has entries of about d^(-k/2), far below the absolute resolution of
+        the exact products; brought to [0.5, 1) they keep their digits, and the power goes to `scale`.
 
         Args:
             z: Unit vectors, shape [k, n, d], float64; zero rows where absent.
             present: Shape [k, n], bool.
 
         Returns:
-            One vector per item, of length at most 1.
+            One vector per item, its largest entry in [0.5, 1) (or all zeros).
         """
-        product = torch.where(present[0].unsqueeze(-1), z[0], 1.0)
-        for k in range(1, z.shape[0]):
-            product = product * torch.where(present[k].unsqueeze(-1), z[k], 1.0)
-        return plain_side(product.unsqueeze(0))
+        product = torch.ones_like(z[0])
+        total = torch.zeros_like(z[0, :, :1], dtype=torch.int32)
+        for vector, here in zip(z, present, strict=True):
+            product = product * torch.where(here.unsqueeze(-1), vector, 1.0)
+            exponent = torch.frexp(product.abs().amax(dim=-1, keepdim=True)).exponent
+            product, total = torch.ldexp(product, -exponent), total + exponent
+        scale = torch.ldexp(torch.ones_like(product[:, 0]), total.squeeze(-1))
+        return replace(plain_side(product.unsqueeze(0)), scale=scale)
+
+    def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
+        """The exact products, times both sides' powers of two, which rounds nothing."""
+        own_query, own_candidate = spread(queries.scale, candidates.scale, cross)
+        return cross[0, 0] * own_query * own_candidate
+
+    def screen_side(self, side: Side, r: int, p: int) -> ScreenSide:
+        """The product vectors at their own size: thresholds are keys, and a kernel may compare products with them."""
+        return ScreenSide(side.vectors * side.scale.unsqueeze(-1), side.extra[:0])

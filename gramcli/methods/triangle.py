@@ -54,7 +54,7 @@ class Triangle:
         if z.shape[0] == 1:
             return side
         apart = z[0] - z[1]
-        return Side(side.vectors, side.scale, side.extra, tree_sum(apart * apart).sqrt() < DEPENDENT)
+        return Side(side.vectors, side.scale, side.extra, tree_sum(apart * apart).sqrt())
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Minus four times the squared area, in float64; from the edge vectors where it is small."""
@@ -95,7 +95,7 @@ class Triangle:
 
     def score(self, keys: Tensor) -> Tensor:
         """The area, or twice its square."""
-        four_squared = (-keys).clamp(min=0.0)
+        four_squared = (-keys).clamp(min=0.0).abs()  # 0.0, never -0.0
         return four_squared / 2 if self.squared else four_squared.sqrt() / 2
 
     def ordered(self, keys: Tensor) -> Tensor:

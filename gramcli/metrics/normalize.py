@@ -215,7 +215,7 @@ class _Matrix:
 
     def tiles(self) -> Iterator[Tile]:
         """Tiles of S that cover the matrix once."""
-        tiles = key_tiles(self.method, self.queries, self.candidates, dtype=torch.float64, tile=self.options.tile)
+        tiles = key_tiles(self.method, self.queries, self.candidates, tile=self.options.tile)
         for rows, columns, keys in tiles:
             scores = _oriented(self.method, keys)
             if not bool(scores.isfinite().all()):
@@ -330,7 +330,7 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
 
 
 def _n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
-    return sum(int(side.side(method, index(part)).degenerate.sum()) for part in parts(side.n, ROW_TILE))
+    return sum(side.n_degenerate(side.side(method, index(part))) for part in parts(side.n, ROW_TILE))
 
 
 def _read_value(text: str, key: str, value: str, *, whole: bool) -> float:

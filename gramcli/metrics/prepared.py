@@ -22,7 +22,7 @@ class Prepared:
         side: The embeddings.
         screen: The pass.
         order: Rows in the order they are walked, shape [n], int64.
-        n_degenerate: Rows whose own vectors are linearly dependent.
+        n_degenerate: Rows whose own vectors are linearly dependent, as `Embeddings.n_degenerate`.
         vectors_per_item: Vectors of each item in the product.
         kept: The operand of all rows, in order, or None.
     """
@@ -76,7 +76,7 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
     for part in parts(side.n, side.chunk):
         prepared = side.side(method, index(part))
         scale[part] = prepared.scale.cpu()
-        n_degenerate += int(prepared.degenerate.sum())
+        n_degenerate += side.n_degenerate(prepared)
         vectors_per_item = prepared.vectors.shape[0]
         for k, screen in enumerate(screens):
             if keep[k]:

@@ -66,7 +66,8 @@ class Ranks:
             ranking of that query (other positives count), shape [P], float64; else None.
         backward_positions: The same, pairs sorted by candidate.
         n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
-            dependent.
+            dependent, as far as the dtype of the rows can tell: one of them lies within 1e-14 (float64
+            rows) or 4 units of the coarsest dtype of the span of those before it. Scores keep their digits.
         n_rescored: Pairs that the fast pass could not decide, once for each direction and threshold they were open in;
             a second pass in float64 decides most of them, the reference the rest.
     """

@@ -147,6 +147,72 @@ def test_float32_volumes_keep_their_digits_where_the_determinant_does_not(agreem
     assert (naive.double() / score_pairs("gram", queries, candidates)).max() > 2
 
 
+@pytest.mark.parametrize(("r", "p"), [(1, 4), (1, 7), (2, 3), (4, 1), (4, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_scores_below_what_float32_keys_can_hold(r: int, p: int, dtype: torch.dtype) -> None:
+    """The key is a squared volume: 1e-48 for a volume of 1e-24, far below float32's range."""
+    n, d = 2, 12
+    generator = torch.Generator().manual_seed(r + 10 * p)
+    common = torch.randn(1, d, generator=generator, dtype=torch.float64)
+    rows = [common + 1e-6 * torch.randn(n, d, generator=generator, dtype=torch.float64) for _ in range(r + p)]
+    sides = dict(zip(NAMES, rows[:r], strict=False)), dict(zip(NAMES, rows[r:], strict=False))
+    volumes, logs, spans = (
+        score_matrix(name, *sides, dtype=dtype).diagonal() for name in ("gram", "gram:log=true", "span")
+    )
+    with mpmath.workdps(150):
+        for i in range(n):
+            z = exact_vectors([row[i] for row in rows])
+            volume = exact_volume(z)
+            assert logs[i].item() == pytest.approx(float(mpmath.log(volume)), rel=1e-6)
+            assert spans[i].item() == pytest.approx(float(exact_span(z, r)), rel=1e-6, abs=1e-43)
+            assert volumes[i].item() == pytest.approx(float(volume), rel=1e-6, abs=1e-43)
+
+
+def test_a_zero_score_has_no_sign() -> None:
+    rows = torch.eye(4)[:2]
+    for name in ("gram", "span", "triangle", "triangle:squared=true"):
+        for dtype in (torch.float64, torch.float32):
+            scores = score_matrix(name, {"text": rows}, {"video": rows, "audio": rows}, dtype=dtype)
+            assert scores.diagonal().tolist() == [0.0, 0.0]
+            assert not torch.signbit(scores).any(), name
+
+
+def exact_weighted_centroid(q: list[float], rows: list[list[float]], tau: float) -> mpmath.mpf:
+    """The definition from unit vectors in the working precision."""
+    unit = []
+    for row in (q, *rows):
+        length = mpmath.sqrt(mpmath.fsum(mpmath.mpf(x) ** 2 for x in row))
+        unit.append([mpmath.mpf(x) / length for x in row])
+    products = [mpmath.fdot(unit[0], m) for m in unit[1:]]
+    weights = [mpmath.exp((x - max(products)) / tau) for x in products]
+    total = [mpmath.fdot(weights, entries) for entries in zip(*unit[1:], strict=True)]
+    return mpmath.fdot(unit[0], total) / mpmath.sqrt(mpmath.fsum(x * x for x in total))
+
+
+@pytest.mark.parametrize(("tau", "tolerance"), [(0.1, 1e-10), (0.07, 1e-8), (0.05, 1e-6), (0.04, 1e-4)])
+def test_weighted_centroid_where_its_sum_nearly_vanishes(tau: float, tolerance: float) -> None:
+    """Two opposed modalities outweigh a third by e^(1/tau): what is left has a length of e^(-1/tau)."""
+    n, d = 5, 32
+    generator = torch.Generator().manual_seed(5)
+    q, u, noise = (torch.randn(n, d, generator=generator, dtype=torch.float64) for _ in range(3))
+    u = u - (u * q).sum(1, keepdim=True) / (q * q).sum(1, keepdim=True) * q
+    name = f"centroid:weights=query,tau={tau}"
+    for rows in ([u, -u, -q], [-u, -3 * q, u, -u, u], [u, -u, -q + noise / 2]):
+        scores = score_pairs(name, {"text": q}, dict(zip(NAMES[1:], rows, strict=False)))
+        assert scores.abs().max() <= 1
+        with mpmath.workdps(50):
+            for i in range(n):
+                exact = exact_weighted_centroid(q[i].tolist(), [x[i].tolist() for x in rows], mpmath.mpf(tau))
+                assert abs(scores[i].item() - exact) < tolerance
+
+
+def test_a_vanishing_centroid_scores_zero() -> None:
+    axes = torch.eye(3, dtype=torch.float64)
+    sides = {"text": axes[:1]}, {"video": axes[1:2], "audio": -axes[1:2], "depth": -axes[:1]}
+    assert score_pairs("centroid:weights=query,tau=0.02", *sides).tolist() == [0.0]
+    assert score_pairs("centroid:weights=query,tau=0.05", *sides).item() == pytest.approx(-1, abs=1e-6)
+
+
 def test_hand_worked_values() -> None:
     axes = torch.eye(4, dtype=torch.float64)
     half = (axes[0] + axes[1]) / math.sqrt(2)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gramcli.errors import UserError
 from gramcli.methods import get_method
+from gramcli.metrics.normalize import rank_normalized
 from gramcli.metrics.ranking import RankOptions, Ranks, rank, rank_scores, top_k
 from gramcli.scoring import score_matrix
 from gramcli.screening import Presence
@@ -211,6 +212,38 @@ def test_degenerate_candidates_are_counted(method: str, expected: int) -> None:
         queries = make_side(2, 5, 12, 1)
         queries["video"][0] = -queries["text"][0]
         assert rank(method, queries, candidates, torch.arange(5)).n_degenerate == expected + (expected > 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("copied", ["scaled", "normalised", "sum"])
+def test_copies_in_a_narrow_dtype_are_degenerate(dtype: torch.dtype, copied: str) -> None:
+    """Rounding of the rows hides that they are copies: volumes of 1e-8 (float32) or 1e-4 (float16) and not 0."""
+    generator = torch.Generator().manual_seed(1)
+    text, video, audio, depth = (torch.randn(30, 64, generator=generator).to(dtype) for _ in range(4))
+    copies = {
+        "scaled": 3 * video,
+        "normalised": torch.nn.functional.normalize(video.float(), dim=1).to(dtype),
+        "sum": video + audio,
+    }
+    depth[:7] = copies[copied][:7]
+    sides = {"text": text}, {"video": video, "audio": audio, "depth": depth}
+    for method in ("gram", "span", "pmrl"):
+        assert rank(method, *sides).n_degenerate == 7
+        assert rank_normalized(method, *sides, None, "dsl").n_degenerate == 7
+        wide = tuple({name: x.double() for name, x in side.items()} for side in sides)
+        assert rank(method, *wide).n_degenerate <= 7  # float64 rows may differ where float32 rows cannot
+    if copied != "sum":
+        assert rank("triangle", {"text": text}, {"video": video, "depth": depth}).n_degenerate == 7
+        opposed = {"video": video, "depth": -depth}
+        assert rank("centroid", {"text": text}, opposed).n_degenerate == 7
+
+
+def test_the_coarsest_modality_decides_what_is_degenerate() -> None:
+    queries, candidates = make_side(1, 6, 32, 1), make_side(2, 6, 32, 2)
+    candidates["video"][2] = candidates["text"][2] + 1e-5 * candidates["video"][2]
+    assert rank("gram", queries, candidates).n_degenerate == 0
+    candidates["video"] = candidates["video"].half()
+    assert rank("gram", queries, candidates).n_degenerate == 1
 
 
 def test_collapsed_candidates_win_every_gram_query_but_not_span() -> None:
