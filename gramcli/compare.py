@@ -36,9 +36,9 @@ def load_operand(
     """Resolve `STORE`, `STORE@METHOD` or an evaluation's JSON file.
 
     Args:
-        text: The operand; a path that exists wins over the `@` reading.
+        text: The operand, `@METHOD` allowed after either; a path that exists wins over the `@` reading.
         tasks: Tasks to evaluate; none means every one the store allows. An evaluation keeps only these.
-        methods: Methods for a bare store; none means every one.
+        methods: Methods; none means every one.
         split: Split of a store.
         limit: Use only the first so many items of a store.
 
@@ -49,17 +49,25 @@ def load_operand(
         UserError: No such path, or as `evaluate` and `load_evaluation`.
     """
     path = Path(text)
-    if path.is_file():
-        return text, _only_tasks(text, load_evaluation(path), tasks)
     if not path.exists() and "@" in text:
         folder, _, method = text.rpartition("@")
         path, methods = Path(folder), [method]
+    if path.is_file():
+        return text, _only_methods(text, _only_tasks(text, load_evaluation(path), tasks), methods)
     if not path.is_dir():
         raise UserError(
             "input", f"{text}: there is no {path}. Give a store, STORE@METHOD, or the JSON that `gram eval` wrote."
         )
     options = EvalOptions(split=split, limit=limit)
     return text, evaluate(open_store(path), tasks=tasks, methods=methods, options=options)
+
+
+def _only_methods(name: str, evaluation: Evaluation, methods: Sequence[str]) -> Evaluation:
+    ranks = tuple(vector for vector in evaluation.ranks if not methods or vector.method in methods)
+    if not ranks:
+        known = ", ".join(dict.fromkeys(vector.method for vector in evaluation.ranks))
+        raise UserError("input", f"{name} holds none of the methods asked for. It holds: {known}.")
+    return replace(evaluation, ranks=ranks)
 
 
 def _only_tasks(name: str, evaluation: Evaluation, tasks: Sequence[Task]) -> Evaluation:

@@ -153,6 +153,7 @@ def embed(
     """
     options = options or EmbedOptions()
     modalities, notes = _modalities(dataset, encoder)
+    notes += encoder.describe().get("assumptions", [])
     root = dataset.media_root
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
     plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)

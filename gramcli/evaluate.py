@@ -228,6 +228,11 @@ class _Work:
         self._add_direction(selection, name, ranks, forward=True)
         self._add_direction(selection, name, ranks, forward=False)
         self._add_gain(selection, name)
+        fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
+        if fused:
+            self.notes.append(
+                f"{', '.join(fused)}: embeddings of the model's own, not measures over several modalities."
+            )
         self._add_notes(selection, name, ranks)
         if self.options.reranker:
             self._ranked.append(Ranked(selection, name, method, ranks))
@@ -348,6 +353,7 @@ def _store_notes(store: Store, options: EvalOptions) -> list[str]:
             f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
             "modalities are chance until they are aligned."
         )
+    notes += store.manifest["model"].get("assumptions", [])
     if options.missing == "zero":
         notes.append("Absent modalities were scored as zero vectors: a volume with one is 0, the best there is.")
     return notes

@@ -33,7 +33,7 @@ from gramcli.cli.options import (
     tasks_from,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT
+from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT, UserError
 
 
 def eval_command(
@@ -83,6 +83,8 @@ def eval_command(
     opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
     wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
+    if rerank and normalize:
+        raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
     opened_target = open_target(target, opened, wanted)
     store = opened_target.store(session, how)
     with session.stages() as stage:

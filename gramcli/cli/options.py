@@ -115,7 +115,9 @@ LimitOpt = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", hel
 MissingOpt = Annotated[
     Missing, typer.Option("--missing", help="Items that lack a modality; `present` measures those that are there.")
 ]
-DeviceOpt = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="Where scores are computed.")]
+DeviceOpt = Annotated[
+    str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="Where the model runs and scores are computed.")
+]
 ProtocolOpt = Annotated[str | None, typer.Option("--protocol", metavar="NAME", help="Name of the protocol, recorded.")]
 NormalizeOpt = Annotated[
     str | None,

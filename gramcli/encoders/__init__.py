@@ -78,7 +78,7 @@ def load_encoder(
     Args:
         spec: `name` or `name:argument`, for instance `signal`; or the path of a checkpoint.
         frames: Frames taken from each video; None leaves it to the model.
-        device: Where a model runs: `cpu`, `cuda`, `cuda:i`.
+        device: Where a model runs: `cpu`, `cuda`, `cuda:i`, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
         tokenizer: A vocabulary, where it is not found by itself.
         checkpoint_step: Which of several saved steps; None takes the last.
@@ -91,13 +91,21 @@ def load_encoder(
         UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
     if precision not in PRECISIONS:
-        raise UserError("usage", f"--precision '{precision}' is none of {', '.join(PRECISIONS)}.")
+        raise UserError("usage", f"precision '{precision}' is none of {', '.join(PRECISIONS)}.")
+    if device == "auto":
+        device = _best_device()
     vocabulary = None if tokenizer is None else Path(tokenizer)
     options = EncoderOptions(frames, device, precision, vocabulary, checkpoint_step, allow_pickle)
     name, _, argument = str(spec).partition(":")
     if str(spec) and name not in ENCODERS.names() and Path(spec).exists():
         name, argument = CHECKPOINTS, str(spec)
-    elif name not in ENCODERS.names() and ("/" in str(spec) or Path(spec).suffix):
+    elif name not in ENCODERS.names() and ("/" in name or Path(name).suffix):
         raise UserError("input", f"There is no checkpoint at {spec}, and no encoder of that name; check the path.")
     build: Callable[[str, EncoderOptions], Encoder] = ENCODERS.load(name)
     return build(argument, options)
+
+
+def _best_device() -> str:
+    import torch  # noqa: PLC0415 - only where a model is loaded
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -111,7 +111,7 @@ def sign_flip_p(differences: Floats, clusters: NDArray[np.int64], seed: int = 0)
     if len(sums) == 0:
         return 1.0
     generator = np.random.default_rng(seed)
-    observed = abs(sums.sum()) * (1 - 1e-12)
+    observed = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()  # sums that differ by rounding alone are equal
     block = max(1, _BLOCK_NUMBERS // len(sums))
     extreme = 0
     for start in range(0, FLIPS, block):

@@ -58,7 +58,7 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
     [
         (["eval", "CKPT", "--dataset", "CLIPS", "--rerank", "bert"], 2, "--rerank 'bert' is not known; known: itm"),
         (["eval", "signal", "--dataset", "CLIPS", "--rerank", "itm"], 2, "'signal' has no matching head"),
-        (["eval", "CKPT", "--dataset", "CLIPS", "--precision", "int8"], 2, "none of fp32, bf16, fp16"),
+        (["eval", "CKPT", "--dataset", "CLIPS", "--precision", "int8"], 2, "is none of fp32, bf16, fp16"),
         (["eval", "CKPT", "--dataset", "CLIPS", "--checkpoint-step", "7"], 4, "has no step 7; it has 100"),
         (["embed", "CLIPS", "-o", "emb", "--model", "no/such/folder"], 1, "There is no checkpoint at no/such/folder"),
         (["export", "CLIPS", "-o", "x.safetensors"], 4, "is no weight file"),

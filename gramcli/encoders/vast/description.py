@@ -18,7 +18,7 @@ from gramcli.encoders.vast.names import (
     parameters_by_part,
     tied_name,
 )
-from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_defaults
+from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
 from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
 
 _BLOCKS: Final = {"eva01": "EVA01-CLIP", "eva02": "EVA02-CLIP", "clip": "OpenAI CLIP"}
@@ -103,7 +103,7 @@ def describe_checkpoint(
         missing=missing,
         unexpected=unexpected,
         misshapen=misshapen,
-        assumptions=assumptions,
+        assumptions=(*assumptions, *sampling_assumptions(found.config)),
         sha256={path.name: file_sha256(path) for path in found.weights},
     )
 

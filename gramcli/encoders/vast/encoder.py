@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gramcli.checks import check_device
 from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
 from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform
 from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import find_checkpoint
 from gramcli.encoders.vast.model import CONDITION_LETTERS, FEATURE_PARTS, VastModel
-from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_defaults
+from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
 from gramcli.encoders.vast.tensors import WeightFiles
 from gramcli.encoders.vast.tokenizer import TextTokenizer, load_tokenizer
 from gramcli.encoders.vast.weights import LoadReport, Precision, load_weights
@@ -138,6 +139,7 @@ class VastEncoder:
             "tokenizer_sha256": self.tokenizer.sha256,
             "precision": self._options.precision,
             "preprocessing": {**asdict(self.preprocessing), **asdict(self._preparer)},
+            "assumptions": [*self.assumptions, *self.tokenizer.doubts],
             "shared_space": self.shared_space,
         }
 
@@ -219,13 +221,22 @@ class VastEncoder:
     def preprocess_video(self, frames: NDArray[np.uint8] | Tensor) -> Tensor:
         """Frames uint8 [n, h, w, 3] -> float32 [n, 3, R, R]; from a longer clip the evaluated number is picked."""
         pixels = np.asarray(frames)
+        if pixels.dtype != np.uint8:
+            raise UserError("embedding", f"Frames must be uint8 [n, h, w, 3] with values 0 to 255; got {pixels.dtype}.")
         if len(pixels) > self.preprocessing.frames:
             pixels = pixels[middle_of_segment(len(pixels), self.preprocessing.frames)]
         return torch.from_numpy(preprocess_frames(pixels, self._preparer.resolution, self._preparer.transform))
 
     def preprocess_audio(self, waveform: NDArray[np.float32] | Tensor, rate: int) -> Tensor:
         """One channel of sound [k] at `rate` -> slices float32 [m, T, mel]."""
-        return torch.from_numpy(self._preparer.sound(np.asarray(waveform, dtype=np.float32), rate))
+        samples = np.asarray(waveform)
+        if samples.ndim != 1 or samples.dtype.kind != "f":
+            raise UserError(
+                "embedding",
+                f"Sound must be one channel of float samples [k], full scale at 1; got {samples.dtype} "
+                f"{list(samples.shape)}. Average the channels, and divide integers by their full scale.",
+            )
+        return torch.from_numpy(self._preparer.sound(samples.astype(np.float32), rate))
 
     def _check(self, inputs: Inputs) -> int:
         unknown = [name for name in inputs if name not in self.modalities]
@@ -233,6 +244,8 @@ class VastEncoder:
             known = ", ".join(self.modalities)
             what = f"cannot encode '{unknown[0]}'" if unknown else "was given nothing to encode"
             raise UserError("embedding", f"{self.spec} {what}. It encodes: {known}.")
+        if alone := [name for name, given in inputs.items() if isinstance(given, str)]:
+            raise UserError("embedding", f"'{alone[0]}' must be a list of texts; got one text: write [text].")
         sizes = {name: len(given) for name, given in inputs.items()}
         if len(set(sizes.values())) > 1:
             told = ", ".join(f"{name} {size}" for name, size in sizes.items())
@@ -283,6 +296,7 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
     """
     if not argument:
         raise UserError("usage", "Name a checkpoint: a folder with ckpt/model_step_N.pt, or a weight file.")
+    check_device(options.device)
     found = find_checkpoint(Path(argument), options.checkpoint_step)
     shapes = WeightFiles(found.weights, allow_pickle=options.allow_pickle).shapes
     architecture, assumptions = infer_architecture(shapes, found.config, found.arch)
@@ -302,5 +316,5 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
         sampling_defaults(found.config, architecture),
         options,
         report,
-        assumptions,
+        (*assumptions, *sampling_assumptions(found.config)),
     )

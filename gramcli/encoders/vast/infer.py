@@ -44,6 +44,7 @@ _BIG_E_WIDTH: Final = 1792
 # The released BEATs: buckets of its position table and the distance from which all positions share one.
 _BEATS_BUCKETS: Final = 320
 _BEATS_DISTANCE: Final = 800
+_LARGEST_DISTANCE: Final = 10**6
 
 _VISUAL: Final = "vision_encoder.visual"
 _BERT: Final = "multimodal_encoder.bert"
@@ -313,6 +314,11 @@ def _audio(facts: _Facts) -> AudioConfig:
 
 def _max_distance(facts: _Facts, buckets: int) -> int:
     stated = facts.integer("audio", "max_distance", _BEATS_DISTANCE if buckets == _BEATS_BUCKETS else None)
+    if stated is not None and not buckets // 4 < stated <= _LARGEST_DISTANCE:
+        raise UserError(
+            "checkpoint",
+            f"audio.max_distance in arch.json is {stated}; {buckets} buckets need more than {buckets // 4}.",
+        )
     if stated is not None:
         return stated
     distance = buckets * _BEATS_DISTANCE // _BEATS_BUCKETS

@@ -18,6 +18,7 @@ METADATA_KEY: Final = "gramcli"
 _CONFIG_NAMES: Final = ("hps.json", "log/hps.json", "config.json")
 _STEP: Final = re.compile(r"^(?:model_step_|checkpoint-)(\d+)(?:\.(?:pt|pth|safetensors))?$")
 _SHARD: Final = re.compile(r"^(.+)-(\d+)-of-(\d+)\.(?:bin|safetensors)$")
+_LARGEST_HEADER: Final = 10**8  # as the format has it
 # What trainers leave beside the weights.
 _NOT_WEIGHTS: Final = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
 _TRAINER_FILES: Final = (
@@ -208,7 +209,7 @@ def _folders(path: Path, weights: Path) -> tuple[Path, ...]:
 
 
 def _first_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
-    candidates = [folder / name for folder in folders for name in names]
+    candidates = [folder / name for name in names for folder in folders]  # hps.json anywhere before config.json
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -217,7 +218,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size)) if 0 < size <= path.stat().st_size - 8 else {}
+            header = json.loads(file.read(size)) if 0 < size <= min(_LARGEST_HEADER, path.stat().st_size - 8) else {}
         ours = json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "{}"))
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         # Not a safetensors file after all: reading its tensors says so, with the reason.

@@ -64,6 +64,16 @@ def sampling_defaults(config: Mapping[str, Any], architecture: Architecture) -> 
     )
 
 
+def sampling_assumptions(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what had to be assumed of how a checkpoint is fed, one sentence each."""
+    if _entry(config):
+        return ()
+    return (
+        "Assumed a frame and a slice of sound for each frame embedding, and frames squeezed into a square (transform "
+        "none): no hps.json says how the checkpoint was evaluated.",
+    )
+
+
 def _entry(config: Mapping[str, Any]) -> Mapping[str, Any]:
     data = config.get("data_cfg", {})
     for split in ("val", "train"):

@@ -23,6 +23,7 @@ from gramcli.errors import UserError
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _FILES: Final = ("vocab.txt", "tokenizer.json")
 _NAMED: Final = ("bert-base-uncased", "pretrained_weights/bert/bert-base-uncased")
+_PUBLISHED_SHA256: Final = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"  # of its vocab.txt
 _HUB_FOLDERS: Final = ("models--bert-base-uncased", "models--google-bert--bert-base-uncased")
 
 
@@ -67,6 +68,13 @@ class TextTokenizer:
             raise _unreadable(path, f"it lacks {', '.join(lacking)}")
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.size: int = self._tokenizer.get_vocab_size()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence where the vocabulary is not the published one these models were trained with."""
+        if self.path.suffix == ".json" or self.sha256 == _PUBLISHED_SHA256:
+            return ()
+        return (f"The vocabulary {self.path.name} is not that of bert-base-uncased: token ids may mean other words.",)
 
     def encode(self, texts: Sequence[str], length: int) -> Tokens:
         """Tokenize texts, cut or padded to one length.
@@ -121,10 +129,10 @@ def load_tokenizer(
         looked = ", ".join(dict.fromkeys(str(place) for place in places)) or "no place at all"
         raise UserError(
             "checkpoint",
-            f"No tokenizer found; looked for {looked}. Pass --tokenizer with the vocab.txt of bert-base-uncased.",
+            f"No tokenizer found: pass --tokenizer with the vocab.txt of bert-base-uncased. Looked for {looked}.",
         )
     tokenizer = TextTokenizer(path)
-    if vocabulary is not None and tokenizer.size > vocabulary:
+    if vocabulary is not None and tokenizer.size != vocabulary:
         raise UserError(
             "checkpoint",
             f"{path} holds {tokenizer.size} tokens, but the model knows {vocabulary}; pass --tokenizer with its own.",

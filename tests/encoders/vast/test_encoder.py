@@ -133,7 +133,7 @@ def test_no_tokenizer_is_said_when_a_text_comes(
     encoder = load_encoder(folder)
     pixels = {"video": reference.tensors["vision_pixels"][:1]}
     torch.testing.assert_close(encoder.encode(pixels)["video"], reference.tensors["feat_v"][:1], atol=5e-6, rtol=0)
-    with pytest.raises(UserError, match=r"No tokenizer found; looked for .*--tokenizer"):
+    with pytest.raises(UserError, match=r"No tokenizer found: pass --tokenizer .*Looked for"):
         encoder.encode({"text": ["a dog"]})
 
 

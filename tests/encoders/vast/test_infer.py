@@ -118,7 +118,7 @@ def test_facts_survive_a_round_trip(architecture: Architecture) -> None:
     odd = replace(
         architecture,
         vision=replace(architecture.vision, heads=8, layer_norm_eps=1e-3),
-        audio=replace(architecture.audio, max_distance=7, target_length=48),
+        audio=replace(architecture.audio, max_distance=700, target_length=48),
         text=replace(architecture.text, heads=4),
     )
     facts = json.loads(json.dumps(architecture_facts(odd, ("Assumed that it is so.",))))

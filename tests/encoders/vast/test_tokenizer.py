@@ -107,7 +107,7 @@ def test_found_in_the_cache(
 
 def test_found_nowhere(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"looked for .*run/vocab.txt.*models--bert-base-uncased.*--tokenizer"
+        UserError, match=r"--tokenizer .*Looked for .*run/vocab.txt.*models--bert-base-uncased"
     ) as caught:
         load_tokenizer(None, [tmp_path / "run"])
     assert caught.value.exit_code == 4
