@@ -81,7 +81,7 @@ METHODS = Catalog(
 )  # fmt: skip
 
 
-def get_method(name: str, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - options differ by method
+def get_method(name: str, /, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - options differ by method
     """Build a method by name.
 
     Args:
@@ -98,6 +98,8 @@ def get_method(name: str, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - 
         >>> get_method("gram:log=true").log
         True
     """
+    if not isinstance(name, str):
+        raise UserError("usage", f"A method is given by its name, such as 'gram'; got {name!r}.")
     base, colon, text = name.partition(":")
     if colon and not text:
         raise UserError("usage", f"Method '{name}' ends in a colon: write options after it, or leave it out.")
@@ -120,6 +122,8 @@ def _named_options(name: str, text: str) -> dict[str, Any]:
         key, separator, value = part.partition("=")
         if not separator:
             raise UserError("usage", f"Method '{name}': '{part}' is not option=value.")
+        if key.strip() in options:
+            raise UserError("usage", f"Method '{name}' gives '{key.strip()}' twice: leave one out.")
         options[key.strip()] = value.strip()
     return options
 
@@ -132,7 +136,9 @@ def _typed(where: str, value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever
         return str(value).lower() == "true"
     if kind == "float":
         try:
-            return float(value)
+            if not isinstance(value, bool):
+                return float(value)
         except (TypeError, ValueError):
-            raise UserError("usage", f"{where} is a number; got '{value}'.") from None
+            pass
+        raise UserError("usage", f"{where} is a number; got '{value}'.")
     return value

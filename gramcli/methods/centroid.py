@@ -8,11 +8,14 @@ and the score is 0 by definition; above that its error is about 1e-16 over its l
 
 Trap: with query weights the score leans towards the best single modality; tau is a free choice (0.1).
 
-Source: CentroBind-like uniform centroid; query weights as in the SCALAR preprint's spherical centroid.
+Source: Jeong et al., Anchors Aweigh! Sail for Optimal Unified Multi-Modal Representations (CentroBind),
+arXiv:2410.02086, trains towards anchors that are centroids of all modalities; here the centroid is of the
+candidate's alone and brought to unit length. Query weights: as in the SCALAR preprint's spherical centroid.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -45,8 +48,8 @@ class Centroid(InnerProduct):
             raise UserError(
                 "usage", f"centroid has no weights '{self.weights}'. Known: {', '.join(get_args(Weights))}."
             )
-        if not self.tau > 0:
-            raise UserError("usage", f"centroid needs tau > 0; got {self.tau}.")
+        if not 0 < self.tau < math.inf:
+            raise UserError("usage", f"centroid needs tau > 0 and finite; got {self.tau}.")
 
     def check(self, r: int, p: int, d: int) -> None:
         """Query weights need one query vector."""

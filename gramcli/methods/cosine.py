@@ -6,7 +6,9 @@ Formula: mean over query modalities a and candidate modalities b of q_a . m_b. H
 Trap: the mean over several candidate modalities shrinks towards 0 when they disagree with each
 other, so its values are not on one scale with a single pair's; its ranks are.
 
-Source: the dual-encoder baseline of every cited paper; Radford et al., arXiv:2103.00020.
+Source: Radford et al., Learning Transferable Visual Models From Natural Language Supervision (CLIP),
+arXiv:2103.00020: `logits = np.dot(I_e, T_e.T) * np.exp(t)` in its numpy-like pseudocode, of unit vectors; the
+dual-encoder baseline of every other paper cited here. The mean over several pairs is ours.
 """
 
 from __future__ import annotations

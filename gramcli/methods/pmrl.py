@@ -19,6 +19,7 @@ Source: Liu et al., Principled Multimodal Representation Learning, arXiv:2507.17
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -65,8 +66,8 @@ class Pmrl:
     def __post_init__(self) -> None:
         if self.value not in get_args(Value):
             raise UserError("usage", f"pmrl has no value '{self.value}'. Known: {', '.join(get_args(Value))}.")
-        if not self.tau > 0:
-            raise UserError("usage", f"pmrl needs tau > 0; got {self.tau}.")
+        if not 0 < self.tau < math.inf:
+            raise UserError("usage", f"pmrl needs tau > 0 and finite; got {self.tau}.")
 
     @property
     def fused_kind(self) -> FusedKind | None:

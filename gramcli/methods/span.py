@@ -8,7 +8,9 @@ with each other, not with the query; it makes near-collinear candidates hubs for
 
 Trap: the larger the candidate's span, the closer every query: do not compare across numbers of modalities.
 
-Source: the factorisation of the Gram determinant; Cicchetti et al., arXiv:2412.11959, for the volume.
+Source: the volume of Cicchetti et al., arXiv:2412.11959, eq. 4, over the volumes of its two sides; the cosines of
+principal angles as singular values of Q_A^T Q_B: Björck and Golub, Numerical Methods for Computing Angles
+Between Linear Subspaces, Math. Comp. 27 (1973), 579-594. No paper scores retrieval with it that we know of.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ Formula: A = 1/2 sqrt(|u|^2 |w|^2 - (u.w)^2) with u = t - v, w = t - a. Lower is
 Traps: 0 whenever two of the three agree, whatever the third, or when the tips are collinear. The
 authors' code returns (|u|^2 |w|^2 - (u.w)^2) / 2 = 2 A^2: same order, another scale; `squared=true` gives it.
 
-Source: Cicchetti et al., A TRIANGLE Enables Multimodal Alignment Beyond Cosine Similarity, arXiv:2509.24734.
+Source: Cicchetti et al., A TRIANGLE Enables Multimodal Alignment Beyond Cosine Similarity, NeurIPS 2025,
+arXiv:2509.24734; code ispamm/TRIANGLE.
 """
 
 from __future__ import annotations

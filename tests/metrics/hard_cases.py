@@ -31,12 +31,12 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, method: str, largest: int = 6) -> Case:
+def cases(draw: st.DrawFn, method: str, largest: int = 6, dimensions: tuple[int, ...] = (), most: int = 24) -> Case:
     """A hard case for a method: any split, tiny or middling d, float32 or float64 inputs, several positives."""
     r, p = draw(st.sampled_from(splits_of(method, largest)))
     kind = draw(st.sampled_from(KINDS))
-    d = draw(st.sampled_from([r + p, r + p + 1, 16, 48]))
-    n, N = draw(st.integers(1, 24)), draw(st.integers(1, 30))
+    d = draw(st.sampled_from(dimensions or (r + p, r + p + 1, 16, 48)))
+    n, N = draw(st.integers(1, most)), draw(st.integers(1, most + 6))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     size = 10.0 ** draw(st.sampled_from([-15, -13, -11, -9, -7, -4]))
     common = torch.randn(1, d, generator=generator, dtype=torch.float64)
