@@ -311,8 +311,9 @@ class _Work:
                 ResultRow(task, name, self.scores.stage, "n_degenerate", ranks.n_degenerate, None, None, n)
             )
             self.notes.append(
-                f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0 "
-                "for every query, so they win every gram query and are hubs for pmrl. Use span, or find out why."
+                f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0, or "
+                "mere rounding, for every query, so they win every gram query and are hubs for pmrl. "
+                "Use span, or find out why."
             )
         ties = int((ranks.forward_ties > 0).sum())
         if ties:
