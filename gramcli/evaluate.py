@@ -74,6 +74,8 @@ def evaluate(
             evaluate, no train split to take a querybank from.
     """
     options = options or EvalOptions()
+    if options.reranker and options.normalize:
+        raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
     items = chosen_items(store, options.split, options.limit)
     named = [(name, get_method(name)) for name in methods or METHODS.names()]
     selections, skipped = _selections(store, tasks, items, options.missing)

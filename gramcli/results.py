@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
@@ -103,3 +104,22 @@ class Comparison:
     provenance: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: tuple[LeftOut, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        path: The file.
+        tensors: Tensors in it; tied ones once.
+        bytes_before: Size of the checkpoint's weight files.
+        bytes_after: Size of the file.
+        sha256: Of the file.
+    """
+
+    path: Path
+    tensors: int
+    bytes_before: int
+    bytes_after: int
+    sha256: str

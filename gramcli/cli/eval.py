@@ -33,7 +33,7 @@ from gramcli.cli.options import (
     tasks_from,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT, UserError
+from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT
 
 
 def eval_command(
@@ -80,12 +80,9 @@ def eval_command(
     from gramcli.report.tables import evaluation_answer
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
-    opened = chosen_dataset(dataset, root, split, limit) if dataset else None
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
     wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
-    if rerank and normalize:
-        raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
-    opened_target = open_target(target, opened, wanted)
+    opened_target = open_target(target, chosen_dataset(dataset, root, split, limit) if dataset else None, wanted)
     store = opened_target.store(session, how)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from gramcli.describe import Description, ModalityCount
     from gramcli.doctor import Check
-    from gramcli.encoders.vast.export import Exported
     from gramcli.methods import Method
+    from gramcli.results import Exported
 
 
 def methods_answer() -> Answer:

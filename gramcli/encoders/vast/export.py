@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -19,31 +18,13 @@ from gramcli.encoders.vast.layout import METADATA_KEY, Found, find_checkpoint
 from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
 from gramcli.errors import UserError
+from gramcli.results import Exported
 
 _NAMES: Final = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
     torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
 _WINDOW: Final = 2**26
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What an export wrote.
-
-    Attributes:
-        path: The file.
-        tensors: Tensors in it; tied ones once.
-        bytes_before: Size of the checkpoint's weight files.
-        bytes_after: Size of the file.
-        sha256: Of the file.
-    """
-
-    path: Path
-    tensors: int
-    bytes_before: int
-    bytes_after: int
-    sha256: str
 
 
 def export_safetensors(
