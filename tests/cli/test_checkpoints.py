@@ -88,3 +88,10 @@ def test_a_checkpoint_that_runs_code_is_refused_and_does_not_run(gram, tmp_path)
         assert len(result.stderr.strip().splitlines()) == 1
     assert "--allow-pickle" in gram("inspect", "evil.pt").stderr
     assert not (tmp_path / "unpickled.txt").exists()
+
+
+def test_reranking_and_normalising_exclude_each_other(gram, checkpoint, clips):
+    arguments = ["--task", "t2va", "--method", "gram", "--rerank", "itm", "--normalize", "dsl"]
+    result = gram("eval", checkpoint, "--dataset", clips, *arguments)
+    assert result.exit_code == 2
+    assert "leave --normalize out" in result.stderr
