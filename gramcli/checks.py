@@ -1,13 +1,20 @@
-"""Validation of embeddings, once, where they enter scoring."""
+"""Validation of embeddings and of how they are to be scored, once, where they enter scoring."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
+
+DTYPES: Final = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+"""What embeddings may be held in, and what the fast pass may round them to."""
+
+_DTYPE_NAMES: Final = ", ".join(str(dtype).removeprefix("torch.") for dtype in DTYPES)
 
 
 def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor] | None = None) -> None:
@@ -19,28 +26,21 @@ def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mappi
         present: Modality name to bool [n]; absent rows are not looked at.
 
     Raises:
-        UserError: No modality, no rows, not [n, d], counts or dimensions that differ, not floating, presence of
-            another shape or dtype, a row without any modality, or a present row that is zero, NaN or
-            infinite; the message names the modality and the first such row.
+        UserError: No mapping of tensors, no modality, no rows, not [n, d], counts or dimensions that differ,
+            not floating, presence of another shape or dtype, a row without any modality, or a present
+            row that is zero, NaN or infinite; the message names the modality and the first such row.
     """
     if not isinstance(embeddings, Mapping):
         raise UserError(
             "embedding",
-            f"The {side} must be a dict of modality to tensor, such as {{'text': x}}; got {_kind(embeddings)}.",
+            f"The {side} must be a mapping from modality to rows, such as {{'video': tensor}}; got "
+            f"{type(embeddings).__name__}.",
         )
     if not embeddings:
         raise UserError("embedding", f"The {side} have no modality: give at least one.")
     first = next(iter(embeddings))
     for name, rows in embeddings.items():
-        if not isinstance(rows, Tensor):
-            raise UserError(
-                "embedding", f"{side} '{name}' must be a torch tensor; got {_kind(rows)}. Use torch.from_numpy(...)."
-            )
-        if rows.dim() != 2 or not rows.is_floating_point():
-            raise UserError(
-                "embedding",
-                f"{side} '{name}' must be a floating point tensor [n, d]; got {list(rows.shape)} {rows.dtype}.",
-            )
+        _check_tensor(side, name, rows)
         if rows.shape[0] == 0 or rows.shape[1] == 0:
             raise UserError("embedding", f"{side} '{name}' are empty, shape {list(rows.shape)}: nothing to score.")
         if rows.shape != embeddings[first].shape:
@@ -54,6 +54,24 @@ def check_embeddings(side: str, embeddings: Mapping[str, Tensor], present: Mappi
         _check_somewhere(side, embeddings, present)
     for name, rows in embeddings.items():
         _check_rows(side, name, rows, None if present is None else present.get(name))
+
+
+def _check_tensor(side: str, name: str, rows: object) -> None:
+    if not isinstance(rows, Tensor):
+        raise UserError(
+            "embedding",
+            f"{side} '{name}' is of type {type(rows).__name__}: give torch tensors, for instance "
+            "torch.from_numpy(...) of an array or torch.tensor(...) of a list.",
+        )
+    if rows.dim() != 2 or rows.dtype not in DTYPES:
+        raise UserError(
+            "embedding",
+            f"{side} '{name}' must be a floating point tensor [n, d]; got {list(rows.shape)} {rows.dtype}. "
+            f"Known dtypes: {_DTYPE_NAMES}.",
+        )
+    if rows.layout != torch.strided or rows.is_meta:
+        kind = "a meta tensor without values" if rows.is_meta else f"a tensor of layout {rows.layout}"
+        raise UserError("embedding", f"{side} '{name}' is {kind}: give an ordinary dense tensor.")
 
 
 def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> None:
@@ -73,7 +91,17 @@ def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> N
 
 def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
     n = next(iter(embeddings.values())).shape[0]
+    if not isinstance(present, Mapping):
+        raise UserError(
+            "embedding", f"Presence of the {side} maps a modality to a bool tensor [{n}]; got {type(present).__name__}."
+        )
     for name, mask in present.items():
+        if not isinstance(mask, Tensor):
+            raise UserError(
+                "embedding",
+                f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {type(mask).__name__}: "
+                "torch.as_tensor(...) makes one.",
+            )
         if name not in embeddings:
             raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
         if not isinstance(mask, Tensor) or mask.shape != (n,) or mask.dtype != torch.bool:
@@ -101,44 +129,61 @@ def check_pair(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) 
     if d != e:
         raise UserError(
             "embedding",
-            f"queries '{query}' have {d} dimensions and candidates '{candidate}' {e}: "
+            f"queries ({', '.join(queries)}) have {d} dimensions and candidates ({', '.join(candidates)}) {e}: "
             "they are not from one embedding space.",
         )
 
 
-def check_dtype(dtype: object) -> None:
-    """Refuse what the inputs of a product cannot be rounded to.
+def check_dtype(dtype: torch.dtype) -> None:
+    """Refuse what the fast pass cannot round to.
 
     Raises:
-        UserError: It is none of float64, float32, bfloat16, float16.
+        UserError: Not one of `DTYPES`; the message says how to write one.
     """
-    if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-        raise UserError("usage", f"dtype must be torch.float64, float32, bfloat16 or float16; got {dtype!r}.")
-
-
-def check_device(device: object) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        UserError: Not the name of a device, or CUDA where there is none.
-    """
-    try:
-        chosen = torch.device(device)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError) as error:
-        raise UserError("usage", f"device must be 'cpu', 'cuda' or 'cuda:i'; got {device!r}.") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise UserError("usage", f"device '{chosen}': torch sees no CUDA device here. Use 'cpu'.")
+    if dtype not in DTYPES:
+        hint = f" Write torch.{dtype}." if isinstance(dtype, str) and hasattr(torch, dtype) else ""
+        raise UserError("usage", f"The dtype of the scores is one of {_DTYPE_NAMES}; got {dtype!r}.{hint}")
 
 
 def check_tile(tile: tuple[int, int]) -> None:
-    """Refuse a tile without rows or columns.
+    """Refuse tiles that hold nothing.
 
     Raises:
         UserError: Not two whole numbers from 1 on.
     """
-    if len(tile) != 2 or not all(isinstance(size, int) and size >= 1 for size in tile):
-        raise UserError("usage", f"tile must be two whole numbers from 1 on, rows and columns; got {tile!r}.")
+    sizes = tile if isinstance(tile, (tuple, list)) else ()
+    if len(sizes) != 2 or any(not isinstance(size, int) or isinstance(size, bool) or size < 1 for size in sizes):
+        raise UserError("usage", f"A tile is (rows, columns), whole numbers from 1 on; got {tile!r}.")
 
 
-def _kind(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+def check_cutoff(k: int, n_candidates: int) -> int:
+    """Return k as an int.
+
+    Raises:
+        UserError: k is no whole number, or not in 1 .. n_candidates.
+    """
+    try:
+        whole = -1 if isinstance(k, bool) else operator.index(k)
+    except TypeError:
+        whole = -1
+    if not 1 <= whole <= n_candidates:
+        rule = f"1 <= k <= {n_candidates}, the number of candidates, as a whole number"
+        raise UserError("usage", f"top_k needs {rule}; got {k!r}.")
+    return whole
+
+
+def check_device(device: str | torch.device) -> torch.device:
+    """Return the device, once float64 numbers can be held there.
+
+    Raises:
+        UserError: Unknown, or not usable on this machine or with this build of PyTorch.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(1, dtype=torch.float64, device=found)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UserError("usage", f"Device '{device}' cannot be used here: {reason}. Use 'cpu'.") from None
+    if found.type == "meta":
+        raise UserError("usage", "Device 'meta' holds no values. Use 'cpu' or 'cuda'.")
+    return found

@@ -28,6 +28,7 @@ from gramcli.screening import (
     open_sides,
     pair_keys,
     reference_tile,
+    sides_text,
 )
 
 if TYPE_CHECKING:
@@ -56,13 +57,9 @@ def as_method(method: str | AlignmentMethod) -> AlignmentMethod:
     """A method by name, or the one given.
 
     Raises:
-        UserError: The name is not known, or it is neither a name nor a method.
+        UserError: The name is not known, or it is neither.
     """
-    if isinstance(method, str):
-        return get_method(method)
-    if not hasattr(method, "tile_keys"):
-        raise UserError("usage", f"A method is a name such as 'gram', or what get_method gives; got {method!r}.")
-    return method
+    return method if hasattr(method, "compare_tile") and not isinstance(method, str) else get_method(method)
 
 
 def score_matrix(
@@ -95,7 +92,8 @@ def score_matrix(
 
     Raises:
         UserError: Unknown method; a side is empty; rows or dimensions differ; a present row is zero, NaN
-            or infinite (names modality and row); d < r + p for gram and span; not 3 modalities for triangle.
+            or infinite (names modality and row); d < r + p for gram and span; not 3 modalities for triangle;
+            a dtype that is none of the four; a device that is not there.
 
     Example:
         >>> eye = torch.eye(3)
@@ -138,8 +136,10 @@ def score_tiles(
         Tiles on the CPU that together cover the matrix once.
 
     Raises:
-        UserError: As `score_matrix`.
+        UserError: As `score_matrix`, or the tile is not two whole numbers from 1 on.
     """
+    check_dtype(dtype)
+    check_tile(tile)
     chosen = as_method(method)
     check_dtype(dtype)
     check_tile(tile)
@@ -183,8 +183,10 @@ def score_pairs(
     chosen = as_method(method)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     if q.n != c.n:
-        names = " and ".join(f"'{next(iter(side))}' {n}" for side, n in ((queries, q.n), (candidates, c.n)))
-        raise UserError("embedding", f"score_pairs needs as many queries as candidates; got {names}.")
+        raise UserError(
+            "embedding",
+            f"score_pairs needs as many queries as candidates; got {q.n} and {c.n} ({sides_text(q, c)}).",
+        )
     rows = torch.arange(q.n)
     return chosen.score(pair_keys(chosen, q, c, rows, rows))
 

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from gramcli.checks import check_device, check_embeddings, check_pair
+from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod, Side, TileError
 from gramcli.methods.linalg import (
     DEPENDENT,
@@ -75,12 +76,14 @@ class Embeddings:
         present: Which exist, shape [k, n], bool.
         device: Where arithmetic happens.
         absent_as_zero: Whether absent vectors count as zero vectors.
+        names: What the modalities are called, for messages.
     """
 
     rows: tuple[Tensor, ...]
     present: Tensor
     device: torch.device
     absent_as_zero: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def k(self) -> int:
@@ -142,27 +145,36 @@ def open_sides(
     """Validate both sides and the method's demands on them.
 
     Raises:
-        UserError: See `gramcli.checks` and the method's `check`.
+        UserError: See `gramcli.checks` and the method's `check`, whose message gets the modalities' names.
     """
-    check_device(device)
+    where = check_device(device)
     check_embeddings("queries", queries, present.queries)
     check_embeddings("candidates", candidates, present.candidates)
     check_pair(queries, candidates)
     sides = (
-        _embeddings(queries, present.queries, device, present.absent_as_zero),
-        _embeddings(candidates, present.candidates, device, present.absent_as_zero),
+        _embeddings(queries, present.queries, where, present.absent_as_zero),
+        _embeddings(candidates, present.candidates, where, present.absent_as_zero),
     )
-    method.check(sides[0].k, sides[1].k, sides[0].d)
+    try:
+        method.check(sides[0].k, sides[1].k, sides[0].d)
+    except UserError as error:
+        raise UserError(error.kind, f"{error} Given: {sides_text(*sides)}.") from None
     return sides
 
 
+def sides_text(queries: Embeddings, candidates: Embeddings) -> str:
+    """Both sides' modalities for a message: `queries text; candidates video, audio`."""
+    return f"queries {', '.join(queries.names)}; candidates {', '.join(candidates.names)}"
+
+
 def _embeddings(
-    rows: Mapping[str, Tensor], present: Mapping[str, Tensor] | None, device: str | torch.device, as_zero: bool
+    rows: Mapping[str, Tensor], present: Mapping[str, Tensor] | None, device: torch.device, as_zero: bool
 ) -> Embeddings:
     n = next(iter(rows.values())).shape[0]
     everywhere = torch.ones(n, dtype=torch.bool)
     masks = [(present or {}).get(name, everywhere).to("cpu", torch.bool) for name in rows]
-    return Embeddings(tuple(x.detach() for x in rows.values()), torch.stack(masks), torch.device(device), as_zero)
+    names = tuple(str(name) for name in rows)
+    return Embeddings(tuple(x.detach() for x in rows.values()), torch.stack(masks), device, as_zero, names)
 
 
 def pair_keys(method: AlignmentMethod, queries: Embeddings, candidates: Embeddings, i: Tensor, j: Tensor) -> Tensor:

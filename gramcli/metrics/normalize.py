@@ -25,7 +25,7 @@ from gramcli.metrics.normalizers import Normalizer, Setting, Tile
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
 from gramcli.metrics.ranking import Direction, RankOptions, Ranks
 from gramcli.scoring import as_method, index, key_tiles, parts
-from gramcli.screening import EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, pair_keys
+from gramcli.screening import EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, pair_keys, sides_text
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def rank_normalized(
         options: As in `rank`; the dtype has no effect. Progress counts every pass as its share of the pairs.
 
     Returns:
-        The ranks; `n_rescored` is all pairs.
+        The ranks; `n_rescored` is n N: every pair is scored by reference keys.
 
     Raises:
         UserError: As `rank` and `parse_normalization`; qbnorm without a bank, or with one that lacks a side
@@ -183,7 +183,9 @@ def rank_normalized(
     how = parse_normalization(normalize) if isinstance(normalize, str) else normalize
     chosen = as_method(method)
     matrix = _Matrix(chosen, *open_sides(chosen, queries, candidates, present=present, device=options.device), options)
-    pairs = read_positives(positives, matrix.queries.n, matrix.candidates.n)
+    pairs = read_positives(
+        positives, matrix.queries.n, matrix.candidates.n, sides_text(matrix.queries, matrix.candidates)
+    )
     sides = {"queries": queries, "candidates": candidates}
     views = [
         _View(forward, _normalizer(how, matrix, sides, present, forward))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.errors import UserError
 
-PositivesLike = Tensor | tuple[Tensor, Tensor] | None
-"""None: query i has candidate i. int64 [n]: query -> its candidate. (indptr [n + 1], indices): several each."""
+Integers = Tensor | NDArray[np.integer[Any]] | Sequence[int]
+"""Whole numbers in one dimension."""
+
+PositivesLike = Integers | tuple[Integers, Integers] | None
+"""None: query i has candidate i. Integers [n]: query -> its candidate. (indptr [n + 1], indices): several each."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,14 @@ class Positives:
         return torch.arange(len(self.query)) - starts[self.query]
 
 
-def read_positives(positives: PositivesLike, n: int, n_candidates: int) -> Positives:
+def read_positives(positives: PositivesLike, n: int, n_candidates: int, sides: str = "") -> Positives:
     """Validate positives in any accepted form.
 
     Args:
         positives: See `PositivesLike`.
         n: Number of queries.
         n_candidates: Number of candidates.
+        sides: Both sides' modalities, for the message.
 
     Returns:
         The pairs.
@@ -65,33 +72,56 @@ def read_positives(positives: PositivesLike, n: int, n_candidates: int) -> Posit
             raise UserError(
                 "embedding",
                 f"Without positives query i is answered by candidate i, but there are {n} queries and "
-                f"{n_candidates} candidates: say which candidate answers which query.",
+                f"{n_candidates} candidates{f' ({sides})' if sides else ''}: say which candidate answers which query.",
             )
         return Positives(torch.arange(n), torch.arange(n), n, n_candidates)
-    if isinstance(positives, list) or type(positives).__module__ == "numpy":
-        positives = torch.as_tensor(positives)
-    if isinstance(positives, Tensor):
-        _check_integers(positives, n, "positives")
-        return _checked(Positives(torch.arange(n), positives.long().cpu(), n, n_candidates))
-    pair: Any = positives
-    if not isinstance(pair, tuple) or len(pair) != 2:
-        rule = "positives must be None, int64 [n], or a CSR pair (indptr, indices)"
-        raise UserError("embedding", f"{rule}; got {type(pair).__name__}.")
-    indptr, indices = (torch.as_tensor(part) for part in pair)
-    _check_integers(indptr, n + 1, "indptr of positives")
-    _check_integers(indices, len(indices), "indices of positives")
-    indptr, indices = indptr.long().cpu(), indices.long().cpu()
+    if not _is_pair(positives):
+        answers = _integers(positives, n, "positives")
+        return _checked(Positives(torch.arange(n), answers, n, n_candidates))
+    indptr = _integers(positives[0], n + 1, "indptr of positives")
+    indices = _integers(positives[1], None, "indices of positives")
     counts = indptr.diff()
     if int(indptr[0]) != 0 or int(indptr[-1]) != len(indices) or bool((counts < 0).any()):
         raise UserError("embedding", f"indptr of positives must rise from 0 to {len(indices)}, the number of indices.")
     return _checked(Positives(torch.repeat_interleave(torch.arange(n), counts), indices, n, n_candidates))
 
 
-def _check_integers(values: Tensor, length: int, what: str) -> None:
-    if values.dim() != 1 or len(values) != length or values.is_floating_point() or values.dtype == torch.bool:
+def _is_pair(positives: object) -> TypeGuard[tuple[Integers, Integers]]:
+    """Whether it is (indptr, indices) and not two whole numbers."""
+    return (
+        isinstance(positives, (tuple, list))
+        and len(positives) == 2
+        and not any(isinstance(entry, (int, np.integer)) for entry in positives)
+    )
+
+
+def _integers(values: object, length: int | None, what: str) -> Tensor:
+    """Whole numbers in any form as int64 [length] on the CPU."""
+    found = values
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        found = torch.from_numpy(values.astype(np.int64))
+    elif isinstance(values, (list, tuple)) and all(
+        isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) for entry in values
+    ):
+        found = torch.tensor([int(entry) for entry in values], dtype=torch.int64)
+    if not isinstance(found, Tensor):
+        got = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
         raise UserError(
-            "embedding", f"{what} must be integers of shape [{length}]; got {values.dtype} {list(values.shape)}."
+            "embedding",
+            f"{what} must be whole numbers (a tensor, a numpy array or a list), one per query, or a pair (indptr, "
+            f"indices) of them for several each; got {got}.",
         )
+    wanted = len(found) if length is None and found.dim() == 1 else length
+    if found.dim() != 1 or len(found) != wanted or not _whole(found.dtype):
+        shape = "n" if wanted is None else wanted
+        raise UserError(
+            "embedding", f"{what} must be integers of shape [{shape}]; got {found.dtype} {list(found.shape)}."
+        )
+    return found.long().cpu()
+
+
+def _whole(dtype: torch.dtype) -> bool:
+    return not (dtype.is_floating_point or dtype.is_complex or dtype == torch.bool)
 
 
 def _checked(pairs: Positives) -> Positives:

@@ -24,9 +24,11 @@ from gramcli.metrics.positives import Positives, PositivesLike, read_positives
 from gramcli.metrics.prepared import prepare
 from gramcli.metrics.topk import top_k
 from gramcli.scoring import as_method, index, parts
-from gramcli.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Presence, Screen, open_sides, pair_keys
+from gramcli.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Presence, Screen, open_sides, pair_keys, sides_text
 
 __all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]
+
+_EXACT_INTEGER = 1 << 53  # beyond it float64 skips integers
 
 
 _EXACT_INTEGERS = 2**53
@@ -42,6 +44,9 @@ class RankOptions:
         dtype: What the vectors are rounded to in it: float64, float32, bfloat16, float16.
         tile: Rows and columns of a tile; the fused GPU kernel takes larger ones.
         progress: Called with (pairs done, pairs in all).
+
+    Raises:
+        UserError: Another dtype, or a tile that is not two whole numbers from 1 on.
     """
 
     every_positive: bool = False
@@ -49,6 +54,10 @@ class RankOptions:
     dtype: torch.dtype = torch.float32
     tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE)
     progress: Callable[[int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        check_tile(self.tile)
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,10 @@ class Ranks:
         n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
             dependent, as far as the dtype of the rows can tell: one of them lies within 1e-14 (float64
             rows) or 4 units of the coarsest dtype of the span of those before it. Scores keep their digits.
-        n_rescored: Pairs that the fast pass could not decide, once for each direction and threshold they were open in;
-            a second pass in float64 decides most of them, the reference the rest.
+        n_rescored: Decisions that the fast pass did not make: a pair counts once for each direction and each
+            threshold it was too close to (with both directions up to twice, with `every_positive` more often),
+            whether float64 products or reference keys decided it then; a tile that is computed whole by
+            reference keys counts each of its pairs once. So it may exceed n N.
     """
 
     forward: Tensor
@@ -99,14 +110,15 @@ def rank(
         queries: Modality name to embeddings, each shape [n, d]; normalised in float64 first.
         candidates: Modality name to embeddings, each shape [N, d].
         positives: None (i answers i, n = N), int64 [n] (query -> its candidate), or a CSR pair
-            (indptr [n + 1], indices) for several.
+            (indptr [n + 1], indices) for several; tensors, numpy arrays or lists of whole numbers.
         both_directions: Also rank the queries for every candidate, in the same pass.
         present: Which modalities exist, as `gramcli.screening.Presence`.
         options: Device, dtype of the fast pass, tile and progress, which change the time but not the ranks; and
             whether to rank every positive.
 
     Returns:
-        The ranks. A log-volume is ranked by its volume, whose order it shares.
+        The ranks. A log-volume is ranked by its volume, whose order it shares. Cosines are resolved to about
+        2^-60 absolutely, so candidates whose cosines differ by less tie (`linalg.exact_dot_matrix`).
 
     Raises:
         UserError: As `gramcli.scoring.score_matrix`, or the positives are malformed.
@@ -121,7 +133,7 @@ def rank(
     check_tile(options.tile)
     chosen = as_method(method)
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
-    pairs = read_positives(positives, q.n, c.n)
+    pairs = read_positives(positives, q.n, c.n, sides_text(q, c))
     keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
     forward = Direction(pairs, keys, options.every_positive, forward=True, ordered=chosen.ordered)
     backward = None
@@ -153,7 +165,7 @@ def rank_scores(
     """Ranks from a score matrix that is already there, forward only; transpose it for the other direction.
 
     Args:
-        scores: Shape [n, N], any real dtype, finite.
+        scores: Shape [n, N], any real dtype, finite. Integers are ranked as they are, also beyond 2^53.
         positives: As in `rank`.
         higher_is_better: Orientation of the scores.
         every_positive: Also rank every positive.
@@ -162,8 +174,11 @@ def rank_scores(
         Ranks with `backward` None.
 
     Raises:
-        UserError: The scores are not [n, N] or not finite, or the positives are malformed.
+        UserError: The scores are no tensor [n, N], complex, uint64 or not finite, or the positives are malformed.
     """
+    if not isinstance(scores, Tensor) or scores.is_complex() or scores.dtype == torch.uint64:
+        got = str(scores.dtype) if isinstance(scores, Tensor) else type(scores).__name__
+        raise UserError("embedding", f"rank_scores needs a tensor of real numbers (int64, float64, ..); got {got}.")
     if scores.dim() != 2 or not bool(scores.isfinite().all()):
         what = f"shape {list(scores.shape)}" if scores.dim() != 2 else "NaN or infinity"
         raise UserError("embedding", f"rank_scores needs finite scores [n, N]; got {what}.")
@@ -172,8 +187,7 @@ def rank_scores(
             "embedding", "rank_scores takes whole numbers up to 2^53, which float64 tells apart; rescale them."
         )
     pairs = read_positives(positives, *scores.shape)
-    exact = scores if scores.dtype in (torch.float32, torch.float64) else scores.double()
-    keys = exact if higher_is_better else -exact
+    keys = _as_keys(scores) if higher_is_better else -_as_keys(scores)
     direction = Direction(pairs, keys[pairs.query, pairs.candidate].cpu(), every_positive, forward=True)
     for part in parts(scores.shape[0], ROW_TILE):
         direction.counter.add_reference(index(part), keys[part], 1)
@@ -187,6 +201,15 @@ def rank_scores(
         n_degenerate=0,
         n_rescored=0,
     )
+
+
+def _as_keys(scores: Tensor) -> Tensor:
+    """Scores in a floating dtype that orders them as they are: large integers by their place among all values."""
+    if scores.dtype in (torch.float32, torch.float64):
+        return scores
+    if scores.dtype == torch.int64 and bool(((scores > _EXACT_INTEGER) | (scores < -_EXACT_INTEGER)).any()):
+        return torch.unique(scores, return_inverse=True)[1].double()
+    return scores.double()
 
 
 class Direction:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gramcli.checks import check_dtype
-from gramcli.errors import UserError
+from gramcli.checks import check_cutoff, check_dtype
 from gramcli.methods.base import AlignmentMethod, Side
 from gramcli.metrics.prepared import Prepared, prepare
 from gramcli.scoring import as_method, fast_tile, index, parts
@@ -54,13 +53,13 @@ def top_k(
         Scores, shape [n, k], float64, and candidate rows, shape [n, k], int64; exact ties by row.
 
     Raises:
-        UserError: k < 1 or k > N; otherwise as `gramcli.scoring.score_matrix`.
+        UserError: k is no whole number from 1 to N; otherwise as `gramcli.scoring.score_matrix`.
     """
+    check_dtype(dtype)
     chosen = as_method(method)
     check_dtype(dtype)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
-    if not isinstance(k, int) or not 1 <= k <= c.n:
-        raise UserError("usage", f"top_k needs 1 <= k <= {c.n}, the number of candidates; got {k}.")
+    k = check_cutoff(k, c.n)
     screen = Screen(chosen, q.k, c.k, q.d, dtype, torch.device(device))
     keys, columns = torch.empty(q.n, k, dtype=torch.float64), torch.empty(q.n, k, dtype=torch.int64)
     (right,) = prepare(c, [screen])

@@ -59,6 +59,14 @@ def check_case(method: str, case: Case, options: RankOptions) -> None:
     check(ranks, keys, relevance(positives, n, N))
 
 
+@pytest.mark.parametrize("method", EVERY)
+@settings(max_examples=4, deadline=None)
+@given(data=st.data())
+def test_ranks_in_many_dimensions(method: str, data: st.DataObject) -> None:
+    case = data.draw(cases(method, dimensions=(1024, 4096), most=10))
+    check_case(method, case, RankOptions(dtype=data.draw(st.sampled_from(DTYPES)), tile=(7, 11)))
+
+
 @pytest.mark.usefixtures("_threads")
 @pytest.mark.parametrize("method", EVERY)
 @settings(max_examples=20, deadline=None)
@@ -169,7 +177,18 @@ def test_tiny_problems(method: str, n: int, N: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "positives", [None, torch.arange(8), torch.arange(8, dtype=torch.int32), (torch.arange(9), torch.arange(8))]
+    "positives",
+    [
+        None,
+        torch.arange(8),
+        torch.arange(8, dtype=torch.int32),
+        (torch.arange(9), torch.arange(8)),
+        np.arange(8, dtype=np.uint16),
+        list(range(8)),
+        tuple(range(8)),
+        (np.arange(9), np.arange(8)),
+        (list(range(9)), list(range(8))),
+    ],
 )
 def test_positives_in_any_form(positives) -> None:
     queries, candidates = make_side(1, 8, 12, 1), make_side(2, 8, 12, 2)
@@ -260,6 +279,13 @@ def test_collapsed_candidates_win_every_gram_query_but_not_span() -> None:
     [
         (None, "there are 4 queries and 5 candidates"),
         (torch.arange(3), r"positives must be integers of shape \[4\]; got torch.int64 \[3\]"),
+        (np.arange(3), r"positives must be integers of shape \[4\]; got torch.int64 \[3\]"),
+        (np.arange(4.0), r"positives must be whole numbers .* got an array of float64"),
+        ([0.0, 1.0, 2.0, 3.0], "positives must be whole numbers .* got a list"),
+        ([[0], [1], [2], [3]], "positives must be whole numbers .* got a list"),
+        ({0: 1}, "positives must be whole numbers .* got a dict"),
+        ((np.arange(4), np.arange(4)), r"indptr of positives must be integers of shape \[5\]"),
+        ((np.arange(5), "0123"), "indices of positives must be whole numbers .* got a str"),
         (torch.arange(4.0), r"positives must be integers of shape \[4\]; got torch.float32"),
         (torch.ones(4, dtype=torch.bool), r"positives must be integers of shape \[4\]; got torch.bool"),
         (torch.tensor([0, 1, 5, 2]), "Query 2 has the positive 5, but candidates run from 0 to 4"),
@@ -298,6 +324,23 @@ def test_rank_scores_is_the_definition(data: st.DataObject) -> None:
     assert found.forward_positions.tolist() == slow.positions
 
 
+@pytest.mark.parametrize("higher", [True, False])
+def test_rank_scores_orders_integers_that_float64_cannot_hold(higher: bool) -> None:
+    big = 1 << 60
+    scores = torch.tensor([[big + 1, big, big + 2, big], [-big, -big - 1, 0, -(1 << 63)]])
+    for k in range(4):
+        ranks = rank_scores(scores, torch.tensor([k, k]), higher_is_better=higher)
+        for i, row in enumerate(scores.tolist()):
+            better = sum(x > row[k] if higher else x < row[k] for x in row)
+            assert ranks.forward[i].item() == 1 + better + (row.count(row[k]) - 1) / 2
+
+
+@pytest.mark.parametrize("scores", [torch.ones(2, 2, dtype=torch.complex64), np.ones((2, 2)), [[1.0, 2.0], [2.0, 1.0]]])
+def test_rank_scores_refuses_what_has_no_order(scores) -> None:
+    with pytest.raises(UserError, match=r"rank_scores needs a tensor of real numbers \(int64, float64, ..\); got"):
+        rank_scores(scores)
+
+
 @pytest.mark.parametrize("method", EVERY)
 @settings(max_examples=6, deadline=None)
 @given(data=st.data())
@@ -321,7 +364,14 @@ def test_top_k_where_many_candidates_might_matter() -> None:
         assert torch.equal(columns, keys.argsort(dim=1, descending=True, stable=True)[:, :10])
 
 
-@pytest.mark.parametrize("k", [0, -1, 6])
+def test_two_queries_and_two_answers_are_no_csr_pair() -> None:
+    queries, candidates = make_side(1, 2, 8, 1), make_side(2, 5, 8, 2)
+    expected = rank("gram", queries, candidates, torch.tensor([3, 1])).forward.tolist()
+    assert rank("gram", queries, candidates, (3, 1)).forward.tolist() == expected
+    assert rank("gram", queries, candidates, [3, 1]).forward.tolist() == expected
+
+
+@pytest.mark.parametrize("k", [0, -1, 6, 2.0, "2", True, None])
 def test_impossible_k_is_refused(k: int) -> None:
     with pytest.raises(UserError, match="top_k needs 1 <= k <= 5"):
         top_k("cosine", make_side(1, 4, 8), make_side(1, 5, 8), k)
