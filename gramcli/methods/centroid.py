@@ -49,7 +49,7 @@ class Centroid(InnerProduct):
                 "usage", f"centroid has no weights '{self.weights}'. Known: {', '.join(get_args(Weights))}."
             )
         if not 0 < self.tau < math.inf:
-            raise UserError("usage", f"centroid needs a finite tau > 0; got {self.tau}.")
+            raise UserError("usage", f"centroid needs tau > 0 and finite; got {self.tau}.")
 
     def check(self, r: int, p: int, d: int) -> None:
         """Query weights need one query vector."""

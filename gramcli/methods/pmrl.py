@@ -67,7 +67,7 @@ class Pmrl:
         if self.value not in get_args(Value):
             raise UserError("usage", f"pmrl has no value '{self.value}'. Known: {', '.join(get_args(Value))}.")
         if not 0 < self.tau < math.inf:
-            raise UserError("usage", f"pmrl needs a finite tau > 0; got {self.tau}.")
+            raise UserError("usage", f"pmrl needs tau > 0 and finite; got {self.tau}.")
 
     @property
     def fused_kind(self) -> FusedKind | None:

@@ -208,7 +208,8 @@ def _as_keys(scores: Tensor) -> Tensor:
     if scores.dtype in (torch.float32, torch.float64):
         return scores
     if scores.dtype == torch.int64 and bool(((scores > _EXACT_INTEGER) | (scores < -_EXACT_INTEGER)).any()):
-        return torch.unique(scores, return_inverse=True)[1].double()
+        places: Tensor = torch.unique(scores, return_inverse=True)[1]
+        return places.double()
     return scores.double()
 
 

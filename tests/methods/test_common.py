@@ -207,7 +207,11 @@ def test_malformed_sides_are_refused(name: str) -> None:
         (queries, {"text": x[:0], "video": x[:0]}, r"candidates 'text' are empty"),
         (queries, {"text": x, "video": x[:-1]}, r"'video' are \[6, 12\] but 'text' are \[7, 12\]"),
         (queries, {"text": x, "video": x[:, :-1]}, r"'video' are \[7, 11\] but 'text' are \[7, 12\]"),
-        (queries, {"text": x[:, :8], "video": x[:, :8]}, "queries 'text' have 12 dimensions and candidates 'text' 8"),
+        (
+            queries,
+            {"text": x[:, :8], "video": x[:, :8]},
+            r"queries \(text\) have 12 dimensions and candidates \(text, video\) 8",
+        ),
         (queries, {"text": x.long(), "video": x}, "must be a floating point tensor"),
         (queries, {"text": x[0], "video": x}, r"must be a floating point tensor \[n, d\]; got \[12\]"),
     ]

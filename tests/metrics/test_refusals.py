@@ -33,7 +33,10 @@ ENTRIES = (
         (torch.ones(4, 8), "candidates must be a mapping from modality to rows.*got Tensor"),
         ({"video": torch.ones(4, 8).to_sparse()}, "candidates 'video' is a tensor of layout torch.sparse_coo"),
         ({"video": torch.ones(4, 8, device="meta")}, "candidates 'video' is a meta tensor"),
-        ({"video": torch.ones(4, 8).to(torch.float8_e4m3fn)}, "candidates 'video' must be a floating .* float8_e4m3fn"),
+        (
+            {"video": torch.ones(4, 8).to(torch.float8_e4m3fn)},
+            r"'video' must be a floating .*float8_e4m3fn\. Known dtypes: float64,",
+        ),
         (
             {"video": torch.ones(4, 9), "audio": torch.ones(4, 9)},
             r"queries \(text\) have 8 dimensions and candidates \(video, audio\) 9",
@@ -128,7 +131,7 @@ def test_methods_that_are_none(method) -> None:
     ("name", "message"),
     [
         ("gram:log=true,log=false", "gives 'log' twice"),
-        ("pmrl:tau=inf", "pmrl needs a finite tau > 0; got inf"),
+        ("pmrl:tau=inf", "pmrl needs tau > 0 and finite; got inf"),
         ("gram:name=x", "has no option 'name'"),
     ],
 )
