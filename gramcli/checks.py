@@ -104,9 +104,11 @@ def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[s
             )
         if name not in embeddings:
             raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
-        if not isinstance(mask, Tensor) or mask.shape != (n,) or mask.dtype != torch.bool:
-            got = f"{mask.dtype} {list(mask.shape)}" if isinstance(mask, Tensor) else _kind(mask)
-            raise UserError("embedding", f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {got}.")
+        if mask.shape != (n,) or mask.dtype != torch.bool:
+            raise UserError(
+                "embedding",
+                f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {mask.dtype} {list(mask.shape)}.",
+            )
 
 
 def _check_somewhere(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:
@@ -124,8 +126,8 @@ def check_pair(queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) 
     Raises:
         UserError: The query and candidate dimensions differ.
     """
-    (query, rows), (candidate, others) = (next(iter(side.items())) for side in (queries, candidates))
-    d, e = rows.shape[1], others.shape[1]
+    d = next(iter(queries.values())).shape[1]
+    e = next(iter(candidates.values())).shape[1]
     if d != e:
         raise UserError(
             "embedding",

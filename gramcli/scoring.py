@@ -141,8 +141,6 @@ def score_tiles(
     check_dtype(dtype)
     check_tile(tile)
     chosen = as_method(method)
-    check_dtype(dtype)
-    check_tile(tile)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     screen = Screen(chosen, q.k, c.k, q.d, dtype, q.device)
     if dtype == torch.float64 or not screen.usable:

@@ -31,9 +31,6 @@ __all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]
 _EXACT_INTEGER = 1 << 53  # beyond it float64 skips integers
 
 
-_EXACT_INTEGERS = 2**53
-
-
 @dataclass(frozen=True)
 class RankOptions:
     """How ranks are computed; none of it changes them.
@@ -129,8 +126,6 @@ def rank(
         tensor([1, 1, 1])
     """
     options = options or RankOptions()
-    check_dtype(options.dtype)
-    check_tile(options.tile)
     chosen = as_method(method)
     q, c = open_sides(chosen, queries, candidates, present=present, device=options.device)
     pairs = read_positives(positives, q.n, c.n, sides_text(q, c))
@@ -182,10 +177,6 @@ def rank_scores(
     if scores.dim() != 2 or not bool(scores.isfinite().all()):
         what = f"shape {list(scores.shape)}" if scores.dim() != 2 else "NaN or infinity"
         raise UserError("embedding", f"rank_scores needs finite scores [n, N]; got {what}.")
-    if not scores.is_floating_point() and bool((scores.abs() > _EXACT_INTEGERS).any()):
-        raise UserError(
-            "embedding", "rank_scores takes whole numbers up to 2^53, which float64 tells apart; rescale them."
-        )
     pairs = read_positives(positives, *scores.shape)
     keys = _as_keys(scores) if higher_is_better else -_as_keys(scores)
     direction = Direction(pairs, keys[pairs.query, pairs.candidate].cpu(), every_positive, forward=True)

@@ -57,7 +57,6 @@ def top_k(
     """
     check_dtype(dtype)
     chosen = as_method(method)
-    check_dtype(dtype)
     q, c = open_sides(chosen, queries, candidates, present=present, device=device)
     k = check_cutoff(k, c.n)
     screen = Screen(chosen, q.k, c.k, q.d, dtype, torch.device(device))

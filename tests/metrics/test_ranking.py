@@ -377,36 +377,6 @@ def test_impossible_k_is_refused(k: int) -> None:
         top_k("cosine", make_side(1, 4, 8), make_side(1, 5, 8), k)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda q, c: rank("gram", {"text": q["text"].numpy()}, c),
-            r"queries 'text' must be a torch tensor; got numpy",
-        ),
-        (lambda q, c: rank("gram", q["text"], c), r"The queries must be a dict of modality to tensor"),
-        (lambda q, c: rank("gram", q, c, "all"), r"positives must be None, int64 \[n\], or a CSR pair"),
-        (lambda q, c: rank("gram", q, c, options=RankOptions(dtype=torch.int32)), r"dtype must be torch\.float64"),
-        (lambda q, c: rank("gram", q, c, options=RankOptions(tile=(0, 5))), r"tile must be two whole numbers from 1"),
-        (lambda q, c: rank("gram", q, c, options=RankOptions(device="cuda:99")), r"device 'cuda:99'|no CUDA device"),
-        (lambda q, c: rank(None, q, c), r"A method is a name such as 'gram'"),
-        (lambda q, c: top_k("gram", q, c, 2.0), r"top_k needs 1 <= k"),
-        (lambda q, c: score_matrix("gram", q, c, dtype=torch.int32), r"dtype must be torch\.float64"),
-        (lambda q, c: rank("gram", q, {"video": c["video"][:, :5]}), r"queries 'text' have 16 .*candidates 'video' 5"),
-        (lambda q, c: rank_scores(torch.tensor([[2**60, 1]])), r"whole numbers up to 2\^53"),
-        (
-            lambda q, c: rank("gram", q, c, present=Presence(candidates={"video": [True] * 4})),
-            r"Presence of candidates 'video' must be a bool tensor \[4\]; got list",
-        ),
-    ],
-)
-def test_wrong_types_are_one_sentence(call, message: str) -> None:
-    generator = torch.Generator().manual_seed(0)
-    queries, candidates = ({name: torch.randn(4, 16, generator=generator)} for name in ("text", "video"))
-    with pytest.raises(UserError, match=message):
-        call(queries, candidates)
-
-
 def test_positives_may_be_lists_or_arrays() -> None:
     side = {"x": torch.eye(3)}
     wanted = rank("cosine", side, side, torch.tensor([1, 2, 0])).forward

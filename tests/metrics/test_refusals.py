@@ -143,3 +143,8 @@ def test_options(name: str, message: str) -> None:
 def test_an_option_called_name_is_refused_like_any_other() -> None:
     with pytest.raises(UserError, match="has no option 'name'"):
         get_method("gram", **{"name": "x"})
+
+
+def test_positives_that_are_no_numbers() -> None:
+    with pytest.raises(UserError, match="positives must be whole numbers .* got a str"):
+        rank("gram", TEXT, VIDEO, "all")
