@@ -105,10 +105,8 @@ def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[s
         if name not in embeddings:
             raise UserError("embedding", f"Presence is given for '{name}', which the {side} do not have.")
         if mask.shape != (n,) or mask.dtype != torch.bool:
-            raise UserError(
-                "embedding",
-                f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {mask.dtype} {list(mask.shape)}.",
-            )
+            got = f"{mask.dtype} {list(mask.shape)}"
+            raise UserError("embedding", f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {got}.")
 
 
 def _check_somewhere(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from gramcli.errors import UserError
 from gramcli.results import LeftOut
 from gramcli.results_json import is_evaluation, load_evaluation, read_document
-from gramcli.store.layout import ABSENT, FAILED, OK, reason_of, state
+from gramcli.store.layout import ABSENT, FAILED, OK, STAND_IN, reason_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,21 +64,28 @@ class Description:
 
 
 def describe(
-    path: Path, *, verify: bool = False, checkpoint_step: int | None = None, allow_pickle: bool = False
+    path: Path,
+    *,
+    verify: bool = False,
+    checkpoint_step: int | None = None,
+    config: Path | None = None,
+    allow_pickle: bool = False,
 ) -> Description:
     """Say what a path is, what it holds and what is missing.
 
     Args:
         path: A store, a checkpoint, an evaluation's JSON, a media folder or a manifest.
-        verify: Also read a store's shards and compare their checksums.
+        verify: Also read a store's shards and compare their checksums, or all tensors of a checkpoint.
         checkpoint_step: Which of a checkpoint's saved steps; None takes the last.
+        config: A checkpoint's training configuration, where it is not beside the weights.
         allow_pickle: Look into a weight file that can run code.
 
     Returns:
         What was found.
 
     Raises:
-        UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` without a store.
+        UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` of something else than a
+            store or a checkpoint.
     """
     if not path.exists():
         raise UserError(
@@ -88,10 +95,10 @@ def describe(
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
         return describe_store(open_store(path), verify=verify)
-    if verify:
-        raise UserError("usage", f"--verify compares the checksums of a store; {path} is none.")
     if looks_like_checkpoint(path):
-        return describe_checkpoint_at(path, checkpoint_step, allow_pickle=allow_pickle)
+        return describe_checkpoint_at(path, checkpoint_step, config, verify=verify, allow_pickle=allow_pickle)
+    if verify:
+        raise UserError("usage", f"--verify reads a store or a checkpoint whole; {path} is neither.")
     if path.suffix.lower() == ".json" and path.is_file() and is_evaluation(read_document(path)):
         return describe_evaluation(path, load_evaluation(path))
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
@@ -144,15 +151,17 @@ def looks_like_checkpoint(path: Path) -> bool:
     return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
 
 
-def describe_checkpoint_at(path: Path, step: int | None, *, allow_pickle: bool) -> Description:
-    """Describe a checkpoint by the names and shapes of its tensors.
+def describe_checkpoint_at(
+    path: Path, step: int | None, config: Path | None, *, verify: bool, allow_pickle: bool
+) -> Description:
+    """Describe a checkpoint by the names and shapes of its tensors; with `verify` every number is read too.
 
     Raises:
         UserError: See `gramcli.encoders.vast.description.describe_checkpoint`.
     """
     from gramcli.encoders.vast.description import describe_checkpoint  # noqa: PLC0415 - torch loads here
 
-    found = describe_checkpoint(path, step, allow_pickle=allow_pickle)
+    found = describe_checkpoint(path, step, config, verify=verify, allow_pickle=allow_pickle)
     facts = {
         "family": found.family,
         "modalities": ", ".join(found.modalities),
@@ -166,6 +175,7 @@ def describe_checkpoint_at(path: Path, step: int | None, *, allow_pickle: bool) 
         "missing tensors": _groups(found.missing) or "none",
         "unexpected tensors": _groups(found.unexpected) or "none",
         "tensors of another shape": ", ".join(found.misshapen) or "none",
+        **({"checked": f"{found.tensors} tensors whole, all numbers finite"} if verify else {}),
         "configuration": str(found.config_path or "none, or within the weight file"),
         **{f"sha256 of {name}": value for name, value in found.sha256.items()},
     }
@@ -178,7 +188,7 @@ def _groups(counts: Mapping[str, int]) -> str:
 
 def _count(modality: str, dim: int | None, statuses: Sequence[str]) -> ModalityCount:
     found = Counter(map(state, statuses))
-    return ModalityCount(modality, dim, found[OK], found[ABSENT], found[FAILED])
+    return ModalityCount(modality, dim, found[OK], found[ABSENT] + found[STAND_IN], found[FAILED])
 
 
 def _split_facts(splits: Iterable[str | None]) -> dict[str, str]:

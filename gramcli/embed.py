@@ -20,6 +20,7 @@ from gramcli.store.layout import (
     MANIFEST,
     MEDIA_FILES,
     OK,
+    STAND_IN,
     SUBTITLES,
     TEXT,
     Plan,
@@ -153,7 +154,7 @@ def embed(
     """
     options = options or EmbedOptions()
     modalities, notes = _modalities(dataset, encoder)
-    notes += encoder.describe().get("assumptions", [])
+    notes += encoder.describe(modalities).get("assumptions", [])
     root = dataset.media_root
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
     plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
@@ -245,7 +246,7 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         [{name: one[name] for name in item.media} for item, one in zip(dataset.items, inputs, strict=True)]
     )
     return Plan(
-        model=encoder.describe(),
+        model=encoder.describe([name for name in modalities if name in encoder.modalities]),
         dataset={
             "id": dataset.id,
             "protocol": dataset.protocol,
@@ -280,7 +281,8 @@ def _summary(
 ) -> EmbedSummary:
     counts = {name: Counter(state(row.status[name]) for row in rows) for name in writer.plan.modalities}
     partial = {name: sum(_is_partial(row.status[name]) for row in rows) for name in writer.plan.modalities}
-    absent = {name: count[ABSENT] for name, count in counts.items() if count[ABSENT]}
+    absent = {name: n for name, count in counts.items() if (n := count[ABSENT] + count[STAND_IN])}
+    standing = {name: count[STAND_IN] for name, count in counts.items() if count[STAND_IN]}
     summary = EmbedSummary(
         path=writer.path,
         items=len(rows),
@@ -294,6 +296,9 @@ def _summary(
     )
     told = [*dataset.notes, *notes]
     told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
+    told += [
+        f"{name}: {n} of the absent have a stand-in, which --missing zero evaluates." for name, n in standing.items()
+    ]
     told += [
         f"{name}: {n} of {len(rows)} items were decoded in part; items.csv says how far."
         for name, n in summary.partial.items()

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ import numpy as np
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
 from gramcli.read_items import Had, Missing
-from gramcli.store.layout import FAILED, OK, TEXT, absent, failed, state
+from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, absent, failed, has_row, reason_of, stand_in, state
 from gramcli.store.shards import ShardContent
 from gramcli.workers import Lost, Pool
 
@@ -167,11 +167,18 @@ def _read_ahead(
         asked = waiting.popleft()
         start = time.perf_counter()
         inputs = {
-            name: [one.answer(idle) if isinstance(one, _Asked) else one for one in entries]
+            name: [_or_stand_in(job, name, one.answer(idle) if isinstance(one, _Asked) else one) for one in entries]
             for name, entries in asked.items()
         }
         clock.waiting += time.perf_counter() - start
         yield inputs, not waiting or _is_ready(waiting[0])
+
+
+def _or_stand_in(job: Job, name: str, found: Had | Missing) -> Had | Missing:
+    """What the model takes for silence or no words where there is nothing, if that was asked for."""
+    if isinstance(found, Missing) and state(found.status) == ABSENT and name in job.encoder.stand_ins:
+        return Had(job.encoder.stand_ins[name], stands_for=reason_of(found.status))
+    return found
 
 
 def _held(waiting: Iterable[Mapping[str, Sequence[_Asked | Had | Missing]]]) -> int:
@@ -224,7 +231,7 @@ class _Shard:
             self._failed += sum(isinstance(one, Missing) and state(one.status) == FAILED for one in cells)
         self._captions += [(item[TEXT], k) for k, one in enumerate(item.get(TEXT, ())) if isinstance(one, Had)]
         for name, parts in self.job.fused.items():
-            item[name] = [_missing_part(item, parts)] if all(item[part] for part in parts) else []
+            item[name] = [_fused_place(item, parts)] if all(item[part] for part in parts) else []
             self.columns.setdefault(name, []).append(item[name])
         there = tuple(n for n in self.job.modalities if n != TEXT and item[n] and isinstance(item[n][0], Had))
         if there:
@@ -264,8 +271,7 @@ class _Shard:
 
     def _put(self, cells: list[Any], k: int, vector: Any) -> None:  # noqa: ANN401 - a row or a `Missing`
         self._failed += isinstance(vector, Missing)
-        notes = cells[k].notes if isinstance(cells[k], Had) else ()
-        cells[k] = vector if isinstance(vector, Missing) else Had(vector, notes)
+        cells[k] = vector if isinstance(vector, Missing) else replace(cells[k], value=vector)
 
     def _encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         start = time.perf_counter()
@@ -274,13 +280,14 @@ class _Shard:
         return found
 
 
-def _missing_part(item: Mapping[str, Sequence[Had | Missing]], parts: Sequence[str]) -> Missing:
+def _fused_place(item: Mapping[str, Sequence[Had | Missing]], parts: Sequence[str]) -> Had | Missing:
     """What a fused embedding is before it is there: absent, or failed, as the first modality it lacks."""
     for part in parts:
         one = item[part][0]
         if isinstance(one, Missing):
             return Missing(failed(f"its {part} failed") if state(one.status) == FAILED else absent(f"no {part}"))
-    return Missing(failed("it was not encoded"))
+    standing = [part for part in parts if isinstance(one := item[part][0], Had) and one.stands_for]
+    return Had(None, stands_for=f"no {' and '.join(standing)}" if standing else "")
 
 
 def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
@@ -331,7 +338,7 @@ def _mended(
         for row, position in enumerate(task.positions):
             old = before.status[name][row]
             rows = before.embeddings[name][owners == position]
-            kept = [Had(vector, (old,)) for vector in rows] if state(old) == OK else [Missing(old)]
+            kept = [Had(vector, (old,)) for vector in rows] if has_row(old) else [Missing(old)]
             cells[name].append(columns[name][row] if name in task.to_do(row, job) else kept)
     return cells
 
@@ -342,8 +349,10 @@ def _status(cells: Sequence[Had | Missing]) -> str:
     if not had:
         return next(one.status for one in cells if isinstance(one, Missing))
     notes = list(dict.fromkeys(chain.from_iterable(one.notes for one in had)))
-    if notes and state(notes[0]) == OK:  # a status taken over from before
+    if notes and has_row(notes[0]):  # a status taken over from before
         return notes[0]
+    if had[0].stands_for:
+        return stand_in(had[0].stands_for)
     return f"{OK}: {'; '.join(notes)}" if notes else OK
 
 

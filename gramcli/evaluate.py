@@ -358,7 +358,10 @@ def _store_notes(store: Store, options: EvalOptions) -> list[str]:
         )
     notes += store.manifest["model"].get("assumptions", [])
     if options.missing == "zero":
-        notes.append("Absent modalities were scored as zero vectors: a volume with one is 0, the best there is.")
+        notes.append(
+            "Absent modalities were scored as what the model makes of silence or no words, where the store has that "
+            "(gram embed --stand-ins), else as zero vectors: a volume with one is 0, the best there is."
+        )
     return notes
 
 

@@ -20,10 +20,12 @@ class Had:
     Attributes:
         value: What the encoder takes.
         notes: What is odd about it, short phrases; `partial: ...` where some of the file does not decode.
+        stands_for: Why there is nothing, where this is what the encoder takes for silence or no words; else empty.
     """
 
     value: Any
     notes: tuple[str, ...] = ()
+    stands_for: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -91,7 +93,7 @@ class Reader:
             clip = read_video(path, self.preprocessing.frames, self.preprocessing.frame_rule)
             return clip, clip.notes
         if modality == "audio":
-            sound = read_audio(path, self.preprocessing.sample_rate)
+            sound = read_audio(path, self.preprocessing.sample_rate, self.preprocessing.channels)
             return sound, sound.notes
         return read_image(path), ()
 

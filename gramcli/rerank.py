@@ -27,7 +27,7 @@ from gramcli.modalities import LETTERS, Task
 from gramcli.read_items import Had, Missing, Reader
 from gramcli.results import RankVector, ResultRow
 from gramcli.selection import Selection
-from gramcli.store.layout import TEXT, reason_of
+from gramcli.store.layout import ABSENT, TEXT, reason_of, state
 from gramcli.store.reader import Store
 from gramcli.workers import Lost, open_pool
 
@@ -124,7 +124,16 @@ class Reranker:
                 if not waiting:
                     return
                 position, asked = waiting.popleft()
-                yield position, {name: [_answer(store.ids[position], name, one)] for name, one in asked.items()}
+                yield position, {name: [self._answer(store.ids[position], name, one)] for name, one in asked.items()}
+
+    def _answer(self, item: str, name: str, asked: Any) -> Any:  # noqa: ANN401 - whatever the encoder takes
+        result: Had | Missing | Lost = asked if isinstance(asked, Had | Missing) else asked.result()
+        if isinstance(result, Had):
+            return result.value
+        if isinstance(result, Missing) and state(result.status) == ABSENT and name in self.encoder.stand_ins:
+            return self.encoder.stand_ins[name]
+        reason = result.reason if isinstance(result, Lost) else reason_of(result.status)
+        raise UserError("media", f"Re-ranking needs the {name} of item {item!r} again, but {reason}")
 
 
 def condition_letters(task: Task) -> str | None:
@@ -297,11 +306,3 @@ def _asked(item: Item, name: str, pool: Any) -> Any:  # noqa: ANN401 - a future,
         return Missing(f"absent: no {name} file")
     path = item.media[name]
     return pool.submit(name, path, not (name == "audio" and path == item.media.get("video")))
-
-
-def _answer(item: str, name: str, asked: Any) -> Any:  # noqa: ANN401 - whatever the encoder takes
-    result: Had | Missing | Lost = asked if isinstance(asked, Had | Missing) else asked.result()
-    if isinstance(result, Had):
-        return result.value
-    reason = result.reason if isinstance(result, Lost) else reason_of(result.status)
-    raise UserError("media", f"Re-ranking needs the {name} of item {item!r} again, but {reason}")

@@ -97,7 +97,7 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         task: Query and candidate modalities.
         items: Positions of the items to use.
         missing: `drop` leaves out items that lack a modality of the task; `present` and `zero` those that
-            have none on a side; `error` refuses.
+            have none on a side; `error` refuses. Stand-ins count as lacking, except under `zero`.
 
     Raises:
         UserError: A modality is not in the store, dimensions differ, the policy is unknown or is `error` and
@@ -106,7 +106,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
     if missing not in get_args(Missing):
         raise UserError("usage", f"--missing '{missing}' is not one of {', '.join(get_args(Missing))}.")
     _check_modalities(store, task)
-    has = {name: store.present(name)[items] for name in task.modalities}
+    zero = missing == "zero"
+    has = {name: store.present(name, stand_ins=zero)[items] for name in task.modalities}
     keep = _kept(task, has, missing)
     left_out = _left_out(store, task, items[~keep], missing)
     items = items[keep]
@@ -114,8 +115,10 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         raise UserError(
             "store", f"Task {task.name}: no item of {store.path} has what it needs. First reason: {left_out[0].reason}."
         )
-    queries, query_items, query_present, query_rows = _side(store, task.query, items)
-    candidates, candidate_items, candidate_present, candidate_rows = _side(store, task.candidates, items)
+    queries, query_items, query_present, query_rows = _side(store, task.query, items, stand_ins=zero)
+    candidates, candidate_items, candidate_present, candidate_rows = _side(
+        store, task.candidates, items, stand_ins=zero
+    )
     masks = [*query_present.values(), *candidate_present.values()]
     partial = missing in ("present", "zero") and not all(bool(mask.all()) for mask in masks)
     return Selection(
@@ -123,7 +126,7 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         queries=queries,
         candidates=candidates,
         positives=_positives(query_items, candidate_items, len(store.ids)),
-        present=Presence(query_present, candidate_present, missing == "zero") if partial else Presence(),
+        present=Presence(query_present, candidate_present, zero) if partial else Presence(),
         query_ids=tuple(store.ids[k] for k in query_items.tolist()),
         candidate_ids=tuple(store.ids[k] for k in candidate_items.tolist()),
         query_rows=query_rows,
@@ -210,7 +213,7 @@ def _left_out(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[
 
 
 def _side(
-    store: Store, names: tuple[str, ...], items: Tensor
+    store: Store, names: tuple[str, ...], items: Tensor, *, stand_ins: bool
 ) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor], Tensor]:
     """Embeddings, item of each row, masks and rows in the store of one side; one per caption where text is part."""
     captions = None
@@ -223,7 +226,7 @@ def _side(
         captions = captions[torch.argsort(place[owners[captions]], stable=True)]
         rows = owners[captions]
     vectors = {name: store.embeddings(name)[captions if name == TEXT else rows] for name in names}
-    present = {name: store.present(name)[rows] for name in names}
+    present = {name: store.present(name, stand_ins=stand_ins)[rows] for name in names}
     return vectors, rows, present, rows if captions is None else captions
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,13 +174,13 @@ class _Wrapped:
 
     def __init__(self, inner: Encoder, **changes: Any) -> None:
         self.spec, self.shared_space, self.preprocessing = "wrapped", False, inner.preprocessing
-        self.prepare, self.fused = inner.prepare, {}
+        self.prepare, self.fused, self.stand_ins = inner.prepare, {}, {}
         self.dims = dict(inner.dims)
         self._inner = inner
         vars(self).update(changes)
 
-    def describe(self) -> dict[str, Any]:
-        return {**self._inner.describe(), "id": self.spec}
+    def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
+        return {**self._inner.describe(modalities), "id": self.spec}
 
     @property
     def modalities(self) -> tuple[str, ...]:

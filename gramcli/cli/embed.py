@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gramcli.cli.options import (
     BatchOpt,
+    ConfigOpt,
     DataArg,
     DeviceOpt,
     DryRunOpt,
@@ -16,6 +17,7 @@ from gramcli.cli.options import (
     RetryOpt,
     RootOpt,
     SplitOpt,
+    StandInsOpt,
     StepOpt,
     StoreOut,
     TimeoutOpt,
@@ -24,6 +26,7 @@ from gramcli.cli.options import (
     seconds_from,
 )
 from gramcli.cli.session import Session
+from gramcli.errors import UserError
 
 
 def embed_command(
@@ -40,7 +43,9 @@ def embed_command(
     precision: PrecisionOpt = "fp32",
     tokenizer: TokenizerOpt = None,
     checkpoint_step: StepOpt = None,
+    config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
+    stand_ins: StandInsOpt = False,
     overwrite: OverwriteOpt = False,
     retry_failed: RetryOpt = False,
     workers: WorkersOpt = None,
@@ -65,8 +70,11 @@ def embed_command(
 
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset = open_dataset(data, root, split=split, limit=limit)
-    wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
+    where = device_named(device)
+    wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, stand_ins)
     encoder = wanted.load(model)
+    if stand_ins and not encoder.stand_ins:
+        raise UserError("usage", f"--stand-ins: {model} has no encoding of silence or of no words. Leave it out.")
     if dry_run:
         session.say(f"Nothing was embedded. {preview(dataset, encoder, output, options)}")
         return session.show(description_answer(describe_dataset(data, dataset)))

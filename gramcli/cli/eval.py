@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gramcli.cli.options import (
     CandidatesOpt,
+    ConfigOpt,
     DatasetOpt,
     DeviceOpt,
     ExpectOpt,
@@ -58,6 +59,7 @@ def eval_command(
     precision: PrecisionOpt = "fp32",
     tokenizer: TokenizerOpt = None,
     checkpoint_step: StepOpt = None,
+    config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
@@ -81,7 +83,8 @@ def eval_command(
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
-    wanted = ModelOptions(frames, device_named(device), precision, tokenizer, checkpoint_step, allow_pickle)
+    where, zero = device_named(device), missing is Missing.zero
+    wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
     opened_target = open_target(target, chosen_dataset(dataset, root, split, limit) if dataset else None, wanted)
     store = opened_target.store(session, how)
     with session.stages() as stage:

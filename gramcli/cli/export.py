@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gramcli.cli.options import CheckpointArg, HalfOpt, PickleOpt, StepOpt, WeightsOut
+from gramcli.cli.options import CheckpointArg, ConfigOpt, HalfOpt, PickleOpt, StepOpt, WeightsOut
 from gramcli.cli.session import Session
 
 
@@ -13,6 +13,7 @@ def export_command(
     output: WeightsOut,
     half: HalfOpt = False,
     checkpoint_step: StepOpt = None,
+    config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
 ) -> None:
     """Rewrite a checkpoint as one safetensors file that describes itself.
@@ -24,5 +25,7 @@ def export_command(
     from gramcli.encoders.vast.export import export_safetensors
     from gramcli.report.listings import export_answer
 
-    written = export_safetensors(checkpoint, output, half=half, step=checkpoint_step, allow_pickle=allow_pickle)
+    written = export_safetensors(
+        checkpoint, output, half=half, step=checkpoint_step, config=config, allow_pickle=allow_pickle
+    )
     session.show(export_answer(written))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gramcli.cli.options import OutputOpt, PathArg, PickleOpt, StepOpt, VerifyOpt
+from gramcli.cli.options import ConfigOpt, OutputOpt, PathArg, PickleOpt, StepOpt, VerifyOpt
 from gramcli.cli.session import Session
 
 
@@ -12,6 +12,7 @@ def inspect_command(
     *,
     verify: VerifyOpt = False,
     checkpoint_step: StepOpt = None,
+    config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
     output: OutputOpt = None,
 ) -> None:
@@ -26,7 +27,5 @@ def inspect_command(
     from gramcli.describe import describe
     from gramcli.report.listings import description_answer
 
-    session.show(
-        description_answer(describe(path, verify=verify, checkpoint_step=checkpoint_step, allow_pickle=allow_pickle)),
-        output,
-    )
+    found = describe(path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle)
+    session.show(description_answer(found), output)

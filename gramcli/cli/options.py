@@ -67,6 +67,10 @@ RerankTopOpt = Annotated[
 StepOpt = Annotated[
     int | None, typer.Option("--checkpoint-step", metavar="N", help="Which saved step; by default the last.")
 ]
+ConfigOpt = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The hps.json of the weights, where it is not beside them."),
+]
 CheckpointArg = Annotated[
     Path, typer.Argument(metavar="CHECKPOINT", help="A folder of a training run, or a weight file.")
 ]
@@ -74,6 +78,10 @@ WeightsOut = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help
 HalfOpt = Annotated[bool, typer.Option("--half", help="Store float16: half the size on disk and in memory.")]
 PickleOpt = Annotated[
     bool, typer.Option("--allow-pickle", help="Load weight files that can run code. Only files you trust.")
+]
+StandInsOpt = Annotated[
+    bool,
+    typer.Option("--stand-ins", help="Also encode silence and no words for absent sound and subtitles."),
 ]
 WorkersOpt = Annotated[
     int | None,

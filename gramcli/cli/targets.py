@@ -28,7 +28,9 @@ class ModelOptions:
     precision: str = "fp32"
     tokenizer: Path | None = None
     checkpoint_step: int | None = None
+    config: Path | None = None
     allow_pickle: bool = False
+    stand_ins: bool = False
 
     def load(self, spec: str) -> Encoder:
         """Load the model a spec names."""
@@ -128,7 +130,7 @@ def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: Emb
     from gramcli.cache import cached_store_path
     from gramcli.embed import embed
 
-    path = cached_store_path(encoder.describe(), dataset)
+    path = cached_store_path(encoder.describe(dataset.modalities), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:
         summary = embed(dataset, encoder, path, options=options, progress=progress)

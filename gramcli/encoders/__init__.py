@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gramcli.catalog import Catalog
-from gramcli.encoders.base import PRECISIONS, EncoderOptions
+from gramcli.encoders.base import EncoderOptions
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ ENCODERS: Final = Catalog(
 )
 
 
-def load_encoder(
+def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     spec: str | Path,
     *,
     frames: int | None = None,
@@ -71,7 +71,9 @@ def load_encoder(
     precision: str = "fp32",
     tokenizer: str | Path | None = None,
     checkpoint_step: int | None = None,
+    config: str | Path | None = None,
     allow_pickle: bool = False,
+    stand_ins: bool = False,
 ) -> Encoder:
     """Build the encoder a spec names.
 
@@ -82,7 +84,9 @@ def load_encoder(
         precision: `fp32`, `bf16` or `fp16`.
         tokenizer: A vocabulary, where it is not found by itself.
         checkpoint_step: Which of several saved steps; None takes the last.
+        config: The training configuration (`hps.json`) of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
+        stand_ins: Offer encodings of silence and of no words for items that have no sound or no subtitle.
 
     Returns:
         The encoder.
@@ -90,12 +94,12 @@ def load_encoder(
     Raises:
         UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
-    if precision not in PRECISIONS:
-        raise UserError("usage", f"precision '{precision}' is none of {', '.join(PRECISIONS)}.")
     if device == "auto":
         device = _best_device()
-    vocabulary = None if tokenizer is None else Path(tokenizer)
-    options = EncoderOptions(frames, device, precision, vocabulary, checkpoint_step, allow_pickle)
+    vocabulary, configuration = (None if path is None else Path(path) for path in (tokenizer, config))
+    options = EncoderOptions(
+        frames, device, precision, vocabulary, checkpoint_step, configuration, allow_pickle, stand_ins
+    )
     name, _, argument = str(spec).partition(":")
     if str(spec) and name not in ENCODERS.names() and Path(spec).exists():
         name, argument = CHECKPOINTS, str(spec)

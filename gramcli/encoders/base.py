@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
+
+from gramcli.errors import UserError
 
 PRECISIONS: Final = ("fp32", "bf16", "fp16")
 
@@ -20,11 +22,13 @@ class Preprocessing:
         frames: Frames taken from each video.
         frame_rule: Name of the rule that picks them.
         sample_rate: Rate audio is resampled to, in samples per second; None leaves it as it is.
+        channels: Which channels of a sound are heard: the `mean` of all, or the `first` alone.
     """
 
     frames: int = 8
     frame_rule: str = "middle-of-segment"
     sample_rate: int | None = 16000
+    channels: Literal["mean", "first"] = "mean"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,12 @@ class EncoderOptions:
         precision: Of weights and arithmetic: `fp32`, `bf16` or `fp16`.
         tokenizer: Where the vocabulary is; None looks for it.
         checkpoint_step: Which of several saved steps; None takes the last.
+        config: The training configuration of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
+        stand_ins: Offer what stands for absent inputs.
+
+    Raises:
+        UserError: Fewer than one frame, or a precision that is none.
     """
 
     frames: int | None = None
@@ -45,7 +54,15 @@ class EncoderOptions:
     precision: str = "fp32"
     tokenizer: Path | None = None
     checkpoint_step: int | None = None
+    config: Path | None = None
     allow_pickle: bool = False
+    stand_ins: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError("usage", f"precision '{self.precision}' is none of {', '.join(PRECISIONS)}.")
+        if self.frames is not None and self.frames < 1:
+            raise UserError("usage", f"A video is seen through at least one frame; got frames={self.frames}.")
 
 
 class Encoder(Protocol):
@@ -59,6 +76,7 @@ class Encoder(Protocol):
         fused: The embeddings made of several modalities, with these in order: `{"va": ("video", "audio")}`.
         prepare: What is done to one decoded input (modality, media) before `encode`, without the weights; runs in the
             decoding workers, so it pickles.
+        stand_ins: Modality to the prepared input that stands for an absent one, as silence; empty unless asked for.
     """
 
     spec: str
@@ -67,13 +85,20 @@ class Encoder(Protocol):
     dims: Mapping[str, int]
     fused: Mapping[str, tuple[str, ...]]
     prepare: Prepare
+    stand_ins: Mapping[str, Any]
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """What it takes: the names of `dims` that are not fused."""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
         """What the manifest of a store records about the encoder.
+
+        Args:
+            modalities: Those it is going to encode; None: any.
+
+        Raises:
+            UserError: It lacks something it needs for them, such as the tokenizer of a text.
 
         Returns:
             A JSON-able document: id, architecture, weights_sha256, preprocessing, shared_space.

@@ -6,7 +6,7 @@ different spaces: cosines between them mean nothing until heads are fitted (`gra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,7 +70,9 @@ class SignalEncoder:
         """All six."""
         return tuple(self.dims)
 
-    def describe(self) -> dict[str, Any]:
+    stand_ins: Mapping[str, Any] = {}
+
+    def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
         """What the manifest of a store records: there are no weights, so their hash is None."""
         return {
             "id": self.spec,

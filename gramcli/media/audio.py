@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import av
 import numpy as np
@@ -15,7 +15,7 @@ from gramcli.errors import UserError
 from gramcli.media.container import cut_off, open_container, packets
 from gramcli.media.cutoff import is_cut_off, is_index_cut_off, promised_mp3_frames
 from gramcli.media.kinds import check_binary_media, first_bytes, shown, undecodable
-from gramcli.media.limits import MAX_AUDIO_CHANNELS, MAX_AUDIO_SAMPLES
+from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE, MAX_AUDIO_CHANNELS, MAX_AUDIO_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LOWEST_RATE: Final = 1000
-HIGHEST_RATE: Final = 768_000
+Channels = Literal["mean", "first"]
 # What libsndfile is asked to read, with FFmpeg's name of the format. Its MP3 reader writes to stderr and fills a file
 # that is cut off with zeros, so MP3 goes to FFmpeg.
 _SOUNDFILE_STARTS: Final = {
@@ -51,7 +50,7 @@ class Waveform:
     """One channel of sound.
 
     Attributes:
-        samples: Mean of the file's channels, float32 [n], full scale at 1, all finite, n >= 1.
+        samples: Mean of the file's channels or the first of them, float32 [n], full scale at 1, all finite, n >= 1.
         sample_rate: Samples per second.
         notes: What the reader should know, as short phrases; see `partial`.
     """
@@ -83,7 +82,7 @@ class _Run:
         return len(self.samples) / self.rate if self.rate else 0.0
 
 
-def read_audio(path: Path, sample_rate: int | None = 16000) -> Waveform:
+def read_audio(path: Path, sample_rate: int | None = 16000, channels: Channels = "mean") -> Waveform:
     """Read the sound of an audio file, or of the first audio track of any container.
 
     libsndfile reads WAV, AIFF, FLAC and Ogg; FFmpeg reads the rest, by content, so AAC in a file named .mp3 works.
@@ -92,9 +91,10 @@ def read_audio(path: Path, sample_rate: int | None = 16000) -> Waveform:
     Args:
         path: An audio or video file.
         sample_rate: Rate wanted, samples per second; None keeps the rate the sound begins with.
+        channels: Which channels to hear: the `mean` of all, or the `first` alone.
 
     Returns:
-        The mean of the channels, resampled by soxr at high quality.
+        One channel, resampled by soxr at high quality.
 
     Raises:
         NoAudioTrack: A video without an audio track.
@@ -106,7 +106,7 @@ def read_audio(path: Path, sample_rate: int | None = 16000) -> Waveform:
     """
     check_binary_media(path, "audio")
     # libsndfile believes a header that says 0 samples; FFmpeg reads the samples that follow it.
-    runs, notes = _read_soundfile(path) or _read_container(path)
+    runs, notes = _read_soundfile(path, channels) or _read_container(path, channels)
     if sum(len(run.samples) for run in runs) == 0:
         raise UserError("media", f"{shown(path)} holds no audio samples; record it again or leave the item out.")
     sample_rate = sample_rate or runs[0].rate
@@ -141,12 +141,12 @@ def _check_count(path: Path, count: int, channels: int = 1) -> None:
         )
 
 
-def _read_soundfile(path: Path) -> tuple[list[_Run], list[str]] | None:
+def _read_soundfile(path: Path, channels: Channels) -> tuple[list[_Run], list[str]] | None:
     """Read with libsndfile; nothing when the format is not its own or it finds no sample."""
     name = _SOUNDFILE_STARTS.get(first_bytes(path, 4))
     if name is None:
         return None
-    mixer = _Mixer()
+    mixer = _Mixer(channels)
     try:
         with soundfile.SoundFile(str(path.absolute())) as file:
             rate, promised = int(file.samplerate), int(file.frames)
@@ -168,7 +168,7 @@ def _blocks(path: Path, file: Any, mixer: _Mixer) -> Iterator[NDArray[np.float32
     # As float32 a large finite double would be infinite.
     dtype = "float64" if file.subtype == "DOUBLE" else "float32"
     for block in file.blocks(_BLOCK, dtype=dtype, always_2d=True):
-        yield mixer.mean(block, axis=1)
+        yield mixer.mono(block, axis=1)
 
 
 def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -182,14 +182,21 @@ def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.flo
 
 
 class _Mixer:
-    """Averages channels, counting the samples of all of them that are no numbers before they hide in a mean."""
+    """Makes one channel of several, counting the samples that are no numbers before they hide in a mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
         self.broken = 0
         self.overflows = False
 
-    def mean(self, raw: NDArray[Any], axis: int) -> NDArray[np.float32]:
-        """Return the mean over an axis."""
+    def mono(self, raw: NDArray[Any], axis: int) -> NDArray[np.float32]:
+        """Return the mean over the axis of channels, or the first; integers scaled to [-1, 1)."""
+        if self._channels == "first":
+            raw = raw.take([0], axis=axis)
+        if raw.dtype.kind != "f":
+            half = 2.0 ** (8 * raw.dtype.itemsize - 1)
+            scaled: NDArray[np.float64] = raw.mean(axis=axis, dtype=np.float64) / half
+            return (scaled - (1.0 if raw.dtype.kind == "u" else 0.0)).astype(np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
             mean: NDArray[np.float32] = raw.mean(axis=axis, dtype=np.float64).astype(np.float32)
         if not np.isfinite(mean).all():
@@ -233,9 +240,9 @@ class _Losses:
             return []
 
 
-def _read_container(path: Path) -> tuple[list[_Run], list[str]]:
+def _read_container(path: Path, channels: Channels) -> tuple[list[_Run], list[str]]:
     notes: list[str] = []
-    losses, mixer = _Losses(), _Mixer()
+    losses, mixer = _Losses(), _Mixer(channels)
     with open_container(path, "audio") as container:
         if not container.streams.audio:
             if is_index_cut_off(path):
@@ -277,7 +284,7 @@ def _of_seconds(seconds: float, promised: float) -> str:
 
 
 def _mono(path: Path, frame: Any, mixer: _Mixer) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
-    """Average the channels of one frame and scale integers to [-1, 1)."""
+    """One channel of a frame."""
     n, planar = frame.layout.nb_channels, frame.format.is_planar
     _check_count(path, 0, n)
     dtype = _SAMPLES.get(frame.format.name.removesuffix("p"))
@@ -289,12 +296,7 @@ def _mono(path: Path, frame: Any, mixer: _Mixer) -> NDArray[np.float32]:  # noqa
         for plane in frame.planes[: n if planar else 1]
     ]
     # Packed formats hold the channels of one instant side by side, in a single row.
-    channels = np.stack(rows) if planar else rows[0].reshape(-1, n).T
-    if dtype.kind == "f":
-        return mixer.mean(channels, axis=0)
-    half = 2.0 ** (8 * dtype.itemsize - 1)
-    mean: NDArray[np.float64] = channels.mean(axis=0, dtype=np.float64)
-    return (mean / half - (1.0 if dtype.kind == "u" else 0.0)).astype(np.float32)
+    return mixer.mono(np.stack(rows) if planar else rows[0].reshape(-1, n).T, axis=0)
 
 
 def _resampled(path: Path, run: _Run, wanted: int) -> NDArray[np.float32]:

@@ -16,6 +16,10 @@ MAX_IMAGE_PIXELS: Final = 2**27
 MAX_AUDIO_SAMPLES: Final = 2**29
 """Samples of one channel (2 GiB as float32; 3.1 hours at 48 kHz), before and after resampling."""
 
+LOWEST_RATE: Final = 1000
+HIGHEST_RATE: Final = 768_000
+"""Samples per second that a sound can have been recorded at."""
+
 MAX_AUDIO_CHANNELS: Final = 64
 """Channels of one sound track (ambisonics of the seventh order)."""
 

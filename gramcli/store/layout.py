@@ -30,6 +30,7 @@ LOCK: Final = ".lock"
 TEXT: Final = "text"
 OK: Final = "ok"
 ABSENT: Final = "absent"
+STAND_IN: Final = "stand-in"
 FAILED: Final = "failed"
 
 CAPTIONS: Final = "captions"
@@ -135,7 +136,10 @@ class Plan:
 
 
 def state(status: str) -> str:
-    """Return the first word of a status: `ok`, `absent` or `failed`; what follows a colon is the reason or a remark.
+    """Return the first word of a status, before the colon and the reason or remark.
+
+    `ok`; `absent`: the item never had it; `stand-in`: it never had it, and the row is what the encoder makes of
+    silence or of no words; `failed`.
 
     Example:
         >>> state("ok"), state("ok: partial: 20 of 50 frames decode"), state("absent: no audio track")
@@ -144,9 +148,14 @@ def state(status: str) -> str:
     return status.partition(":")[0]
 
 
+def has_row(status: str) -> bool:
+    """Whether the store holds a vector: of the item's own input, or a stand-in."""
+    return state(status) in (OK, STAND_IN)
+
+
 def is_status(text: str) -> bool:
     """Whether items.csv may hold this as a status: a failure has a reason."""
-    return state(text) in (OK, ABSENT) or text.startswith(f"{FAILED}: ")
+    return state(text) in (OK, ABSENT, STAND_IN) or text.startswith(f"{FAILED}: ")
 
 
 def reason_of(status: str) -> str:
@@ -162,6 +171,11 @@ def reason_of(status: str) -> str:
 def absent(reason: str) -> str:
     """Return the status of a modality that the item never had."""
     return f"{ABSENT}: {reason}"
+
+
+def stand_in(reason: str) -> str:
+    """Return the status of a modality that the item never had, whose row is the encoding of silence or no words."""
+    return f"{STAND_IN}: {reason}"
 
 
 def failed(reason: str) -> str:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.store.items import ItemRow, parse_items
-from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, read_manifest, state
+from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
 from gramcli.store.shards import damaged
 
 if TYPE_CHECKING:
@@ -81,11 +81,12 @@ class Store:
         self._check(modality)
         return [row.status[modality] for row in self.rows]
 
-    def present(self, modality: str) -> Tensor:
+    def present(self, modality: str, *, stand_ins: bool = False) -> Tensor:
         """Which items have the embedding.
 
         Args:
             modality: One of `modalities`.
+            stand_ins: Count rows that stand for silence or no words too.
 
         Returns:
             [items] bool; for text, whether the item has at least one caption.
@@ -93,7 +94,10 @@ class Store:
         Raises:
             UserError: The store does not hold it.
         """
-        return torch.tensor([state(status) == OK for status in self.status(modality)], dtype=torch.bool)
+        return torch.tensor(
+            [has_row(status) if stand_ins else state(status) == OK for status in self.status(modality)],
+            dtype=torch.bool,
+        )
 
     def embeddings(self, modality: str) -> Tensor:
         """The vectors of one modality, kept in memory once read; do not change them in place.

@@ -18,7 +18,7 @@ from safetensors.numpy import save
 
 from gramcli.errors import UserError
 from gramcli.store.items import ItemRow
-from gramcli.store.layout import OK, TEXT, Plan, is_status, shard_file, state
+from gramcli.store.layout import OK, TEXT, Plan, has_row, is_status, shard_file, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
     rows = _item_rows(plan, positions, content, owners)
     tensors: dict[str, NDArray[Any]] = {}
     for name in plan.modalities:
-        ok = np.array([state(row.status[name]) == OK for row in rows], dtype=bool)
+        ok = np.array([has_row(row.status[name]) for row in rows], dtype=bool)
         vectors = _checked(plan, name, content, len(owners) if name == TEXT else len(rows))
         holders = owners - positions.start if name == TEXT else np.arange(len(rows))
         _check_finite(name, vectors, holders, rows, ok)
@@ -119,7 +119,7 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
         masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if name != TEXT]
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
         raise damaged(path, str(error)) from error
-    wanted = [[state(row.status[name]) == OK for row in record.rows] for name in plan.modalities if name != TEXT]
+    wanted = [[has_row(row.status[name]) for row in record.rows] for name in plan.modalities if name != TEXT]
     if metadata != _metadata(plan, record.rows) or masks != wanted:
         raise damaged(path, "its content does not fit the items it is for")
     return ShardRecord(record.file, len(data), hashlib.sha256(data).hexdigest(), record.rows)

@@ -146,5 +146,5 @@ def test_an_option_called_name_is_refused_like_any_other() -> None:
 
 
 def test_positives_that_are_no_numbers() -> None:
-    with pytest.raises(UserError, match="positives must be whole numbers .* got a str"):
+    with pytest.raises(UserError, match=r"positives must be whole numbers .* got a str"):
         rank("gram", TEXT, VIDEO, "all")

@@ -127,6 +127,8 @@ class Architecture:
         depth: Whether there is a head for depth.
         caption_length: Tokens of a caption.
         subtitle_length: Tokens of a subtitle.
+        match_eps: Of the matching head's LayerNorm.
+        condition_eps: Of the LayerNorms of what texts attend to.
     """
 
     family: Family
@@ -140,3 +142,5 @@ class Architecture:
     depth: bool
     caption_length: int = 40
     subtitle_length: int = 70
+    match_eps: float = 1e-12
+    condition_eps: float = 1e-12

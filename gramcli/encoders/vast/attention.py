@@ -21,7 +21,7 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
         >>> split_heads(torch.zeros(2, 5, 12), 3).shape
         torch.Size([2, 3, 5, 4])
     """
-    return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(1, 2)
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:

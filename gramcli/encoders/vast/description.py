@@ -20,6 +20,7 @@ from gramcli.encoders.vast.names import (
 )
 from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
 from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
+from gramcli.encoders.vast.weights import is_resized
 
 _BLOCKS: Final = {"eva01": "EVA01-CLIP", "eva02": "EVA02-CLIP", "clip": "OpenAI CLIP"}
 
@@ -38,6 +39,7 @@ class CheckpointDescription:
         sampling: How it was evaluated.
         parameters: Distinct parameters of each part.
         step: Training step, when a name states it.
+        tensors: How many, each of several tied ones counted.
         dtypes: Number types, with counts of tensors.
         missing: Tensors of the official model that the files lack.
         unexpected: Tensors that the official model does not have.
@@ -55,6 +57,7 @@ class CheckpointDescription:
     sampling: SamplingDefaults
     parameters: Mapping[str, int]
     step: int | None
+    tensors: int
     dtypes: Mapping[str, int]
     missing: Mapping[str, int]
     unexpected: Mapping[str, int]
@@ -69,7 +72,12 @@ class CheckpointDescription:
 
 
 def describe_checkpoint(
-    path: Path, step: int | None = None, config: Path | None = None, *, allow_pickle: bool = False
+    path: Path,
+    step: int | None = None,
+    config: Path | None = None,
+    *,
+    verify: bool = False,
+    allow_pickle: bool = False,
 ) -> CheckpointDescription:
     """Describe a checkpoint; of its weights only names and shapes are looked at, and the files are hashed.
 
@@ -77,17 +85,21 @@ def describe_checkpoint(
         path: A checkpoint folder or weight file.
         step: Training step wanted; None takes the largest.
         config: Configuration to use instead of the one beside the weights.
+        verify: Also read every tensor.
         allow_pickle: Whether the weight file may run code of its own.
 
     Returns:
         The description. That tensors are missing is reported, not refused: loading decides which it can do without.
 
     Raises:
-        UserError: There is no readable checkpoint, or it is of no VAST-family model we support.
+        UserError: There is no readable checkpoint, or it is of no VAST-family model we support; `verify` found a
+            damaged file, or numbers that are not finite.
     """
     found = find_checkpoint(path, step, config)
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
     architecture, assumptions = infer_architecture(files.shapes, found.config, found.arch)
+    if verify:
+        files.verify()
     missing, unexpected, misshapen = compare_keys(files.shapes, architecture)
     return CheckpointDescription(
         weights=found.weights,
@@ -99,6 +111,7 @@ def describe_checkpoint(
         sampling=sampling_defaults(found.config, architecture),
         parameters=parameters_by_part(files.shapes),
         step=found.step,
+        tensors=len(files.shapes),
         dtypes=dtype_counts(files.dtypes.values()),
         missing=missing,
         unexpected=unexpected,
@@ -115,14 +128,15 @@ def compare_keys(
 
     Returns:
         Missing and unexpected tensors, counted by part, and the names of those with another shape. One of several tied
-        tensors is enough; unused tables that can be computed are neither missed nor unexpected.
+        tensors is enough; unused tables that can be computed are neither missed nor unexpected, and tables of
+        positions may be of another length: loading interpolates them.
     """
     expected = expected_shapes(architecture)
     held, known = ({tied_name(key) for key in keys} for keys in (shapes, expected))
     return (
         count_by_part(key for key in expected if tied_name(key) not in held),
         count_by_part(key for key in shapes if tied_name(key) not in known and not is_unused(key)),
-        tuple(key for key, shape in shapes.items() if expected.get(key, shape) != shape),
+        tuple(key for key, shape in shapes.items() if expected.get(key, shape) != shape and not is_resized(key)),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,18 +15,21 @@ from torch import Tensor
 
 from gramcli.checks import check_device
 from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
-from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform
+from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform, silent
 from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import find_checkpoint
 from gramcli.encoders.vast.model import CONDITION_LETTERS, FEATURE_PARTS, VastModel
 from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
-from gramcli.encoders.vast.tensors import WeightFiles
+from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
 from gramcli.encoders.vast.tokenizer import TextTokenizer, load_tokenizer
 from gramcli.encoders.vast.weights import LoadReport, Precision, load_weights
 from gramcli.errors import UserError
+from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE
 from gramcli.media.sampling import middle_of_segment
 
 _PRECISIONS: Final[dict[str, Precision]] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+_TEXTS: Final = ("text", "subtitle")
 
 Inputs = Mapping[str, Tensor | Sequence[Any]]
 """Modality to a batch: texts, or a tensor or a sequence of what `prepare` gives."""
@@ -108,7 +112,18 @@ class VastEncoder:
             audio.mel_bins,
         )
         self.prepare: Prepare = self._preparer
-        self.preprocessing = Preprocessing(frames=options.frames or defaults.frames, sample_rate=None)
+        self.preprocessing = Preprocessing(
+            frames=options.frames or defaults.frames,
+            sample_rate=None,
+            # The code of PMRL hears the first channel, that of the others the mean.
+            channels="first" if model.architecture.family == "pmrl" else "mean",
+        )
+        # A missing sound is what the released code makes of it: zeros after normalisation.
+        self.stand_ins: Mapping[str, Any] = {}
+        if options.stand_ins:
+            self.stand_ins = {
+                "audio": silent(defaults.audio_slices, audio.target_length, audio.mel_bins), "subtitle": "",
+            }  # fmt: skip
         self.fused: Mapping[str, tuple[str, ...]] = {n: parts for n, parts in FEATURE_PARTS.items() if len(parts) > 1}
         self.dims: Mapping[str, int] = dict.fromkeys((*self.modalities, *self.fused), model.architecture.contra_dim)
 
@@ -116,6 +131,11 @@ class VastEncoder:
     def modalities(self) -> tuple[str, ...]:
         """text, video, audio, subtitle, and depth where the checkpoint has a head for it."""
         return ("text", "video", "audio", "subtitle", *["depth"] * self.model.architecture.depth)
+
+    @cached_property
+    def sha256(self) -> dict[str, str]:
+        """Of every weight file, by its name."""
+        return {path.name: file_sha256(path) for path in self.report.files}
 
     @property
     def tokenizer(self) -> TextTokenizer:
@@ -128,19 +148,24 @@ class VastEncoder:
             self._tokenizer = self._find_tokenizer()
         return self._tokenizer
 
-    def describe(self) -> dict[str, Any]:
-        """What the manifest of a store records: family, step, hashes of the weights, how media are prepared."""
-        hashes = list(self.report.sha256.values())
+    def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
+        """What the manifest of a store records: family, step, hashes of the weights, how media are prepared.
+
+        The weight files are hashed when this is first asked. Without texts the tokenizer plays no part.
+        """
+        hashes = list(self.sha256.values())
+        texts = modalities is None or any(name in _TEXTS for name in modalities)
         return {
             "id": f"{self.model.architecture.family}:{Path(self.spec).resolve().name}",
             "architecture": asdict(self.model.architecture),
             "step": self.report.step,
-            "weights_sha256": hashes[0] if len(hashes) == 1 else dict(self.report.sha256),
-            "tokenizer_sha256": self.tokenizer.sha256,
+            "weights_sha256": hashes[0] if len(hashes) == 1 else self.sha256,
+            "tokenizer_sha256": self.tokenizer.sha256 if texts else None,
             "precision": self._options.precision,
             "preprocessing": {**asdict(self.preprocessing), **asdict(self._preparer)},
-            "assumptions": [*self.assumptions, *self.tokenizer.doubts],
+            "assumptions": [*self.assumptions, *(self.tokenizer.doubts if texts else ())],
             "shared_space": self.shared_space,
+            **({"stand_ins": sorted(self.stand_ins)} if self.stand_ins else {}),
         }
 
     def encode(self, inputs: Inputs) -> dict[str, Tensor]:
@@ -160,9 +185,7 @@ class VastEncoder:
         size = self._check(inputs)
         with torch.inference_mode():
             batches = [self.model.features(self._tokens(part)) for part in self._parts(inputs, size)]
-        names = [name for name, parts in FEATURE_PARTS.items() if set(parts) <= set(inputs)]
-        empty = torch.zeros(0, self.model.architecture.contra_dim)
-        return {name: torch.cat([empty, *(found[name].cpu() for found in batches)]).clone() for name in names}
+        return {name: torch.cat([found[name].cpu() for found in batches]).clone() for name in batches[0]}
 
     def condition(self, inputs: Inputs, letters: str) -> Tensor:
         """What a text attends to when it is matched with an item.
@@ -212,7 +235,17 @@ class VastEncoder:
 
         Returns:
             Shape [B, n], float32, on the CPU.
+
+        Raises:
+            UserError: One text instead of a list of them, or a condition of another shape.
         """
+        if isinstance(texts, str):
+            raise UserError("usage", "match takes a list of texts; got one text: write [text].")
+        hidden = self.model.architecture.text.hidden
+        if condition.dim() != 3 or condition.shape[2] != hidden:
+            raise UserError("usage", f"A condition is [items, tokens, {hidden}]; got {list(condition.shape)}.")
+        if not len(condition) or not len(texts):
+            return torch.zeros(len(condition), len(texts))
         tokens = self.tokenizer.encode(list(texts), self.model.architecture.caption_length)
         ids, mask = (torch.from_numpy(part).to(self._device) for part in (tokens.ids, tokens.mask))
         with torch.inference_mode():
@@ -228,15 +261,25 @@ class VastEncoder:
         return torch.from_numpy(preprocess_frames(pixels, self._preparer.resolution, self._preparer.transform))
 
     def preprocess_audio(self, waveform: NDArray[np.float32] | Tensor, rate: int) -> Tensor:
-        """One channel of sound [k] at `rate` -> slices float32 [m, T, mel]."""
+        """One channel of sound [k] at `rate` -> slices float32 [m, T, mel].
+
+        Raises:
+            UserError: Several channels, integers, samples that are not finite, a rate that is none, or too short.
+        """
         samples = np.asarray(waveform)
+        if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise UserError(
+                "embedding", f"rate is samples per second, {LOWEST_RATE} to {HIGHEST_RATE}, a whole number; got {rate}."
+            )
         if samples.ndim != 1 or samples.dtype.kind != "f":
             raise UserError(
                 "embedding",
                 f"Sound must be one channel of float samples [k], full scale at 1; got {samples.dtype} "
                 f"{list(samples.shape)}. Average the channels, and divide integers by their full scale.",
             )
-        return torch.from_numpy(self._preparer.sound(samples.astype(np.float32), rate))
+        if not np.isfinite(samples).all():
+            raise UserError("embedding", "Sound holds samples that are NaN or infinite; leave it out.")
+        return torch.from_numpy(self._preparer.sound(samples.astype(np.float32), int(rate)))
 
     def _check(self, inputs: Inputs) -> int:
         unknown = [name for name in inputs if name not in self.modalities]
@@ -255,10 +298,10 @@ class VastEncoder:
     def _parts(self, inputs: Inputs, size: int) -> list[dict[str, Tensor | Sequence[Any]]]:
         """Batches that go through the towers together: single items on a CPU, all on a GPU."""
         step = 1 if self._device.type == "cpu" else max(1, size)
-        return [{n: given[k : k + step] for n, given in inputs.items()} for k in range(0, size, step)]
+        return [{n: given[k : k + step] for n, given in inputs.items()} for k in range(0, max(1, size), step)]
 
     def _tokens(self, part: Mapping[str, Tensor | Sequence[Any]]) -> dict[str, Tensor]:
-        lengths = {"text": self._defaults.caption_length, "subtitle": self._defaults.subtitle_length}
+        lengths = dict(zip(_TEXTS, (self._defaults.caption_length, self._defaults.subtitle_length), strict=True))
         found = {}
         for name, given in part.items():
             if name in lengths:
@@ -271,9 +314,19 @@ class VastEncoder:
         return found
 
     def _batch(self, name: str, given: Tensor | Sequence[Any]) -> Tensor:
-        batch = given if isinstance(given, Tensor) else torch.stack([torch.as_tensor(one) for one in given])
         a, side = self.model.architecture.audio, self.model.architecture.vision.resolution
         wanted = (a.target_length, a.mel_bins) if name == "audio" else (3, side, side)
+        if isinstance(given, Tensor):
+            batch = given
+        elif len(given):
+            batch = torch.stack([torch.as_tensor(one) for one in given])
+        else:
+            batch = torch.zeros(0, 1, *wanted)
+        if not batch.is_floating_point():
+            kind = str(batch.dtype).removeprefix("torch.")
+            raise UserError(
+                "embedding", f"'{name}' must be floats as preprocess_{name} gives them; got {kind}: prepare it first."
+            )
         if batch.dim() != 2 + len(wanted) or tuple(batch.shape[2:]) != wanted or not batch.shape[1]:
             raise UserError(
                 "embedding", f"'{name}' must be [items, n, {', '.join(map(str, wanted))}]; got {list(batch.shape)}."
@@ -286,7 +339,7 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
 
     Args:
         argument: A folder or file, in any layout that `gramcli.encoders.vast.layout` knows.
-        options: Frames, device, precision, tokenizer, step, and whether pickled code may run.
+        options: Frames, device, precision, tokenizer, step, configuration, and whether pickled code may run.
 
     Returns:
         The encoder.
@@ -297,7 +350,7 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
     if not argument:
         raise UserError("usage", "Name a checkpoint: a folder with ckpt/model_step_N.pt, or a weight file.")
     check_device(options.device)
-    found = find_checkpoint(Path(argument), options.checkpoint_step)
+    found = find_checkpoint(Path(argument), options.checkpoint_step, options.config)
     shapes = WeightFiles(found.weights, allow_pickle=options.allow_pickle).shapes
     architecture, assumptions = infer_architecture(shapes, found.config, found.arch)
     with torch.device("meta"):

@@ -18,7 +18,8 @@ class RotaryPositions(nn.Module):
     """Rotates pairs of channels by angles that grow with the row (first half) and column (second half) of a patch.
 
     Positions are stretched to a grid of 16 patches a side, whatever the grid, as the towers were trained. The tables
-    are buffers because the official checkpoints hold them, once for the tower and once for every block.
+    are buffers because the official checkpoints hold them, once for the tower and once for every block; they are
+    computed here even where the model is built on the meta device, for a checkpoint may lack them.
 
     Args:
         head_width: Channels of a head, divisible by 4.
@@ -31,8 +32,8 @@ class RotaryPositions(nn.Module):
     def __init__(self, head_width: int, grid: int) -> None:
         super().__init__()
         half = head_width // 2
-        rates = 1.0 / _BASE ** (torch.arange(0, half, 2).float() / half)
-        positions = torch.arange(grid) / grid * TRAINED_GRID
+        rates = 1.0 / _BASE ** (torch.arange(0, half, 2, device="cpu").float() / half)
+        positions = torch.arange(grid, device="cpu") / grid * TRAINED_GRID
         angles = torch.outer(positions, rates).repeat_interleave(2, dim=-1)
         rows = angles[:, None, :].expand(grid, grid, half)
         columns = angles[None, :, :].expand(grid, grid, half)

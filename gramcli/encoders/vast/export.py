@@ -91,6 +91,7 @@ def architecture_facts(architecture: Architecture, assumptions: tuple[str, ...] 
             "target_length": a.audio.target_length,
         },
         "text": {"num_attention_heads": a.text.heads, "layer_norm_eps": a.text.layer_norm_eps},
+        "heads": {"itm_layer_norm_eps": a.match_eps, "hidden_trans_layer_norm_eps": a.condition_eps},
         "lengths": {"max_caption_len": a.caption_length, "max_subtitle_len": a.subtitle_length},
         "assumptions": list(assumptions),
     }

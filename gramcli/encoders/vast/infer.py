@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gramcli.encoders.vast.architecture import (
@@ -15,6 +16,7 @@ from gramcli.encoders.vast.architecture import (
     VisionConfig,
     VisionKind,
 )
+from gramcli.encoders.vast.facts import Facts, positive_count
 from gramcli.encoders.vast.names import Shape
 from gramcli.errors import UserError
 
@@ -44,7 +46,10 @@ _BIG_E_WIDTH: Final = 1792
 # The released BEATs: buckets of its position table and the distance from which all positions share one.
 _BEATS_BUCKETS: Final = 320
 _BEATS_DISTANCE: Final = 800
-_LARGEST_DISTANCE: Final = 10**6
+LARGEST_SAMPLES: Final = 4096
+"""Frames or audio slices of a clip."""
+LARGEST_RESOLUTION: Final = 4096
+"""Pixels along the side of a frame."""
 
 _VISUAL: Final = "vision_encoder.visual"
 _BERT: Final = "multimodal_encoder.bert"
@@ -68,18 +73,22 @@ def infer_architecture(
             configuration or arch.json.
     """
     _check_family_resemblance(shapes)
-    facts = _Facts(shapes, model_config(config), arch or {})
+    facts = Facts(shapes, model_config(config), arch or {})
     text = _text(facts)
+    shared = facts.shape("contra_head_t.linear.weight", 2)[0]
+    facts.agree("heads", contra_dim=shared)
     architecture = Architecture(
         family=_family(facts),
         vision=_vision(facts),
         vision_text=_unused_text(facts),
         audio=_audio(facts),
         text=text,
-        contra_dim=facts.shape("contra_head_t.linear.weight", 2)[0],
-        vision_samples=facts.shape("vision_frame_embedding", 3)[1],
-        audio_samples=facts.shape("audio_frame_embedding", 3)[1],
+        contra_dim=shared,
+        vision_samples=_frame_embeddings(facts, config, "vision"),
+        audio_samples=_frame_embeddings(facts, config, "audio"),
         depth="contra_head_d.linear.weight" in shapes,
+        match_eps=facts.eps("heads", 1e-12, "itm_layer_norm_eps"),
+        condition_eps=facts.eps("heads", 1e-12, "hidden_trans_layer_norm_eps"),
         caption_length=facts.length("max_caption_len", 40),
         subtitle_length=facts.length("max_subtitle_len", 70),
     )
@@ -99,81 +108,39 @@ def model_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-class _Facts:
-    """What is known about a checkpoint, and what had to be assumed on the way."""
+def _frame_embeddings(facts: Facts, config: Mapping[str, Any], side: str) -> int:
+    """Rows of a frame embedding in the model: as the configuration trains it, whatever length the weights hold.
 
-    def __init__(self, shapes: Mapping[str, Shape], config: Mapping[str, Any], arch: Mapping[str, Any]) -> None:
-        self.shapes, self.config, self.arch = shapes, config, arch
-        made = arch.get("assumptions", [])
-        self.assumptions = [str(each) for each in made] if isinstance(made, list) else []
-
-    def shape(self, name: str, axes: int) -> Shape:
-        shape = self.shapes.get(name)
-        if shape is None:
-            raise UserError("checkpoint", f"The weights lack {name}; give a whole VAST-family model.")
-        if len(shape) != axes or 0 in shape:
-            raise UserError(
-                "checkpoint", f"Tensor {name} is {list(shape)}, not of {axes} axes; the weights are damaged."
-            )
-        return shape
-
-    def layers(self, pattern: str) -> int:
-        found = {int(match.group(1)) for key in self.shapes if (match := re.match(pattern, key))}
-        if found != set(range(len(found))) or not found:
-            raise UserError("checkpoint", f"The weights lack whole layers ({pattern}); copy the checkpoint again.")
-        return len(found)
-
-    def stated(self, section: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
-        part = self.arch.get(section, {})
-        return part.get(name) if isinstance(part, Mapping) else None
-
-    def integer(self, section: str, name: str, fallback: int | None = None) -> int | None:
-        value = self.stated(section, name)
-        return fallback if value is None else positive_count(f"{section}.{name} in arch.json", value)
-
-    def eps(self, section: str, fallback: float) -> float:
-        value = self.stated(section, "layer_norm_eps")
-        if value is None:
-            return fallback
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise UserError("checkpoint", f"{section}.layer_norm_eps in arch.json is {value!r}; give a small number.")
-        return float(value)
-
-    def length(self, name: str, fallback: int, section: str = "lengths", fact: str | None = None) -> int:
-        """A length that the configuration states, or else arch.json, or else a usual one."""
-        if name in self.config:
-            return positive_count(f"{name} in the configuration", self.config[name])
-        known = self.integer(section, fact or name)
-        return known if known is not None else self.assume(fallback, f"{name} is {fallback}, as in the released models")
-
-    def assume(self, value: int, what: str) -> int:
-        self.assumptions.append(f"Assumed that {what}: neither the configuration nor an arch.json tells.")
-        return value
-
-    def heads(self, section: str, name: str, width: int, head_width: int | None) -> int:
-        """Attention heads: as stated, or of the width that is usual for the tower, or of a guessed one."""
-        stated = self.integer(section, name)
-        if stated is None and head_width and width % head_width == 0:
-            stated = width // head_width
-        if stated is None:
-            guess = next(size for size in range(min(64, width), 0, -1) if width % size == 0)
-            stated = self.assume(width // guess, f"the {section} tower of width {width} has heads of width {guess}")
-        if width % stated:
-            raise UserError(
-                "checkpoint", f"{stated} heads do not divide the {section} tower's width {width}; mend arch.json."
-            )
-        return stated
-
-
-def positive_count(what: str, value: object) -> int:
-    """Check a count that a configuration states.
-
-    Raises:
-        UserError: It is no whole number above 0.
+    The released code resizes the table to the largest number of frames of any training entry (of any validation entry
+    where there is none to train on), at load.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError("checkpoint", f"{what} is {value!r}; it has to be a whole number above 0.")
-    return value
+    held = facts.shape(f"{side}_frame_embedding", 3)[1]
+    facts.agree("heads", **{f"max_{side}_sample_num": held})
+    wanted = _trained_samples(facts, config, side) or held
+    if wanted != held:
+        facts.assumptions.append(
+            f"The configuration trains {wanted} {side} frame embeddings, the weights hold {held}: they are "
+            "interpolated, as the released code does."
+        )
+    return wanted
+
+
+def _trained_samples(facts: Facts, config: Mapping[str, Any], side: str) -> int | None:
+    name = f"max_{side}_sample_num"
+    if name in facts.config:
+        return positive_count(f"{name} in the configuration", facts.config[name], LARGEST_SAMPLES)
+    data = config.get("data_cfg")
+    for split in ("train", "val"):
+        entries = data.get(split) if isinstance(data, Mapping) else None
+        counts = [
+            positive_count(f"{side}_sample_num in the configuration", entry[f"{side}_sample_num"], LARGEST_SAMPLES)
+            for entry in (entries if isinstance(entries, list) else [entries])
+            if isinstance(entry, Mapping) and f"{side}_sample_num" in entry
+        ]
+        if counts and isinstance(data, Mapping):
+            joined = positive_count("concatenated_nums in the configuration", data.get("concatenated_nums", 1), 1000)
+            return max(counts) * joined
+    return None
 
 
 def _check_family_resemblance(shapes: Mapping[str, Shape]) -> None:
@@ -188,7 +155,7 @@ def _check_family_resemblance(shapes: Mapping[str, Shape]) -> None:
         )
 
 
-def _family(facts: _Facts) -> Family:
+def _family(facts: Facts) -> Family:
     named = str(facts.config.get("model_type") or facts.arch.get("model_type") or "").lower()
     if any(name in facts.config for name in _PMRL_SETTINGS):
         return "pmrl"
@@ -202,7 +169,7 @@ def _family(facts: _Facts) -> Family:
     return "vast"
 
 
-def _vision(facts: _Facts) -> VisionConfig:
+def _vision(facts: Facts) -> VisionConfig:
     kind, head_width = _vision_kind(facts)
     if kind == "clip":
         rows, width = facts.shape(f"{_VISUAL}.positional_embedding", 2)
@@ -215,9 +182,8 @@ def _vision(facts: _Facts) -> VisionConfig:
     grid = round((rows - 1) ** 0.5)
     if grid**2 + 1 != rows or not grid:
         raise UserError("checkpoint", f"The vision tower has {rows} positions, no square grid; it is not supported.")
-    _check_resolution(facts, grid * patch)
     _check_modified(facts, width)
-    return VisionConfig(
+    found = VisionConfig(
         kind=kind,
         width=width,
         layers=facts.layers(rf"vision_encoder\.visual\.{blocks}\.(\d+)\."),
@@ -228,9 +194,11 @@ def _vision(facts: _Facts) -> VisionConfig:
         embed_dim=facts.shapes[head][1 if kind == "clip" else 0] if len(facts.shapes.get(head, ())) == 2 else 0,
         layer_norm_eps=facts.eps("vision", _LAYER_NORM_EPS[kind]),
     )
+    _agree_on_vision(facts, found)
+    return replace(found, resolution=_resolution(facts, found))
 
 
-def _vision_kind(facts: _Facts) -> tuple[VisionKind, int | None]:
+def _vision_kind(facts: Facts) -> tuple[VisionKind, int | None]:
     """Tell the blocks of the vision tower, and the width of its heads where its name is known."""
     named = str(facts.config.get("vision_encoder_type", ""))
     if named and named not in _VISION:
@@ -250,16 +218,43 @@ def _vision_kind(facts: _Facts) -> tuple[VisionKind, int | None]:
     return held, 88 if giant else 64 if held != "eva01" else None
 
 
-def _check_resolution(facts: _Facts, resolution: int) -> None:
-    named = facts.config.get("vision_resolution", resolution)
-    if named != resolution:
-        facts.assumptions.append(
-            f"The configuration names a resolution of {named}, the weights hold positions for {resolution}: "
-            f"{resolution} is used."
+def _agree_on_vision(facts: Facts, v: VisionConfig) -> None:
+    facts.agree(
+        "vision",
+        width=v.width,
+        layers=v.layers,
+        mlp_hidden=v.mlp_hidden,
+        patch_size=v.patch_size,
+        image_size=v.resolution,
+        tokens_per_frame=v.tokens,
+        head_width=v.width // v.heads,
+        final_norm=True,
+        rope=v.kind == "eva02",
+        subln=v.kind == "eva02",
+        layer_scale=None,
+    )
+    if v.kind == "eva01":
+        facts.agree("vision", activation="gelu (erf)", qkv_bias=True, k_bias=False)
+
+
+def _resolution(facts: Facts, held: VisionConfig) -> int:
+    """Side of the input, as the configuration has it; positions of another grid are interpolated at load."""
+    named = facts.config.get("vision_resolution", held.resolution)
+    resolution = positive_count("vision_resolution in the configuration", named, LARGEST_RESOLUTION)
+    if resolution < held.patch_size:
+        raise UserError(
+            "checkpoint",
+            f"vision_resolution in the configuration is {resolution}, less than one patch of {held.patch_size}.",
         )
+    if resolution // held.patch_size != held.resolution // held.patch_size:
+        facts.assumptions.append(
+            f"The configuration names a resolution of {resolution}, the weights hold positions for {held.resolution}: "
+            "they are interpolated, as the released code does."
+        )
+    return resolution
 
 
-def _check_modified(facts: _Facts, width: int) -> None:
+def _check_modified(facts: Facts, width: int) -> None:
     """Refuse towers whose blocks compute something else than ours."""
     marks = {"gamma_1": "layer scale", "relative_position_bias_table": "a relative position bias"}
     for key in facts.shapes:
@@ -271,7 +266,7 @@ def _check_modified(facts: _Facts, width: int) -> None:
         raise _unsupported("vision", "that normalises after its blocks (EVA02-CLIP-bigE)", ", ".join(_KINDS.values()))
 
 
-def _unused_text(facts: _Facts) -> UnusedTextConfig | None:
+def _unused_text(facts: Facts) -> UnusedTextConfig | None:
     prefix = "vision_encoder.text" if "vision_encoder.text.positional_embedding" in facts.shapes else "vision_encoder"
     if f"{prefix}.positional_embedding" not in facts.shapes:
         return None
@@ -284,7 +279,7 @@ def _unused_text(facts: _Facts) -> UnusedTextConfig | None:
     )
 
 
-def _audio(facts: _Facts) -> AudioConfig:
+def _audio(facts: Facts) -> AudioConfig:
     named = str(facts.config.get("audio_encoder_type", "beats"))
     if not named.startswith("beats") or "audio_encoder.patch_embedding.weight" not in facts.shapes:
         raise _unsupported("audio", named if named != "beats" else "of these weights", "BEATs (beats)")
@@ -295,7 +290,13 @@ def _audio(facts: _Facts) -> AudioConfig:
     buckets, heads = facts.shape(f"{layer}.self_attn.relative_attention_bias.weight", 2)
     embed_dim, _, _, patch = facts.shape("audio_encoder.patch_embedding.weight", 4)
     _, per_group, kernel = facts.shape("audio_encoder.encoder.pos_conv.0.weight_v", 3)
-    return AudioConfig(
+    if width % per_group or facts.shape("audio_encoder.encoder.pos_conv.0.weight_v", 3)[0] != width or width % heads:
+        raise UserError(
+            "checkpoint",
+            f"The audio tower's width {width} does not fit its {heads} heads or its positional convolution; the "
+            "weights are damaged.",
+        )
+    found = AudioConfig(
         width=width,
         layers=facts.layers(r"audio_encoder\.encoder\.layers\.(\d+)\."),
         heads=heads,
@@ -310,11 +311,32 @@ def _audio(facts: _Facts) -> AudioConfig:
         target_length=facts.length("audio_target_length", 1024, "audio", "target_length"),
         layer_norm_eps=facts.eps("audio", 1e-5),
     )
+    _agree_on_audio(facts, found)
+    return found
 
 
-def _max_distance(facts: _Facts, buckets: int) -> int:
+def _agree_on_audio(facts: Facts, a: AudioConfig) -> None:
+    facts.agree(
+        "audio",
+        encoder_layers=a.layers,
+        encoder_embed_dim=a.width,
+        encoder_ffn_embed_dim=a.ffn,
+        encoder_attention_heads=a.heads,
+        activation_fn="gelu",
+        conv_bias=False,
+        conv_pos=a.conv_pos,
+        conv_pos_groups=a.conv_pos_groups,
+        relative_position_embedding=True,
+        num_buckets=a.num_buckets,
+        gru_rel_pos=True,
+        input_patch_size=a.patch_size,
+        embed_dim=a.embed_dim,
+    )
+
+
+def _max_distance(facts: Facts, buckets: int) -> int:
     stated = facts.integer("audio", "max_distance", _BEATS_DISTANCE if buckets == _BEATS_BUCKETS else None)
-    if stated is not None and not buckets // 4 < stated <= _LARGEST_DISTANCE:
+    if stated is not None and stated <= buckets // 4:
         raise UserError(
             "checkpoint",
             f"audio.max_distance in arch.json is {stated}; {buckets} buckets need more than {buckets // 4}.",
@@ -325,9 +347,9 @@ def _max_distance(facts: _Facts, buckets: int) -> int:
     return facts.assume(distance, f"BEATs with {buckets} buckets has a max_distance of {distance}, 2.5 for each bucket")
 
 
-def _text(facts: _Facts) -> TextConfig:
+def _text(facts: Facts) -> TextConfig:
     vocab, hidden = facts.shape(f"{_BERT}.embeddings.word_embeddings.weight", 2)
-    return TextConfig(
+    found = TextConfig(
         vocab_size=vocab,
         hidden=hidden,
         layers=facts.layers(r"multimodal_encoder\.bert\.encoder\.layer\.(\d+)\."),
@@ -337,6 +359,18 @@ def _text(facts: _Facts) -> TextConfig:
         type_vocab_size=facts.shape(f"{_BERT}.embeddings.token_type_embeddings.weight", 2)[0],
         layer_norm_eps=facts.eps("text", 1e-12),
     )
+    facts.agree(
+        "text",
+        vocab_size=vocab,
+        hidden_size=hidden,
+        num_hidden_layers=found.layers,
+        intermediate_size=found.intermediate,
+        hidden_act="gelu",
+        max_position_embeddings=found.max_positions,
+        type_vocab_size=found.type_vocab_size,
+        add_cross_attention=True,
+    )
+    return found
 
 
 def _unsupported(side: str, named: str, supported: str) -> UserError:

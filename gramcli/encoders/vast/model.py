@@ -29,7 +29,6 @@ FEATURE_PARTS: Final[dict[str, tuple[str, ...]]] = {
     "vas": ("video", "audio", "subtitle"),
 }
 CONDITION_LETTERS: Final[dict[str, str]] = {"v": "video", "a": "audio", "s": "subtitle", "d": "depth"}
-_HEAD_EPS: Final = 1e-12
 
 
 class ContrastiveHead(nn.Module):
@@ -55,12 +54,13 @@ class MatchingHead(nn.Module):
 
     Args:
         width: Width of a text token, H.
+        eps: Of its LayerNorm.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, eps: float) -> None:
         super().__init__()
         self.linear1 = nn.Linear(width, width)
-        self.layernorm = nn.LayerNorm(width, eps=_HEAD_EPS)
+        self.layernorm = nn.LayerNorm(width, eps=eps)
         self.linear2 = nn.Linear(width, 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -119,10 +119,10 @@ class VastModel(nn.Module):
         self.contra_head_va = nn.Linear(V + U, C)
         self.contra_head_vs = nn.Linear(V + H, C)
         self.contra_head_vas = nn.Linear(V + U + H, C)
-        self.itm_head = MatchingHead(H)
-        self.hidden_trans_vision_multimodal = _condition_projection(V, H)
-        self.hidden_trans_audio_multimodal = _condition_projection(U, H)
-        self.hidden_trans_subtitle_multimodal = _condition_projection(H, H)
+        self.itm_head = MatchingHead(H, architecture.match_eps)
+        self.hidden_trans_vision_multimodal = _condition_projection(V, H, architecture.condition_eps)
+        self.hidden_trans_audio_multimodal = _condition_projection(U, H, architecture.condition_eps)
+        self.hidden_trans_subtitle_multimodal = _condition_projection(H, H, architecture.condition_eps)
 
     def vision_tokens(self, pixels: Tensor) -> Tensor:
         """Tokens of frames or of depth maps.
@@ -293,8 +293,8 @@ class VastModel(nn.Module):
         return heads if self.contra_head_d is None else heads | {"depth": self.contra_head_d}
 
 
-def _condition_projection(width: int, hidden: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, hidden), nn.LayerNorm(hidden, eps=_HEAD_EPS))
+def _condition_projection(width: int, hidden: int, eps: float) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, hidden), nn.LayerNorm(hidden, eps=eps))
 
 
 def _first_token(x: Tensor) -> Tensor:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gramcli.encoders.vast.architecture import Architecture
+from gramcli.encoders.vast.facts import positive_count
 from gramcli.encoders.vast.frontends import TRANSFORMS, Transform
-from gramcli.encoders.vast.infer import positive_count
+from gramcli.encoders.vast.infer import LARGEST_SAMPLES
 from gramcli.errors import UserError
+
+_LARGEST_CLIP: Final = 1 << 31  # bytes
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,18 @@ def sampling_defaults(config: Mapping[str, Any], architecture: Architecture) -> 
             "checkpoint", f"The configuration names the transform {transform!r}; known: {', '.join(TRANSFORMS)}."
         )
     task = entry.get("task")
+    frames, slices = (
+        positive_count(name, entry.get(name, otherwise), LARGEST_SAMPLES)
+        for name, otherwise in (
+            ("vision_sample_num", architecture.vision_samples),
+            ("audio_sample_num", architecture.audio_samples),
+        )
+    )
+    _check_size("frames", frames, 3 * architecture.vision.resolution**2)
+    _check_size("slices of sound", slices, architecture.audio.target_length * architecture.audio.mel_bins)
     return SamplingDefaults(
-        frames=positive_count("vision_sample_num", entry.get("vision_sample_num", architecture.vision_samples)),
-        audio_slices=positive_count("audio_sample_num", entry.get("audio_sample_num", architecture.audio_samples)),
+        frames=frames,
+        audio_slices=slices,
         transform=transform,
         caption_length=architecture.caption_length,
         subtitle_length=architecture.subtitle_length,
@@ -72,6 +84,16 @@ def sampling_assumptions(config: Mapping[str, Any]) -> tuple[str, ...]:
         "Assumed a frame and a slice of sound for each frame embedding, and frames squeezed into a square (transform "
         "none): no hps.json says how the checkpoint was evaluated.",
     )
+
+
+def _check_size(what: str, count: int, numbers: int) -> None:
+    """Refuse a configuration under which one clip alone would fill the memory."""
+    if 4 * count * numbers > _LARGEST_CLIP:
+        raise UserError(
+            "checkpoint",
+            f"The configuration asks for {count} {what} of {numbers} numbers each, {4 * count * numbers / 2**30:.0f} "
+            "GiB for a single clip; mend it.",
+        )
 
 
 def _entry(config: Mapping[str, Any]) -> Mapping[str, Any]:

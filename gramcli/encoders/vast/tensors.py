@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import pickletools
 import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,8 +20,11 @@ from gramcli.errors import UserError
 
 # Where training scripts keep the weights when they save more than the weights.
 _NESTED: Final = ("model", "state_dict", "module", "model_state_dict")
+_FRAMES: Final = "vision_frame_embedding"
+_PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
 _ZIP: Final = b"PK\x03\x04"
 _REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]+)")
+_OPERATION: Final = re.compile(r"[Uu]nsupported oper(?:and|ation) (\d+)")
 _SAFETENSORS_DTYPES: Final = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
@@ -34,6 +39,8 @@ class _File(Protocol):
     def read(self, key: str) -> Tensor: ...
 
     def release(self) -> None: ...
+
+    def verify(self) -> None: ...
 
 
 class WeightFiles:
@@ -66,8 +73,16 @@ class WeightFiles:
                 name = clean_key(key)
                 self.shapes[name], self.dtypes[name] = shape, dtype
                 self._where[tied_name(name)] = (file, key)
+        self._take_perceiver()
         if not self.shapes:
             raise UserError("checkpoint", f"{paths[0]} holds no tensors; give the weights of a VAST-family model.")
+
+    def _take_perceiver(self) -> None:
+        """Find the frame embeddings where older releases keep them."""
+        if _FRAMES not in self.shapes and _PERCEIVER in self.shapes:
+            self.shapes[_FRAMES] = self.shapes.pop(_PERCEIVER)
+            self.dtypes[_FRAMES] = self.dtypes.pop(_PERCEIVER)
+            self._where[_FRAMES] = self._where.pop(_PERCEIVER)
 
     def __contains__(self, name: object) -> bool:
         """Whether a tensor, or one it is tied to, is in the files."""
@@ -77,6 +92,27 @@ class WeightFiles:
         """Map a tensor; its values come from the disk when they are used."""
         file, key = self._where[tied_name(name)]
         return file.read(key)
+
+    def verify(self) -> None:
+        """Read everything.
+
+        Raises:
+            UserError: A file's own checksums do not fit its content, or a tensor holds NaN or infinity; names them.
+        """
+        for file in self._files:
+            file.verify()
+        bad = []
+        for name in self._where:
+            tensor = self.read(name)
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                bad.append(name)
+            del tensor
+            self.release()
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise UserError(
+                "checkpoint", f"Tensor {bad[0]}{more} holds NaN or infinity; train on, or copy the checkpoint again."
+            )
 
     def release(self) -> None:
         """Let go of the mapped files, so that pages that were read no longer count as memory of this process."""
@@ -100,6 +136,9 @@ class _Safetensors:
 
     def release(self) -> None:
         self._handle = None
+
+    def verify(self) -> None:
+        """A safetensors file holds no checksums."""
 
     def _dtype(self, key: str, name: str) -> torch.dtype:
         if name not in _SAFETENSORS_DTYPES:
@@ -132,11 +171,26 @@ class _Torch:
         if self._mapped:
             self._tensors = None
 
+    def verify(self) -> None:
+        """Compare the checksums of the archive, which mapping it does not look at."""
+        if not zipfile.is_zipfile(self._path):
+            return
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                damaged = archive.testzip()
+        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+            raise _damaged(self._path, error) from error
+        if damaged:
+            raise UserError(
+                "checkpoint", f"{self._path} is damaged: {damaged} does not have its checksum. Copy it again."
+            )
+
     def _open(self) -> Mapping[str, Tensor]:
         if self._tensors is None:
             tensors = _state(self._load())
-            if odd := [key for key, tensor in tensors.items() if tensor.layout != torch.strided or tensor.is_quantized]:
-                raise UserError("checkpoint", f"{self._path} holds {odd[0]} in no dense form; save plain tensors.")
+            if odd := [key for key, tensor in tensors.items() if not _is_plain(tensor)]:
+                kind = f"{tensors[odd[0]].layout} {tensors[odd[0]].dtype}".replace("torch.", "")
+                raise UserError("checkpoint", f"{self._path} holds {odd[0]} as {kind}; save plain dense real tensors.")
             self._tensors = tensors
         return self._tensors
 
@@ -147,14 +201,17 @@ class _Torch:
                 self._mapped = file.read(4) == _ZIP
             return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
         except Exception as error:  # a damaged pickle can end in any error at all
-            refused = _REFUSED.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
-            if refused and safe:
+            if safe and isinstance(error, pickle.UnpicklingError) and (wants := _more_than_tensors(error)):
                 raise UserError(
                     "checkpoint",
-                    f"{path} holds more than tensors: it wants to run {refused.group(1)}. Save its state_dict alone, "
-                    "or pass --allow-pickle if you trust whoever made it, for such a file can run any code.",
+                    f"{path} holds more than tensors: {wants}. Save its state_dict alone, or pass --allow-pickle if "
+                    "you trust whoever made it, for such a file can run any code.",
                 ) from error
             raise _damaged(path, error) from error
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_complex() or tensor.is_meta)
 
 
 def file_sha256(path: Path) -> str:
@@ -184,6 +241,15 @@ def _state(payload: object) -> dict[str, Tensor]:
             return {key: value for key, value in payload.items() if isinstance(key, str) and isinstance(value, Tensor)}
         payload = inner
     return {}
+
+
+def _more_than_tensors(error: pickle.UnpicklingError) -> str:
+    """What a pickle wants that tensors do not need, or nothing where it is simply no pickle."""
+    if refused := _REFUSED.search(str(error)):
+        return f"it wants to run {refused.group(1)}"
+    operation = _OPERATION.search(str(error))
+    known = pickletools.code2op.get(chr(int(operation.group(1)))) if operation else None  # type: ignore[attr-defined]
+    return f"its pickle wants {known.name}, which no state_dict does" if known else ""
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

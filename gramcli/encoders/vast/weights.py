@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import torch
@@ -20,7 +21,7 @@ from gramcli.encoders.vast.names import (
     parameters_by_part,
     tied_name,
 )
-from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
+from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts
 from gramcli.errors import UserError
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -57,7 +58,7 @@ class LoadReport:
         dtypes: Number types in the files, with counts of tensors.
         precision: Number type of the loaded model.
         step: Training step, when a name states it.
-        sha256: Of every weight file, by its name.
+        files: The weight files.
         parameters: Distinct parameters in the files.
     """
 
@@ -69,7 +70,7 @@ class LoadReport:
     dtypes: Mapping[str, int]
     precision: Precision
     step: int | None
-    sha256: Mapping[str, str]
+    files: tuple[Path, ...]
     parameters: Mapping[str, int]
 
 
@@ -99,13 +100,13 @@ def load_weights(
     """
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
     wanted = {key: tensor for key, tensor in model.state_dict().items() if isinstance(tensor, Tensor)}
-    missing = [key for key in wanted if key not in files]
+    missing = [key for key in wanted if key not in files or _is_recomputed(key, wanted[key], files)]
     # A table that the model computed by itself, off the meta device, need not be in the files.
     _refuse_missing(found, [key for key in missing if wanted[key].is_meta or not is_computed(key)])
     made, resized = _convert(found, files, wanted, _DTYPES[precision])
     trained = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     made |= {name: nn.Parameter(made[name], requires_grad=False) for name in made if name in trained}
-    state = {key: made[tied_name(key)] for key in wanted if key in files}
+    state = {key: made[tied_name(key)] for key in wanted if tied_name(key) in made}
     state |= {key: _placeholder(key, wanted[key]) for key in missing if wanted[key].is_meta}
     model.load_state_dict(state, strict=False, assign=True)
     model.requires_grad_(requires_grad=False)
@@ -120,7 +121,7 @@ def load_weights(
         dtypes=dtype_counts(files.dtypes.values()),
         precision=precision,
         step=found.step,
-        sha256={path.name: file_sha256(path) for path in found.weights},
+        files=found.weights,
         parameters=parameters_by_part(files.shapes),
     )
 
@@ -146,7 +147,7 @@ def _convert(
     read = 0.0
     for key, slot in wanted.items():
         name = tied_name(key)
-        if name in made or key not in files:
+        if name in made or key not in files or _is_recomputed(key, slot, files):
             continue
         tensor = files.read(key)
         read += tensor.numel() * tensor.element_size()
@@ -161,6 +162,16 @@ def _convert(
             read = 0.0
     files.release()
     return made, resized
+
+
+def _is_recomputed(key: str, slot: Tensor, files: WeightFiles) -> bool:
+    """Whether a table of the file is of another length, and the model has computed its own."""
+    return is_computed(key) and not slot.is_meta and files.shapes.get(key, slot.shape) != tuple(slot.shape)
+
+
+def is_resized(name: str) -> bool:
+    """Whether a tensor is a table of positions, which loading brings to the model's length."""
+    return name in (*_FRAME_EMBEDDINGS, *_POSITIONS)
 
 
 def resize(name: str, tensor: Tensor, shape: Shape) -> Tensor:
@@ -180,7 +191,7 @@ def resize(name: str, tensor: Tensor, shape: Shape) -> Tensor:
     """
     old = tuple(tensor.shape)
     same_width = len(old) == len(shape) and old[-1:] == shape[-1:] and old[:-2] == shape[:-2]
-    if not same_width or name not in (*_FRAME_EMBEDDINGS, *_POSITIONS):
+    if not same_width or not is_resized(name):
         raise UserError(
             "checkpoint",
             f"Tensor {name} is {list(old)} in the weights, but the model built for them wants {list(shape)}; the "

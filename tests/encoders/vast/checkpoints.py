@@ -19,7 +19,7 @@ HPS: dict[str, Any] = {
         "audio_target_length": 32,
     },
     "data_cfg": {
-        "train": [{"vision_sample_num": 4, "audio_sample_num": 1, "task": "ret%tva"}],
+        "train": [{"vision_sample_num": 4, "audio_sample_num": 2, "task": "ret%tva"}],
         "val": [{"vision_sample_num": 8, "audio_sample_num": 2, "vision_transforms": "crop_flip", "task": "ret%tvas"}],
     },
 }  # fmt: skip

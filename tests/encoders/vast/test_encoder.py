@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from gramcli.encoders.vast.encoder import VastEncoder
 from gramcli.errors import UserError
 from gramcli.media.audio import Waveform
 from gramcli.media.video import VideoClip
+from gramcli.modalities import Task
+from gramcli.selection import select
 from gramcli.store import open_store
 from tests.encoders.vast.reference import Reference
 
@@ -135,6 +138,79 @@ def test_no_tokenizer_is_said_when_a_text_comes(
     torch.testing.assert_close(encoder.encode(pixels)["video"], reference.tensors["feat_v"][:1], atol=5e-6, rtol=0)
     with pytest.raises(UserError, match=r"No tokenizer found: pass --tokenizer .*Looked for"):
         encoder.encode({"text": ["a dog"]})
+    assert encoder.describe(["video", "audio"])["tokenizer_sha256"] is None
+    with pytest.raises(UserError, match="No tokenizer found"):
+        encoder.describe(["video", "text"])
+
+
+def test_no_items_give_no_rows(loaded: VastEncoder, inputs) -> None:
+    nothing = {name: given[:0] for name, given in inputs.items()}
+    for given in (nothing, {name: [] for name in inputs}):
+        assert {name: tuple(x.shape) for name, x in loaded.encode(given).items()} == {
+            name: (0, loaded.dims[name]) for name in loaded.encode(inputs)
+        }
+    condition = loaded.condition(inputs, "va")
+    assert loaded.condition(nothing, "va").shape == (0, *condition.shape[1:])
+    assert loaded.match(condition, []).shape == (3, 0)
+    assert loaded.match(condition[:0], ["a dog"]).shape == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda e: e.preprocess_audio(np.zeros(16000, np.float32), 0), "rate is samples per second, 1000 to"),
+        (lambda e: e.preprocess_audio(np.zeros(16000, np.float32), 16000.5), "a whole number; got 16000.5"),
+        (lambda e: e.preprocess_audio(np.full(16000, np.nan, np.float32), 16000), "NaN or infinite"),
+        (lambda e: e.encode({"video": torch.zeros(1, 1, 3, 42, 42, dtype=torch.uint8)}), "got uint8: prepare it first"),
+        (lambda e: e.match(torch.zeros(1, 2, 3), ["a"]), r"A condition is \[items, tokens"),
+        (lambda e: e.match(torch.zeros(1, 2, 24), "a dog"), "takes a list of texts"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(loaded: VastEncoder, call, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        call(loaded)
+
+
+@pytest.mark.parametrize("frames", [0, -1])
+def test_a_video_needs_a_frame(reference: Reference, frames: int) -> None:
+    with pytest.raises(UserError, match="at least one frame"):
+        load_encoder(reference.folder, frames=frames)
+
+
+def test_pmrl_hears_the_first_channel_and_gram_the_mean(loaded: VastEncoder) -> None:
+    assert loaded.preprocessing.channels == ("first" if loaded.model.architecture.family == "pmrl" else "mean")
+
+
+def test_stand_ins_are_what_the_authors_put_in_place_of_nothing(
+    reference: Reference, reference_data: Path, tmp_path: Path
+) -> None:
+    vocabulary = reference_data / "golden" / "bert-base-uncased" / "vocab.txt"
+    encoder = load_encoder(reference.folder, tokenizer=vocabulary, stand_ins=True)
+    assert not load_encoder(reference.folder, tokenizer=vocabulary).stand_ins
+    clips = json.loads((reference_data / "data" / "clips" / "annotations.json").read_text())
+    assert clips
+    dataset = open_dataset(str(reference_data / "data" / "clips" / "annotations.json"))
+    first = dataset.items[0]
+    silent = {name: path for name, path in first.media.items() if name != "audio"}
+    items = (replace(first, media=silent, subtitle=None), replace(dataset.items[1], subtitle="hello"))
+    embed(replace(dataset, items=items), encoder, tmp_path / "s", options=EmbedOptions(workers=0))
+    store = open_store(tmp_path / "s")
+    assert store.status("audio") == ["stand-in: no audio file", "ok"]
+    assert store.status("subtitle") == ["stand-in: no subtitle", "ok"]
+    assert store.status("vas")[0] == "stand-in: no audio and subtitle"
+    a = encoder.model.architecture.audio
+    slices = torch.zeros(1, encoder.stand_ins["audio"].shape[0], a.target_length, a.mel_bins)
+    nothing = encoder.encode({"audio": slices, "subtitle": [""]})
+    for name in ("audio", "subtitle"):
+        assert store.embeddings(name)[0].equal(nothing[name][0])
+        assert store.present(name).tolist() == [False, True]
+        assert store.present(name, stand_ins=True).tolist() == [True, True]
+    task = Task(("text",), ("video", "audio"))
+    both = torch.arange(2)
+    assert select(store, task, both, "drop").candidate_ids == (items[1].id,)
+    filled = select(store, task, both, "zero")
+    assert filled.candidate_ids == (items[0].id, items[1].id) and filled.present.candidates is None
+    store.verify()
 
 
 def test_half_precision_stays_near(reference: Reference, reference_data: Path, inputs) -> None:

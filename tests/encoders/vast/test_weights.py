@@ -56,7 +56,7 @@ def test_a_whole_checkpoint(checkpoint: Path, architecture: Architecture, state:
     assert (report.missing, report.unused, report.unexpected, report.resized) == ({}, {}, {}, ())
     assert report.dtypes == {"float32": len(state) - 1, "int64": 1}
     assert (report.step, report.precision) == (100, "float32")
-    assert len(report.sha256["model_step_100.pt"]) == 64
+    assert [path.name for path in report.files] == ["model_step_100.pt"]
     assert sum(report.parameters.values()) == sum(p.numel() for p in model.parameters())
     assert not any(parameter.requires_grad or parameter.is_meta for parameter in model.parameters())
 
@@ -122,7 +122,7 @@ def test_shards_are_joined(tmp_path: Path, architecture: Architecture, state: St
         save_file(shard, path) if suffix == "safetensors" else torch.save(shard, path)
     model = stand_in(expected_shapes(architecture))
     report = load_weights(find_checkpoint(tmp_path), model)
-    assert len(report.sha256) == 2
+    assert len(report.files) == 2
     assert_loaded(model, state)
 
 
@@ -270,6 +270,34 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, state: State) -> None:
     assert witness.exists()
 
 
+def test_a_pickle_of_something_else_names_the_flag(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.pt"
+    odd.write_bytes(pickle.dumps({"a": {1, 2}}, protocol=4))
+    with pytest.raises(UserError, match=r"odd\.pt holds more than tensors: .*--allow-pickle"):
+        WeightFiles([odd])
+
+
+def test_verifying_reads_everything(tmp_path: Path, state: State) -> None:
+    path = tmp_path / "w.pt"
+    torch.save(state, path)
+    WeightFiles([path]).verify()
+    whole = bytearray(path.read_bytes())
+    values = state["contra_head_t.linear.weight"].numpy().tobytes()
+    whole[whole.index(values) + 3] ^= 1
+    path.write_bytes(whole)
+    WeightFiles([path])
+    with pytest.raises(UserError, match="does not have its checksum"):
+        WeightFiles([path]).verify()
+    torch.save({**state, "contra_temp": torch.tensor(torch.nan)}, path)
+    with pytest.raises(UserError, match="contra_temp holds NaN or infinity"):
+        WeightFiles([path]).verify()
+
+
+def test_complex_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="as strided complex64; save plain dense real tensors"):
+        WeightFiles(bare(tmp_path, {"w": torch.zeros(3, dtype=torch.complex64)}).weights)
+
+
 @pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"hello, these are no weights\n", b"\x80\x02.", b"\xff" * 200, b"PK\x03\x04"])
 def test_other_files_named_as_weights(tmp_path: Path, name: str, content: bytes) -> None:
@@ -297,7 +325,7 @@ def test_files_without_tensors(tmp_path: Path, payload: Any) -> None:
 
 
 def test_sparse_tensors_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no dense form"):
+    with pytest.raises(UserError, match="save plain dense real tensors"):
         WeightFiles(bare(tmp_path, {"a": torch.eye(3).to_sparse()}).weights)
 
 

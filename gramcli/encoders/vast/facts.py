@@ -1,0 +1,140 @@
+"""What the files of a checkpoint state about it: shapes, configuration, arch.json; and what had to be assumed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gramcli.encoders.vast.names import Shape
+from gramcli.errors import UserError
+
+LARGEST_COUNT: Final = 10**6
+"""Beyond it a count in a configuration is a mistake."""
+
+
+class Facts:
+    """What is known about a checkpoint, and what had to be assumed on the way.
+
+    Attributes:
+        shapes: Shape of every tensor, by its official name.
+        config: The model's part of the training configuration.
+        arch: What `arch.json` states.
+        assumptions: One sentence for each guess.
+    """
+
+    def __init__(self, shapes: Mapping[str, Shape], config: Mapping[str, Any], arch: Mapping[str, Any]) -> None:
+        self.shapes, self.config, self.arch = shapes, config, arch
+        made = arch.get("assumptions", [])
+        self.assumptions = [str(each) for each in made] if isinstance(made, list) else []
+
+    def shape(self, name: str, axes: int) -> Shape:
+        """The shape of a tensor that every model has.
+
+        Raises:
+            UserError: It is missing, or of another number of axes.
+        """
+        shape = self.shapes.get(name)
+        if shape is None:
+            raise UserError("checkpoint", f"The weights lack {name}; give a whole VAST-family model.")
+        if len(shape) != axes or 0 in shape:
+            raise UserError(
+                "checkpoint", f"Tensor {name} is {list(shape)}, not of {axes} axes; the weights are damaged."
+            )
+        return shape
+
+    def layers(self, pattern: str) -> int:
+        """How many blocks the names of tensors number.
+
+        Raises:
+            UserError: None, or some are left out.
+        """
+        found = {int(match.group(1)) for key in self.shapes if (match := re.match(pattern, key))}
+        if found != set(range(len(found))) or not found:
+            raise UserError("checkpoint", f"The weights lack whole layers ({pattern}); copy the checkpoint again.")
+        return len(found)
+
+    def stated(self, section: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+        """What arch.json says, or None."""
+        part = self.arch.get(section, {})
+        return part.get(name) if isinstance(part, Mapping) else None
+
+    def agree(self, section: str, **held: object) -> None:
+        """Refuse an arch.json that states something else than the weights, or than what the model computes.
+
+        Raises:
+            UserError: It does.
+        """
+        for name, value in held.items():
+            stated = self.stated(section, name)
+            if stated is not None and stated != value:
+                raise UserError(
+                    "checkpoint",
+                    f"arch.json states {section}.{name} = {shortened(stated)}, but the model of these weights has "
+                    f"{value}; give the arch.json that belongs to them.",
+                )
+
+    def integer(self, section: str, name: str, fallback: int | None = None) -> int | None:
+        """A count that arch.json may state."""
+        value = self.stated(section, name)
+        return fallback if value is None else positive_count(f"{section}.{name} in arch.json", value)
+
+    def eps(self, section: str, fallback: float, name: str = "layer_norm_eps") -> float:
+        """The epsilon of a LayerNorm that arch.json may state."""
+        value = self.stated(section, name)
+        if value is None:
+            return fallback
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise UserError(
+                "checkpoint", f"{section}.{name} in arch.json is {shortened(value)}; give a small number, as 1e-6."
+            )
+        return float(value)
+
+    def length(self, name: str, fallback: int, section: str = "lengths", fact: str | None = None) -> int:
+        """A length that the configuration states, or else arch.json, or else a usual one."""
+        if name in self.config:
+            return positive_count(f"{name} in the configuration", self.config[name])
+        known = self.integer(section, fact or name)
+        return known if known is not None else self.assume(fallback, f"{name} is {fallback}, as in the released models")
+
+    def assume(self, value: int, what: str) -> int:
+        """Note a guess, and return it."""
+        self.assumptions.append(f"Assumed that {what}: neither the configuration nor an arch.json tells.")
+        return value
+
+    def heads(self, section: str, name: str, width: int, head_width: int | None) -> int:
+        """Attention heads: as stated, or of the width that is usual for the tower, or of a guessed one.
+
+        Raises:
+            UserError: What arch.json states does not divide the width.
+        """
+        stated = self.integer(section, name)
+        if stated is None and head_width and width % head_width == 0:
+            stated = width // head_width
+        if stated is None:
+            guess = next(size for size in range(min(64, width), 0, -1) if width % size == 0)
+            stated = self.assume(width // guess, f"the {section} tower of width {width} has heads of width {guess}")
+        if width % stated:
+            raise UserError(
+                "checkpoint", f"{stated} heads do not divide the {section} tower's width {width}; mend arch.json."
+            )
+        return stated
+
+
+def positive_count(what: str, value: object, largest: int = LARGEST_COUNT) -> int:
+    """Check a count that a configuration states.
+
+    Raises:
+        UserError: It is no whole number from 1 to `largest`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise UserError("checkpoint", f"{what} is {shortened(value)}; it has to be a whole number from 1 to {largest}.")
+    return value
+
+
+def shortened(value: object) -> str:
+    """A value from a file for a message, however long it is."""
+    if isinstance(value, int) and abs(value) > LARGEST_COUNT**2:
+        return "a number of very many digits"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
