@@ -55,6 +55,17 @@ class RankVector:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What one kind of measurement of a store found: a part of an `Evaluation`."""
+
+    results: list[ResultRow]
+    ranks: list[RankVector] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What `gram eval` found, with everything needed to compare and to cite it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal, get_args
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.modalities import Task
+from gramcli.modalities import LETTERS, Task
 from gramcli.results import LeftOut
 from gramcli.screening import Presence
 from gramcli.store.layout import OK, reason_of, state
@@ -133,6 +134,29 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         candidate_rows=candidate_rows,
         left_out=left_out,
     )
+
+
+def default_tasks(store: Store) -> list[Task]:
+    """Every set of other modalities against text (or against the first modality where there is no text).
+
+    Only modalities of the query's dimension count; with more than three others, the single ones and all together.
+
+    Raises:
+        UserError: The store holds fewer than two modalities of one dimension.
+    """
+    query = "text" if "text" in store.modalities else store.modalities[0]
+    others = [name for name in store.modalities if name != query and store.dims[name] == store.dims[query]]
+    if not others:
+        raise UserError(
+            "store", f"{store.path} holds no second modality of the dimension of '{query}': nothing to align."
+        )
+    letters = list(LETTERS.values())
+    others.sort(key=lambda name: letters.index(name) if name in letters else len(letters))
+    plain = [name for name in others if name in letters]
+    sizes = range(2, len(plain) + 1) if len(plain) <= 3 else (len(plain),)
+    singles = [Task((query,), (name,)) for name in others]
+    joint = [Task((query,), chosen) for size in sizes for chosen in combinations(plain, size)]
+    return singles + joint
 
 
 def querybank(store: Store, task: Task, split: str | None, missing: str) -> Selection:

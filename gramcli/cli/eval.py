@@ -9,8 +9,10 @@ from gramcli.cli.options import (
     DeviceOpt,
     ExpectOpt,
     FramesOpt,
+    Kind,
     LimitOpt,
     MethodsOpt,
+    MetricsOpt,
     Missing,
     MissingOpt,
     NormalizeOpt,
@@ -23,6 +25,7 @@ from gramcli.cli.options import (
     RerankOpt,
     RerankTopOpt,
     RootOpt,
+    SeedOpt,
     SplitOpt,
     StepOpt,
     TargetArg,
@@ -49,6 +52,7 @@ def eval_command(
     candidates: CandidatesOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
+    metrics: MetricsOpt = None,
     missing: MissingOpt = Missing.drop,
     normalize: NormalizeOpt = None,
     rerank: RerankOpt = None,
@@ -63,6 +67,7 @@ def eval_command(
     allow_pickle: PickleOpt = False,
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
+    seed: SeedOpt = 0,
     expect: ExpectOpt = None,
     report: ReportOpt = None,
     output: OutputOpt = None,
@@ -90,7 +95,16 @@ def eval_command(
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
         options = EvalOptions(
-            split, limit, missing.value, wanted.device, protocol, stage("Evaluating"), normalize, second
+            split,
+            limit,
+            missing.value,
+            wanted.device,
+            protocol,
+            stage("Evaluating"),
+            normalize,
+            second,
+            kinds=tuple(kind.value for kind in metrics or (Kind.retrieval,)),
+            seed=seed,
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)

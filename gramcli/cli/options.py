@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from gramcli.modalities import Task
 
 
+class Kind(StrEnum):
+    """Kinds of figures that `gram eval` makes."""
+
+    retrieval = "retrieval"
+    classification = "classification"
+    geometry = "geometry"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -110,6 +118,10 @@ MethodsOpt = Annotated[
     list[str] | None,
     typer.Option("--method", metavar="METHOD", help="See `gram methods`; repeats. Default: all that fit.")
 ]  # fmt: skip
+MetricsOpt = Annotated[
+    list[Kind] | None,
+    typer.Option("--metrics", help="Kinds of figures; repeats. Default: retrieval."),
+]
 TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
 MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]
 QueryOpt = Annotated[
@@ -140,7 +152,7 @@ ExpectOpt = Annotated[
 
 IntersectOpt = Annotated[bool, typer.Option("--intersect", help="Compare on the queries that all have in common.")]
 ItemsOpt = Annotated[int, typer.Option("--items", min=1, metavar="N", help="How many items to generate.")]
-SeedOpt = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of everything generated.")]
+SeedOpt = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of all that is drawn at random.")]
 
 # Where the answer goes
 DemoOut = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where everything is written.")]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gramcli.evaluate import AlignmentMatrix
+    from gramcli.matrix import AlignmentMatrix
 
 SHOWN_WHOLE = 12
 
