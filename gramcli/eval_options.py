@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from gramcli.errors import UserError
+from gramcli.metrics.figures import INTERVALS, Intervals
+from gramcli.metrics.ties import TIES, Ties
 from gramcli.rerank import Reranker
 
 Kind = Literal["retrieval", "classification", "geometry"]
@@ -27,10 +29,13 @@ class EvalOptions:
         normalize: Score post-processing, as `gramcli.metrics.normalize.parse_normalization` reads it; None for none.
         reranker: A second stage for the best few of each query, whose figures are given beside those of the first.
         kinds: Which figures to make, of `KINDS`.
+        ties: Where a right answer stands that ties with wrong ones.
+        intervals: How the 95 % interval of R@k is made where queries are independent.
+        best: How many of each query's best answers are kept with the ranks.
         seed: Of subsampling and of folds, where there are any.
 
     Raises:
-        UserError: A kind that is none, or `normalize` together with `reranker`.
+        UserError: A kind, tie rule or interval that is none, or `normalize` together with `reranker`.
     """
 
     split: str | None = None
@@ -42,11 +47,19 @@ class EvalOptions:
     normalize: str | None = None
     reranker: Reranker | None = None
     kinds: tuple[Kind, ...] = ("retrieval",)
+    ties: Ties = "mean"
+    intervals: Intervals = "bootstrap"
+    best: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UserError("usage", f"--metrics '{kind}' is none of {', '.join(KINDS)}.")
+        for option, value, known in (("ties", self.ties, TIES), ("intervals", self.intervals, INTERVALS)):
+            if value not in known:
+                raise UserError("usage", f"--{option} '{value}' is none of {', '.join(known)}.")
         if self.reranker and self.normalize:
             raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
+        if self.reranker and self.ties != "mean":
+            raise UserError("usage", "--rerank places ties in the middle; leave --ties out, or --rerank.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,15 +16,25 @@ from gramcli.eval_options import EvalOptions
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import direction_rows
+from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.metrics.maxpool import pooled_ranks
 from gramcli.metrics.ranking import RankOptions, Ranks
+from gramcli.metrics.ties import Ties, placed, placed_positions
+from gramcli.metrics.topk import top_k
 from gramcli.modalities import LETTERS, Task
 from gramcli.postprocessing import PostProcessing, open_postprocessing
 from gramcli.rerank import Ranked, Reranker, rerank_all
 from gramcli.results import Figures, RankVector, ResultRow
-from gramcli.selection import Selection, default_tasks, select
+from gramcli.selection import TEXT, Selection, default_tasks, duplicate_texts, select, select_by_presence
 from gramcli.store.reader import Store
 
-_BASELINE = "cosine"
+_BASELINE: Final = "cosine"
+_HUBNESS: Final = 10  # the k of the k-occurrences
+_TIE_RULES: Final[dict[Ties, str]] = {
+    "mean": "ranks take the middle of the tied range",
+    "optimistic": "ranks take the best place of the tied range",
+    "pessimistic": "ranks take the last place of the tied range",
+}
 
 
 def retrieval_figures(
@@ -45,7 +55,7 @@ def retrieval_figures(
     Raises:
         UserError: As `gramcli.evaluate.evaluate`.
     """
-    named = [(name, get_method(name)) for name in methods or METHODS.names()]
+    named = [(name, get_method(name)) for name in dict.fromkeys(methods) or METHODS.names()]
     selections, skipped = _selections(store, tasks, items, options.missing)
     runs = [
         (selection, name, method)
@@ -67,18 +77,23 @@ def retrieval_figures(
         ranks=work.ranks,
         left_out=[entry for selection in selections for entry in selection.left_out],
         notes=[*scores.notes(), *skipped, *work.notes],
-        provenance=_provenance(selections) | scores.provenance() | _second_stage(options),
+        provenance=_provenance(selections, options) | scores.provenance() | _second_stage(options),
     )
 
 
 def _selections(store: Store, tasks: Sequence[Task], items: Tensor, missing: str) -> tuple[list[Selection], list[str]]:
     """The rows of every task; of tasks that nobody named, those that no item has what it takes for are only noted."""
+
+    def chosen(task: Task) -> list[Selection]:
+        return select_by_presence(store, task, items) if missing == "present" else [select(store, task, items, missing)]
+
     if tasks:
-        return [select(store, task, items, missing) for task in dict.fromkeys(tasks)], []
-    selections, notes, error = [], [], None
+        return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
+    selections: list[Selection] = []
+    notes, error = [], None
     for task in default_tasks(store):
         try:
-            selections.append(select(store, task, items, missing))
+            selections += chosen(task)
         except UserError as caught:
             error = caught
             notes.append(f"{task.name} was left out: no item has all of its modalities.")
@@ -95,16 +110,20 @@ def _unfit_notes(selections: Sequence[Selection], named: Sequence[tuple[str, Ali
         m = len(selection.task.modalities)
         unfit = [name for name, method in named if d < m and not _accepts(method, selection)]
         if unfit:
-            notes.append(
-                f"{selection.task.name}: {', '.join(unfit)} left out: {m} vectors need {m} dimensions, not {d}."
-            )
+            notes.append(f"{selection.label()}: {', '.join(unfit)} left out: {m} vectors need {m} dimensions, not {d}.")
     return notes
 
 
-def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
+def _takes(method: AlignmentMethod, queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> bool:
     try:
-        method.check(len(selection.queries), len(selection.candidates), next(iter(selection.queries.values())).shape[1])
+        method.check(len(queries), len(candidates), next(iter(queries.values())).shape[1])
     except UserError:
+        return False
+    return True
+
+
+def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
+    if not _takes(method, selection.queries, selection.candidates):
         return False
     return not (method.name == "triangle" and selection.present.queries is not None)
 
@@ -127,8 +146,9 @@ class _Work:
         """Rank one task under one method and collect its figures."""
         ranks = self._rank(selection, method)
         self.done += len(selection.query_ids) * len(selection.candidate_ids)
-        self._add_direction(selection, name, ranks, forward=True)
-        self._add_direction(selection, name, ranks, forward=False)
+        for forward in (True, False):
+            self._add_direction(selection, name, method, ranks, forward=forward)
+        self._add_pooled(selection, name, method)
         self._add_gain(selection, name)
         fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
         if fused:
@@ -141,24 +161,67 @@ class _Work:
 
     def rerank(self, store: Store, reranker: Reranker) -> None:
         """Add the figures of the second stage for every task and method that was ranked."""
-        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device)
+        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device, self.options.intervals)
         self.results += results
         self.ranks += ranks
         self.notes += notes
 
-    def _add_direction(self, selection: Selection, name: str, ranks: Ranks, *, forward: bool) -> None:
-        values, ties, positions = (
-            (ranks.forward, ranks.forward_ties, ranks.forward_positions)
-            if forward
-            else (ranks.backward, ranks.backward_ties, ranks.backward_positions)
+    def _add_direction(
+        self, selection: Selection, name: str, method: AlignmentMethod, ranks: Ranks, *, forward: bool
+    ) -> None:
+        side = "forward" if forward else "backward"
+        values, ties, positions, position_ties = (
+            getattr(ranks, f"{side}{what}") for what in ("", "_ties", "_positions", "_position_ties")
         )
-        if values is None or ties is None or positions is None:
-            raise ValueError("rank was asked for both directions and every positive")
-        task = selection.task if forward else selection.task.reversed()
+        query = _query_of_pairs(selection, forward)
         asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
-        vector = RankVector(task.name, name, asking, tuple(values.tolist()), len(answering))
+        best = self._best(selection, method, forward)
+        vector = RankVector(
+            selection.label(forward=forward),
+            name,
+            asking,
+            tuple(placed(values, ties, self.options.ties).tolist()),
+            len(answering),
+            _ids(best, answering, self.options.best),
+        )
         self.ranks.append(vector)
-        self.results += direction_rows(vector, self.scores.stage, ties, positions, _query_of_pairs(selection, forward))
+        places = placed_positions(positions, position_ties, torch.from_numpy(query), self.options.ties)
+        self.results += direction_rows(vector, self.scores.stage, ties, places, query, self.options.intervals)
+        if best is not None and len(selection.task.modalities) > 2 and best.shape[1] < len(answering):
+            skewness = occurrence_skewness(best, len(answering))
+            self._add(vector.task, name, f"hubness@{best.shape[1]}", skewness, len(answering))
+
+    def _best(self, selection: Selection, method: AlignmentMethod, forward: bool) -> Tensor | None:
+        """The best few of each query, where hubness or `best` asks for them and the scores are raw."""
+        wanted = max(_HUBNESS if len(selection.task.modalities) > 2 else 0, self.options.best)
+        asking, answering = (selection.queries, selection.candidates)[:: 1 if forward else -1]
+        masks = (selection.present.queries, selection.present.candidates)[:: 1 if forward else -1]
+        if not wanted or self.scores.normalization is not None or not _takes(method, asking, answering):
+            return None
+        k = min(wanted, len(selection.candidate_ids if forward else selection.query_ids))
+        present = replace(selection.present, queries=masks[0], candidates=masks[1])
+        return top_k(method, asking, answering, k, present=present, device=self.options.device)[1]
+
+    def _add_pooled(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
+        """Items ranked by their best caption, where text asks alone and some item has several."""
+        n = len(selection.candidate_ids)
+        if selection.task.query != (TEXT,) or len(selection.query_ids) == n or self.scores.normalization is not None:
+            return
+        owner = selection.positives[1]
+        found = pooled_ranks(method, selection.queries, selection.candidates, owner, present=selection.present)
+        ranks = placed(found.ranks, found.ties, self.options.ties)
+        label = f"{selection.label(forward=False)}_maxpool"
+        vector = RankVector(label, name, selection.candidate_ids, tuple(ranks.tolist()), n)
+        self.ranks.append(vector)
+        self.results += direction_rows(
+            vector, self.scores.stage, found.ties, ranks, np.arange(n), self.options.intervals
+        )
+        self.notes.append(
+            f"{label}: an item scores as its best caption, and is ranked among {n} items instead of all captions."
+        )
+
+    def _add(self, task: str, name: str, metric: str, value: float, n: int) -> None:
+        self.results.append(ResultRow(task, name, self.scores.stage, metric, value, None, None, n))
 
     def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:
         def progress(done: int, _total: int) -> None:
@@ -182,16 +245,13 @@ class _Work:
                     queries={query: selection.queries[query]},
                     candidates={candidate: selection.candidates[candidate]},
                 )
-                if selection.present.queries is not None:
-                    return  # with modalities missing, a single pair has other items than the joint measure
                 best = [max(x, y) for x, y in zip(best, self._pair_hits(pair), strict=True)]
-        for vector, single in zip(self.ranks[-2:], best, strict=True):
-            joint = float(np.mean(np.array(vector.ranks) <= 1))
-            gain = joint - single
-            self.notes.append("gain: R@1 minus that of the best single pair's cosine, over the same items.")
-            self.results.append(
-                ResultRow(vector.task, name, self.scores.stage, "aggregation_gain", gain, None, None, len(vector.ranks))
-            )
+        self.notes.append("gain: R@1 minus that of the best single pair's cosine, over the same items.")
+        for forward, single in zip((True, False), best, strict=True):
+            label = selection.label(forward=forward)
+            vector = next(found for found in reversed(self.ranks) if found.task == label)
+            gain = float(np.mean(np.array(vector.ranks) <= 1)) - single
+            self._add(label, name, "aggregation_gain", gain, len(vector.ranks))
 
     def _pair_hits(self, pair: Selection) -> tuple[float, float]:
         key = (f"{next(iter(pair.queries))} {next(iter(pair.candidates))}", pair.gallery_sha256())
@@ -199,37 +259,41 @@ class _Work:
         for direction in ("forward", "backward"):
             if (key[0] + direction, key[1]) not in self._first_hits:
                 ranks = self._rank(pair, get_method(_BASELINE), report=False)
-                for name, values in (("forward", ranks.forward), ("backward", ranks.backward)):
-                    if values is not None:
-                        self._first_hits[key[0] + name, key[1]] = float((values <= 1).double().mean())
+                for name, values, ties in (
+                    ("forward", ranks.forward, ranks.forward_ties),
+                    ("backward", ranks.backward, ranks.backward_ties),
+                ):
+                    if values is not None and ties is not None:
+                        hits = placed(values, ties, self.options.ties) <= 1
+                        self._first_hits[key[0] + name, key[1]] = float(hits.double().mean())
             found.append(self._first_hits[key[0] + direction, key[1]])
         return found[0], found[1]
 
     def _add_notes(self, selection: Selection, name: str, ranks: Ranks) -> None:
-        task = selection.task.name
+        task = selection.label()
         if ranks.n_degenerate:
-            n = len(selection.candidate_ids)
-            self.results.append(
-                ResultRow(task, name, self.scores.stage, "n_degenerate", ranks.n_degenerate, None, None, n)
-            )
+            self._add(task, name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
             self.notes.append(
                 f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0, or "
                 "mere rounding, for every query, so they win every gram query and are hubs for pmrl. "
                 "Use span, or find out why."
             )
+        if duplicates := duplicate_texts(selection):
+            self._add(task, name, "n_duplicate_texts", duplicates, len(selection.query_ids))
+            self.notes.append(
+                f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
+            )
         ties = int((ranks.forward_ties > 0).sum())
         if ties:
             self.notes.append(
                 f"{task} {name}: {ties} of {len(selection.query_ids)} queries tie with their best answer; "
-                "ranks take the middle of the tied range."
+                f"{_TIE_RULES[self.options.ties]}."
             )
-        for asked, gallery in (
-            (selection.task, selection.candidate_ids),
-            (selection.task.reversed(), selection.query_ids),
-        ):
+        for forward, gallery in ((True, selection.candidate_ids), (False, selection.query_ids)):
             size = len(gallery)
             if size <= 10:
-                self.notes.append(f"{asked.name}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
+                label = selection.label(forward=forward)
+                self.notes.append(f"{label}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
 
 
 def _second_stage(options: EvalOptions) -> dict[str, Any]:
@@ -246,11 +310,18 @@ def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:
     return found
 
 
-def _provenance(selections: Sequence[Selection]) -> dict[str, Any]:
+def _ids(best: Tensor | None, names: Sequence[str], count: int) -> tuple[tuple[str, ...], ...]:
+    if best is None or not count:
+        return ()
+    return tuple(tuple(names[k] for k in row) for row in best[:, :count].tolist())
+
+
+def _provenance(selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
+    hits = "Wilson for hit rates of independent queries, else " if options.intervals == "wilson" else ""
     return {
-        "ties": "middle of the tied range",
+        "ties": _TIE_RULES[options.ties],
         "tasks": {
-            s.task.name: {
+            s.label(): {
                 "queries": len(s.query_ids),
                 "candidates": len(s.candidate_ids),
                 "left_out": len(dict.fromkeys(entry.id for entry in s.left_out)),
@@ -258,5 +329,5 @@ def _provenance(selections: Sequence[Selection]) -> dict[str, Any]:
             }
             for s in selections
         },
-        "intervals": "95 %: Wilson for hit rates of independent queries, else 2000 bootstraps over items, seed 0",
+        "intervals": f"95 %: {hits}2000 bootstraps over items, seed 0; Wilson where all queries hit, or none",
     }

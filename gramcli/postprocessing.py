@@ -103,4 +103,5 @@ def open_postprocessing(
     how = parse_normalization(normalize)
     if not how.row.needs_bank:
         return PostProcessing(how)
-    return PostProcessing(how, {s.task.name: querybank(store, s.task, split, missing) for s in selections})
+    bank = "drop" if missing == "present" else missing  # groups of items with the same modalities have no gaps
+    return PostProcessing(how, {s.task.name: querybank(store, s.task, split, bank) for s in selections})

@@ -19,7 +19,7 @@ from gramcli.datasets.items import Dataset, Item
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.figures import direction_rows
+from gramcli.metrics.figures import Intervals, direction_rows
 from gramcli.metrics.positives import read_positives
 from gramcli.metrics.ranking import Ranks, top_k
 from gramcli.metrics.reranking import rerank
@@ -176,7 +176,7 @@ class _Shortlisted:
 
 
 def rerank_all(
-    store: Store, reranker: Reranker, ranked: Sequence[Ranked], device: str
+    store: Store, reranker: Reranker, ranked: Sequence[Ranked], device: str, intervals: Intervals = "bootstrap"
 ) -> tuple[list[ResultRow], list[RankVector], list[str]]:
     """Figures and ranks of the second stage, for every task that has one.
 
@@ -185,6 +185,7 @@ def rerank_all(
         reranker: The matching head.
         ranked: The first stage.
         device: Where shortlists are computed.
+        intervals: As for `gramcli.metrics.figures.direction_rows`.
 
     Returns:
         Result rows, rank vectors named `METHOD rerank(K)`, and notes on tasks that were left as they are.
@@ -198,7 +199,7 @@ def rerank_all(
         letters = condition_letters(one.selection.task)
         if letters is None or one.selection.present.queries is not None:
             rule = "texts are matched with video, audio, subtitles and depth, none of them absent"
-            notes.append(f"{one.selection.task.name}: not re-ranked: {rule}.")
+            notes.append(f"{one.selection.label()}: not re-ranked: {rule}.")
             continue
         found = _Shortlisted(one, letters, *_shortlists(one.selection, one.method, reranker.top, device))
         want(wanted, letters, one.selection, (found.forward, found.backward))
@@ -208,7 +209,8 @@ def rerank_all(
     vectors: list[RankVector] = []
     for shortlisted in lists:
         for forward in (True, False):
-            vector, rows = _second_figures(shortlisted, scores[shortlisted.letters], reranker.stage, forward)
+            found_scores = scores[shortlisted.letters]
+            vector, rows = _second_figures(shortlisted, found_scores, reranker.stage, forward, intervals)
             results += rows
             vectors.append(vector)
     return results, vectors, notes
@@ -225,23 +227,37 @@ def _shortlists(selection: Selection, method: AlignmentMethod, top: int, device:
 
 
 def _second_figures(
-    shortlisted: _Shortlisted, scores: Mapping[tuple[int, int], float], stage: str, forward: bool
+    shortlisted: _Shortlisted,
+    scores: Mapping[tuple[int, int], float],
+    stage: str,
+    forward: bool,
+    intervals: Intervals,
 ) -> tuple[RankVector, list[ResultRow]]:
     selection, ranks = shortlisted.ranked.selection, shortlisted.ranked.ranks
     pairs = read_positives(selection.positives, len(selection.query_ids), len(selection.candidate_ids))
     if forward:
         first: Tensor | None = ranks.forward
-        places, shortlist, task = ranks.forward_positions, shortlisted.forward, selection.task
+        places, shortlist = ranks.forward_positions, shortlisted.forward
         ids, n = selection.query_ids, len(selection.candidate_ids)
     else:
         first, places, shortlist = ranks.backward, ranks.backward_positions, shortlisted.backward
-        pairs, task = pairs.reversed(), selection.task.reversed()
+        pairs = pairs.reversed()
         ids, n = selection.candidate_ids, len(selection.query_ids)
     if first is None or places is None:
         raise ValueError("rank was asked for both directions and every positive")
-    second = rerank(pairs, first, places, shortlist, _looked_up(selection, scores, shortlist, forward))
-    vector = RankVector(task.name, shortlisted.ranked.name, ids, tuple(second.best.tolist()), n)
-    rows = direction_rows(vector, stage, second.ties, second.positions, pairs.query.numpy())
+    looked_up = _looked_up(selection, scores, shortlist, forward)
+    second = rerank(pairs, first, places, shortlist, looked_up)
+    answers = selection.candidate_ids if forward else selection.query_ids
+    order = shortlist.gather(1, looked_up.argsort(dim=1, descending=True, stable=True))
+    vector = RankVector(
+        selection.label(forward=forward),
+        shortlisted.ranked.name,
+        ids,
+        tuple(second.best.tolist()),
+        n,
+        tuple(tuple(answers[k] for k in row) for row in order.tolist()),
+    )
+    rows = direction_rows(vector, stage, second.ties, second.positions, pairs.query.numpy(), intervals)
     return replace(vector, method=f"{vector.method} {stage}"), rows
 
 

@@ -45,6 +45,7 @@ class RankVector:
         query_ids: One id per query; captions of one item share its id.
         ranks: One rank per query; a half where ties straddle.
         n_candidates: Size of the gallery.
+        best: Ids of the best few candidates of each query, best first; empty where they were not asked for.
     """
 
     task: str
@@ -52,6 +53,7 @@ class RankVector:
     query_ids: tuple[str, ...]
     ranks: tuple[float, ...]
     n_candidates: int
+    best: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

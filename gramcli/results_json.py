@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector)
 _PARTS = ("results", "left_out", "ranks")
+_NOT_WRITTEN = "best"  # of ranks: --per-query writes it
 
 
 def strict(value: Any) -> Any:  # noqa: ANN401 - any JSON-able value
@@ -62,7 +63,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "provenance": evaluation.provenance,
         "results": [asdict(row) for row in evaluation.results],
         "left_out": [asdict(item) for item in evaluation.left_out],
-        "ranks": [asdict(vector) for vector in evaluation.ranks],
+        "ranks": [{k: v for k, v in asdict(vector).items() if k != _NOT_WRITTEN} for vector in evaluation.ranks],
         "notes": list(evaluation.notes),
     }
 
@@ -138,7 +139,7 @@ def _rows(path: Path, document: Mapping[str, Any], part: str) -> Sequence[Mappin
 
 
 def _records(path: Path, document: Mapping[str, Any], part: str, record: type[RecordT]) -> tuple[RecordT, ...]:
-    names = [field.name for field in fields(record)]
+    names = [field.name for field in fields(record) if field.name != _NOT_WRITTEN]
     found = []
     for number, row in enumerate(_rows(path, document, part)):
         absent = [name for name in names if name not in row]

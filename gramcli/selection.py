@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, get_args
 
@@ -38,6 +38,7 @@ class Selection:
         query_rows: What each query is in the store, int64: a text row where text asks, else an item's position.
         candidate_rows: The same for candidates.
         left_out: Items the task does not cover, and why.
+        whole: The task that was asked for, where this is the part of its items that have just `task.modalities`.
     """
 
     task: Task
@@ -50,6 +51,12 @@ class Selection:
     query_rows: Tensor
     candidate_rows: Tensor
     left_out: tuple[LeftOut, ...]
+    whole: Task | None = None
+
+    def label(self, *, forward: bool = True) -> str:
+        """What the task is called in results: `t2va`, `va2t`; `t2va/t2v` for its items that have no audio."""
+        tasks = [task for task in (self.whole, self.task) if task is not None]
+        return "/".join((task if forward else task.reversed()).name for task in tasks)
 
     def gallery_sha256(self) -> str:
         """Hash of the query and candidate ids in order: equal only for the same items."""
@@ -136,6 +143,38 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
     )
 
 
+def select_by_presence(store: Store, task: Task, items: Tensor) -> list[Selection]:
+    """Gather a task's rows in groups of items that have the same of its modalities.
+
+    Scores over different numbers of modalities are not on one scale, so each group is ranked by itself, by the measure
+    of the modalities that its items have.
+
+    Args:
+        store: The store.
+        task: Query and candidate modalities.
+        items: Positions of the items to use.
+
+    Returns:
+        The items that have everything first; items that have nothing on a side are in `left_out`.
+
+    Raises:
+        UserError: As `select`.
+    """
+    found = select(store, task, items, "present")
+    if found.present.queries is None:
+        return [found]
+    has = {name: store.present(name)[items] for name in task.modalities}
+    kept = _kept(task, has, "present")
+    patterns = torch.stack(list(has.values()), dim=1)[kept]
+    groups = []
+    for pattern in sorted(set(map(tuple, patterns.tolist())), reverse=True):
+        names = {name for name, there in zip(has, pattern, strict=True) if there}
+        part = Task(*(tuple(name for name in side if name in names) for side in (task.query, task.candidates)))
+        rows = items[kept][(patterns == torch.tensor(pattern)).all(dim=1)]
+        groups.append(replace(select(store, part, rows, "drop"), whole=None if part == task else task))
+    return [replace(groups[0], left_out=found.left_out), *groups[1:]]
+
+
 def default_tasks(store: Store) -> list[Task]:
     """Every set of other modalities against text (or against the first modality where there is no text).
 
@@ -157,6 +196,17 @@ def default_tasks(store: Store) -> list[Task]:
     singles = [Task((query,), (name,)) for name in others]
     joint = [Task((query,), chosen) for size in sizes for chosen in combinations(plain, size)]
     return singles + joint
+
+
+def duplicate_texts(selection: Selection) -> int:
+    """How many text queries have, bit for bit, the embedding of a text of another item; captions often repeat."""
+    if TEXT not in selection.queries:
+        return 0
+    owners: dict[bytes, set[str]] = {}
+    rows = [row.tobytes() for row in selection.queries[TEXT].cpu().contiguous().view(torch.uint8).numpy()]
+    for row, owner in zip(rows, selection.query_ids, strict=True):
+        owners.setdefault(row, set()).add(owner)
+    return sum(len(owners[row]) > 1 for row in rows)
 
 
 def querybank(store: Store, task: Task, split: str | None, missing: str) -> Selection:

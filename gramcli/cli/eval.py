@@ -9,6 +9,8 @@ from gramcli.cli.options import (
     DeviceOpt,
     ExpectOpt,
     FramesOpt,
+    Intervals,
+    IntervalsOpt,
     Kind,
     LimitOpt,
     MethodsOpt,
@@ -17,6 +19,7 @@ from gramcli.cli.options import (
     MissingOpt,
     NormalizeOpt,
     OutputOpt,
+    PerQueryOpt,
     PickleOpt,
     PrecisionOpt,
     ProtocolOpt,
@@ -30,6 +33,8 @@ from gramcli.cli.options import (
     StepOpt,
     TargetArg,
     TasksOpt,
+    Ties,
+    TiesOpt,
     TimeoutOpt,
     TokenizerOpt,
     WorkersOpt,
@@ -67,6 +72,9 @@ def eval_command(
     allow_pickle: PickleOpt = False,
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
+    ties: TiesOpt = Ties.mean,
+    intervals: IntervalsOpt = Intervals.bootstrap,
+    per_query: PerQueryOpt = None,
     seed: SeedOpt = 0,
     expect: ExpectOpt = None,
     report: ReportOpt = None,
@@ -103,12 +111,16 @@ def eval_command(
             stage("Evaluating"),
             normalize,
             second,
+            ties=ties.value,
+            intervals=intervals.value,
+            best=5 if per_query else 0,
             kinds=tuple(kind.value for kind in metrics or (Kind.retrieval,)),
             seed=seed,
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
+    session.write_per_query(per_query, evaluation)
     session.show(evaluation_answer(evaluation), output)
     session.complain(*failed)
     session.finish(EXIT_EXPECTATION if failed else EXIT_LEFT_OUT if evaluation.left_out else 0)

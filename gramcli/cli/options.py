@@ -22,6 +22,21 @@ class Kind(StrEnum):
     geometry = "geometry"
 
 
+class Ties(StrEnum):
+    """Where a right answer stands that ties with wrong ones."""
+
+    mean = "mean"
+    optimistic = "optimistic"
+    pessimistic = "pessimistic"
+
+
+class Intervals(StrEnum):
+    """How the interval of R@k is made."""
+
+    bootstrap = "bootstrap"
+    wilson = "wilson"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -121,6 +136,15 @@ MethodsOpt = Annotated[
 MetricsOpt = Annotated[
     list[Kind] | None,
     typer.Option("--metrics", help="Kinds of figures; repeats. Default: retrieval."),
+]
+TiesOpt = Annotated[
+    Ties, typer.Option("--ties", help="Where a right answer stands that ties with wrong ones: middle, first, last.")
+]
+IntervalsOpt = Annotated[
+    Intervals, typer.Option("--intervals", help="95 % intervals of R@k; the other figures are bootstrapped.")
+]
+PerQueryOpt = Annotated[
+    Path | None, typer.Option("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
 ]
 TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
 MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]

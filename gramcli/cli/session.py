@@ -110,6 +110,15 @@ class Session:
             write_result(path, page(evaluation))
             self.say(f"Wrote {path}.")
 
+    def write_per_query(self, path: Path | None, evaluation: Evaluation) -> None:
+        """Write the ranks and best answers of every query, when `--per-query` names a file."""
+        if path:
+            from gramcli.report.files import write_result
+            from gramcli.report.per_query import per_query_csv
+
+            write_result(path, per_query_csv(evaluation))
+            self.say(f"Wrote {path}.")
+
     @contextmanager
     def stages(self) -> Iterator[Callable[[str], Progress]]:
         """Give a function that starts a labelled progress bar; off a terminal, a line every few seconds."""

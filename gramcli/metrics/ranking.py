@@ -71,6 +71,9 @@ class Ranks:
         forward_positions: With `every_positive`: rank of each positive pair, sorted by query, in the full
             ranking of that query (other positives count), shape [P], float64; else None.
         backward_positions: The same, pairs sorted by candidate.
+        forward_position_ties: With `every_positive`: candidates with the score of each positive pair, itself and other
+            positives included, shape [P], int64; else None.
+        backward_position_ties: The same, pairs sorted by candidate.
         n_degenerate: Candidates (for several query vectors also queries) whose own vectors are linearly
             dependent, as far as the dtype of the rows can tell: one of them lies within 1e-14 (float64
             rows) or 4 units of the coarsest dtype of the span of those before it. Scores keep their digits.
@@ -88,6 +91,8 @@ class Ranks:
     backward_positions: Tensor | None
     n_degenerate: int
     n_rescored: int
+    forward_position_ties: Tensor | None = None
+    backward_position_ties: Tensor | None = None
 
 
 def rank(
@@ -151,6 +156,8 @@ def rank(
         backward_positions=backward.positions() if backward and options.every_positive else None,
         n_degenerate=n_degenerate,
         n_rescored=tally.rescored,
+        forward_position_ties=forward.position_ties() if options.every_positive else None,
+        backward_position_ties=backward.position_ties() if backward and options.every_positive else None,
     )
 
 
@@ -243,6 +250,10 @@ class Direction:
         """Rank of every positive in its query's full ranking, ties in the middle, shape [P]."""
         where = (self.pairs.slots() + 1, self.pairs.query)
         return 1 + self.counter.above[where] + (self.counter.ties[where] - 1).double() / 2
+
+    def position_ties(self) -> Tensor:
+        """Candidates with the score of every positive, itself included, shape [P], int64."""
+        return self.counter.ties[self.pairs.slots() + 1, self.pairs.query]
 
     def _per_query(self, values: Tensor) -> Tensor:
         return torch.zeros(self.pairs.n, dtype=torch.int64).index_add_(0, self.pairs.query, values)

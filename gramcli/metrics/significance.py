@@ -6,7 +6,8 @@ their signs are flipped, together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ Statistic = Callable[[Floats, Floats], Floats]
 RESAMPLES = 2000
 FLIPS = 10_000
 _BLOCK_NUMBERS = 1 << 22
+_KEPT_NUMBERS = 1 << 25  # draws that are kept from one figure to the next, 64 MB
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:
@@ -70,15 +72,49 @@ def bootstrap_interval(
     Returns:
         Lower and upper bound.
     """
-    generator = np.random.default_rng(seed)
-    count = int(clusters.max()) + 1
-    block = max(1, _BLOCK_NUMBERS // max(count, len(values)))
-    found = []
-    for start in range(0, RESAMPLES, block):
-        draws = generator.multinomial(count, np.full(count, 1.0 / count), size=min(block, RESAMPLES - start))
-        found.append(statistic(values, draws[:, clusters].astype(np.float64)))
+    found = [statistic(values, weights) for weights in _resampled(clusters, seed)]
     low, high = np.percentile(np.concatenate(found), [2.5, 97.5])
     return float(low), float(high)
+
+
+def bootstrap_means(values: Floats, clusters: NDArray[np.int64], seed: int = 0) -> Floats:
+    """95 % percentile intervals of the means of several figures, from the same resamples.
+
+    Args:
+        values: One column per figure, shape [n, M].
+        clusters: Cluster of each query, 0 .. c - 1, shape [n].
+        seed: Of the resampling.
+
+    Returns:
+        Lower and upper bounds, shape [M, 2]: what `bootstrap_interval` gives for each column.
+    """
+    found = [weights @ values / weights.sum(axis=1, keepdims=True) for weights in _resampled(clusters, seed)]
+    bounds: Floats = np.percentile(np.concatenate(found), [2.5, 97.5], axis=0).T
+    return bounds
+
+
+def _resampled(clusters: NDArray[np.int64], seed: int) -> Iterator[Floats]:
+    """How often each query is drawn, in blocks [b, n] of resamples."""
+    count = int(clusters.max()) + 1
+    block = max(1, _BLOCK_NUMBERS // max(count, len(clusters)))
+    draws = _kept_draws(count, seed) if RESAMPLES * count <= _KEPT_NUMBERS else _draws(count, seed)
+    for rows in draws:
+        for start in range(0, len(rows), block):
+            yield rows[start : start + block][:, clusters].astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _kept_draws(count: int, seed: int) -> tuple[NDArray[np.int16], ...]:
+    return tuple(_draws(count, seed))
+
+
+def _draws(count: int, seed: int) -> Iterator[NDArray[np.int16]]:
+    """How often each of `count` clusters is drawn, in blocks of resamples."""
+    generator = np.random.default_rng(seed)
+    block = max(1, _BLOCK_NUMBERS // count)
+    for start in range(0, RESAMPLES, block):
+        size = min(block, RESAMPLES - start)
+        yield generator.multinomial(count, np.full(count, 1.0 / count), size=size).astype(np.int16)
 
 
 def mcnemar_p(only_a: int, only_b: int) -> float:
