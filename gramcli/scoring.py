@@ -16,6 +16,7 @@ from torch import Tensor
 from gramcli.checks import check_dtype, check_tile
 from gramcli.errors import UserError
 from gramcli.methods import get_method
+from gramcli.methods.base import ones
 from gramcli.screening import (
     COLUMN_TILE,
     EVERYTHING,
@@ -24,7 +25,6 @@ from gramcli.screening import (
     Operand,
     Presence,
     Screen,
-    ones,
     open_sides,
     pair_keys,
     reference_tile,
