@@ -224,6 +224,8 @@ def test_stand_ins_are_what_the_authors_put_in_place_of_nothing(
     filled = select(store, task, both, "zero")
     assert filled.candidate_ids == (items[0].id, items[1].id) and filled.present.candidates is None
     store.verify()
+    embed(replace(dataset, items=(first,)), encoder, tmp_path / "no_subtitles", options=EmbedOptions(workers=0))
+    assert open_store(tmp_path / "no_subtitles").status("vas") == ["stand-in: no subtitle"]
 
 
 def test_half_precision_stays_near(reference: Reference, reference_data: Path, inputs) -> None:
