@@ -18,6 +18,7 @@ METADATA_KEY: Final = "gramcli"
 _CONFIG_NAMES: Final = ("hps.json", "log/hps.json", "config.json")
 _STEP: Final = re.compile(r"^(?:model_step_|checkpoint-)(\d+)(?:\.(?:pt|pth|safetensors))?$")
 _SHARD: Final = re.compile(r"^(.+)-(\d+)-of-(\d+)\.(?:bin|safetensors)$")
+_MANY_SHARDS: Final = 1000
 _LARGEST_HEADER: Final = 10**8  # as the format has it
 # What trainers leave beside the weights.
 _NOT_WEIGHTS: Final = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
@@ -167,6 +168,11 @@ def _all_shards(folder: Path, shard: re.Match[str]) -> tuple[Path, ...]:
     stem, number, total = shard.groups()
     suffix = Path(shard.string).suffix
     width = len(number)
+    held = sum(1 for child in _children(folder) if (other := _SHARD.match(child.name)) and other.group(1) == stem)
+    if held < int(total) > _MANY_SHARDS:  # too many to name
+        raise UserError(
+            "checkpoint", f"{folder} should hold {int(total)} shards and holds {held} of them; copy all of them."
+        )
     return _existing(folder, [f"{stem}-{i:0{width}}-of-{total}{suffix}" for i in range(1, int(total) + 1)])
 
 
