@@ -87,8 +87,8 @@ def score_matrix(
 
     Returns:
         Scores, shape [n, N], float64 for dtype float64, else float32. float32 scores agree with the
-        reference to about 1e-6; volumes near 0 are computed again in float64, so they keep their digits
-        (their logarithms too: only the score is rounded to float32).
+        reference to about 1e-6 (a log-volume to 1e-5); volumes near 0 are computed again in float64, so they
+        keep their digits (their logarithms too: only the score is rounded to float32).
 
     Raises:
         UserError: Unknown method; a side is empty; rows or dimensions differ; a present row is zero, NaN

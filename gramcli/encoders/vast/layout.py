@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -101,10 +101,13 @@ def read_json(path: Path) -> dict[str, Any]:
 def _weights(path: Path, step: int | None) -> tuple[tuple[Path, ...], int | None]:
     if path.is_file():
         return _of_file(path), _step_of(path) if _step_of(path) is not None else _step_of(path.parent)
-    for folder, steps in ((path, _trainer_folders(path)), *((f, _model_files(f)) for f in (path / "ckpt", path))):
-        if steps:
-            chosen = _chosen(folder, steps, step)
-            return steps[chosen], chosen
+    # Where steps lie in several layouts, the first that has any wins, as in the original; a step that is named is
+    # looked for in all.
+    layouts = [_trainer_folders(path), _model_files(path / "ckpt"), _model_files(path)]
+    if held := [steps for steps in layouts if steps]:
+        steps = next((steps for steps in held if step in steps), held[0])
+        chosen = _chosen(path, sorted(set().union(*held)) if step is not None else sorted(steps), step)
+        return steps[chosen], chosen
     for folder in (path, path / "ckpt"):
         if files := _trainer_files(folder) or _only_file(folder):
             return files, _step_of(folder)
@@ -137,12 +140,11 @@ def _model_files(folder: Path) -> dict[int, tuple[Path, ...]]:
     return {step: (child,) for child in files if (step := _step_of(child)) is not None}
 
 
-def _chosen(folder: Path, steps: Mapping[int, object], step: int | None) -> int:
+def _chosen(folder: Path, steps: Sequence[int], step: int | None) -> int:
     if step is None:
         return max(steps)
     if step not in steps:
-        known = ", ".join(map(str, sorted(steps)))
-        raise UserError("checkpoint", f"{folder} has no step {step}; it has {known}.")
+        raise UserError("checkpoint", f"{folder} has no step {step}; it has {', '.join(map(str, steps))}.")
     return step
 
 
