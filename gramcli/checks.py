@@ -74,6 +74,17 @@ def _check_tensor(side: str, name: str, rows: object) -> None:
         raise UserError("embedding", f"{side} '{name}' is {kind}: give an ordinary dense tensor.")
 
 
+def check_dense(what: str, values: Tensor) -> None:
+    """Refuse tensors that hold no values, or not one after the other.
+
+    Raises:
+        UserError: A meta, sparse or other tensor that is not strided.
+    """
+    if values.is_meta or values.layout != torch.strided:
+        kind = "meta tensor without values" if values.is_meta else f"{values.layout} tensor".removeprefix("torch.")
+        raise UserError("embedding", f"{what} must be an ordinary dense tensor; got a {kind}.")
+
+
 def _check_rows(side: str, name: str, rows: Tensor, present: Tensor | None) -> None:
     largest = rows.abs().amax(dim=1)  # NaN and inf propagate through amax
     bad = ~largest.isfinite() | (largest == 0)
@@ -107,6 +118,7 @@ def _check_masks(side: str, embeddings: Mapping[str, Tensor], present: Mapping[s
         if mask.shape != (n,) or mask.dtype != torch.bool:
             got = f"{mask.dtype} {list(mask.shape)}"
             raise UserError("embedding", f"Presence of {side} '{name}' must be a bool tensor [{n}]; got {got}.")
+        check_dense(f"Presence of {side} '{name}'", mask)
 
 
 def _check_somewhere(side: str, embeddings: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> None:

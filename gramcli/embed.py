@@ -232,6 +232,8 @@ def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], li
         has = ", ".join(dataset.modalities) or "none"
         raise UserError("input", f"{encoder.spec} embeds {known}; {dataset.id} has {has}. Use another model.")
     skipped = [name for name in dataset.modalities if name not in encoder.modalities]
+    # Where no item at all has sound or subtitles, what stands for them is still asked for.
+    chosen += tuple(name for name in encoder.stand_ins if name not in chosen)
     return chosen, [f"{name} was not embedded: {encoder.spec} embeds {known}." for name in skipped]
 
 

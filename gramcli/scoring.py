@@ -16,6 +16,7 @@ from torch import Tensor
 from gramcli.checks import check_dtype, check_tile
 from gramcli.errors import UserError
 from gramcli.methods import get_method
+from gramcli.methods.base import ones
 from gramcli.screening import (
     COLUMN_TILE,
     EVERYTHING,
@@ -24,7 +25,6 @@ from gramcli.screening import (
     Operand,
     Presence,
     Screen,
-    ones,
     open_sides,
     pair_keys,
     reference_tile,
@@ -87,8 +87,8 @@ def score_matrix(
 
     Returns:
         Scores, shape [n, N], float64 for dtype float64, else float32. float32 scores agree with the
-        reference to about 1e-6; volumes near 0 are computed again in float64, so they keep their digits
-        (their logarithms too: only the score is rounded to float32).
+        reference to about 1e-6 (a log-volume to 1e-5); volumes near 0 are computed again in float64, so they
+        keep their digits (their logarithms too: only the score is rounded to float32).
 
     Raises:
         UserError: Unknown method; a side is empty; rows or dimensions differ; a present row is zero, NaN

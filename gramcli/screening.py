@@ -148,6 +148,12 @@ def open_sides(
         UserError: See `gramcli.checks` and the method's `check`, whose message gets the modalities' names.
     """
     where = check_device(device)
+    if not isinstance(present, Presence):
+        raise UserError(
+            "usage",
+            "present is a gramcli.screening.Presence(queries=..., candidates=...), each from modality to a bool "
+            f"tensor; got {type(present).__name__}.",
+        )
     check_embeddings("queries", queries, present.queries)
     check_embeddings("candidates", candidates, present.candidates)
     check_pair(queries, candidates)
@@ -211,20 +217,6 @@ def reference_tile(method: AlignmentMethod, queries: Side, candidates: Side) -> 
     left, right = ([exact_slices(x) for x in side.vectors] for side in (queries, candidates))
     cross = torch.stack([torch.stack([exact_dot_matrix(a, b) for b in right]) for a in left])
     return method.keys(cross, queries, candidates)
-
-
-def ones(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column of the ones of a 0/1 tile; looks at eight entries at a time, since they are few."""
-    width = mask.shape[1]
-    small = mask.to(torch.uint8).flatten()
-    if small.numel() % 8:
-        where = small.nonzero().flatten()
-    else:
-        word = small.view(torch.int64).nonzero().flatten()
-        hit = small.view(-1, 8)[word].nonzero()
-        where = word[hit[:, 0]] * 8 + hit[:, 1]
-    row = where.div(width, rounding_mode="floor")
-    return row, where - row * width
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,12 @@ def test_linked_files_exist(document):
     assert missing == []
 
 
+def test_no_page_says_a_section_twice():
+    for page in (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "benchmarks" / "README.md"):
+        headings = re.findall(r"^## .*$", page.read_text(encoding="utf-8"), re.M)
+        assert len(headings) == len(set(headings)), page
+
+
 def test_the_changelog_keeps_its_form():
     unreleased = section("[Unreleased]", CHANGELOG)
     assert "### Changed numbers" in unreleased

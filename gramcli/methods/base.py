@@ -204,6 +204,20 @@ def take_pairs(tile: Tensor, i: Tensor, j: Tensor) -> Tensor:
     return tile.flatten().index_select(0, i * tile.shape[1] + j).unsqueeze(-1)
 
 
+def ones(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of the ones of a 0/1 tile; looks at eight entries at a time, since they are few."""
+    width = mask.shape[1]
+    small = mask.to(torch.uint8).flatten()
+    if small.numel() % 8:
+        where = small.nonzero().flatten()
+    else:
+        word = small.view(torch.int64).nonzero().flatten()
+        hit = small.view(-1, 8)[word].nonzero()
+        where = word[hit[:, 0]] * 8 + hit[:, 1]
+    row = where.div(width, rounding_mode="floor")
+    return row, where - row * width
+
+
 def take_constants(constants: Tensor, i: Tensor, j: Tensor) -> Tensor:
     """Constants [e, n, 1] or [e, 1, N] of chosen pairs of the tile, shape [e, K, 1]."""
     row, column = (place if size > 1 else 0 * place for place, size in zip((i, j), constants.shape[1:], strict=True))

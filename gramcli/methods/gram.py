@@ -93,11 +93,13 @@ class Gram:
     def slack(self, error: TileError, r: int, p: int) -> float:
         """Error of det(I - C C^T), times the largest scale, plus rounding of constants and threshold.
 
+        The reference's C is of the unit vectors too and differs from the exact one by its own error, which adds.
+
         Where the scale s rides on the vectors, |c| <= sqrt(s): dividing product and error by sqrt(s) gives
         the case of unit vectors, whose bound is then multiplied by s.
         """
         product = error.product / max(error.scale, _TINY) ** 0.5 if min(r, p) == 1 else error.product
-        relative = sine_slack(product, error.roundoff, r, p) + 8 * error.roundoff
+        relative = sine_slack(product + error.reference, error.roundoff, r, p) + 8 * error.roundoff
         return error.scale * relative + _TINY
 
     def score(self, keys: Tensor) -> Tensor:

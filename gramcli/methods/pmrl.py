@@ -138,12 +138,14 @@ class Pmrl:
     def slack(self, error: TileError, r: int, p: int) -> float:
         """Weyl: an error E of the cross block moves every eigenvalue by at most |E| <= sqrt(rp) e.
 
+        Here e is the tile's error plus the reference's.
+
         Rounding in the sums of positive terms, in the elimination and in the Jacobi rotations is a
         backward error: the exact answer for a matrix whose entries moved by a few roundoffs of its norm
         m. 128 m^2 roundoffs cover 6 sweeps of m (m - 1) / 2 rotations of 6 m roundoffs each.
         """
         m = r + p
-        return float((r * p) ** 0.5 * error.product + 128 * m * m * error.roundoff)
+        return float((r * p) ** 0.5 * (error.product + error.reference) + 128 * m * m * error.roundoff)
 
     def score(self, keys: Tensor) -> Tensor:
         """sigma_1, or the share or probability as it is."""

@@ -87,11 +87,11 @@ class Triangle:
         return Above(self.tile_keys(cross, queries, candidates))
 
     def slack(self, error: TileError, r: int, p: int) -> float:
-        """|u|^2, |w|^2 and |u.w| are at most 4 and move by at most 2e each.
+        """|u|^2, |w|^2 and |u.w| are at most 4 and move by at most 2e each, e the tile's plus the reference's.
 
         So |u|^2 |w|^2 moves by at most 16 e + 4 e^2, and (u.w)^2 by the same; rounding adds below 256 roundoffs.
         """
-        e = error.product
+        e = error.product + error.reference
         return 32 * e + 8 * e * e + 256 * error.roundoff
 
     def score(self, keys: Tensor) -> Tensor:

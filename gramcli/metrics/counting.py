@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from gramcli import fused
-from gramcli.methods.base import AlignmentMethod, Compare
+from gramcli.methods.base import AlignmentMethod, Compare, ones
 from gramcli.metrics.prepared import Prepared
 from gramcli.scoring import parts
-from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, ones, pair_keys, reference_tile
+from gramcli.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, pair_keys, reference_tile
 
 _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows

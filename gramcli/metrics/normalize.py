@@ -125,21 +125,28 @@ def parse_normalization(text: str) -> Normalization:
         The normalisation with all its options, without a bank.
 
     Raises:
-        UserError: Unknown name or option, or a value that is not a positive number (a whole one for k).
+        UserError: Unknown name or option, an option given twice, or a value that is not a positive number (a whole
+            one for k).
 
     Example:
         >>> parse_normalization("dsl:tau=20").parameters
         {'tau': 20.0}
     """
-    name, _, given = text.partition(":")
+    name, colon, given = text.partition(":")
     row = NORMALIZATIONS.row(name)
+    if colon and not given:
+        raise UserError("usage", f"--normalize '{text}' ends in a colon: write options after it, or leave it out.")
     parameters = dict(row.defaults)
+    read = set()
     for part in filter(None, given.split(",")):
         key, _, value = (piece.strip() for piece in part.partition("="))
         if key not in parameters:
             hint = did_you_mean(key, list(parameters))
             known = ", ".join(parameters)
             raise UserError("usage", f"--normalize '{text}': {name} has no option '{key}'.{hint} Known: {known}.")
+        if key in read:
+            raise UserError("usage", f"--normalize '{text}' gives '{key}' twice: leave one out.")
+        read.add(key)
         parameters[key] = _read_value(text, key, value, whole=isinstance(row.defaults[key], int))
     return Normalization(name, parameters)
 

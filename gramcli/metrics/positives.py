@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gramcli.checks import check_dense
 from gramcli.errors import UserError
 
 Integers = Tensor | NDArray[np.integer[Any]] | Sequence[int]
@@ -117,6 +118,7 @@ def _integers(values: object, length: int | None, what: str) -> Tensor:
         raise UserError(
             "embedding", f"{what} must be integers of shape [{shape}]; got {found.dtype} {list(found.shape)}."
         )
+    check_dense(what, found)
     return found.long().cpu()
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gramcli import fused
-from gramcli.checks import check_dtype, check_tile
+from gramcli.checks import DTYPES, check_dense, check_dtype, check_tile
 from gramcli.errors import UserError
 from gramcli.memory import hand_back_freed
 from gramcli.methods.base import AlignmentMethod
@@ -176,13 +176,17 @@ def rank_scores(
         Ranks with `backward` None.
 
     Raises:
-        UserError: The scores are no tensor [n, N], complex, uint64 or not finite, or the positives are malformed.
+        UserError: The scores are no dense tensor [n, N], empty, complex, uint64, of 8-bit floats or not finite, or
+            the positives are malformed.
     """
-    if not isinstance(scores, Tensor) or scores.is_complex() or scores.dtype == torch.uint64:
+    unordered = isinstance(scores, Tensor) and scores.is_floating_point() and scores.dtype not in DTYPES
+    if not isinstance(scores, Tensor) or scores.is_complex() or scores.dtype == torch.uint64 or unordered:
         got = str(scores.dtype) if isinstance(scores, Tensor) else type(scores).__name__
         raise UserError("embedding", f"rank_scores needs a tensor of real numbers (int64, float64, ..); got {got}.")
-    if scores.dim() != 2 or not bool(scores.isfinite().all()):
-        what = f"shape {list(scores.shape)}" if scores.dim() != 2 else "NaN or infinity"
+    check_dense("The scores that rank_scores needs", scores)
+    shapeless = scores.dim() != 2 or scores.numel() == 0
+    if shapeless or not bool(scores.isfinite().all()):
+        what = f"shape {list(scores.shape)}" if shapeless else "NaN or infinity"
         raise UserError("embedding", f"rank_scores needs finite scores [n, N]; got {what}.")
     pairs = read_positives(positives, *scores.shape)
     keys = _as_keys(scores) if higher_is_better else -_as_keys(scores)

@@ -8,8 +8,8 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.methods import get_method
-from gramcli.metrics.normalize import rank_normalized
-from gramcli.metrics.ranking import RankOptions, rank, top_k
+from gramcli.metrics.normalize import parse_normalization, rank_normalized
+from gramcli.metrics.ranking import RankOptions, rank, rank_scores, top_k
 from gramcli.scoring import score_matrix, score_pairs, score_tiles
 from gramcli.screening import Presence
 from tests.vectors import make_side
@@ -148,3 +148,50 @@ def test_an_option_called_name_is_refused_like_any_other() -> None:
 def test_positives_that_are_no_numbers() -> None:
     with pytest.raises(UserError, match=r"positives must be whole numbers .* got a str"):
         rank("gram", TEXT, VIDEO, "all")
+
+
+def without_values(values: torch.Tensor) -> list[torch.Tensor]:
+    return [values.to("meta"), values.to_sparse()]
+
+
+@pytest.mark.parametrize("positives", without_values(torch.arange(4)))
+def test_positives_without_values(positives: torch.Tensor) -> None:
+    with pytest.raises(UserError, match=r"positives must be an ordinary dense tensor; got a (meta|sparse)"):
+        rank("gram", TEXT, VIDEO, positives)
+
+
+@pytest.mark.parametrize("mask", without_values(torch.ones(4, dtype=torch.bool)))
+def test_presence_without_values(mask: torch.Tensor) -> None:
+    message = r"Presence of candidates 'video' must be an ordinary dense tensor; got a (meta|sparse)"
+    with pytest.raises(UserError, match=message):
+        score_matrix("gram", TEXT, VIDEO, present=Presence(candidates={"video": mask}))
+
+
+@pytest.mark.parametrize("entry", [score_matrix, score_pairs, rank])
+def test_masks_that_are_no_presence(entry) -> None:
+    with pytest.raises(UserError, match=r"present is a gramcli\.screening\.Presence\(queries=.*; got dict"):
+        entry("gram", TEXT, VIDEO, present={"video": torch.ones(4, dtype=torch.bool)})
+
+
+@pytest.mark.parametrize("scores", [*without_values(torch.eye(4)), torch.eye(4).to(torch.float8_e4m3fn)])
+def test_scores_without_values(scores: torch.Tensor) -> None:
+    with pytest.raises(UserError, match=r"rank_scores needs (a tensor of real numbers|must be an ordinary dense)"):
+        rank_scores(scores)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 0), (4, 0)])
+def test_no_scores_have_no_ranks(shape: tuple[int, int]) -> None:
+    with pytest.raises(UserError, match=r"rank_scores needs finite scores \[n, N\]; got shape"):
+        rank_scores(torch.zeros(shape), torch.zeros(shape[0], dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dsl:tau=5,tau=6", "'dsl:tau=5,tau=6' gives 'tau' twice: leave one out"),
+        ("dsl:", "'dsl:' ends in a colon: write options after it, or leave it out"),
+    ],
+)
+def test_normalizations_read_options_as_methods_do(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_normalization(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gramcli.methods import get_method
-from gramcli.methods.base import Side
+from gramcli.methods.base import Side, TileError
 from gramcli.scoring import fast_tile
 from gramcli.screening import Screen, open_sides, reference_tile
 from tests.metrics.hard_cases import KINDS, make_rows
@@ -111,3 +113,11 @@ def test_bound_is_of_use(dtype: torch.dtype) -> None:
         error = (fast_tile(screen, rows, columns).double() - reference_tile(chosen, left, right)).abs().max()
         assert screen.slack(rows, columns) < (0.02 if dtype == torch.bfloat16 else 3e-4)
         assert screen.slack(rows, columns) < 2000 * float(error)
+
+
+@pytest.mark.parametrize("method", [name for name in SCREENED if name != "symile"])
+def test_the_bound_counts_the_error_of_the_reference_itself(method: str) -> None:
+    exact = TileError(product=0.0, query_scale=1.0, candidate_scale=1.0, roundoff=2.0**-53, size=1.0, reference=0.0)
+    off = replace(exact, reference=1e-6)
+    r, p = 1, 2
+    assert get_method(method).slack(off, r, p) >= get_method(method).slack(exact, r, p) + 1e-6

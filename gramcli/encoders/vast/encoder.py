@@ -241,6 +241,9 @@ class VastEncoder:
         """
         if isinstance(texts, str):
             raise UserError("usage", "match takes a list of texts; got one text: write [text].")
+        _check_texts(texts)
+        if not isinstance(condition, Tensor) or not condition.is_floating_point():
+            raise UserError("usage", "A condition is a tensor of floats, as condition gives it.")
         hidden = self.model.architecture.text.hidden
         if condition.dim() != 3 or condition.shape[2] != hidden:
             raise UserError("usage", f"A condition is [items, tokens, {hidden}]; got {list(condition.shape)}.")
@@ -249,7 +252,8 @@ class VastEncoder:
         tokens = self.tokenizer.encode(list(texts), self.model.architecture.caption_length)
         ids, mask = (torch.from_numpy(part).to(self._device) for part in (tokens.ids, tokens.mask))
         with torch.inference_mode():
-            return self.model.match(condition.to(self._device), ids, mask).cpu().clone()
+            memory = condition.to(self._device, self.model.contra_temp.dtype)
+            return self.model.match(memory, ids, mask).cpu().clone()
 
     def preprocess_video(self, frames: NDArray[np.uint8] | Tensor) -> Tensor:
         """Frames uint8 [n, h, w, 3] -> float32 [n, 3, R, R]; from a longer clip the evaluated number is picked."""
@@ -277,9 +281,11 @@ class VastEncoder:
                 f"Sound must be one channel of float samples [k], full scale at 1; got {samples.dtype} "
                 f"{list(samples.shape)}. Average the channels, and divide integers by their full scale.",
             )
+        with np.errstate(over="ignore"):
+            samples = samples.astype(np.float32)
         if not np.isfinite(samples).all():
             raise UserError("embedding", "Sound holds samples that are NaN or infinite; leave it out.")
-        return torch.from_numpy(self._preparer.sound(samples.astype(np.float32), int(rate)))
+        return torch.from_numpy(self._preparer.sound(samples, int(rate)))
 
     def _check(self, inputs: Inputs) -> int:
         unknown = [name for name in inputs if name not in self.modalities]
@@ -289,6 +295,11 @@ class VastEncoder:
             raise UserError("embedding", f"{self.spec} {what}. It encodes: {known}.")
         if alone := [name for name, given in inputs.items() if isinstance(given, str)]:
             raise UserError("embedding", f"'{alone[0]}' must be a list of texts; got one text: write [text].")
+        if odd := [name for name, given in inputs.items() if not hasattr(given, "__len__")]:
+            kind = type(inputs[odd[0]]).__name__
+            raise UserError("embedding", f"'{odd[0]}' must be a tensor or a sequence; got {kind}.")
+        for name in _TEXTS:
+            _check_texts(inputs.get(name, ()))
         sizes = {name: len(given) for name, given in inputs.items()}
         if len(set(sizes.values())) > 1:
             told = ", ".join(f"{name} {size}" for name, size in sizes.items())
@@ -332,6 +343,11 @@ class VastEncoder:
                 "embedding", f"'{name}' must be [items, n, {', '.join(map(str, wanted))}]; got {list(batch.shape)}."
             )
         return batch.to(self._device, torch.float32)
+
+
+def _check_texts(texts: Sequence[Any] | Tensor) -> None:
+    if odd := [one for one in texts if not isinstance(one, str)]:
+        raise UserError("usage", f"Texts must be str; got {type(odd[0]).__name__}. Leave out what has none.")
 
 
 def load(argument: str, options: EncoderOptions) -> VastEncoder:

@@ -122,6 +122,10 @@ def _header(names: list[str], files: WeightFiles, half: bool, description: Mappi
     entries: dict[str, Any] = {"__metadata__": {"format": "pt", METADATA_KEY: json.dumps(description)}}
     start = 0
     for name in names:
+        if name in entries or not name.isprintable():
+            raise UserError(
+                "checkpoint", f"{name!r} cannot be a name in a safetensors file; save the weights without this tensor."
+            )
         shape, dtype = _stored(files, name, half)
         stop = start + prod(shape) * dtype.itemsize
         entries[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [start, stop]}

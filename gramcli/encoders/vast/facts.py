@@ -11,6 +11,8 @@ from gramcli.errors import UserError
 
 LARGEST_COUNT: Final = 10**6
 """Beyond it a count in a configuration is a mistake."""
+MOST_BANDS: Final = 126
+"""Mel bands from 20 Hz to 8 kHz that Kaldi's filter bank, with its 512 points, agrees to."""
 
 
 class Facts:
@@ -130,6 +132,26 @@ def positive_count(what: str, value: object, largest: int = LARGEST_COUNT) -> in
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
         raise UserError("checkpoint", f"{what} is {shortened(value)}; it has to be a whole number from 1 to {largest}.")
     return value
+
+
+def check_slices(frames: int, bands: int, patch: int) -> None:
+    """Check the spectrogram slices that a configuration asks for.
+
+    Raises:
+        UserError: They hold no patch, or more bands than the front end computes.
+    """
+    if min(frames, bands) < patch:
+        raise UserError(
+            "checkpoint",
+            f"The configuration asks for slices of {frames} frames and {bands} mel bands, less than the audio tower's "
+            f"patches of {patch}; give the configuration these weights were trained with.",
+        )
+    if bands > MOST_BANDS:
+        raise UserError(
+            "checkpoint",
+            f"The configuration asks for {bands} mel bands; gramcli computes at most {MOST_BANDS}, for narrower ones "
+            "hold no frequency of a 25 ms window. Use a checkpoint with fewer.",
+        )
 
 
 def shortened(value: object) -> str:

@@ -16,7 +16,7 @@ from gramcli.encoders.vast.architecture import (
     VisionConfig,
     VisionKind,
 )
-from gramcli.encoders.vast.facts import Facts, positive_count
+from gramcli.encoders.vast.facts import Facts, check_slices, positive_count, shortened
 from gramcli.encoders.vast.names import Shape
 from gramcli.errors import UserError
 
@@ -92,6 +92,9 @@ def infer_architecture(
         caption_length=facts.length("max_caption_len", 40),
         subtitle_length=facts.length("max_subtitle_len", 70),
     )
+    facts.agree(
+        "heads", multimodal_dim=text.hidden, vision_dim=architecture.vision.width, audio_dim=architecture.audio.width
+    )
     longest = max(architecture.caption_length, architecture.subtitle_length)
     if longest > text.max_positions:
         raise UserError(
@@ -114,6 +117,13 @@ def _frame_embeddings(facts: Facts, config: Mapping[str, Any], side: str) -> int
     The released code resizes the table to the largest number of frames of any training entry (of any validation entry
     where there is none to train on), at load.
     """
+    kind = facts.config.get("frame_embedding_type", "adaptive")
+    if kind != "adaptive":
+        raise UserError(
+            "checkpoint",
+            f"frame_embedding_type {shortened(kind)} in the configuration is not supported; gramcli runs 'adaptive', "
+            "as released.",
+        )
     held = facts.shape(f"{side}_frame_embedding", 3)[1]
     facts.agree("heads", **{f"max_{side}_sample_num": held})
     wanted = _trained_samples(facts, config, side) or held
@@ -331,7 +341,12 @@ def _agree_on_audio(facts: Facts, a: AudioConfig) -> None:
         gru_rel_pos=True,
         input_patch_size=a.patch_size,
         embed_dim=a.embed_dim,
+        head_dim=a.width // a.heads,
     )
+    scale, stated = (2 * a.layers) ** 0.25, facts.stated("audio", "deep_norm_alpha")
+    if not isinstance(stated, float) or abs(stated - scale) > 1e-3:
+        facts.agree("audio", deep_norm_alpha=scale)
+    check_slices(a.target_length, a.mel_bins, a.patch_size)
 
 
 def _max_distance(facts: Facts, buckets: int) -> int:
@@ -353,7 +368,7 @@ def _text(facts: Facts) -> TextConfig:
         vocab_size=vocab,
         hidden=hidden,
         layers=facts.layers(r"multimodal_encoder\.bert\.encoder\.layer\.(\d+)\."),
-        heads=facts.heads("text", "num_attention_heads", hidden, 64),
+        heads=facts.heads("text", "num_attention_heads", hidden, facts.integer("text", "head_dim", 64)),
         intermediate=facts.shape(f"{_BERT}.encoder.layer.0.intermediate.dense.weight", 2)[0],
         max_positions=facts.shape(f"{_BERT}.embeddings.position_embeddings.weight", 2)[0],
         type_vocab_size=facts.shape(f"{_BERT}.embeddings.token_type_embeddings.weight", 2)[0],
@@ -368,6 +383,7 @@ def _text(facts: Facts) -> TextConfig:
         hidden_act="gelu",
         max_position_embeddings=found.max_positions,
         type_vocab_size=found.type_vocab_size,
+        head_dim=hidden // found.heads,
         add_cross_attention=True,
     )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ METADATA_KEY: Final = "gramcli"
 _CONFIG_NAMES: Final = ("hps.json", "log/hps.json", "config.json")
 _STEP: Final = re.compile(r"^(?:model_step_|checkpoint-)(\d+)(?:\.(?:pt|pth|safetensors))?$")
 _SHARD: Final = re.compile(r"^(.+)-(\d+)-of-(\d+)\.(?:bin|safetensors)$")
+_MANY_SHARDS: Final = 1000
 _LARGEST_HEADER: Final = 10**8  # as the format has it
 # What trainers leave beside the weights.
 _NOT_WEIGHTS: Final = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
@@ -100,10 +101,13 @@ def read_json(path: Path) -> dict[str, Any]:
 def _weights(path: Path, step: int | None) -> tuple[tuple[Path, ...], int | None]:
     if path.is_file():
         return _of_file(path), _step_of(path) if _step_of(path) is not None else _step_of(path.parent)
-    for folder, steps in ((path, _trainer_folders(path)), *((f, _model_files(f)) for f in (path / "ckpt", path))):
-        if steps:
-            chosen = _chosen(folder, steps, step)
-            return steps[chosen], chosen
+    # Where steps lie in several layouts, the first that has any wins, as in the original; a step that is named is
+    # looked for in all.
+    layouts = [_trainer_folders(path), _model_files(path / "ckpt"), _model_files(path)]
+    if held := [steps for steps in layouts if steps]:
+        steps = next((steps for steps in held if step in steps), held[0])
+        chosen = _chosen(path, sorted(set().union(*held)) if step is not None else sorted(steps), step)
+        return steps[chosen], chosen
     for folder in (path, path / "ckpt"):
         if files := _trainer_files(folder) or _only_file(folder):
             return files, _step_of(folder)
@@ -136,12 +140,11 @@ def _model_files(folder: Path) -> dict[int, tuple[Path, ...]]:
     return {step: (child,) for child in files if (step := _step_of(child)) is not None}
 
 
-def _chosen(folder: Path, steps: Mapping[int, object], step: int | None) -> int:
+def _chosen(folder: Path, steps: Sequence[int], step: int | None) -> int:
     if step is None:
         return max(steps)
     if step not in steps:
-        known = ", ".join(map(str, sorted(steps)))
-        raise UserError("checkpoint", f"{folder} has no step {step}; it has {known}.")
+        raise UserError("checkpoint", f"{folder} has no step {step}; it has {', '.join(map(str, steps))}.")
     return step
 
 
@@ -167,6 +170,11 @@ def _all_shards(folder: Path, shard: re.Match[str]) -> tuple[Path, ...]:
     stem, number, total = shard.groups()
     suffix = Path(shard.string).suffix
     width = len(number)
+    held = sum(1 for child in _children(folder) if (other := _SHARD.match(child.name)) and other.group(1) == stem)
+    if held < int(total) > _MANY_SHARDS:  # too many to name
+        raise UserError(
+            "checkpoint", f"{folder} should hold {int(total)} shards and holds {held} of them; copy all of them."
+        )
     return _existing(folder, [f"{stem}-{i:0{width}}-of-{total}{suffix}" for i in range(1, int(total) + 1)])
 
 

@@ -104,7 +104,7 @@ class WeightFiles:
         bad = []
         for name in self._where:
             tensor = self.read(name)
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            if tensor.is_floating_point() and not _is_finite(tensor):
                 bad.append(name)
             del tensor
             self.release()
@@ -167,7 +167,7 @@ class _Torch:
         return self._open()[key].detach()
 
     def release(self) -> None:
-        # Files from before PyTorch 1.6 cannot be mapped: opening them again would read them whole.
+        # What cannot be mapped (files from before PyTorch 1.6, compressed ones) would be read whole once more.
         if self._mapped:
             self._tensors = None
 
@@ -191,6 +191,12 @@ class _Torch:
             if odd := [key for key, tensor in tensors.items() if not _is_plain(tensor)]:
                 kind = f"{tensors[odd[0]].layout} {tensors[odd[0]].dtype}".replace("torch.", "")
                 raise UserError("checkpoint", f"{self._path} holds {odd[0]} as {kind}; save plain dense real tensors.")
+            if swollen := [key for key, tensor in tensors.items() if not _is_stored(tensor)]:
+                raise UserError(
+                    "checkpoint",
+                    f"{self._path}: {swollen[0]} has more numbers than the file stores (an expanded view); save a "
+                    "contiguous copy.",
+                )
             self._tensors = tensors
         return self._tensors
 
@@ -198,7 +204,7 @@ class _Torch:
         path, safe = self._path, not self._allow_pickle
         try:
             with path.open("rb") as file:
-                self._mapped = file.read(4) == _ZIP
+                self._mapped = file.read(4) == _ZIP and not _is_compressed(path)
             return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
         except Exception as error:  # a damaged pickle can end in any error at all
             if safe and isinstance(error, pickle.UnpicklingError) and (wants := _more_than_tensors(error)):
@@ -212,6 +218,24 @@ class _Torch:
 
 def _is_plain(tensor: Tensor) -> bool:
     return tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_complex() or tensor.is_meta)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    wide = tensor if tensor.element_size() > 1 else tensor.float()  # torch has no such question for 8 bits
+    return bool(torch.isfinite(wide).all())
+
+
+def _is_stored(tensor: Tensor) -> bool:
+    """Whether every number of a tensor has a place of its own; others could fill any memory from a few bytes."""
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
+def _is_compressed(path: Path) -> bool:
+    """Whether an archive was packed again: mapped, compressed bytes would be taken for numbers."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
 
 
 def file_sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ from gramcli.encoders.vast.names import (
     parameters_by_part,
     tied_name,
 )
-from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts
+from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, dtype_name
 from gramcli.errors import UserError
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -150,6 +150,7 @@ def _convert(
         if name in made or key not in files or _is_recomputed(key, slot, files):
             continue
         tensor = files.read(key)
+        _refuse_quantised(found, key, tensor, slot)
         read += tensor.numel() * tensor.element_size()
         if tensor.shape != slot.shape:
             resized.append(Resized(key, tuple(tensor.shape), tuple(slot.shape)))
@@ -162,6 +163,15 @@ def _convert(
             read = 0.0
     files.release()
     return made, resized
+
+
+def _refuse_quantised(found: Found, key: str, tensor: Tensor, slot: Tensor) -> None:
+    if slot.is_floating_point() and not (tensor.is_floating_point() and tensor.element_size() > 1):
+        raise UserError(
+            "checkpoint",
+            f"{found.weights[0]} holds {key} as {dtype_name(tensor.dtype)}, which only makes sense with scales that "
+            "these models have no place for; give weights in float32, bfloat16 or float16.",
+        )
 
 
 def _is_recomputed(key: str, slot: Tensor, files: WeightFiles) -> bool:

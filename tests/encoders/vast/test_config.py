@@ -100,6 +100,11 @@ def test_frame_embeddings_under_their_older_name(reference: Reference, tmp_path:
         ("text", {"hidden_act": "relu"}, r"text\.hidden_act"),
         ("text", {"num_hidden_layers": 7}, r"text\.num_hidden_layers = 7"),
         ("heads", {"contra_dim": 3}, r"heads\.contra_dim = 3"),
+        ("heads", {"multimodal_dim": 3}, r"heads\.multimodal_dim = 3, .* has 64"),
+        ("heads", {"audio_dim": 3}, r"heads\.audio_dim = 3, .* has 32"),
+        ("text", {"head_dim": 16, "num_attention_heads": 2}, r"text\.head_dim = 16, .* has 32"),
+        ("audio", {"head_dim": 8}, r"audio\.head_dim = 8, .* has 16"),
+        ("audio", {"deep_norm_alpha": 2.0}, r"audio\.deep_norm_alpha = 2\.0, .* has 1\.41"),
         ("heads", {"itm_layer_norm_eps": 2}, r"heads\.itm_layer_norm_eps in arch\.json is 2; give a small number"),
     ],
 )
@@ -109,6 +114,12 @@ def test_an_arch_of_another_model_is_refused(
     with pytest.raises(UserError, match=message) as caught:
         infer_architecture(expected_shapes(architecture), HPS, {section: facts})
     assert caught.value.exit_code == 4
+
+
+def test_a_width_of_text_heads_is_as_good_as_their_number(architecture: Architecture) -> None:
+    found, assumptions = infer_architecture(expected_shapes(architecture), HPS, {"text": {"head_dim": 16}})
+    assert found.text.heads == 4
+    assert not assumptions
 
 
 def test_epsilons_of_the_heads_are_used(reference: Reference, tmp_path: Path) -> None:

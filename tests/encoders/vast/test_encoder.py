@@ -164,11 +164,24 @@ def test_no_items_give_no_rows(loaded: VastEncoder, inputs) -> None:
         (lambda e: e.encode({"video": torch.zeros(1, 1, 3, 42, 42, dtype=torch.uint8)}), "got uint8: prepare it first"),
         (lambda e: e.match(torch.zeros(1, 2, 3), ["a"]), r"A condition is \[items, tokens"),
         (lambda e: e.match(torch.zeros(1, 2, 24), "a dog"), "takes a list of texts"),
+        (lambda e: e.match(torch.zeros(1, 2, 24), [None]), "Texts must be str; got NoneType"),
+        (lambda e: e.match(np.zeros((1, 2, 24)), ["a"]), "A condition is a tensor"),
+        (lambda e: e.match(torch.zeros(1, 2, 24, dtype=torch.int64), ["a"]), "A condition is a tensor of floats"),
+        (lambda e: e.encode({"text": ["a", None]}), "Texts must be str; got NoneType"),
+        (lambda e: e.encode({"subtitle": [b"a"]}), "Texts must be str; got bytes"),
+        (lambda e: e.encode({"text": torch.zeros(2)}), "Texts must be str; got Tensor"),
+        (lambda e: e.encode({"video": None}), "'video' must be a tensor or a sequence; got NoneType"),
+        (lambda e: e.preprocess_audio(np.full(16000, 1e300), 16000), "beyond float32|NaN or infinite"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(loaded: VastEncoder, call, message: str) -> None:
     with pytest.raises(UserError, match=message):
         call(loaded)
+
+
+def test_a_condition_may_be_of_any_float_type(loaded: VastEncoder, inputs) -> None:
+    condition = loaded.condition(inputs, "v")
+    torch.testing.assert_close(loaded.match(condition.double(), ["a"]), loaded.match(condition, ["a"]))
 
 
 @pytest.mark.parametrize("frames", [0, -1])
@@ -211,6 +224,8 @@ def test_stand_ins_are_what_the_authors_put_in_place_of_nothing(
     filled = select(store, task, both, "zero")
     assert filled.candidate_ids == (items[0].id, items[1].id) and filled.present.candidates is None
     store.verify()
+    embed(replace(dataset, items=(first,)), encoder, tmp_path / "no_subtitles", options=EmbedOptions(workers=0))
+    assert open_store(tmp_path / "no_subtitles").status("vas") == ["stand-in: no subtitle"]
 
 
 def test_half_precision_stays_near(reference: Reference, reference_data: Path, inputs) -> None:

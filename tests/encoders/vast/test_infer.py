@@ -135,6 +135,10 @@ def test_facts_survive_a_round_trip(architecture: Architecture) -> None:
         ({"audio_encoder_type": "ast"}, "audio tower ast is not supported; gramcli runs BEATs"),
         ({"audio_melbins": "64"}, "audio_melbins in the configuration is '64'"),
         ({"audio_target_length": 0}, "audio_target_length in the configuration is 0"),
+        ({"audio_target_length": 15}, "slices of 15 frames and 64 mel bands, .* patches of 16"),
+        ({"audio_melbins": 8}, "slices of 32 frames and 8 mel bands, .* patches of 16"),
+        ({"audio_melbins": 127}, "127 mel bands; .* at most 126"),
+        ({"frame_embedding_type": "none"}, "frame_embedding_type 'none' .* not supported"),
         ({"max_caption_len": 17}, "asks for 17 tokens of text, but the weights hold 16"),
     ],
 )

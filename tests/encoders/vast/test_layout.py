@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from gramcli.encoders.vast.layout import find_checkpoint, read_json
 from gramcli.errors import UserError
@@ -149,3 +150,12 @@ def test_metadata_that_is_not_ours(tmp_path: Path, ours: str) -> None:
     (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     found = find_checkpoint(tmp_path / "a.safetensors")
     assert (found.config, found.arch, found.step) == ({}, None, None)
+
+
+def test_a_named_step_is_looked_for_in_every_layout(checkpoint: Path, state: dict[str, torch.Tensor]) -> None:
+    (checkpoint / "checkpoint-50").mkdir()
+    torch.save(state, checkpoint / "checkpoint-50" / "pytorch_model.bin")
+    assert find_checkpoint(checkpoint).step == 50
+    assert find_checkpoint(checkpoint, 100).weights[0].name == "model_step_100.pt"
+    with pytest.raises(UserError, match="has no step 7; it has 9, 50, 100"):
+        find_checkpoint(checkpoint, 7)

@@ -1,8 +1,9 @@
-"""Towers for which there are no reference outputs: keys, shapes, and slow formulas written independently."""
+"""Towers for which there are no reference checkpoints: keys, shapes, slow formulas, a few numbers of others' code."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -31,6 +32,49 @@ CLIP_BLOCK = (
     "ln_2.bias mlp.c_fc.weight mlp.c_fc.bias mlp.c_proj.weight mlp.c_proj.bias"
 )
 
+# What the authors' own towers make of the weights and frames of `waves`, in float64: ispamm/GRAM at b70c5c2
+# (model/vision_encoders, return_all_features=True; the CLIP and EVA-CLIP code of VAST is the same), torch 2.13.0.
+# transformers 5.24.0 (CLIPVisionModel, its post_layernorm over all tokens) and timm 1.0.31 (Eva) agree to 1e-13.
+# Four channels of the class token, the first and the last patch of the second frame; a sum over all tokens.
+OFFICIAL = [
+    (
+        EVA02,
+        [
+            [-1.3822709, 1.187926, 1.584951, 0.5463114],
+            [-1.9099563, 1.5557096, 1.2536711, 1.579108],
+            [-1.1965778, 0.6675586, 1.7402527, 1.548621],
+        ],
+        -14.537835,
+    ),
+    (
+        replace(EVA02, resolution=64),  # the grid of 16 patches a side that the rotation was trained on
+        [
+            [-1.7386364, 1.0405041, 1.5109283, 0.7173799],
+            [-1.9434484, 1.7014066, 1.181504, 0.4854829],
+            [-1.4250496, 0.4868806, 1.1335978, 1.0413354],
+        ],
+        -67.631208,
+    ),
+    (
+        CLIP,
+        [
+            [1.1390791, 0.7605867, 0.5067553, 1.3864875],
+            [1.5941093, 0.2600737, 0.8762347, 0.9446026],
+            [1.5193511, 0.7285314, 0.2937147, 0.9663399],
+        ],
+        -12.426214,
+    ),
+    (
+        replace(CLIP, resolution=64),
+        [
+            [1.4726071, 1.2802665, 0.1857156, 0.4886085],
+            [1.5550344, 0.5303261, 0.451833, 1.2938711],
+            [1.4716727, 1.646212, 0.1008382, 0.8050206],
+        ],
+        -33.016702,
+    ),
+]
+
 Tensors = dict[str, Tensor]
 
 
@@ -46,6 +90,11 @@ def random_model(config: VisionConfig, text: UnusedTextConfig | None = None) -> 
 def frames(config: VisionConfig) -> Tensor:
     generator = torch.Generator().manual_seed(2)
     return torch.randn(2, 3, config.resolution, config.resolution, generator=generator)
+
+
+def waves(shape: torch.Size, start: float) -> Tensor:
+    """Numbers that any machine makes alike, unlike random ones."""
+    return torch.sin(start + 0.7 * torch.arange(shape.numel(), dtype=torch.float64) ** 2).view(shape)
 
 
 def linear(x: Tensor, w: Tensors, name: str) -> Tensor:
@@ -145,6 +194,17 @@ def test_towers_against_a_slow_formula_in_float64(config: VisionConfig, slow) ->
     weights = {name: x.double() for name, x in model.visual.state_dict().items()}
     for found, frame in zip(tokens, pixels, strict=True):
         torch.testing.assert_close(found.double(), slow(weights, frame.double(), config), atol=2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("config", "expected", "total"), OFFICIAL)
+def test_towers_against_numbers_of_the_authors_code(config: VisionConfig, expected: list, total: float) -> None:
+    visual = vision_model(config, None).visual.double().eval().requires_grad_(False)
+    for k, (name, parameter) in enumerate(sorted(visual.named_parameters())):
+        parameter.copy_(0.3 * waves(parameter.shape, k) + (1.0 if "norm" in name or "ln" in name else 0.0))
+    tokens = visual(waves(torch.Size([2, 3, config.resolution, config.resolution]), 0.5))
+    found = tokens[1, [0, 1, -1], :4]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=0)
+    assert float((tokens * waves(tokens.shape, 1.0)).sum()) == pytest.approx(total, abs=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
