@@ -235,7 +235,8 @@ class _Work:
     def _add_gain(self, selection: Selection, name: str) -> None:
         """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
         task = selection.task
-        if len(task.modalities) < 3:
+        # Zero vectors in place of what is absent have no cosine to compare with.
+        if len(task.modalities) < 3 or selection.present.queries is not None:
             return
         best = [0.0, 0.0]
         for query in task.query:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gramcli.methods.base import AlignmentMethod
+from gramcli.methods.base import AlignmentMethod, ones
 from gramcli.scoring import index, parts
-from gramcli.screening import EVERYTHING, Embeddings, Operand, Presence, Screen, ones, open_sides, pair_keys
+from gramcli.screening import EVERYTHING, Embeddings, Operand, Presence, Screen, open_sides, pair_keys
 
 _TILE = 2048
 

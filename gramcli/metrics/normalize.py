@@ -335,6 +335,8 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
         backward_positions=backward.positions() if backward and every_positive else None,
         n_degenerate=sum(_n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
         n_rescored=matrix.queries.n * matrix.candidates.n,
+        forward_position_ties=forward.position_ties() if every_positive else None,
+        backward_position_ties=backward.position_ties() if backward and every_positive else None,
     )
 
 
