@@ -91,7 +91,10 @@ class _Pool:
         item, place = torch.unique_consecutive(owner, return_inverse=True)
         mine = item.unsqueeze(1) == index(columns)
         above, level = (
-            torch.zeros(len(item), found.shape[1]).index_reduce_(0, place, found.float(), "amax") > 0
+            torch.zeros(len(item), found.shape[1]).scatter_reduce_(
+                0, place.unsqueeze(1).expand_as(found), found.float(), "amax"
+            )
+            > 0
             for found in (higher, equal)
         )
         self.above[columns] += (above & ~mine).sum(0)

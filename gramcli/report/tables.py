@@ -28,6 +28,7 @@ HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"
 LEFT_OUT_SHOWN = 10
 MODALITY_COLUMNS = ("modality", "ok", "partial", "absent", "failed")
+_OF_SEVERAL = frozenset({"mAP", "nDCG@10"})
 _WORDS = frozenset({"task", "method", "stage", "metric"})
 _Key = tuple[str, str, str]
 
@@ -76,15 +77,18 @@ def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
         (*key[: len(keys)], *(_headline_cell(metric, found.get(metric)) for metric in metrics), _queries(found))
         for key, found in shown.items()
     ]
-    title = "Retrieval: R@k in per cent with its 95 % interval; n queries"
+    stage = "" if "stage" in keys else ", stage raw"
+    title = f"Retrieval{stage}: R@k in per cent with its 95 % interval; n queries"
     return Table((*keys, *HEADLINE_METRICS, *(["gain"] if gain else []), "n"), tuple(rows), _WORDS, title)
 
 
 def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     """Pivot the metrics that the headline table leaves out; tasks and methods without any are skipped."""
-    named = dict.fromkeys(row.metric for found in grouped.values() for row in found.values() if _tells_more(row))
-    metrics = list(named)
-    shown = {key: found for key, found in grouped.items() if any(_tells_more(row) for row in found.values())}
+    told = {
+        key: {name: row for name, row in found.items() if _tells_more(row, found)} for key, found in grouped.items()
+    }
+    shown = {key: found for key, found in told.items() if found}
+    metrics = list(dict.fromkeys(metric for found in shown.values() for metric in found))
     if not shown:
         return []
     keys = _key_columns(list(shown))
@@ -95,11 +99,16 @@ def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     return [Table((*keys, *headings), tuple(rows), _WORDS, "Further figures")]
 
 
-def _tells_more(row: ResultRow) -> bool:
+def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     """Say whether a figure adds to the headline table.
 
-    A tie rate of 0 does not, nor a gain without interval; R@50 is left to CSV and JSON.
+    A tie rate of 0 does not, nor a gain without interval, nor mAP and nDCG where queries have one answer (mAP is MRR
+    then); other cut-offs than 10 are left to CSV and JSON.
     """
+    if row.metric in _OF_SEVERAL and "recall@10" not in found:
+        return False
+    if row.metric.startswith("recall@") and row.metric != "recall@10":
+        return False
     if row.metric == GAIN:
         return row.low is not None
     return row.metric not in {*HEADLINE_METRICS, "R@50"} and not (row.metric == "tie_rate" and not row.value)
