@@ -20,7 +20,7 @@ from gramcli.metrics.hubness import occurrence_skewness
 from gramcli.metrics.maxpool import pooled_ranks
 from gramcli.metrics.ranking import RankOptions, Ranks
 from gramcli.metrics.ties import Ties, placed, placed_positions
-from gramcli.metrics.topk import top_k
+from gramcli.metrics.topk import nearest, top_k
 from gramcli.modalities import LETTERS, Task
 from gramcli.postprocessing import PostProcessing, open_postprocessing
 from gramcli.rerank import Ranked, Reranker, rerank_all
@@ -200,6 +200,8 @@ class _Work:
             return None
         k = min(wanted, len(selection.candidate_ids if forward else selection.query_ids))
         present = replace(selection.present, queries=masks[0], candidates=masks[1])
+        if not self.options.best:
+            return nearest(method, asking, answering, k, present=present, device=self.options.device)
         return top_k(method, asking, answering, k, present=present, device=self.options.device)[1]
 
     def _add_pooled(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
@@ -229,7 +231,7 @@ class _Work:
             if self.options.progress and report:
                 self.options.progress(self.done + done, self.total)
 
-        options = RankOptions(every_positive=True, device=self.options.device, progress=progress)
+        options = RankOptions(every_positive=report, device=self.options.device, progress=progress)
         return self.scores.rank(selection, method, options)
 
     def _add_gain(self, selection: Selection, name: str) -> None:

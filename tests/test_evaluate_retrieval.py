@@ -22,6 +22,7 @@ from gramcli.metrics.maxpool import pooled_ranks
 from gramcli.metrics.ranking import RankOptions, rank
 from gramcli.metrics.significance import wilson_interval
 from gramcli.metrics.ties import TIES, placed, placed_positions
+from gramcli.metrics.topk import nearest, top_k
 from gramcli.modalities import parse_task
 from gramcli.report.per_query import per_query_csv
 from gramcli.results import Evaluation, RankVector
@@ -165,3 +166,14 @@ def test_average_precision_is_always_there_and_equals_mrr_for_one_answer(tmp_pat
     found = evaluate(make_store(tmp_path / "store", 20), tasks=[parse_task("t2v")], methods=["cosine"])
     assert figure(found, "t2v", "cosine", "mAP").value == pytest.approx(figure(found, "t2v", "cosine", "MRR").value)
     assert figure(found, "t2v", "cosine", "nDCG@10").low is not None
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_nearest_are_the_best_to_float32(name: str) -> None:
+    method = get_method(name)
+    queries, candidates = make_side(1, 40, 24, 1), make_side(2, 70, 24, 2)
+    exact, columns = top_k(method, queries, candidates, 10)
+    found = nearest(method, queries, candidates, 10)
+    scores = score_matrix(method, queries, candidates, dtype=torch.float64)
+    torch.testing.assert_close(scores.gather(1, found), exact, atol=2e-6, rtol=2e-5)
+    assert float((found == columns).double().mean()) > 0.99

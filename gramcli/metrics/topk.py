@@ -72,6 +72,43 @@ def top_k(
     return chosen.score(keys), columns
 
 
+def nearest(
+    method: AlignmentMethod,
+    queries: Mapping[str, Tensor],
+    candidates: Mapping[str, Tensor],
+    k: int,
+    *,
+    present: Presence = EVERYTHING,
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """The k best candidates of each query by float32 scores, for statistics of whole rankings.
+
+    Many times as fast as `top_k`: candidates whose scores agree to about 1e-6 may be exchanged.
+
+    Args:
+        method: The measure.
+        queries: Modality name to embeddings, each shape [n, d].
+        candidates: Modality name to embeddings, each shape [N, d].
+        k: How many, at most N.
+        present: Which modalities exist.
+        device: Where it runs.
+
+    Returns:
+        Candidate rows, best first, shape [n, k], int64.
+
+    Raises:
+        UserError: As `top_k`.
+    """
+    q, c = open_sides(method, queries, candidates, present=present, device=device)
+    k = check_cutoff(k, c.n)
+    screen = Screen(method, q.k, c.k, q.d, torch.float32, torch.device(device))
+    if not screen.usable:
+        return top_k(method, queries, candidates, k, present=present, device=device)[1]
+    (right,) = prepare(c, [screen])
+    rows = [_nearest(screen, screen.operand(q.side(method, index(part))), right, k)[1] for part in parts(q.n, ROW_TILE)]
+    return torch.cat(rows).cpu()
+
+
 def _best(method: AlignmentMethod, keys: Tensor, columns: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k best of each row by score, ties by column: sort by column, then stably by score."""
     order = columns.argsort(dim=1, stable=True)
@@ -96,20 +133,24 @@ def _screened(
     screen: Screen, sides: tuple[Embeddings, Embeddings], part: slice, left: Operand, right: Prepared, k: int
 ) -> tuple[Tensor, Tensor]:
     """Keep k + spare candidates by their upper bounds; rows whose spares all might matter are done in full."""
-    kept = min(k + _SPARE, sides[1].n)
+    upper, columns = _nearest(screen, left, right, min(k + _SPARE, sides[1].n))
+    return _settle(screen.method, sides, part, upper.cpu(), columns.cpu(), k)
+
+
+def _nearest(screen: Screen, left: Operand, right: Prepared, kept: int) -> tuple[Tensor, Tensor]:
+    """The `kept` candidates of each row with the largest upper bounds, and these bounds, best first."""
     upper = torch.empty(left.vectors.shape[1], 0, device=screen.device, dtype=screen.epilogue)
     columns = upper.long()
-    for column_part in parts(sides[1].n, COLUMN_TILE):
+    for column_part in parts(len(right.order), COLUMN_TILE):
         operand = right.operand(column_part)
         keys = fast_tile(screen, left, operand)
         slack = screen.slack(left, operand)
         values, where = keys.topk(min(kept, keys.shape[1]), dim=1)
         upper = torch.cat([upper, values + slack], 1)
         columns = torch.cat([columns, right.order[column_part].to(screen.device)[where]], 1)
-        if upper.shape[1] > kept:
-            upper, order = upper.topk(kept, dim=1)
-            columns = columns.gather(1, order)
-    return _settle(screen.method, sides, part, upper.cpu(), columns.cpu(), k)
+        upper, order = upper.topk(min(kept, upper.shape[1]), dim=1)
+        columns = columns.gather(1, order)
+    return upper, columns
 
 
 def _settle(
