@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gramcli.metrics.geometry.catalog import metric_names
 from gramcli.report import Format
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ MethodsOpt = Annotated[
 ]  # fmt: skip
 MetricsOpt = Annotated[
     list[Kind] | None,
-    typer.Option("--metrics", help="Kinds of figures; repeats. Default: retrieval."),
+    typer.Option("--metrics", help=f"Kinds of figures; repeats. Default: retrieval. Geometry: {metric_names()}."),
 ]
 TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
 MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]
