@@ -8,6 +8,7 @@ from functools import partial
 from itertools import combinations
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,8 +33,9 @@ def geometry_figures(
 ) -> Figures:
     """Measure modalities, pairs of modalities and joint instances.
 
-    A modality is measured over the chosen items that have it (text: every caption), a pair over those that have both
-    (text: the first caption of an item), a joint measure over the rows that retrieval of the task would use.
+    A modality is measured over the chosen items that have it, a pair over those that have both (text: the first
+    caption of an item, else captions of one item would be each other's neighbours), a joint measure over the rows
+    that retrieval of the task would use.
 
     Args:
         store: An open store.
@@ -112,7 +114,7 @@ class _Work:
 
     def add_modality(self, name: str) -> None:
         """All figures of one modality."""
-        rows, _ = self._rows(name, self.items, every_caption=True)
+        rows = self._rows(name, self.items)
         x = self._vectors(name, rows)
         n, d = x.shape
         if not n:
@@ -139,7 +141,7 @@ class _Work:
     def add_pair(self, first: str, second: str) -> None:
         """All figures of two modalities over the items that have both."""
         items = self.items[(self.store.present(first) & self.store.present(second))[self.items]]
-        rows = [self._rows(name, items, every_caption=False)[0] for name in (first, second)]
+        rows = [self._rows(name, items) for name in (first, second)]
         task, n = f"{first}~{second}", len(items)
         if not n:
             self.notes.append(f"{task}: no chosen item has both.")
@@ -160,8 +162,6 @@ class _Work:
         ]
         add("mutual_knn", len(few), lambda: neighbours.mutual_knn(*(find()[1] for find in lists)))
         add("mutual_knn_chance", len(few), lambda: neighbours.mutual_knn_chance(len(few), k) if k else None)
-        if TEXT in (first, second) and self.store.manifest["counts"]["captions"] > len(self.store.ids):
-            self.notes.append(f"{task}: the first caption of each item.")
         self._step()
 
     def add_joint(self, selection: Selection, methods: Sequence[str]) -> None:
@@ -240,9 +240,8 @@ class _Work:
             if values is None:
                 continue
             self._mean(task, f"{name}_{which}", values, items, method)
-            points = torch.tensor([q / 100 for q in QUANTILES], dtype=torch.float64)
-            for q, value in zip(QUANTILES, values.quantile(points).tolist(), strict=True):
-                self._row(task, method, f"{name}_{which}_q{q:02d}", value, len(values))
+            for q in QUANTILES:
+                self._row(task, method, f"{name}_{which}_q{q:02d}", float(np.percentile(values, q)), len(values))
         positive, negative = scores
         if negative is not None:
             value = joint.auc(positive, negative, higher_is_better=higher)
@@ -260,20 +259,20 @@ class _Work:
         self._add(task, "relative_modality_gap", n, lambda: pair.relative_modality_gap(x, y))
         self._add(task, "linear_separability", n, lambda: pair.linear_separability(x, y, seed=self.options.seed))
 
-    def _rows(self, name: str, items: Tensor, *, every_caption: bool) -> tuple[Tensor, Tensor]:
-        """Rows of the chosen items that have the modality, and the item of each; text has several."""
+    def _rows(self, name: str, items: Tensor) -> Tensor:
+        """Rows of the chosen items that have the modality; of text, the first caption of each."""
         items = items[self.store.present(name)[items]]
         if name != TEXT:
-            return items, items
+            return items
         owners = self.store.caption_items()
         chosen = torch.zeros(len(self.store.ids), dtype=torch.bool)
         chosen[items] = True
         rows = chosen[owners].nonzero().flatten()
-        if not every_caption:
-            first = torch.ones_like(rows, dtype=torch.bool)
-            first[1:] = owners[rows][1:] != owners[rows][:-1]
-            rows = rows[first]
-        return rows, owners[rows]
+        first = torch.ones_like(rows, dtype=torch.bool)
+        first[1:] = owners[rows][1:] != owners[rows][:-1]
+        if not bool(first.all()):
+            self.notes.append("text: geometry of it and of its pairs is that of the first caption of each item.")
+        return rows[first]
 
     def _vectors(self, name: str, rows: Tensor) -> Tensor:
         x = self.store.embeddings(name)

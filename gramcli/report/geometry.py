@@ -99,7 +99,7 @@ def _distributions(found: _Found) -> Table:
                 points = [_text(metrics.get(f"{name}_{which}_{q}")) for q in quantiles]
                 auc = _text(metrics.get(f"{name}_auc")) if which == "positive" else ""
                 rows.append((task, score, items, _text(mean), *points, auc, str(mean.n)))
-    title = "Volume (lower is closer) and sigma_1 (higher is closer): mean, quantiles; AUC of matched against shuffled"
+    title = "Volume (lower is closer) and sigma_1 (higher is closer); AUC of matched against shuffled"
     columns = ("task", "score", "items", "mean", *quantiles, "AUC", "n")
     return Table(columns, tuple(rows), frozenset({"task", "score", "items"}), title)
 

@@ -118,7 +118,7 @@ _PAIRS: Final = (
     ),
     _pair(
         "linear_separability", "pair:linear_separability", "accuracy of a shrunk LDA, 5 folds over items",
-        ("0", "1"), "lower: smaller gap; 0.5 chance", "Hastie et al. 2009",
+        ("0", "1"), "lower: 0.5 no linear gap", "Hastie et al. 2009",
     ),
     _pair(
         "cka", "pair:cka", "HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)), linear, unbiased",
@@ -134,7 +134,7 @@ _PAIRS: Final = (
     ),
     _pair(
         "mutual_knn_chance", "neighbours:mutual_knn_chance", "10 / (n - 1)",
-        ("0", "1"), "what chance gives mutual_knn", "-",
+        ("0", "1"), "what chance gives", "-",
     ),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from gramcli.metrics.geometry.rows import subsample
 from gramcli.scoring import score_tiles
 from gramcli.screening import EVERYTHING, Presence
 
-MOST_SCORES: Final = 400_000_000
+MOST_SCORES: Final = 200_000_000
 """Scores that `gramian_value` computes at most: beyond, it looks at fewer queries and still at the whole gallery."""
 
 _CHUNK_NUMBERS: Final = 1 << 20
@@ -151,7 +151,7 @@ def gramian_value(
         queries: Modality name to embeddings, each shape [n, d].
         candidates: Modality name to embeddings, each shape [N, d].
         present: Which modalities exist.
-        seed: Of the choice of queries where n N is above 4e8; the gallery is never thinned.
+        seed: Of the choice of queries where n N is above 2e8; the gallery is never thinned.
 
     Returns:
         The mean, and over how many queries it was taken.

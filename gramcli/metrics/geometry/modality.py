@@ -59,7 +59,7 @@ def effective_rank(sigma: Tensor) -> float:
         >>> round(effective_rank(torch.tensor([1.0, 1.0, 0.0])), 6)
         2.0
 
-    Source: Roy and Vetterli, The effective rank, EUSIPCO 2007, definition 1.
+    Source: Roy and Vetterli, The effective rank, EUSIPCO 2007.
     """
     p = _shares("effective_rank", sigma)
     return float(torch.special.entr(p).sum().exp())
@@ -77,7 +77,7 @@ def rankme(sigma: Tensor) -> float:
     Raises:
         UserError: All singular values are 0.
 
-    Source: Garrido et al., RankMe, arXiv:2210.02885, eq. 1.
+    Source: Garrido et al., RankMe, arXiv:2210.02885.
     """
     p = _shares("rankme", sigma) + RANKME_EPSILON
     return float(torch.special.entr(p).sum().exp())
@@ -119,7 +119,7 @@ def isoscore_star(sigma: Tensor, d: int) -> float:
     Raises:
         UserError: All singular values are 0, or d < 2.
 
-    Source: Rudman and Eickhoff, Stable Anisotropic Regularization, arXiv:2305.19358, algorithm 1.
+    Source: Rudman and Eickhoff, Stable Anisotropic Regularization, arXiv:2305.19358; their package IsoScore 2.0.
     """
     if d < 2:
         raise UserError("embedding", f"isoscore_star needs at least 2 dimensions; got {d}.")
@@ -139,7 +139,7 @@ def uniformity(x: Tensor, t: float = 2.0) -> float:
     Raises:
         UserError: As `gramcli.metrics.geometry.rows.check_rows`.
 
-    Source: Wang and Isola, arXiv:2005.10242, eq. 3; pairs i = j left out.
+    Source: Wang and Isola, arXiv:2005.10242; pairs i = j left out.
     """
     check_rows("uniformity", x, least=2)
     z = torch.cat([piece for (piece,) in unit_chunks(x)])

@@ -36,7 +36,7 @@ def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
 
     Example:
         >>> nearest(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), k=1)[1].flatten()
-        tensor([1, 2, 1])
+        tensor([1, 0, 1])
     """
     check_rows(f"A search for {k} neighbours", x, least=k + 1)
     z = torch.cat([piece for (piece,) in unit_chunks(x)])
@@ -62,7 +62,7 @@ def hubness(neighbours: Tensor) -> float:
     """Skewness of the k-occurrence: whether a few rows are among the nearest neighbours of many.
 
     Formula: N_i = how often row i is a neighbour; mean (N - mean N)^3 / sd(N)^3. 0 when the counts are symmetric;
-    higher means hubs, and rows that are nobody's neighbour. Not bounded; above 1 is usually called hubness.
+    higher means hubs, and rows that are nobody's neighbour. Range (-inf, inf).
 
     Args:
         neighbours: The k nearest other rows of every row, shape [n, k], int64; k is 10 in `gram eval`.
@@ -70,7 +70,7 @@ def hubness(neighbours: Tensor) -> float:
     Raises:
         UserError: Every row occurs equally often: the skewness is undefined.
 
-    Source: Radovanovic et al., Hubs in Space, JMLR 11 (2010), section 2.
+    Source: Radovanovic et al., Hubs in Space, JMLR 11 (2010).
     """
     counts = torch.bincount(neighbours.flatten(), minlength=len(neighbours)).double()
     centred = counts - counts.mean()
@@ -128,8 +128,7 @@ def mutual_knn(a: Tensor, b: Tensor) -> Tensor:
         >>> mutual_knn(torch.tensor([[1, 2]]), torch.tensor([[3, 1]]))
         tensor([0.5000], dtype=torch.float64)
 
-    Source: Huh et al., The Platonic Representation Hypothesis, arXiv:2405.07987, section 2 (without its maximum over
-    layers).
+    Source: Huh et al., The Platonic Representation Hypothesis, arXiv:2405.07987, without its maximum over layers.
     """
     if a.shape != b.shape:
         raise UserError("embedding", f"mutual_knn compares lists of one shape; got {list(a.shape)}, {list(b.shape)}.")

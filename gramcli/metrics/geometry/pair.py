@@ -55,7 +55,7 @@ def alignment(x: Tensor, y: Tensor) -> Tensor:
     Raises:
         UserError: As `gramcli.metrics.geometry.rows.check_same_items`.
 
-    Source: Wang and Isola, arXiv:2005.10242, eq. 2, with the two modalities as the positive pair.
+    Source: Wang and Isola, arXiv:2005.10242, with the two modalities as the positive pair.
     """
     check_same_items("alignment", x, y)
     return torch.cat([(a - b).square().sum(dim=1) for a, b in unit_chunks(x, y)])
@@ -91,7 +91,7 @@ def modality_gap(x: Tensor, y: Tensor) -> float:
     Raises:
         UserError: As `gramcli.metrics.geometry.rows.check_same_items`.
 
-    Source: Liang et al., Mind the Gap, arXiv:2203.02053, section 4.2.
+    Source: Liang et al., Mind the Gap, arXiv:2203.02053.
     """
     check_same_items("modality_gap", x, y)
     total_x, total_y = _totals(x, y)
@@ -112,7 +112,7 @@ def relative_modality_gap(x: Tensor, y: Tensor) -> float:
     Raises:
         UserError: All vectors are alike (0 / 0), or as `gramcli.metrics.geometry.rows.check_same_items`.
 
-    Source: Schrodi et al., Two Effects, One Trigger, arXiv:2404.07983, section 4.
+    Source: Schrodi et al., Two Effects, One Trigger, arXiv:2404.07983.
     """
     check_same_items("relative_modality_gap", x, y, least=2)
     n = x.shape[0]
@@ -130,7 +130,7 @@ def cka(x: Tensor, y: Tensor) -> float:
 
     Formula, K and L the inner products of the rows with their diagonals set to 0:
     HSIC(K, L) = (tr(K L) + (1'K1)(1'L1) / ((n-1)(n-2)) - 2 (1'K L1) / (n-2)) / (n (n-3));
-    HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)). At most 1, about 0 for unrelated modalities and then perhaps below 0;
+    HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)). Range up to 1; about 0, perhaps below, for unrelated modalities;
     higher means more similar. The dimensions may differ. No n x n matrix is formed.
 
     Args:
@@ -140,7 +140,7 @@ def cka(x: Tensor, y: Tensor) -> float:
     Raises:
         UserError: A modality whose own HSIC is not positive, or as `gramcli.metrics.geometry.rows.check_same_items`.
 
-    Source: Kornblith et al., arXiv:1905.00414; Song et al., JMLR 13 (2012), eq. 5.
+    Source: Kornblith et al., arXiv:1905.00414; Song et al., JMLR 13 (2012).
     """
     check_same_items("cka", x, y, least=4, one_space=False)
     left, right = ((side, total / x.shape[0]) for side, total in zip((x, y), _totals(x, y), strict=True))
@@ -184,7 +184,7 @@ def procrustes(x: Tensor, y: Tensor) -> float:
     Raises:
         UserError: A modality whose rows are all alike, or as `gramcli.metrics.geometry.rows.check_same_items`.
 
-    Source: Williams et al., Generalized Shape Metrics on Neural Representations, arXiv:2110.14739, section 2.
+    Source: Williams et al., Generalized Shape Metrics on Neural Representations, arXiv:2110.14739.
     """
     check_same_items("procrustes", x, y, least=2, one_space=False)
     mean_x, mean_y = (total / x.shape[0] for total in _totals(x, y))
@@ -203,8 +203,8 @@ def procrustes(x: Tensor, y: Tensor) -> float:
 def linear_separability(x: Tensor, y: Tensor, *, folds: int = FOLDS, seed: int = 0) -> float:
     """Cross-validated accuracy of telling the two modalities apart by a hyperplane.
 
-    Linear discriminant analysis in closed form with equal priors: w = S^-1 (mean x - mean y), threshold half way,
-    S the pooled covariance shrunk by a tenth towards tr(S) / d I. Both vectors of an item are in one fold. Range
+    Linear discriminant analysis in closed form with equal priors. Formula: w = S^-1 (mean x - mean y), threshold half
+    way, S the pooled covariance shrunk by a tenth towards tr(S) / d I. Both vectors of an item are in one fold. Range
     [0, 1]: 0.5 chance (no linear gap), 1 a hyperplane parts them; lower means a smaller gap.
 
     Args:
