@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gramcli.metrics.geometry.catalog import metric_names
 from gramcli.report import Format
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ MethodsOpt = Annotated[
 ]  # fmt: skip
 MetricsOpt = Annotated[
     list[Kind] | None,
-    typer.Option("--metrics", help="Kinds of figures; repeats. Default: retrieval."),
+    typer.Option("--metrics", help=f"Kinds of figures; repeats. Default: retrieval. Geometry: {metric_names()}."),
 ]
 TiesOpt = Annotated[
     Ties, typer.Option("--ties", help="Where a right answer stands that ties with wrong ones: middle, first, last.")

@@ -16,6 +16,7 @@ from gramcli.report.answer import (
     signed_text,
     with_interval,
 )
+from gramcli.report.geometry import geometry_tables, is_geometry
 from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, ResultRow
 from gramcli.results_json import evaluation_document
 
@@ -40,10 +41,15 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
         evaluation: What `gram eval` found.
 
     Returns:
-        Tables with one row per task, method and stage; CSV rows with one row per metric.
+        Tables with one row per task, method and stage, and those of geometry; CSV rows with one row per metric.
     """
-    grouped = _grouped(evaluation.results)
-    tables = [_headline_table(grouped), *_further_tables(grouped), *left_out_tables(evaluation.left_out)]
+    grouped = _grouped([row for row in evaluation.results if not is_geometry(row)])
+    tables = [
+        _headline_table(grouped),
+        *_further_tables(grouped),
+        *geometry_tables(evaluation.results),
+        *left_out_tables(evaluation.left_out),
+    ]
     return Answer(
         tables=tuple(table for table in tables if table.rows),
         columns=tuple(field.name for field in fields(ResultRow)),

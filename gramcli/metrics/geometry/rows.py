@@ -1,0 +1,152 @@
+"""What the measures of geometry share: checked rows, unit vectors in pieces, seeded subsamples, moments, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from gramcli.checks import check_embeddings
+from gramcli.errors import UserError
+from gramcli.methods.linalg import unit_rows
+
+CHUNK: Final = 4096
+"""Rows in float64 at a time: 16 MB at d = 512."""
+
+MOST_ROWS: Final = 10_000
+"""Rows that measures of all pairs of rows look at; more are subsampled by the caller, with a seed."""
+
+_Z_95: Final = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of unit rows.
+
+    Attributes:
+        n: Number of rows.
+        total: Sum of the rows, shape [d], float64.
+        gram: Sum of their outer products, shape [d, d], float64.
+    """
+
+    n: int
+    total: Tensor
+    gram: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean row, not scaled to unit length, shape [d]."""
+        return self.total / self.n
+
+    def scatter(self) -> Tensor:
+        """Sum of the outer products of the centred rows, shape [d, d]."""
+        return self.gram - torch.outer(self.total, self.mean)
+
+
+def check_rows(measure: str, x: Tensor, least: int = 1) -> None:
+    """Refuse rows that no measure of geometry is defined for.
+
+    Args:
+        measure: Its name, for the message.
+        x: Embeddings, shape [n, d].
+        least: Fewest rows the measure is defined for.
+
+    Raises:
+        UserError: Not [n, d], not floating, too few rows, a row that is zero, NaN or infinite.
+    """
+    check_embeddings(measure, {"rows": x})
+    if x.shape[0] < least:
+        raise UserError("embedding", f"{measure} needs at least {least} rows; got {x.shape[0]}. Embed more items.")
+
+
+def check_same_items(measure: str, x: Tensor, y: Tensor, *, least: int = 1, one_space: bool = True) -> None:
+    """Refuse two modalities whose rows cannot be the same items.
+
+    Raises:
+        UserError: As `check_rows`, unequal numbers of rows, or unequal dimensions where `one_space`.
+    """
+    check_rows(measure, x, least)
+    check_rows(measure, y, least)
+    if x.shape[0] != y.shape[0]:
+        raise UserError(
+            "embedding", f"{measure} compares row i with row i; got {x.shape[0]} and {y.shape[0]} rows. Give one each."
+        )
+    if one_space and x.shape[1] != y.shape[1]:
+        raise UserError(
+            "embedding", f"{measure} needs one space; got {x.shape[1]} and {y.shape[1]} dimensions: align them first."
+        )
+
+
+def unit_chunks(*sides: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the same rows of every side, scaled to unit length, at most `CHUNK` at a time.
+
+    Args:
+        *sides: Embeddings, each shape [n, d] with its own d.
+
+    Yields:
+        One tensor [chunk, d] per side, float64.
+    """
+    for start in range(0, sides[0].shape[0], CHUNK):
+        yield tuple(unit_rows(x[start : start + CHUNK]) for x in sides)
+
+
+def subsample(n: int, most: int, seed: int) -> Tensor:
+    """Pick rows without repetition: all of them where there are at most `most`.
+
+    Args:
+        n: Number of rows.
+        most: How many to pick at most.
+        seed: Of the choice.
+
+    Returns:
+        Rows in rising order, shape [min(n, most)], int64.
+
+    Example:
+        >>> subsample(3, 10, seed=0)
+        tensor([0, 1, 2])
+    """
+    if n <= most:
+        return torch.arange(n)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(n, generator=generator)[:most].sort().values
+
+
+def moments(x: Tensor) -> Moments:
+    """Sum of the unit rows and of their outer products, in one pass; O(n d^2) time, O(d^2) memory.
+
+    Args:
+        x: Embeddings, shape [n, d].
+
+    Raises:
+        UserError: As `check_rows`.
+    """
+    check_rows("geometry", x)
+    d = x.shape[1]
+    total, gram = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
+    for (z,) in unit_chunks(x):
+        total += z.sum(dim=0)
+        gram.addmm_(z.T, z)
+    return Moments(x.shape[0], total, gram)
+
+
+def mean_interval(values: Tensor, items: Tensor) -> tuple[float, float] | None:
+    """95 % interval of a mean, by the normal approximation; values of one item are not independent.
+
+    Args:
+        values: One per row, shape [n].
+        items: Item of each row, whole numbers from 0, shape [n].
+
+    Returns:
+        Lower and upper bound from the variance between items; None for fewer than 2 items.
+    """
+    residuals = values.double() - values.double().mean()
+    sums = torch.zeros(int(items.max()) + 1, dtype=torch.float64).index_add_(0, items, residuals)
+    count = int((torch.bincount(items) > 0).sum())
+    if count < 2:
+        return None
+    error = _Z_95 * float((sums.square().sum() * count / (count - 1)).sqrt()) / len(values)
+    mean = float(values.double().mean())
+    return mean - error, mean + error

@@ -1,0 +1,63 @@
+"""Geometry figures have tables of their own, narrow enough for a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gramcli.evaluate import EvalOptions, evaluate
+from gramcli.report.formats import plain_table
+from gramcli.report.geometry import geometry_tables
+from gramcli.report.tables import evaluation_answer
+from gramcli.results import Evaluation, ResultRow
+from tests.made_results import evaluation, figures
+from tests.small_stores import make_store
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    folder: Path = tmp_path_factory.mktemp("stores")
+    return evaluate(make_store(folder / "plain", 30), options=EvalOptions(kinds=("geometry",)))
+
+
+def test_one_table_per_kind(found: Evaluation) -> None:
+    modalities, pairs, scores, joint = evaluation_answer(found).tables
+    assert modalities.columns == ("measure", "text", "video", "audio", "range", "reading")
+    assert modalities.rows[0] == ("n", "30", "30", "30", "", "")
+    assert pairs.columns[1:4] == ("text~video", "text~audio", "video~audio")
+    assert [row[:3] for row in scores.rows][:2] == [("t2v", "volume", "matched"), ("t2v", "volume", "shuffled")]
+    assert [row[0] for row in joint.rows][:3] == ["n", "degenerate_share", "gramian_value"]
+    for table in evaluation_answer(found).tables:
+        assert max(map(len, plain_table(table).splitlines())) <= 100
+
+
+def test_every_figure_is_in_some_cell(found: Evaluation) -> None:
+    tables = geometry_tables(found.results)
+    cells = sum(
+        len(table.columns) - (3 if table.columns[0] == "measure" else 4) for table in tables for _ in table.rows
+    )
+    sizes = sum(len(table.columns) - 3 for table in tables if table.columns[0] == "measure")
+    without_auc = sum(1 for table in tables for row in table.rows if "shuffled" in row)
+    assert cells - sizes - without_auc == len(found.results)
+
+
+def test_many_pairs_take_several_tables() -> None:
+    rows = [ResultRow(f"subtitle~m{k}", "geometry", "raw", "cka", 0.5, None, None, 9) for k in range(9)]
+    tables = geometry_tables(rows)
+    assert [len(table.columns) for table in tables] == [6, 6, 6]
+    assert tables[1].title.endswith("continued")
+
+
+def test_retrieval_and_geometry_side_by_side(found: Evaluation) -> None:
+    both = replace(evaluation(), results=(*figures("t2v", "gram", 0.4), *found.results), left_out=())
+    tables = evaluation_answer(both).tables
+    assert tables[0].title.startswith("Retrieval")
+    assert len(tables) == 5
+    assert geometry_tables(figures("t2v", "gram", 0.4)) == []
+
+
+def test_an_undefined_figure_is_a_dash() -> None:
+    rows = [ResultRow("text", "geometry", "raw", "mean_norm", None, None, None, 9)]
+    assert geometry_tables(rows)[0].rows[1] == ("mean_norm", "-", "0 to inf", "neither is better")
