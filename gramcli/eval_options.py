@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gramcli.errors import UserError
+from gramcli.metrics.prompts import TEMPLATES, TextEncoder
 from gramcli.rerank import Reranker
 
 Kind = Literal["retrieval", "classification", "geometry"]
 KINDS: Final[tuple[Kind, ...]] = ("retrieval", "classification", "geometry")
+
+Classifier = Literal["zero-shot", "knn", "probe"]
+CLASSIFIERS: Final[tuple[Classifier, ...]] = ("zero-shot", "knn", "probe")
+
+
+@dataclass(frozen=True)
+class ClassOptions:
+    """How to classify.
+
+    Attributes:
+        texts: The model's text encoder, which zero-shot needs; None where there is only a store.
+        templates: What class names are put into, with `{}`.
+        neighbours: k of the nearest neighbours.
+        classifiers: Which of `CLASSIFIERS`; None is every one that the store allows, the others are noted.
+    """
+
+    texts: TextEncoder | None = None
+    templates: tuple[str, ...] = TEMPLATES["plain"]
+    neighbours: int = 10
+    classifiers: tuple[Classifier, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,7 @@ class EvalOptions:
         reranker: A second stage for the best few of each query, whose figures are given beside those of the first.
         kinds: Which figures to make, of `KINDS`.
         seed: Of subsampling and of folds, where there are any.
+        classes: How to classify.
 
     Raises:
         UserError: A kind that is none, or `normalize` together with `reranker`.
@@ -43,6 +65,7 @@ class EvalOptions:
     reranker: Reranker | None = None
     kinds: tuple[Kind, ...] = ("retrieval",)
     seed: int = 0
+    classes: ClassOptions = field(default_factory=ClassOptions)
 
     def __post_init__(self) -> None:
         for kind in self.kinds:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import gramcli
 from gramcli.eval_options import EvalOptions, Kind
+from gramcli.evaluate_classes import classification_figures
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
 from gramcli.results import Evaluation, Figures
@@ -21,7 +22,10 @@ from gramcli.store.reader import Store
 __all__ = ["EvalOptions", "evaluate"]
 
 Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
-_MEASURES: Final[dict[Kind, Measure]] = {"retrieval": retrieval_figures}
+_MEASURES: Final[dict[Kind, Measure]] = {
+    "retrieval": retrieval_figures,
+    "classification": classification_figures,
+}
 
 
 def evaluate(

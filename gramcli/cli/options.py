@@ -22,6 +22,14 @@ class Kind(StrEnum):
     geometry = "geometry"
 
 
+class Classifier(StrEnum):
+    """Classifiers of `gram eval --metrics classification`."""
+
+    zero_shot = "zero-shot"
+    knn = "knn"
+    probe = "probe"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -121,6 +129,17 @@ MethodsOpt = Annotated[
 MetricsOpt = Annotated[
     list[Kind] | None,
     typer.Option("--metrics", help="Kinds of figures; repeats. Default: retrieval."),
+]
+TemplatesOpt = Annotated[
+    str,
+    typer.Option(
+        "--templates", metavar="NAME|FILE", help="Prompts: plain, photo, sound, video, or a file, one a line with {}."
+    ),
+]
+KnnOpt = Annotated[int, typer.Option("--knn", min=1, metavar="K", help="How many nearest neighbours vote on a class.")]
+ClassifiersOpt = Annotated[
+    list[Classifier] | None,
+    typer.Option("--classifier", help="Of --metrics classification; repeats. Default: all that the data allow."),
 ]
 TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
 MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]
