@@ -283,7 +283,10 @@ def single_label_rows(task: str, method: str, found: Outcomes, seed: int = 0) ->
         seed: Of the resampling.
     """
     n, confusion = len(found.truth), confusion_matrix(found)
+    hits = int(np.diag(confusion).sum())
     f1, recall = confusion_intervals(confusion, seed)
+    if hits in (0, n):  # resampling shows no spread at all
+        f1 = recall = wilson_interval(hits, n)
     cutoffs = {"accuracy": 1, f"top{TOP}": TOP} if found.n_classes > TOP else {"accuracy": 1}
     values = {
         metric: (top_accuracy(found, k), *wilson_interval(int((found.ranks <= k).sum()), n))

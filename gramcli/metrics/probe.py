@@ -20,6 +20,7 @@ GRID: Final = tuple(10.0**power for power in range(-4, 3))
 _ITERATIONS: Final = 1000
 _BLOCK: Final = 4096
 _HELD_OUT: Final = 5
+_WORTH_THREADS: Final = 100_000_000  # products of a gradient: with fewer, threads cost more than they give
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def _fit(train: Examples, strength: float, several: bool) -> Probe:
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     x = train.rows.astype(np.float64)
     scaler = StandardScaler().fit(x)
@@ -143,7 +145,8 @@ def _fit(train: Examples, strength: float, several: bool) -> Probe:
     else:
         columns = np.flatnonzero(train.classes.any(axis=0))
         targets = [train.classes.argmax(axis=1)]
-    with warnings.catch_warnings(record=True) as caught:
+    threads = 1 if x.size * len(columns) < _WORTH_THREADS else None
+    with threadpool_limits(threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         models = tuple(LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(x, target) for target in targets)
     converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)

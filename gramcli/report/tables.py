@@ -16,6 +16,7 @@ from gramcli.report.answer import (
     signed_text,
     with_interval,
 )
+from gramcli.report.classes import class_tables, is_classification
 from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, ResultRow
 from gramcli.results_json import evaluation_document
 
@@ -41,8 +42,15 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     Returns:
         Tables with one row per task, method and stage; CSV rows with one row per metric.
     """
-    grouped = _grouped(evaluation.results)
-    tables = [_headline_table(grouped), *_further_tables(grouped), *left_out_tables(evaluation.left_out)]
+    everything = _grouped(evaluation.results)
+    classified = {key: found for key, found in everything.items() if is_classification(found)}
+    grouped = {key: found for key, found in everything.items() if key not in classified}
+    tables = [
+        _headline_table(grouped),
+        *_further_tables(grouped),
+        *class_tables(classified, evaluation.provenance),
+        *left_out_tables(evaluation.left_out),
+    ]
     return Answer(
         tables=tuple(table for table in tables if table.rows),
         columns=tuple(field.name for field in fields(ResultRow)),
