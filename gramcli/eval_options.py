@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gramcli.errors import UserError
 from gramcli.metrics.figures import INTERVALS, Intervals
+from gramcli.metrics.prompts import TEMPLATES, TextEncoder
 from gramcli.metrics.ties import TIES, Ties
 from gramcli.rerank import Reranker
 
 Kind = Literal["retrieval", "classification", "geometry"]
 KINDS: Final[tuple[Kind, ...]] = ("retrieval", "classification", "geometry")
+
+Classifier = Literal["zero-shot", "knn", "probe"]
+CLASSIFIERS: Final[tuple[Classifier, ...]] = ("zero-shot", "knn", "probe")
+
+
+@dataclass(frozen=True)
+class ClassOptions:
+    """How to classify.
+
+    Attributes:
+        texts: The model's text encoder, which zero-shot needs; None where there is only a store.
+        templates: What class names are put into, with `{}`.
+        neighbours: k of the nearest neighbours.
+        classifiers: Which of `CLASSIFIERS`; None is every one that the store allows, the others are noted.
+    """
+
+    texts: TextEncoder | None = None
+    templates: tuple[str, ...] = TEMPLATES["plain"]
+    neighbours: int = 10
+    classifiers: tuple[Classifier, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,7 @@ class EvalOptions:
         intervals: How the 95 % interval of R@k is made where queries are independent.
         best: How many of each query's best answers are kept with the ranks.
         seed: Of subsampling and of folds, where there are any.
+        classes: How to classify.
 
     Raises:
         UserError: A kind, tie rule or interval that is none, or `normalize` together with `reranker`.
@@ -51,6 +73,7 @@ class EvalOptions:
     intervals: Intervals = "bootstrap"
     best: int = 0
     seed: int = 0
+    classes: ClassOptions = field(default_factory=ClassOptions)
 
     def __post_init__(self) -> None:
         for kind in self.kinds:

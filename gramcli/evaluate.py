@@ -12,6 +12,7 @@ from torch import Tensor
 
 import gramcli
 from gramcli.eval_options import EvalOptions, Kind
+from gramcli.evaluate_classes import classification_figures
 from gramcli.evaluate_geometry import geometry_figures
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
@@ -22,7 +23,11 @@ from gramcli.store.reader import Store
 __all__ = ["EvalOptions", "evaluate"]
 
 Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
-_MEASURES: Final[dict[Kind, Measure]] = {"retrieval": retrieval_figures, "geometry": geometry_figures}
+_MEASURES: Final[dict[Kind, Measure]] = {
+    "retrieval": retrieval_figures,
+    "classification": classification_figures,
+    "geometry": geometry_figures,
+}
 
 
 def evaluate(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gramcli.cli.options import (
     CandidatesOpt,
+    Classifier,
+    ClassifiersOpt,
     ConfigOpt,
     DatasetOpt,
     DeviceOpt,
@@ -12,6 +14,7 @@ from gramcli.cli.options import (
     Intervals,
     IntervalsOpt,
     Kind,
+    KnnOpt,
     LimitOpt,
     MethodsOpt,
     MetricsOpt,
@@ -33,6 +36,7 @@ from gramcli.cli.options import (
     StepOpt,
     TargetArg,
     TasksOpt,
+    TemplatesOpt,
     Ties,
     TiesOpt,
     TimeoutOpt,
@@ -58,6 +62,9 @@ def eval_command(
     split: SplitOpt = None,
     limit: LimitOpt = None,
     metrics: MetricsOpt = None,
+    classifier: ClassifiersOpt = None,
+    templates: TemplatesOpt = "plain",
+    knn: KnnOpt = 10,
     missing: MissingOpt = Missing.drop,
     normalize: NormalizeOpt = None,
     rerank: RerankOpt = None,
@@ -82,23 +89,31 @@ def eval_command(
 ) -> None:
     """Evaluate a store, or a model on a dataset.
 
-    Retrieval in both directions, with 95 % intervals, for every task and method that fits.
+    Retrieval in both directions, with 95 % intervals, for every task and method that fits. With --metrics
+    classification: zero-shot, nearest neighbours and linear probe by the labels; a label may be several, `rain|wind`.
 
     Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
 
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
+
+    Example: gram eval signal --dataset clips.csv --metrics classification --templates sound
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
     from gramcli.embed import EmbedOptions
+    from gramcli.eval_options import ClassOptions
     from gramcli.evaluate import EvalOptions, evaluate
+    from gramcli.metrics.prompts import read_templates
     from gramcli.report.tables import evaluation_answer
 
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
+    prompts = read_templates(templates)
     where, zero = device_named(device), missing is Missing.zero
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
-    opened_target = open_target(target, chosen_dataset(dataset, root, split, limit) if dataset else None, wanted)
+    learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]
+    chosen = chosen_dataset(dataset, root, split, limit, with_train=learns) if dataset else None
+    opened_target = open_target(target, chosen, wanted)
     store = opened_target.store(session, how)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
@@ -116,6 +131,12 @@ def eval_command(
             best=5 if per_query else 0,
             kinds=tuple(kind.value for kind in metrics or (Kind.retrieval,)),
             seed=seed,
+            classes=ClassOptions(
+                opened_target.class_texts(),
+                prompts,
+                knn,
+                tuple(one.value for one in classifier) if classifier else None,
+            ),
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)

@@ -38,6 +38,14 @@ class Intervals(StrEnum):
     wilson = "wilson"
 
 
+class Classifier(StrEnum):
+    """Classifiers of `gram eval --metrics classification`."""
+
+    zero_shot = "zero-shot"
+    knn = "knn"
+    probe = "probe"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -146,6 +154,17 @@ IntervalsOpt = Annotated[
 ]
 PerQueryOpt = Annotated[
     Path | None, typer.Option("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
+]
+TemplatesOpt = Annotated[
+    str,
+    typer.Option(
+        "--templates", metavar="NAME|FILE", help="Prompts: plain, photo, sound, video, or a file, one a line with {}."
+    ),
+]
+KnnOpt = Annotated[int, typer.Option("--knn", min=1, metavar="K", help="How many nearest neighbours vote on a class.")]
+ClassifiersOpt = Annotated[
+    list[Classifier] | None,
+    typer.Option("--classifier", help="Of --metrics classification; repeats. Default: all that the data allow."),
 ]
 TaskOpt = Annotated[str | None, typer.Option("--task", metavar="TASK", help="For instance t2va.")]
 MethodOpt = Annotated[str, typer.Option("--method", metavar="METHOD", help="See `gram methods`.")]

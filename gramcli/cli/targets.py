@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gramcli.datasets import Dataset
     from gramcli.embed import EmbedOptions
     from gramcli.encoders.base import Encoder
+    from gramcli.metrics.prompts import TextEncoder
     from gramcli.rerank import Reranker
     from gramcli.store import Store
 
@@ -39,7 +40,9 @@ class ModelOptions:
         return load_encoder(spec, **asdict(self))
 
 
-def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int | None) -> Dataset:
+def chosen_dataset(
+    data: str, root: Path | None, split: str | None, limit: int | None, *, with_train: bool = False
+) -> Dataset:
     """Open a dataset, of which no more is embedded than `evaluate` will look at.
 
     Args:
@@ -47,6 +50,7 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
         root: Where its paths start from.
         split: A split, `all`, or None for the split that `evaluate` chooses.
         limit: At most so many items.
+        with_train: Also the splits that a classifier learns from, whatever the split and the limit.
 
     Returns:
         The dataset. Where `evaluate` has yet to choose a split, the limit is left to it.
@@ -58,7 +62,14 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
 
     dataset = open_dataset(data, root, split=None if split == "all" else split)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
-    return dataset if undecided else replace(dataset, items=dataset.items[:limit])
+    found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
+    if not with_train or undecided:
+        return found
+    from gramcli.labels import LEARNT
+
+    tested = {item.id for item in found.items}
+    items = open_dataset(data, root).items
+    return replace(found, items=tuple(item for item in items if item.id in tested or item.split in LEARNT))
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,13 @@ class Target:
         if self.dataset is None or self.encoder is None:
             return open_store(self.text)
         return open_store(_embedded(session, self.encoder, self.dataset, options))
+
+    def class_texts(self) -> TextEncoder | None:
+        """Texts to unit rows by the model; None for a store, or for a model that takes no text."""
+        encoder = self.encoder
+        if encoder is None or "text" not in encoder.modalities:
+            return None
+        return lambda texts: encoder.encode({"text": list(texts)})["text"]
 
     def reranker(self, how: str, top: int, options: EmbedOptions, progress: Callable[[int, int], None]) -> Reranker:
         """The second stage that `--rerank` asks for.

@@ -16,6 +16,7 @@ from gramcli.report.answer import (
     signed_text,
     with_interval,
 )
+from gramcli.report.classes import class_tables, is_classification
 from gramcli.report.geometry import geometry_tables, is_geometry
 from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, ResultRow
 from gramcli.results_json import evaluation_document
@@ -43,10 +44,13 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     Returns:
         Tables with one row per task, method and stage, and those of geometry; CSV rows with one row per metric.
     """
-    grouped = _grouped([row for row in evaluation.results if not is_geometry(row)])
+    everything = _grouped([row for row in evaluation.results if not is_geometry(row)])
+    classified = {key: found for key, found in everything.items() if is_classification(found)}
+    grouped = {key: found for key, found in everything.items() if key not in classified}
     tables = [
         _headline_table(grouped),
         *_further_tables(grouped),
+        *class_tables(classified, evaluation.provenance),
         *geometry_tables(evaluation.results),
         *left_out_tables(evaluation.left_out),
     ]
