@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, Required, TypedDict, Unpack
 
 import numpy as np
 
+from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.store.layout import ABSENT, OK, TEXT, Plan, PlannedItem, digest
 from gramcli.store.shards import ShardContent
@@ -57,10 +58,11 @@ def write_store(path: Path, **content: Unpack[StoreContent]) -> None:
         **content: See `StoreContent`.
 
     Raises:
-        UserError: As `StoreWriter.open` and `StoreWriter.write_shard`; lists of unequal length.
+        UserError: As `StoreWriter.open` and `StoreWriter.write_shard`; lists of unequal length, a status of nothing.
     """
     embeddings = {name: np.ascontiguousarray(rows, dtype=np.float32) for name, rows in content["embeddings"].items()}
     owners = np.asarray([] if content["caption_items"] is None else content["caption_items"], dtype=np.int64)
+    _check_status_names(content["status"], embeddings)
     status = _full_status(embeddings, content["status"], owners, len(content["ids"]))
     _check_lengths(content, embeddings, owners)
     plan = Plan(
@@ -86,6 +88,17 @@ def _full_status(
     captioned = set(owners.tolist())
     text = [OK if position in captioned else ABSENT for position in range(n)]
     return {name: list(given.get(name, text if name == TEXT else [OK] * n)) for name in embeddings}
+
+
+def _check_status_names(status: Mapping[str, Sequence[str]], embeddings: Mapping[str, NDArray[np.float32]]) -> None:
+    for name in status:
+        if name not in embeddings:
+            known = list(embeddings)
+            raise UserError(
+                "embedding",
+                f"The status of '{name}' is given, but there are no embeddings of that name."
+                f"{did_you_mean(str(name), known)} Known: {', '.join(known)}.",
+            )
 
 
 def _check_lengths(

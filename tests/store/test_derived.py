@@ -104,6 +104,7 @@ def test_repeating_it_is_a_no_op_and_other_vectors_need_overwrite(tmp_path: Path
         ({"caption_items": [1, 0, 1]}, "in the order of the items"),
         ({"caption_items": [0, 1, 2]}, r"caption_items must lie in 0\.\.1"),
         ({"status": {"video": ["ok"]}}, "status of 'video' must be 2 times"),
+        ({"status": {"vidoe": ["ok", "ok"]}}, "status of 'vidoe' .* Did you mean 'video'. Known: text, video"),
     ],
 )
 def test_what_does_not_fit(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
