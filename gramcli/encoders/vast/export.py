@@ -12,8 +12,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from gramcli.encoders.vast.agreement import understand
 from gramcli.encoders.vast.architecture import Architecture
-from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import METADATA_KEY, Found, find_checkpoint
 from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
@@ -98,7 +98,7 @@ def architecture_facts(architecture: Architecture, assumptions: tuple[str, ...] 
 
 
 def _description(found: Found, files: WeightFiles) -> dict[str, Any]:
-    architecture, assumptions = infer_architecture(files.shapes, found.config, found.arch)
+    architecture, assumptions = understand(files.shapes, found)
     return {
         "format": 1,
         "family": architecture.family,
