@@ -102,6 +102,8 @@ def export_answer(exported: Exported) -> Answer:
     facts: dict[str, str] = {
         "file": printable(exported.path),
         "tensors": str(exported.tensors),
+        "numbers": ", ".join(f"{name} ({number})" for name, number in exported.dtypes.items())
+        + ("; floating point rounded to float16 by --half" if exported.half else "; as in the checkpoint"),
         "bytes before": f"{exported.bytes_before:,}",
         "bytes now": f"{exported.bytes_after:,}",
         "sha256": exported.sha256,
@@ -111,6 +113,7 @@ def export_answer(exported: Exported) -> Answer:
         columns=("fact", "value"),
         rows=tuple({"fact": name, "value": value} for name, value in facts.items()),
         document={"schema": SCHEMA, **asdict(exported), "path": str(exported.path)},
+        notes=tuple(printable(note) for note in exported.notes),
     )
 
 
