@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gramcli.metrics.normalize import parse_normalization
 from gramcli.results_json import load_evaluation
 from tests.cli.conftest import make_store
 
@@ -149,8 +150,11 @@ def test_normalised_figures_say_so(gram, store, name, transductive):
     assert document["provenance"]["stage"] == f"raw+{name}"
     assert document["provenance"]["normalize"]["transductive"] is transductive
     assert ("t2va" in document["provenance"]["normalize"]["banks"]) is not transductive
+    how = parse_normalization(name)
+    assert document["provenance"]["normalize"]["parameters"] == how.parameters
     table = gram(*asked).stdout
     assert f"raw+{name}" in table
+    assert f"with {how.values}: {how.row.formula}" in table
     assert ("It is transductive" in table) is transductive
     assert ("The bank is split 'train' (t2va: 13 queries, 12 candidates)" in table) is not transductive
 

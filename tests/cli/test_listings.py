@@ -21,6 +21,13 @@ def test_methods_are_the_catalog(gram):
     assert all(method.paper in output and method.formula in output for method in METHODS)
 
 
+def test_methods_lists_the_normalisations_with_their_defaults(gram):
+    output = gram("methods").stdout
+    assert "(S + c) softmax(tau S)" in output
+    assert all(text in output for text in ("tau=100", "k=10", "beta=20, k=1"))
+    assert gram.json("methods")["normalizations"][0]["defaults"] == {"tau": 100.0}
+
+
 def test_methods_can_be_written_to_a_file_in_the_suffix_s_format(gram, tmp_path):
     result = gram("methods", "-o", "methods.csv")
     assert result.stdout == ""
