@@ -295,14 +295,15 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
         backward_ties=backward.ties() if backward else None,
         forward_positions=forward.positions() if every_positive else None,
         backward_positions=backward.positions() if backward and every_positive else None,
-        n_degenerate=sum(_n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
+        n_degenerate=sum(n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
         n_rescored=matrix.queries.n * matrix.candidates.n,
         forward_position_ties=forward.position_ties() if every_positive else None,
         backward_position_ties=backward.position_ties() if backward and every_positive else None,
     )
 
 
-def _n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
+def n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
+    """How many items of a side have linearly dependent vectors, as far as the rows' dtype can tell."""
     return sum(side.n_degenerate(side.side(method, index(part))) for part in parts(side.n, ROW_TILE))
 
 
