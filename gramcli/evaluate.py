@@ -81,13 +81,13 @@ def _zero_note(store: Store, options: EvalOptions) -> str:
         status = store.status(name)
         stand_ins = sum(state(status[k]) == STAND_IN for k in items)
         lacking = sum(not has_row(status[k]) for k in items)
-        by_model += [f"{name} of {stand_ins}"] if stand_ins else []
-        zeros += [f"{name} of {lacking}"] if lacking else []
+        by_model += [f"{name} {stand_ins}"] if stand_ins else []
+        zeros += [f"{name} {lacking}"] if lacking else []
     said = []
     if by_model:
-        said.append(f"as what the model makes of silence or no words ({', '.join(by_model)} items)")
+        said.append(f"as what the model makes of silence or no words (items: {', '.join(by_model)})")
     if zeros:
-        said.append(f"as zero vectors ({', '.join(zeros)} items), with which a volume is 0, the best there is")
+        said.append(f"as zero vectors (items: {', '.join(zeros)}), with which a volume is 0, the best there is")
     if not said:
         return "No item lacks a modality: --missing zero changed nothing."
     advice = (

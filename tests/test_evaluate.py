@@ -120,7 +120,7 @@ def test_present_policy_scores_what_is_there(tmp_path: Path) -> None:
     zero = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).scores
     assert not zero[:, [2, 5]].any()
     notes = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(missing="zero")).notes
-    assert any("as zero vectors (audio of 2 items)" in note and "silence" not in note for note in notes)
+    assert any("as zero vectors (items: audio 2)" in note and "silence" not in note for note in notes)
     assert any("2 items have linearly dependent modality vectors, 2 of them because a zero" in note for note in notes)
     assert not any("find out why" in note for note in notes)
     matrix_notes = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).notes
@@ -170,7 +170,7 @@ def test_the_zero_note_says_where_the_model_s_stand_ins_were_used(tmp_path: Path
     )  # fmt: skip
     notes = evaluate(open_store(tmp_path / "s"), methods=["gram"], options=EvalOptions(missing="zero")).notes
     note = next(note for note in notes if "Absent modalities" in note)
-    assert "no words (audio of 1 items) and as zero vectors (audio of 1 items)" in note
+    assert "no words (items: audio 1) and as zero vectors (items: audio 1)" in note
 
 
 def test_refusals(store) -> None:
