@@ -99,7 +99,7 @@ def eval_command(
     where, zero = device_named(device), missing is Missing.zero
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
     opened_target = open_target(target, chosen_dataset(dataset, root, split, limit) if dataset else None, wanted)
-    store = opened_target.store(session, how)
+    store = opened_target.store(session, how, tasks)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
         options = EvalOptions(

@@ -226,3 +226,19 @@ def test_compare_says_what_it_leaves_out(gram, gappy_store):
     )
     assert {entry["modality"] for entry in found["left_out"]} == {"audio"}
     assert len(found["left_out"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("e.npz", 1, "Embeddings in a file become a store with gramcli.store.write_store"),
+        ("model.pt", 2, "model.pt looks like a checkpoint, not a store. Add --dataset DATA"),
+        ("run/log/hps.json", 2, "run looks like a checkpoint, not a store. Add --dataset DATA"),
+    ],
+)
+def test_what_is_no_store_is_told_what_to_do(gram, tmp_path, name, code, message):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("{}")
+    result = gram("eval", name.partition("/")[0])
+    assert message in result.stderr
+    assert result.exit_code == code

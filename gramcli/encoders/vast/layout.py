@@ -103,6 +103,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError("checkpoint", f"{path} cannot be read as JSON ({error}); restore the file.") from error
     if not isinstance(document, dict):
