@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 _WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
+_ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
+_CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,44 @@ def describe(
         return describe_checkpoint_at(path, checkpoint_step, config, verify=verify, allow_pickle=allow_pickle)
     if verify:
         raise UserError("usage", f"--verify reads a store or a checkpoint whole; {path} is neither.")
-    if path.suffix.lower() == ".json" and path.is_file() and is_evaluation(read_document(path)):
-        return describe_evaluation(path, load_evaluation(path))
+    if path.suffix.lower() == ".json" and path.is_file():
+        document = read_document(path)
+        if is_evaluation(document):
+            return describe_evaluation(path, load_evaluation(path))
+        _refuse_configuration(path, document)
+    if path.suffix.lower() in _ARRAYS and path.is_file():
+        raise UserError(
+            "input", f"{path} holds arrays. If they are embeddings, write them as a store: gramcli.store.write_store."
+        )
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
 
-    return describe_dataset(str(path), open_dataset(str(path)))
+    try:
+        return describe_dataset(str(path), open_dataset(str(path)))
+    except UserError:
+        _refuse_folder_of_several(path)
+        raise
+
+
+def _refuse_configuration(path: Path, document: object) -> None:
+    if path.name in _CONFIGURATIONS or (isinstance(document, dict) and "model_cfg" in document):
+        folder = path.absolute().parent
+        folder = folder.parent if folder.name == "log" else folder
+        raise UserError(
+            "input",
+            f"{path} is the configuration of a checkpoint. Inspect the checkpoint, such as {folder}; --config names a "
+            "configuration that lies elsewhere.",
+        )
+
+
+def _refuse_folder_of_several(path: Path) -> None:
+    """Say what to give instead of a folder above checkpoints or stores."""
+    children = [child for child in sorted(path.iterdir()) if child.is_dir()] if path.is_dir() else []
+    held = [c.name for c in children if (c / "manifest.json").is_file() or looks_like_checkpoint(c)]
+    if held:
+        more = f" and {len(held) - 5} more" if len(held) > 5 else ""
+        raise UserError(
+            "input", f"{path} is a folder above checkpoints or stores: {', '.join(held[:5])}{more}. Give one of them."
+        )
 
 
 def describe_store(store: Store, *, verify: bool = False) -> Description:

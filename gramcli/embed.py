@@ -38,6 +38,7 @@ from gramcli.workers import open_pool
 if TYPE_CHECKING:
     from gramcli.datasets.items import Dataset, Item
     from gramcli.encoders.base import Encoder
+    from gramcli.modalities import Task
     from gramcli.store.items import ItemRow
 
 Progress = Callable[[int, int, str], None]
@@ -235,6 +236,28 @@ def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], li
     # Where no item at all has sound or subtitles, what stands for them is still asked for.
     chosen += tuple(name for name in encoder.stand_ins if name not in chosen)
     return chosen, [f"{name} was not embedded: {encoder.spec} embeds {known}." for name in skipped]
+
+
+def check_tasks(dataset: Dataset, encoder: Encoder, tasks: Sequence[Task]) -> None:
+    """Refuse tasks whose embeddings this dataset and encoder do not give, before anything is embedded.
+
+    Raises:
+        UserError: A task names what the encoder does not encode, or what no item of the dataset has.
+    """
+    chosen, _ = _modalities(dataset, encoder)
+    given = (*chosen, *(name for name, parts in encoder.fused.items() if set(parts) <= set(chosen)))
+    for task in tasks:
+        for name in task.modalities:
+            if name not in encoder.dims:
+                known = ", ".join(encoder.dims)
+                why = f"{encoder.spec} does not encode; it encodes {known}"
+            elif name not in given:
+                parts = encoder.fused.get(name, ())
+                lacking = ", ".join(part for part in parts if part not in chosen)
+                why = f"{dataset.id} does not have{f' ({lacking})' if parts else ''}; it gives {', '.join(given)}"
+            else:
+                continue
+            raise UserError("usage", f"Task {task.name} needs {name}, which {why}. Name another --task.")
 
 
 def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root: Path, shard_size: int) -> Plan:

@@ -17,7 +17,8 @@ from gramcli.evaluate_geometry import geometry_figures
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
 from gramcli.results import Evaluation, Figures
-from gramcli.selection import chosen_items, effective_split
+from gramcli.selection import TEXT, chosen_items, effective_split
+from gramcli.store.layout import STAND_IN, has_row, state
 from gramcli.store.reader import Store
 
 __all__ = ["EvalOptions", "evaluate"]
@@ -74,11 +75,31 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
         )
     notes += store.manifest["model"].get("assumptions", [])
     if options.missing == "zero":
-        notes.append(
-            "Absent modalities were scored as what the model makes of silence or no words, where the store has that "
-            "(gram embed --stand-ins), else as zero vectors: a volume with one is 0, the best there is."
-        )
+        notes.append(_zero_note(store, options))
     return notes
+
+
+def _zero_note(store: Store, options: EvalOptions) -> str:
+    """What stood for the modalities that items lack under `--missing zero`."""
+    items = chosen_items(store, options.split, options.limit).tolist()
+    by_model, zeros = [], []
+    for name in (name for name in store.modalities if name != TEXT):
+        status = store.status(name)
+        stand_ins = sum(state(status[k]) == STAND_IN for k in items)
+        lacking = sum(not has_row(status[k]) for k in items)
+        by_model += [f"{name} {stand_ins}"] if stand_ins else []
+        zeros += [f"{name} {lacking}"] if lacking else []
+    said = []
+    if by_model:
+        said.append(f"as what the model makes of silence or no words (items: {', '.join(by_model)})")
+    if zeros:
+        said.append(f"as zero vectors (items: {', '.join(zeros)}), with which a volume is 0, the best there is")
+    if not said:
+        return "No item lacks a modality: --missing zero changed nothing."
+    advice = (
+        " The store has no stand-ins for these; gram embed --stand-ins makes them where the model can." if zeros else ""
+    )
+    return f"Absent modalities were scored {' and '.join(said)}.{advice}"
 
 
 def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:

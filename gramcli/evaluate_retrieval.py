@@ -276,11 +276,7 @@ class _Work:
         task = selection.label()
         if ranks.n_degenerate:
             self._add(task, name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
-            self.notes.append(
-                f"{task}: {ranks.n_degenerate} items have linearly dependent modality vectors; their volume is 0, or "
-                "mere rounding, for every query, so they win every gram query and are hubs for pmrl. "
-                "Use span, or find out why."
-            )
+            self.notes.append(degenerate_note(selection, ranks.n_degenerate))
         if duplicates := duplicate_texts(selection):
             self._add(task, name, "n_duplicate_texts", duplicates, len(selection.query_ids))
             self.notes.append(
@@ -297,6 +293,30 @@ class _Work:
             if size <= 10:
                 label = selection.label(forward=forward)
                 self.notes.append(f"{label}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
+
+
+def degenerate_note(selection: Selection, found: int) -> str:
+    """Say that items have linearly dependent modality vectors, and which of them by `--missing zero` alone.
+
+    Args:
+        selection: The rows of a task.
+        found: How many such items there are.
+    """
+    zeroed = _zeroed(selection.present.candidates) if selection.present.absent_as_zero else 0
+    if selection.present.absent_as_zero and len(selection.queries) > 1:
+        zeroed += _zeroed(selection.present.queries)
+    among = f", {zeroed} of them because a zero vector stands for an absent modality (--missing zero)" if zeroed else ""
+    advice = "Use span, or find out why." if found > zeroed else "Use --missing drop or --missing present."
+    return (
+        f"{selection.label()}: {found} items have linearly dependent modality vectors{among}; their volume is 0, or "
+        f"mere rounding, for every query, so they win every gram query and are hubs for pmrl. {advice}"
+    )
+
+
+def _zeroed(present: Mapping[str, Tensor] | None) -> int:
+    """Rows of a side that lack a modality."""
+    masks = list((present or {}).values())
+    return int((~torch.stack(masks).all(dim=0)).sum()) if masks else 0
 
 
 def _second_stage(options: EvalOptions) -> dict[str, Any]:

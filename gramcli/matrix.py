@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from gramcli.eval_options import EvalOptions
 from gramcli.evaluate import store_notes
+from gramcli.evaluate_retrieval import degenerate_note
 from gramcli.methods import get_method
+from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.normalize import n_degenerate
 from gramcli.modalities import Task
 from gramcli.results import LeftOut
 from gramcli.scoring import score_matrix
-from gramcli.selection import chosen_items, select
+from gramcli.screening import open_sides
+from gramcli.selection import Selection, chosen_items, select
 from gramcli.store.reader import Store
 
 
@@ -56,5 +60,16 @@ def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions
     selection = select(store, task, chosen_items(store, options.split, options.limit), options.missing)
     scores = score_matrix(chosen, selection.queries, selection.candidates, present=selection.present)
     better = "higher" if chosen.higher_is_better else "lower"
-    notes = (*store_notes(store, options), f"{better.capitalize()} scores are better aligned.")
+    dependent = _n_degenerate(chosen, selection)
+    notes = (
+        *store_notes(store, options),
+        *([degenerate_note(selection, dependent)] if dependent else []),
+        f"{better.capitalize()} scores are better aligned.",
+    )
     return AlignmentMatrix(scores.numpy(), selection.query_ids, selection.candidate_ids, selection.left_out, notes)
+
+
+def _n_degenerate(method: AlignmentMethod, selection: Selection) -> int:
+    """Items whose own vectors are linearly dependent, as `evaluate` counts them."""
+    queries, candidates = open_sides(method, selection.queries, selection.candidates, present=selection.present)
+    return sum(n_degenerate(method, side) for side in (candidates, *([queries] if queries.k > 1 else [])))

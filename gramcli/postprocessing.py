@@ -47,7 +47,8 @@ class PostProcessing:
         if self.normalization is None:
             return []
         row = self.normalization.row
-        used = f"Stage '{self.stage}': every figure uses {row.title} ({row.paper}): {row.formula}"
+        used = f"Stage '{self.stage}': every figure uses {row.title} ({row.paper}) with "
+        used += f"{self.normalization.values}: {row.formula} (S is the score, or minus it where lower is better)"
         if not row.needs_bank:
             return [
                 f"{used}. It is transductive: ranking one query uses the other test queries, which are not known when "
@@ -78,9 +79,13 @@ class PostProcessing:
         return {
             "stage": self.stage,
             "normalize": {
-                "name": how.name, "parameters": parameters, "transductive": transductive, "banks": banks,
+                "name": how.name,
+                "formula": how.row.formula,
+                "parameters": parameters,
+                "transductive": transductive,
+                "banks": banks,
             },
-        }  # fmt: skip
+        }
 
 
 def open_postprocessing(

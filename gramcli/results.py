@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,9 @@ class Exported:
         bytes_before: Size of the checkpoint's weight files.
         bytes_after: Size of the file.
         sha256: Of the file.
+        dtypes: Number types in it, with counts of tensors.
+        half: Whether numbers were rounded to float16 (`--half`).
+        notes: What was assumed of the checkpoint, one sentence each.
     """
 
     path: Path
@@ -136,3 +140,6 @@ class Exported:
     bytes_before: int
     bytes_after: int
     sha256: str
+    dtypes: Mapping[str, int] = field(default_factory=dict)
+    half: bool = False
+    notes: tuple[str, ...] = ()

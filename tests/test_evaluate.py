@@ -14,6 +14,7 @@ from gramcli.matrix import alignment_matrix
 from gramcli.modalities import parse_task
 from gramcli.scoring import score_matrix
 from gramcli.selection import default_tasks
+from gramcli.store import open_store, write_store
 from tests.small_stores import make_store
 
 TASK = parse_task("t2va")
@@ -119,7 +120,13 @@ def test_present_policy_scores_what_is_there(tmp_path: Path) -> None:
     zero = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).scores
     assert not zero[:, [2, 5]].any()
     notes = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(missing="zero")).notes
-    assert any("else as zero vectors" in note for note in notes)
+    assert any("as zero vectors (items: audio 2)" in note and "silence" not in note for note in notes)
+    assert any("2 items have linearly dependent modality vectors, 2 of them because a zero" in note for note in notes)
+    assert not any("find out why" in note for note in notes)
+    matrix_notes = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).notes
+    assert [note for note in notes if "dependent" in note] == [note for note in matrix_notes if "dependent" in note]
+    nothing = evaluate(make_store(tmp_path / "whole", 9), tasks=[TASK], options=EvalOptions(missing="zero")).notes
+    assert any("changed nothing" in note for note in nothing)
     with pytest.raises(UserError, match="item 'item02' has no audio"):
         evaluate(store, tasks=[TASK], options=EvalOptions(missing="error"))
 
@@ -149,6 +156,21 @@ def test_degenerate_items_are_counted_and_noted(tmp_path: Path) -> None:
     assert figure(found, "t2va", "gram", "n_degenerate") == 12
     assert any("12 items have linearly dependent" in note for note in found.notes)
     assert figure(found, "t2va", "gram", "tie_rate") == 1.0
+    notes = alignment_matrix(store, TASK, "gram").notes
+    assert any("12 items have linearly dependent" in note and "find out why" in note for note in notes)
+
+
+def test_the_zero_note_says_where_the_model_s_stand_ins_were_used(tmp_path: Path) -> None:
+    rows = np.eye(4, dtype=np.float32)
+    write_store(
+        tmp_path / "s", ids=list("abcd"), splits=[None] * 4, labels=[None] * 4, caption_items=range(4),
+        embeddings={"text": rows, "video": rows, "audio": rows},
+        status={"audio": ["ok", "ok", "stand-in: no audio track", "absent: no audio track"]},
+        model={"id": "made", "shared_space": True}, dataset={"id": "made"},
+    )  # fmt: skip
+    notes = evaluate(open_store(tmp_path / "s"), methods=["gram"], options=EvalOptions(missing="zero")).notes
+    note = next(note for note in notes if "Absent modalities" in note)
+    assert "no words (items: audio 1) and as zero vectors (items: audio 1)" in note
 
 
 def test_refusals(store) -> None:

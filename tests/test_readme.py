@@ -14,7 +14,7 @@ from gramcli import errors
 from gramcli.cli.main import COMMANDS, app
 from gramcli.cli.options import Missing
 from gramcli.methods import METHODS
-from gramcli.metrics.normalize import NORMALIZATIONS
+from gramcli.metrics.normalizations import NORMALIZATIONS
 from gramcli.modalities import LETTERS
 from gramcli.report import Format
 
@@ -93,6 +93,12 @@ def test_the_policies_and_exit_codes_are_all_listed():
 def test_the_formats_and_normalisations_are_all_named():
     assert f"--format {'|'.join(form.value for form in Format)}`" in README
     assert all(f"`{name}`" in README or f"--normalize {name}`" in README for name in NORMALIZATIONS.names())
+
+
+def test_the_options_of_normalisations_are_listed_with_their_defaults():
+    for row in NORMALIZATIONS:
+        defaults = ", ".join(f"{key}={value:g}" for key, value in row.defaults.items())
+        assert f"- `{row.name}` (`{defaults}`): `{row.formula.split(' over those')[0].split(',')[0]}" in README
 
 
 @pytest.mark.parametrize("line", [line for line in console_lines() if line.startswith("gram ")])

@@ -114,7 +114,7 @@ def eval_command(
     learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]
     chosen = chosen_dataset(dataset, root, split, limit, with_train=learns) if dataset else None
     opened_target = open_target(target, chosen, wanted)
-    store = opened_target.store(session, how)
+    store = opened_target.store(session, how, tasks)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
         options = EvalOptions(

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
     from gramcli.embed import EmbedOptions
     from gramcli.encoders.base import Encoder
     from gramcli.metrics.prompts import TextEncoder
+    from gramcli.modalities import Task
     from gramcli.rerank import Reranker
     from gramcli.store import Store
 
@@ -86,16 +87,18 @@ class Target:
     dataset: Dataset | None
     encoder: Encoder | None
 
-    def store(self, session: Session, options: EmbedOptions) -> Store:
-        """Open the store; a model's dataset is embedded into the cache first.
+    def store(self, session: Session, options: EmbedOptions, tasks: Sequence[Task]) -> Store:
+        """Open the store; a model's dataset is embedded into the cache first, if it can serve the tasks.
 
         Raises:
-            UserError: As `embed` and `open_store`.
+            UserError: As `check_tasks`, `embed` and `open_store`.
         """
+        from gramcli.embed import check_tasks
         from gramcli.store import open_store
 
         if self.dataset is None or self.encoder is None:
             return open_store(self.text)
+        check_tasks(self.dataset, self.encoder, tasks)
         return open_store(_embedded(session, self.encoder, self.dataset, options))
 
     def class_texts(self) -> TextEncoder | None:
@@ -140,8 +143,20 @@ def open_target(target: str, dataset: Dataset | None, model: ModelOptions) -> Ta
         if not Path(target).exists():
             advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
             raise UserError("store", f"There is no store {target}. {advice}")
+        _refuse_checkpoint(Path(target))
         return Target(target, None, None)
     return Target(target, dataset, model.load(target))
+
+
+def _refuse_checkpoint(path: Path) -> None:
+    from gramcli.describe import looks_like_checkpoint
+
+    if not (path / "manifest.json").is_file() and looks_like_checkpoint(path):
+        loose = " Embeddings in a file become a store with gramcli.store.write_store." if path.is_file() else ""
+        raise UserError(
+            "usage",
+            f"{path} looks like a checkpoint, not a store. Add --dataset DATA, the media to evaluate it on.{loose}",
+        )
 
 
 def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.catalog import Catalog
 from gramcli.encoders.base import EncoderOptions
@@ -105,8 +105,16 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
         name, argument = CHECKPOINTS, str(spec)
     elif name not in ENCODERS.names() and ("/" in name or Path(name).suffix):
         raise UserError("input", f"There is no checkpoint at {spec}, and no encoder of that name; check the path.")
-    build: Callable[[str, EncoderOptions], Encoder] = ENCODERS.load(name)
+    build: Callable[[str, EncoderOptions], Encoder] = _loaded(name)
     return build(argument, options)
+
+
+def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
+    try:
+        return ENCODERS.load(name)
+    except UserError as error:
+        advice = "Give one of these names, or the path of a checkpoint; there is no file or folder of that name."
+        raise UserError(error.kind, f"{error} {advice}") from None
 
 
 def _best_device() -> str:

@@ -18,58 +18,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gramcli.catalog import Catalog, did_you_mean
+from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.normalizations import NORMALIZATIONS, NormalizationRow
 from gramcli.metrics.normalizers import Normalizer, Setting, Tile
 from gramcli.metrics.positives import Positives, PositivesLike, read_positives
 from gramcli.metrics.ranking import Direction, RankOptions, Ranks
 from gramcli.scoring import as_method, index, key_tiles, parts
 from gramcli.screening import EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, pair_keys, sides_text
-
-
-@dataclass(frozen=True)
-class NormalizationRow:
-    """What the tool knows of a normalisation before loading it.
-
-    Attributes:
-        name: The word used on the command line and in JSON.
-        target: `module:class`.
-        title: What the literature calls it.
-        formula: In plain text, S higher is better.
-        defaults: Its options; an int is a count, a float a positive number.
-        needs_bank: Its statistics come from a querybank; else from the tested queries (transductive).
-        paper: Where it comes from.
-    """
-
-    name: str
-    target: str
-    title: str
-    formula: str
-    defaults: Mapping[str, float]
-    needs_bank: bool
-    paper: str
-
-
-NORMALIZATIONS = Catalog(
-    "normalization",
-    [
-        NormalizationRow(
-            "dsl", "gramcli.metrics.normalizers:DualSoftmax", "dual softmax",
-            "S softmax(tau S) over those that ask", {"tau": 100.0}, False, "arXiv:2109.04290",
-        ),
-        NormalizationRow(
-            "csls", "gramcli.metrics.normalizers:Csls", "cross-domain similarity local scaling",
-            "2 S - r_q - r_c, r the mean of the k largest", {"k": 10}, False, "arXiv:1710.04087",
-        ),
-        NormalizationRow(
-            "qbnorm", "gramcli.metrics.normalizers:QueryBankNorm", "querybank normalisation",
-            "exp(beta S) / sum over bank of exp(beta S), where activated", {"beta": 20.0, "k": 1}, True,
-            "arXiv:2112.12777",
-        ),
-    ],
-    group="gramcli.normalizations",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,6 +64,11 @@ class Normalization:
     def row(self) -> NormalizationRow:
         """Its catalog row."""
         return NORMALIZATIONS.row(self.name)
+
+    @property
+    def values(self) -> str:
+        """All its options as they are used: `tau=100`, `beta=20, k=1`."""
+        return ", ".join(f"{key}={value:g}" for key, value in self.parameters.items())
 
     @property
     def label(self) -> str:
@@ -333,14 +295,15 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
         backward_ties=backward.ties() if backward else None,
         forward_positions=forward.positions() if every_positive else None,
         backward_positions=backward.positions() if backward and every_positive else None,
-        n_degenerate=sum(_n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
+        n_degenerate=sum(n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
         n_rescored=matrix.queries.n * matrix.candidates.n,
         forward_position_ties=forward.position_ties() if every_positive else None,
         backward_position_ties=backward.position_ties() if backward and every_positive else None,
     )
 
 
-def _n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
+def n_degenerate(method: AlignmentMethod, side: Embeddings) -> int:
+    """How many items of a side have linearly dependent vectors, as far as the rows' dtype can tell."""
     return sum(side.n_degenerate(side.side(method, index(part))) for part in parts(side.n, ROW_TILE))
 
 

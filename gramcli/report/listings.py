@@ -15,26 +15,45 @@ if TYPE_CHECKING:
     from gramcli.describe import Description, ModalityCount
     from gramcli.doctor import Check
     from gramcli.methods import Method
+    from gramcli.metrics.normalizations import NormalizationRow
     from gramcli.results import Exported
+
+_NORMALIZE = "S the score, or minus it where lower is better; --normalize dsl:tau=20 sets an option."
 
 
 def methods_answer() -> Answer:
     """Return the catalog of methods."""
     from gramcli.methods import METHODS, Method  # noqa: PLC0415 - entry points are read only here
+    from gramcli.metrics.normalizations import NORMALIZATIONS  # noqa: PLC0415 - as above
 
     rows = tuple(asdict(method) for method in METHODS)
     about = [(method.name, method.summary, method.paper) for method in METHODS]
     use = [(m.name, m.formula, f"{m.low} to {m.high}", _better(m), _modalities(m), m.options or "-") for m in METHODS]
+    post = [
+        (n.name, n.formula, _defaults(n), "the train split" if n.needs_bank else "the tested queries", n.paper)
+        for n in NORMALIZATIONS
+    ]
     return Answer(
         tables=(
             listing(("method", "what it is", "paper"), about),
             listing(("method", "formula", "range", "better", "modalities", "options"), use),
+            listing(("normalize", "formula", "defaults", "statistics from", "paper"), post, "For eval --normalize"),
         ),
         columns=tuple(field.name for field in fields(Method)),
         rows=rows,
-        document={"schema": SCHEMA, "results": rows},
-        notes=("q query, m candidates' vectors, G their Gram matrix; all of unit length.",),
+        document={
+            "schema": SCHEMA,
+            "results": rows,
+            "normalizations": [
+                {"name": n.name, "formula": n.formula, "defaults": dict(n.defaults)} for n in NORMALIZATIONS
+            ],
+        },
+        notes=("q query, m candidates' vectors, G their Gram matrix; all of unit length.", _NORMALIZE),
     )
+
+
+def _defaults(row: NormalizationRow) -> str:
+    return ", ".join(f"{key}={value:g}" for key, value in row.defaults.items())
 
 
 def _better(method: Method) -> str:
@@ -102,6 +121,8 @@ def export_answer(exported: Exported) -> Answer:
     facts: dict[str, str] = {
         "file": printable(exported.path),
         "tensors": str(exported.tensors),
+        "numbers": ", ".join(f"{name} ({number})" for name, number in exported.dtypes.items())
+        + ("; floating point rounded to float16 by --half" if exported.half else "; as in the checkpoint"),
         "bytes before": f"{exported.bytes_before:,}",
         "bytes now": f"{exported.bytes_after:,}",
         "sha256": exported.sha256,
@@ -111,6 +132,7 @@ def export_answer(exported: Exported) -> Answer:
         columns=("fact", "value"),
         rows=tuple({"fact": name, "value": value} for name, value in facts.items()),
         document={"schema": SCHEMA, **asdict(exported), "path": str(exported.path)},
+        notes=tuple(printable(note) for note in exported.notes),
     )
 
 

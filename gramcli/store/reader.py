@@ -204,14 +204,17 @@ def open_store(path: str | Path) -> Store:
         UserError: Not a store, of a newer format, not finished (says how to resume), or a file is missing or damaged.
     """
     path = Path(path)
+    loose = False
     try:
+        loose = path.is_file()
         what = (
             None if (path / MANIFEST).exists() else "is not an embedding store" if path.exists() else "does not exist"
         )
     except OSError as error:
         what = f"cannot be opened ({error.strerror})"
     if what:
-        raise UserError("store", f"{path} {what}. Write one with: gram embed DATA -o STORE --model MODEL")
+        others = " Embeddings in a file become a store with gramcli.store.write_store." if loose else ""
+        raise UserError("store", f"{path} {what}. Write one with: gram embed DATA -o STORE --model MODEL.{others}")
     manifest = read_manifest(path)
     if not manifest["complete"]:
         raise UserError("store", f"{path} is not finished. Run the command that began it again: it resumes.")

@@ -61,6 +61,14 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
         (["eval", "CKPT", "--dataset", "CLIPS", "--precision", "int8"], 2, "is none of fp32, bf16, fp16"),
         (["eval", "CKPT", "--dataset", "CLIPS", "--checkpoint-step", "7"], 4, "has no step 7; it has 100"),
         (["embed", "CLIPS", "-o", "emb", "--model", "no/such/folder"], 1, "There is no checkpoint at no/such/folder"),
+        (["inspect", "CKPT", "--config", "nope.json"], 4, "nope.json does not exist; give the path of a configuration"),
+        (["embed", "CLIPS", "-o", "emb", "--model", "CKPT", "--tokenizer", "nope.txt"], 4, "nope.txt does not exist"),
+        (["eval", "CKPT", "--dataset", "CLIPS", "--task", "t2d"], 2, "Task t2d needs depth, which"),
+        (
+            ["eval", "CKPT", "--dataset", "CLIPS", "--task", "t2i"],
+            2,
+            "Task t2i needs image, which CKPT does not encode",
+        ),
         (["export", "CLIPS", "-o", "x.safetensors"], 4, "is no weight file"),
         (["export", "CKPT", "-o", "x.pt"], 2, "has to end in .safetensors"),
     ],
@@ -68,6 +76,8 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
 def test_mistakes_are_one_sentence(gram, checkpoint, clips, arguments, code, message):
     names = {"CKPT": checkpoint, "CLIPS": clips}
     result = gram(*(names.get(argument, argument) for argument in arguments))
+    for short, name in names.items():
+        message = message.replace(short, str(name))
     assert message in result.stderr
     assert result.exit_code == code
     assert result.stdout == ""

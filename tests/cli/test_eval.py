@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gramcli.metrics.normalize import parse_normalization
 from gramcli.results_json import load_evaluation
 from tests.cli.conftest import make_store
 
@@ -149,8 +150,11 @@ def test_normalised_figures_say_so(gram, store, name, transductive):
     assert document["provenance"]["stage"] == f"raw+{name}"
     assert document["provenance"]["normalize"]["transductive"] is transductive
     assert ("t2va" in document["provenance"]["normalize"]["banks"]) is not transductive
+    how = parse_normalization(name)
+    assert document["provenance"]["normalize"]["parameters"] == how.parameters
     table = gram(*asked).stdout
     assert f"raw+{name}" in table
+    assert f"with {how.values}: {how.row.formula}" in table
     assert ("It is transductive" in table) is transductive
     assert ("The bank is split 'train' (t2va: 13 queries, 12 candidates)" in table) is not transductive
 
@@ -222,3 +226,19 @@ def test_compare_says_what_it_leaves_out(gram, gappy_store):
     )
     assert {entry["modality"] for entry in found["left_out"]} == {"audio"}
     assert len(found["left_out"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("e.npz", 1, "Embeddings in a file become a store with gramcli.store.write_store"),
+        ("model.pt", 2, "model.pt looks like a checkpoint, not a store. Add --dataset DATA"),
+        ("run/log/hps.json", 2, "run looks like a checkpoint, not a store. Add --dataset DATA"),
+    ],
+)
+def test_what_is_no_store_is_told_what_to_do(gram, tmp_path, name, code, message):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("{}")
+    result = gram("eval", name.partition("/")[0])
+    assert message in result.stderr
+    assert result.exit_code == code

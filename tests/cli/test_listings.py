@@ -21,6 +21,13 @@ def test_methods_are_the_catalog(gram):
     assert all(method.paper in output and method.formula in output for method in METHODS)
 
 
+def test_methods_lists_the_normalisations_with_their_defaults(gram):
+    output = gram("methods").stdout
+    assert "(S + c) softmax(tau S)" in output
+    assert all(text in output for text in ("tau=100", "k=10", "beta=20, k=1"))
+    assert gram.json("methods")["normalizations"][0]["defaults"] == {"tau": 100.0}
+
+
 def test_methods_can_be_written_to_a_file_in_the_suffix_s_format(gram, tmp_path):
     result = gram("methods", "-o", "methods.csv")
     assert result.stdout == ""
@@ -87,6 +94,9 @@ def test_inspect_a_manifest_names_files_that_are_not_there(gram, tmp_path):
         ("e.json", "{", "is not JSON"),
         ("e.json", '{"schema": 9, "results": []}', "has schema 9"),
         ("x.dat", "x", "x.dat is"),
+        ("e.npz", "x", "gramcli.store.write_store"),
+        ("hps.json", "{}", "is the configuration of a checkpoint. Inspect the checkpoint, such as"),
+        ("other.json", '{"model_cfg": {}}', "is the configuration of a checkpoint"),
     ],
 )
 def test_inspect_what_is_nothing_known(gram, tmp_path, name, content, message):
@@ -96,3 +106,11 @@ def test_inspect_what_is_nothing_known(gram, tmp_path, name, content, message):
     assert result.exit_code == 1
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_inspect_a_folder_above_checkpoints(gram, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "runs" / name / "log").mkdir(parents=True)
+    result = gram("inspect", "runs")
+    assert result.exit_code == 1
+    assert "runs is a folder above checkpoints or stores: a, b. Give one of them" in result.stderr

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gramcli.encoders.vast.agreement import understand
 from gramcli.encoders.vast.architecture import Architecture, Family
-from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import find_checkpoint
 from gramcli.encoders.vast.names import (
     Shape,
@@ -97,7 +97,7 @@ def describe_checkpoint(
     """
     found = find_checkpoint(path, step, config)
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
-    architecture, assumptions = infer_architecture(files.shapes, found.config, found.arch)
+    architecture, assumptions = understand(files.shapes, found)
     if verify:
         files.verify()
     missing, unexpected, misshapen = compare_keys(files.shapes, architecture)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from gramcli.checks import check_device
 from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
+from gramcli.encoders.vast.agreement import understand
 from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform, silent
-from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import find_checkpoint
 from gramcli.encoders.vast.model import CONDITION_LETTERS, FEATURE_PARTS, VastModel
 from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
@@ -368,7 +368,7 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
     check_device(options.device)
     found = find_checkpoint(Path(argument), options.checkpoint_step, options.config)
     shapes = WeightFiles(found.weights, allow_pickle=options.allow_pickle).shapes
-    architecture, assumptions = infer_architecture(shapes, found.config, found.arch)
+    architecture, assumptions = understand(shapes, found)
     with torch.device("meta"):
         model = VastModel(architecture)
     precision = _PRECISIONS[options.precision]

@@ -12,11 +12,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from gramcli.encoders.vast.agreement import understand
 from gramcli.encoders.vast.architecture import Architecture
-from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import METADATA_KEY, Found, find_checkpoint
 from gramcli.encoders.vast.names import Shape, tied_name
-from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
+from gramcli.encoders.vast.sampling import sampling_assumptions
+from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
 from gramcli.errors import UserError
 from gramcli.results import Exported
 
@@ -67,7 +68,8 @@ def export_safetensors(
         dict.fromkeys(tied_name(key) for key in files.shapes),
         key=lambda name: (-_stored(files, name, half)[1].itemsize, name),
     )
-    header = _header(names, files, half, _description(found, files))
+    architecture, assumptions = understand(files.shapes, found)
+    header = _header(names, files, half, _description(found, architecture, assumptions))
     _write(output, header, _bytes(names, files, half))
     return Exported(
         path=output,
@@ -75,6 +77,9 @@ def export_safetensors(
         bytes_before=sum(path.stat().st_size for path in found.weights),
         bytes_after=output.stat().st_size,
         sha256=file_sha256(output),
+        dtypes=dtype_counts(_stored(files, name, half)[1] for name in names),
+        half=half,
+        notes=(*assumptions, *sampling_assumptions(found.config)),
     )
 
 
@@ -97,8 +102,7 @@ def architecture_facts(architecture: Architecture, assumptions: tuple[str, ...] 
     }
 
 
-def _description(found: Found, files: WeightFiles) -> dict[str, Any]:
-    architecture, assumptions = infer_architecture(files.shapes, found.config, found.arch)
+def _description(found: Found, architecture: Architecture, assumptions: tuple[str, ...]) -> dict[str, Any]:
     return {
         "format": 1,
         "family": architecture.family,
@@ -168,6 +172,8 @@ def _write(output: Path, header: bytes, pieces: Iterator[memoryview]) -> None:
             os.fsync(file.fileno())
         partial.replace(output)
     except OSError as error:
-        raise UserError("failed", f"{output} cannot be written ({error}); free some space or name another.") from error
+        missing = isinstance(error, FileNotFoundError)
+        hint = "Make the folder first." if missing else "Free some space or name another."
+        raise UserError("failed", f"{output} cannot be written ({error.strerror or error}). {hint}") from error
     finally:
         partial.unlink(missing_ok=True)

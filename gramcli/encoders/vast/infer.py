@@ -21,7 +21,7 @@ from gramcli.encoders.vast.names import Shape
 from gramcli.errors import UserError
 
 _FAMILIES: Final[tuple[Family, ...]] = ("vast", "gram", "pmrl", "triangle")
-_PMRL_SETTINGS: Final = ("tau1", "tau2", "lambda_itm")
+PMRL_SETTINGS: Final = ("tau1", "tau2", "lambda_itm")
 
 # The vision towers that configurations name, and the width of one attention head.
 _VISION: Final[dict[str, tuple[VisionKind, int]]] = {
@@ -167,7 +167,7 @@ def _check_family_resemblance(shapes: Mapping[str, Shape]) -> None:
 
 def _family(facts: Facts) -> Family:
     named = str(facts.config.get("model_type") or facts.arch.get("model_type") or "").lower()
-    if any(name in facts.config for name in _PMRL_SETTINGS):
+    if any(name in facts.config for name in PMRL_SETTINGS):
         return "pmrl"
     # Early releases of GRAM kept the name of the code they grew from.
     if named in ("", "vast") and "contra_head_d.linear.weight" in facts.shapes:

@@ -38,6 +38,7 @@ class Found:
         arch: Facts about the architecture (`arch.json`) that shapes do not tell; None without such a file.
         step: Training step, as the names of files and folders or our metadata state it.
         folders: Folders of the checkpoint, nearest first: where a tokenizer may lie.
+        beside: The configuration beside the weights or within them, where another one was given to be used.
     """
 
     weights: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Found:
     arch: Mapping[str, Any] | None = None
     step: int | None = None
     folders: tuple[Path, ...] = ()
+    beside: Mapping[str, Any] | None = None
 
 
 def find_checkpoint(path: Path, step: int | None = None, config: Path | None = None) -> Found:
@@ -80,7 +82,17 @@ def find_checkpoint(path: Path, step: int | None = None, config: Path | None = N
         arch=read_json(arch_path) if arch_path else inside.get("arch"),
         step=inside.get("step", found_step),
         folders=folders,
+        beside=_beside(folders, inside) if config else None,
     )
+
+
+def _beside(folders: Iterable[Path], inside: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The configuration that another one replaces; it may be a broken one, which is then no matter."""
+    path = None if "config" in inside else _first_file(folders, _CONFIG_NAMES)
+    try:
+        return read_json(path) if path else inside.get("config")
+    except UserError:
+        return None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -91,6 +103,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError("checkpoint", f"{path} cannot be read as JSON ({error}); restore the file.") from error
     if not isinstance(document, dict):

@@ -119,6 +119,10 @@ def load_tokenizer(
     Raises:
         UserError: There is no tokenizer in any of these places, or it does not fit the model.
     """
+    if given is not None and not given.exists():
+        raise UserError(
+            "checkpoint", f"{given} does not exist; pass --tokenizer with the vocab.txt of bert-base-uncased."
+        )
     places = (
         _given_places(given)
         if given is not None

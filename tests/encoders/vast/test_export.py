@@ -17,6 +17,7 @@ from gramcli.encoders.vast.names import expected_shapes, tied_name
 from gramcli.encoders.vast.tensors import file_sha256
 from gramcli.encoders.vast.weights import load_weights
 from gramcli.errors import UserError
+from gramcli.report.listings import export_answer
 from tests.encoders.vast.checkpoints import stand_in
 
 State = dict[str, torch.Tensor]
@@ -45,6 +46,21 @@ def test_what_is_exported_describes_itself(
     for key, tensor in state.items():
         wanted = tensor.half().float() if half and tensor.is_floating_point() else tensor
         assert torch.equal(loaded[key], wanted)
+
+
+def test_what_was_assumed_and_how_numbers_are_held_is_said(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "log" / "hps.json").write_text('{"max_caption_len": 8, "max_subtitle_len": 9}')
+    bare = checkpoint / "ckpt" / "model_step_100.pt"
+    exported = export_safetensors(bare, tmp_path / "a.safetensors", half=True)
+    assert set(exported.notes) == set(describe_checkpoint(bare).assumptions)
+    assert any("audio_target_length is 1024" in note for note in exported.notes)
+    assert set(exported.dtypes) == {"float16", "int64"}
+    shown = export_answer(exported)
+    assert shown.notes == exported.notes
+    numbers = next(row["value"] for row in shown.rows if row["fact"] == "numbers")
+    assert numbers.startswith("float16 (") and "--half" in numbers
+    with pytest.raises(UserError, match="Make the folder first"):
+        export_safetensors(bare, tmp_path / "no" / "a.safetensors")
 
 
 def test_it_is_a_plain_safetensors_file(checkpoint: Path, tmp_path: Path) -> None:
