@@ -1,6 +1,6 @@
 """Seconds and peak memory of every measure of geometry at N = 100,000, d = 512.
 
-Run: python benchmarks/bench_geometry.py [--items 100000] [--only NAME ...]
+Run: python benchmarks/bench_geometry.py [--items 100000] [--threads 2] [--only NAME ...]
 
 Every measure runs in a process of its own, as `gram eval --metrics geometry` calls it: pairwise ones on the seeded
 subsample of at most 10,000 rows. Peak memory is that of the whole process, inputs and libraries included. The budget
@@ -80,8 +80,9 @@ MEASURES: dict[str, tuple[int, Measure]] = {
 }
 
 
-def measure(name: str, n: int) -> None:
+def measure(name: str, n: int, threads: int) -> None:
     """Print seconds and peak megabytes of one measure as JSON; the inputs are made first."""
+    torch.set_num_threads(threads)
     sides, work = MEASURES[name]
     vectors = made(n, sides)
     with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123 - Linux: forget the peak of making them
@@ -94,8 +95,9 @@ def measure(name: str, n: int) -> None:
     print(json.dumps({"seconds": took, "peak_mb": peak}))
 
 
-def in_fresh_process(name: str, n: int) -> dict[str, float]:
-    code = f"import sys; sys.path.insert(0, {sys.path[0]!r}); import bench_geometry as b; b.measure({name!r}, {n})"
+def in_fresh_process(name: str, n: int, threads: int) -> dict[str, float]:
+    call = f"b.measure({name!r}, {n}, {threads})"
+    code = f"import sys; sys.path.insert(0, {sys.path[0]!r}); import bench_geometry as b; {call}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
@@ -104,12 +106,13 @@ def in_fresh_process(name: str, n: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", nargs="*", choices=list(MEASURES), default=list(MEASURES))
     args = parser.parse_args()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, N = {args.items:,}, d = {D}\n")
+    print(f"torch {torch.__version__}, {args.threads} threads, N = {args.items:,}, d = {D}\n")
     print("| measure | modalities | seconds | peak, MB | within 60 s and 2 GB |\n|---|---|---|---|---|")
     for name in args.only:
-        found = in_fresh_process(name, args.items)
+        found = in_fresh_process(name, args.items, args.threads)
         within = found["seconds"] <= SECONDS and found["peak_mb"] <= MEGABYTES
         print(
             f"| {name} | {MEASURES[name][0]} | {found['seconds']:.1f} | {found['peak_mb']:.0f} "

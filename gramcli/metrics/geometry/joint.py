@@ -15,15 +15,15 @@ from scipy import stats
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.linalg import DEPENDENT, orthonormalise, unit_rows
-from gramcli.metrics.geometry.rows import subsample
+from gramcli.methods.linalg import DEPENDENT
+from gramcli.metrics.geometry.rows import subsample, unit
 from gramcli.scoring import score_tiles
 from gramcli.screening import EVERYTHING, Presence
 
-MOST_SCORES: Final = 200_000_000
+MOST_SCORES: Final = 100_000_000
 """Scores that `gramian_value` computes at most: beyond, it looks at fewer queries and still at the whole gallery."""
 
-_CHUNK_NUMBERS: Final = 1 << 20
+_CHUNK_NUMBERS: Final = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,23 @@ def instances(vectors: Sequence[Tensor], rows: Sequence[Tensor]) -> Instances:
     resolution = DEPENDENT if coarsest <= torch.finfo(torch.float64).eps else 4 * coarsest
     parts, total = [], torch.zeros(d, dtype=torch.float64)
     for start in range(0, len(rows[0]), step):
-        z = torch.stack([unit_rows(x[r[start : start + step]]) for x, r in zip(vectors, rows, strict=True)])
-        diagonal = orthonormalise(z)[1]
+        z = torch.stack([unit(x[r[start : start + step]]) for x, r in zip(vectors, rows, strict=True)])
+        lengths = _residual_lengths(z)
         sigma, direction = _leading(z)
         total += direction.sum(dim=0)
-        parts.append((diagonal.prod(dim=0), sigma, diagonal.amin(dim=0) <= resolution))
+        parts.append((lengths.prod(dim=1), sigma, lengths.amin(dim=1) <= resolution))
     volume, sigma, degenerate = (torch.cat(found) for found in zip(*parts, strict=True))
     return Instances(volume, sigma, degenerate, total / len(rows[0]))
+
+
+def _residual_lengths(z: Tensor) -> Tensor:
+    """Length of each vector of instances [m, n, d] less its projection on those before it: |R_kk| of a QR, [n, m]."""
+    m, _, d = z.shape
+    if m > d:
+        return torch.zeros(z.shape[1], m, dtype=z.dtype)
+    r = torch.linalg.qr(z.permute(1, 2, 0), mode="r").R
+    lengths = r.diagonal(dim1=1, dim2=2).abs()
+    return torch.where(lengths > DEPENDENT, lengths, 0.0)
 
 
 def _leading(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +161,7 @@ def gramian_value(
         queries: Modality name to embeddings, each shape [n, d].
         candidates: Modality name to embeddings, each shape [N, d].
         present: Which modalities exist.
-        seed: Of the choice of queries where n N is above 2e8; the gallery is never thinned.
+        seed: Of the choice of queries where n N is above 1e8; the gallery is never thinned.
 
     Returns:
         The mean, and over how many queries it was taken.

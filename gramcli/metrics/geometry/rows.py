@@ -11,7 +11,6 @@ from torch import Tensor
 
 from gramcli.checks import check_embeddings
 from gramcli.errors import UserError
-from gramcli.methods.linalg import unit_rows
 
 CHUNK: Final = 4096
 """Rows in float64 at a time: 16 MB at d = 512."""
@@ -80,6 +79,23 @@ def check_same_items(measure: str, x: Tensor, y: Tensor, *, least: int = 1, one_
         )
 
 
+def unit(x: Tensor) -> Tensor:
+    """Scale rows to unit length; unlike `gramcli.methods.linalg.unit_rows` not to the same bits on every machine.
+
+    Args:
+        x: Vectors, shape [n, d]; a zero row stays zero.
+
+    Returns:
+        Shape [n, d], float64.
+    """
+    wide = x.to(torch.float64)
+    if x.dtype == torch.float64:  # squares of float32 numbers neither over- nor underflow, those of float64 can
+        largest = wide.abs().amax(dim=1, keepdim=True)
+        wide = wide / torch.where(largest > 0, largest, 1.0)
+    length = torch.linalg.vector_norm(wide, dim=1, keepdim=True)
+    return wide / torch.where(length > 0, length, 1.0)
+
+
 def unit_chunks(*sides: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Yield the same rows of every side, scaled to unit length, at most `CHUNK` at a time.
 
@@ -90,7 +106,7 @@ def unit_chunks(*sides: Tensor) -> Iterator[tuple[Tensor, ...]]:
         One tensor [chunk, d] per side, float64.
     """
     for start in range(0, sides[0].shape[0], CHUNK):
-        yield tuple(unit_rows(x[start : start + CHUNK]) for x in sides)
+        yield tuple(unit(x[start : start + CHUNK]) for x in sides)
 
 
 def subsample(n: int, most: int, seed: int) -> Tensor:
