@@ -52,7 +52,7 @@ class EvalOptions:
         classes: How to classify.
 
     Raises:
-        UserError: A kind that is none, or `normalize` together with `reranker`.
+        UserError: A kind that is none, `normalize` together with `reranker`, or one of them without retrieval.
     """
 
     split: str | None = None
@@ -71,5 +71,8 @@ class EvalOptions:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UserError("usage", f"--metrics '{kind}' is none of {', '.join(KINDS)}.")
+        if (self.reranker or self.normalize) and "retrieval" not in self.kinds:
+            option = "--rerank" if self.reranker else "--normalize"
+            raise UserError("usage", f"{option} is about retrieval; add --metrics retrieval, or leave it out.")
         if self.reranker and self.normalize:
             raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
