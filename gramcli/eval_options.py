@@ -57,7 +57,8 @@ class EvalOptions:
         classes: How to classify.
 
     Raises:
-        UserError: A kind, tie rule or interval that is none, or `normalize` together with `reranker`.
+        UserError: A kind, tie rule or interval that is none, `normalize` together with `reranker`, or one of them
+            without retrieval.
     """
 
     split: str | None = None
@@ -82,6 +83,9 @@ class EvalOptions:
         for option, value, known in (("ties", self.ties, TIES), ("intervals", self.intervals, INTERVALS)):
             if value not in known:
                 raise UserError("usage", f"--{option} '{value}' is none of {', '.join(known)}.")
+        if (self.reranker or self.normalize) and "retrieval" not in self.kinds:
+            option = "--rerank" if self.reranker else "--normalize"
+            raise UserError("usage", f"{option} is about retrieval; add --metrics retrieval, or leave it out.")
         if self.reranker and self.normalize:
             raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
         if self.reranker and self.ties != "mean":

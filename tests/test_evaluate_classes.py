@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from gramcli.datasets import open_dataset
 from gramcli.embed import EmbedOptions, embed
@@ -120,12 +121,13 @@ def test_real_digits_from_their_files(reference_data, tmp_path):
     store = open_store(tmp_path / "s")
     found = classified(store, texts=None)
     y = np.array(store.labels)
-    for task, names in (("a", ["audio"]), ("i", ["image"]), ("ai", ["audio", "image"])):
+    for task, names in (("i", ["image"]), ("ai", ["audio", "image"])):
         x = np.concatenate([store.embeddings(name).numpy().astype(float) for name in names], axis=1)
         scaler = StandardScaler().fit(x[:120])
         scored = []
         for c in GRID:
-            model = LogisticRegression(C=c, max_iter=1000).fit(scaler.transform(x[:120]), y[:120])
+            with threadpool_limits(1):  # threads of a small product wait for each other
+                model = LogisticRegression(C=c, max_iter=1000).fit(scaler.transform(x[:120]), y[:120])
             scored.append((model.score(scaler.transform(x[120:150]), y[120:150]), -c, model))
         _, c, model = max(scored, key=lambda entry: entry[:2])
         predicted = model.predict(scaler.transform(x[150:]))

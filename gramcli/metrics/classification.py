@@ -222,21 +222,35 @@ def average_precisions(scores: Floats, truth: Booleans) -> Floats:
         >>> average_precisions(np.array([[0.9], [0.8], [0.1]]), np.array([[True], [False], [True]])).round(4).tolist()
         [0.8333]
     """
-    weights = np.ones((1, len(scores)))
+    weights = np.ones((len(scores), 1), dtype=np.float32)
     return np.array([_average_precision(*column, weights)[0] for column in zip(scores.T, truth.T, strict=True)])
 
 
-def _average_precision(scores: Floats, truth: Booleans, weights: Floats) -> Floats:
-    """Average precision under each row of weights [B, n]; NaN where no positive was drawn."""
+def _average_precision(scores: Floats, truth: Booleans, weights: NDArray[np.float32]) -> Floats:
+    """Average precision under each column of whole-number weights [n, B]; NaN where no positive was drawn.
+
+    Only groups of equal score that hold a positive are a step of recall: the items between are summed, not listed.
+    """
     order = np.argsort(-scores, kind="stable")
-    ends = np.append(scores[order][1:] != scores[order][:-1], True).nonzero()[0]
-    drawn = weights[:, order]
-    seen, hits = (np.cumsum(x, axis=1)[:, ends] for x in (drawn, drawn * truth[order]))
-    gained = np.diff(hits, axis=1, prepend=0.0)
-    total = hits[:, -1]
-    summed = (gained * np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)).sum(axis=1)
+    if not truth.any():
+        return np.full(weights.shape[1], np.nan)
+    last = np.append(scores[order][1:] != scores[order][:-1], True)
+    group = np.cumsum(last) - last
+    positive = np.flatnonzero(truth[order])
+    steps, first = np.unique(group[positive], return_index=True)
+    ends = np.flatnonzero(last)[steps] + 1
+    seen = _summed(weights[order[: ends[-1]]], np.append(0, ends[:-1])).cumsum(axis=0)
+    gained = _summed(weights[order[positive]], first)
+    hits = gained.cumsum(axis=0)
+    summed = (gained * np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)).sum(axis=0)
+    total = hits[-1]
     found: Floats = np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
     return found
+
+
+def _summed(weights: NDArray[np.float32], starts: Integers) -> Floats:
+    """Sums of consecutive rows, [groups, B]; exact, as they are whole numbers below 2^24."""
+    return np.add.reduceat(weights, starts, axis=0).astype(np.float64)
 
 
 def mean_average_precision(scores: Floats, truth: Booleans, seed: int = 0) -> tuple[float, float, float]:
@@ -260,15 +274,13 @@ def mean_average_precision(scores: Floats, truth: Booleans, seed: int = 0) -> tu
         raise UserError("embedding", "mAP needs an item that has a class; none has.")
     n, c = len(scores), int(used.sum())
     resamples = int(np.clip(_AP_BUDGET // (n * c), _FEWEST_RESAMPLES, RESAMPLES))
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
+    weights = np.ascontiguousarray(drawn.T, dtype=np.float32)
     total, count = np.zeros(resamples), np.zeros(resamples)
-    block = max(1, _BLOCK_NUMBERS // n)
     for column in np.flatnonzero(used):
-        for start in range(0, resamples, block):
-            part = slice(start, min(start + block, resamples))
-            found = _average_precision(scores[:, column], truth[:, column], weights[part])
-            total[part] += np.nan_to_num(found)
-            count[part] += np.isfinite(found)
+        found = _average_precision(scores[:, column], truth[:, column], weights)
+        total += np.nan_to_num(found)
+        count += np.isfinite(found)
     value = float(np.nanmean(average_precisions(scores[:, used], truth[:, used])))
     return value, *_percentiles(total / count)
 

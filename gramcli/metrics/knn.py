@@ -44,11 +44,11 @@ def knn_blocks(
     if k < 1:
         raise UserError("usage", f"--knn must be at least 1; got {k}.")
     k = min(k, len(train))
+    cosines, rows = (x.numpy() for x in top_k("cosine", {"tested": tested}, {"train": train}, k, device=device))
     for part in parts(len(tested), _BLOCK):
-        cosines, rows = top_k("cosine", {"tested": tested[part]}, {"train": train}, k, device=device)
-        votes = np.zeros((len(rows), train_classes.shape[1]))
+        votes = np.zeros((part.stop - part.start, train_classes.shape[1]))
         sums = np.zeros_like(votes)
-        for cosine, row in zip(cosines.numpy().T, rows.numpy().T, strict=True):
+        for cosine, row in zip(cosines[part].T, rows[part].T, strict=True):
             votes += train_classes[row]
             sums += cosine[:, None] * train_classes[row]
         yield votes + _SHORT_OF_A_VOTE * sums / (k + 1)

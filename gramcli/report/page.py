@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_CARDS = 6
 HEADLINE = "R@1"
+LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def _drawings(evaluation: Evaluation) -> list[Drawing]:
     some = f" The first {MAX_PANELS} of {len(tasks)} tasks." if len(tasks) > MAX_PANELS else ""
     drawings = [
         (forest_plot(evaluation.results), "R@1 of every task and method; the bar is the 95 % interval."),
+        (forest_plot(evaluation.results, "accuracy"), "Accuracy of every classifier; the bar is the 95 % interval."),
         (recall_curves(evaluation.ranks), f"Share of queries with a match among the first k (log scale).{some}"),
     ]
     # The SVG is matplotlib's own output, which escapes the names in it.
@@ -141,5 +143,8 @@ def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         return [row for key, inner in value.items() for row in _flat(f"{prefix}.{key}" if prefix else str(key), inner)]
     if isinstance(value, (list, tuple)):
-        return [(prefix, ", ".join(str(inner) for inner in value))]
+        if any(isinstance(inner, Mapping) for inner in value):
+            return [(prefix, f"{counted(len(value), 'table')}, in the JSON")]
+        more = f", and {len(value) - LISTED} more in the JSON" if len(value) > LISTED else ""
+        return [(prefix, ", ".join(str(inner) for inner in value[:LISTED]) + more)]
     return [(prefix, "-" if value is None else str(value))]

@@ -99,6 +99,7 @@ def test_a_store_needs_no_model_but_for_zero_shot(gram, manifest):
         (["--classifier", "zero-shot"], 2, "the model must encode class names"),
         (["--classifier", "svm"], 2, "svm"),
         (["--knn", "0"], 2, "--knn"),
+        (["--normalize", "dsl"], 2, "--normalize is about retrieval"),
         (["--split", "all"], 1, "itself evaluated; name another with --split"),
     ],
 )

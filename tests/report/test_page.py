@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from gramcli.report.figures import INK, forest_plot, recall_curves
-from gramcli.report.page import best_per_task, page
-from gramcli.results import RankVector
+from gramcli.report.page import best_per_task, page, provenance_table
+from gramcli.results import RankVector, ResultRow
 from tests.made_results import comparison, evaluation, figures, odd_evaluation
 
 VOID = {"meta", "link", "br", "img", "path", "use", "rect", "hr"}
@@ -140,3 +140,17 @@ def test_queries_that_nobody_answers_are_not_misses():
 def test_more_tasks_than_panels_say_so():
     ranks = tuple(RankVector(f"task{i}", "gram", ("a", "b"), (1.0, 2.0), 2) for i in range(8))
     assert "The first 6 of 8 tasks." in page(replace(evaluation(), ranks=ranks))
+
+
+def test_long_lists_and_tables_of_the_provenance_stay_in_the_json():
+    told = {"classes": [f"class {k}" for k in range(25)], "confusion": [{"task": "v", "truth": [0] * 999}]}
+    rows = dict(provenance_table({"classification": told}).rows)
+    assert rows["classification.classes"].endswith("class 19, and 5 more in the JSON")
+    assert rows["classification.confusion"] == "1 table, in the JSON"
+
+
+def test_classifiers_have_a_drawing():
+    row = ResultRow("v", "probe", "raw", "accuracy", 0.9, 0.8, 0.95, 40)
+    found = page(replace(evaluation(), results=(row,), ranks=()))
+    assert "Accuracy of every classifier" in found
+    assert "R@1 of every task" not in found
