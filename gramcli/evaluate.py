@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 import gramcli
+from gramcli.datasets.items import is_registered
+from gramcli.errors import UserError
 from gramcli.eval_options import EvalOptions, Kind
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
-from gramcli.results import Evaluation, Figures
+from gramcli.results import Evaluation, Figures, LeftOut
 from gramcli.selection import chosen_items, effective_split
 from gramcli.store.reader import Store
 
@@ -39,17 +41,18 @@ def evaluate(
         Figures, ranks per query, items left out and notes.
 
     Raises:
-        UserError: An unknown method or normalisation, a task whose modality is not in the store, nothing left to
-            evaluate, no train split to take a querybank from.
+        UserError: Not the store's protocol, an unknown method or normalisation, a task whose modality is not in the
+            store, nothing left to evaluate, no train split to take a querybank from.
     """
     options = options or EvalOptions()
+    _check_protocol(store, options.protocol)
     items = chosen_items(store, options.split, options.limit)
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     return Evaluation(
         provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
         results=tuple(row for figures in found for row in figures.results),
-        left_out=tuple(dict.fromkeys(entry for figures in found for entry in figures.left_out)),
+        left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -75,10 +78,33 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     return notes
 
 
+def _protocol(store: Store, named: str | None) -> str | None:
+    """The protocol of the store's items, or the name given to that of a folder or manifest."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    return recorded if is_registered(recorded) else named or recorded
+
+
+def _check_protocol(store: Store, named: str | None) -> None:
+    """A registered protocol is decided when its items are embedded; figures never get another's name."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    if named and is_registered(recorded) and named not in (recorded, str(recorded).rpartition("@")[0]):
+        name = store.manifest["dataset"].get("id")
+        raise UserError(
+            "usage",
+            f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
+            f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
+        )
+
+
+def _by_protocol(store: Store) -> list[LeftOut]:
+    return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
+
+
 def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
     dataset = store.manifest["dataset"]
     return {
-        "protocol": options.protocol or dataset.get("protocol"),
+        "protocol": _protocol(store, options.protocol),
+        "n": len(chosen_items(store, options.split, options.limit)),
         "model": store.manifest["model"],
         "dataset": dataset,
         "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},

@@ -79,6 +79,8 @@ def eval_command(
     Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
 
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
+
+    Example: gram eval CKPT --dataset msrvtt --root DIR --protocol msrvtt-1k-av
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
@@ -90,7 +92,8 @@ def eval_command(
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
     where, zero = device_named(device), missing is Missing.zero
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
-    opened_target = open_target(target, chosen_dataset(dataset, root, split, limit) if dataset else None, wanted)
+    data = chosen_dataset(dataset, root, split, limit, protocol) if dataset else None
+    opened_target = open_target(target, data, wanted)
     store = opened_target.store(session, how)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None

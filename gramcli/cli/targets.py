@@ -39,7 +39,9 @@ class ModelOptions:
         return load_encoder(spec, **asdict(self))
 
 
-def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int | None) -> Dataset:
+def chosen_dataset(
+    data: str, root: Path | None, split: str | None, limit: int | None, protocol: str | None = None
+) -> Dataset:
     """Open a dataset, of which no more is embedded than `evaluate` will look at.
 
     Args:
@@ -47,6 +49,7 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
         root: Where its paths start from.
         split: A split, `all`, or None for the split that `evaluate` chooses.
         limit: At most so many items.
+        protocol: Which of a registered dataset's protocols.
 
     Returns:
         The dataset. Where `evaluate` has yet to choose a split, the limit is left to it.
@@ -56,7 +59,7 @@ def chosen_dataset(data: str, root: Path | None, split: str | None, limit: int |
     """
     from gramcli.datasets import open_dataset
 
-    dataset = open_dataset(data, root, split=None if split == "all" else split)
+    dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
     return dataset if undecided else replace(dataset, items=dataset.items[:limit])
 
