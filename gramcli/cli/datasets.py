@@ -15,7 +15,7 @@ def datasets_command(
     protocol: ProtocolOpt = None,
     output: OutputOpt = None,
 ) -> None:
-    """List the known datasets; explain one; look for it below a folder.
+    """List the known datasets, or look for one in a folder.
 
     Exit code 3 when something is missing: what, and what to rename or point to, is said.
 

@@ -147,6 +147,7 @@ RULES: Final = (
     Rule("id, times in milliseconds", times, _milliseconds),
     Rule("id, start without end", _start, _start),
     Rule("id without times", _base, _same),
+    Rule("Y before the id, without times", lambda text: f"Y{base}" if (base := _base(text)) else None, _same),
     Rule("id in other upper and lower case", str.lower, str.lower),
     Rule("id, other marks written as _", _marks_as_underscores, _marks_as_underscores),
 )

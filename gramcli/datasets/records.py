@@ -39,7 +39,7 @@ def read_records(path: Path, header: Sequence[str] = ()) -> Records:
 
     Args:
         path: The file.
-        header: Column names of a table that has none of its own.
+        header: Column names of a table whose first line is a row; some copies have them added.
 
     Returns:
         Rows in file order.
@@ -59,7 +59,7 @@ def read_records(path: Path, header: Sequence[str] = ()) -> Records:
         return Records([_row(f"{shown(path)} line {k}", id=line) for k, line in lines if line], digest)
     if suffix == ".json":
         return Records(_json(path, parse_json(text, path)), digest)
-    if header and suffix == ".csv":
+    if header and suffix == ".csv" and not text.lower().startswith(f"{header[0]},"):
         return Records(table_rows(path, text, ",", header), digest)
     return Records(read_rows(path, text), digest)
 

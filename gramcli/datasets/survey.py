@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.catalog import DATASETS
 from gramcli.datasets.entries import Entry, entries_of
 from gramcli.datasets.matching import Match, match
 from gramcli.datasets.records import read_records
@@ -97,8 +98,10 @@ def survey(benchmark: Benchmark, root: Path, protocol: str | None = None) -> Sur
 def _annotation(benchmark: Benchmark, protocol: Protocol, tree: Tree) -> Found | None:
     taken: Found | None = None
     others: list[str] = []
+    everything = [file for annotation in protocol.annotations for file in tree.named(annotation.pattern)]
+    ours = set(_of_this_dataset(benchmark, everything))
     for annotation in protocol.annotations:
-        files = _of_this_dataset(benchmark, tree.named(annotation.pattern))
+        files = [file for file in tree.named(annotation.pattern) if file in ours]
         if taken is not None:
             others += [_text(file) for file in files]
             continue
@@ -109,9 +112,15 @@ def _annotation(benchmark: Benchmark, protocol: Protocol, tree: Tree) -> Found |
 
 
 def _of_this_dataset(benchmark: Benchmark, files: list[File]) -> list[File]:
-    """Of several files of one name, those in folders that speak of this dataset, if there are such."""
-    ours = [file for file in files if any(part in file.folder.lower() for part in (benchmark.name, *benchmark.folders))]
-    return ours or files
+    """Of several files, those in folders that speak of this dataset, if there are such; else of no other."""
+    words = (benchmark.name, *benchmark.folders)
+    ours = [file for file in files if _speaks(file, words)]
+    others = [name.rstrip("0123456789") for name in DATASETS.names() if name != benchmark.name]
+    return ours or [file for file in files if not _speaks(file, others)]
+
+
+def _speaks(file: File, words: Iterable[str]) -> bool:
+    return any(word in file.folder.lower() for word in words)
 
 
 def _one_of(benchmark: Benchmark, annotation: Annotation, tree: Tree, files: list[File]) -> Found | None:

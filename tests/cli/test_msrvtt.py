@@ -8,7 +8,8 @@ import pytest
 
 from tests.datasets.fabricated import ids_of, make_root, seeds, silent_ids
 
-EVAL = ("--task", "t2v", "--task", "t2va", "--method", "cosine", "--method", "gram", "--workers", "2")
+FRAMES = ("--frames", "2", "--workers", "2")
+EVAL = ("--task", "t2v", "--task", "t2va", "--method", "cosine", "--method", "gram")
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +49,14 @@ def test_msr_vtt_from_folder_to_figures(gram, roots, reference_data, layout):
     }
     assert found["media"]["audio"]["found"] == (884 if apart else 0)
 
-    embedded = gram.json("embed", "msrvtt", "--root", root, "-o", "all_emb", "--workers", "2", code=3)
+    embedded = gram.json("embed", "msrvtt", "--root", root, "-o", "all_emb", *FRAMES, code=3)
     counts = {row["modality"]: (row["ok"], row["absent"], row["failed"]) for row in embedded["results"]}
     assert counts["text"] == (1000, 0, 0)
     assert counts["video"] == (997, 0, 3)
     assert counts["audio"] == ((884, 116, 0) if apart else (881, 116, 3))
     assert {entry["id"] for entry in embedded["left_out"]} == set(broken)
 
-    whole = gram.json("eval", "all_emb", *EVAL[:8], code=3)
+    whole = gram.json("eval", "all_emb", *EVAL, code=3)
     assert whole["provenance"]["protocol"] == "msrvtt-1k@1"
     assert whole["provenance"]["n"] == 1000
     assert (queries(whole, "t2v"), queries(whole, "t2va")) == (997, 881)
@@ -66,7 +67,7 @@ def test_msr_vtt_from_folder_to_figures(gram, roots, reference_data, layout):
     assert queries(present, "t2va") == (1000 if apart else 997)  # items without sound keep their video
 
     with_sound = gram.json(
-        "eval", "signal", "--dataset", "msrvtt", "--root", root, "--protocol", "msrvtt-1k-av", *EVAL, code=3
+        "eval", "signal", "--dataset", "msrvtt", "--root", root, "--protocol", "msrvtt-1k-av", *EVAL, *FRAMES, code=3
     )
     assert with_sound["provenance"]["protocol"] == "msrvtt-1k-av@1"
     assert with_sound["provenance"]["n"] == 884
