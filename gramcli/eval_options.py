@@ -28,6 +28,7 @@ class EvalOptions:
         reranker: A second stage for the best few of each query, whose figures are given beside those of the first.
         kinds: Which figures to make, of `KINDS`.
         seed: Of subsampling and of folds, where there are any.
+        reference: Put published figures of the dataset beside the measured ones.
 
     Raises:
         UserError: A kind that is none, or `normalize` together with `reranker`.
@@ -43,6 +44,7 @@ class EvalOptions:
     reranker: Reranker | None = None
     kinds: tuple[Kind, ...] = ("retrieval",)
     seed: int = 0
+    reference: bool = False
 
     def __post_init__(self) -> None:
         for kind in self.kinds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,11 +13,12 @@ from torch import Tensor
 
 import gramcli
 from gramcli.datasets.items import is_registered
+from gramcli.datasets.published import published
 from gramcli.errors import UserError
 from gramcli.eval_options import EvalOptions, Kind
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
-from gramcli.results import Evaluation, Figures, LeftOut
+from gramcli.results import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.selection import chosen_items, effective_split
 from gramcli.store.reader import Store
 
@@ -49,12 +51,16 @@ def evaluate(
     items = chosen_items(store, options.split, options.limit)
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
+    reference = _reference(store, [row for figures in found for row in figures.results]) if options.reference else ()
+    if options.reference and not reference:
+        notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
         provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
         results=tuple(row for figures in found for row in figures.results),
         left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
+        reference=tuple(reference),
     )
 
 
@@ -94,6 +100,17 @@ def _check_protocol(store: Store, named: str | None) -> None:
             f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
             f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
         )
+
+
+def _reference(store: Store, rows: Sequence[ResultRow]) -> list[Reference]:
+    """Published figures of the store's dataset, each with the measured one of the same protocol and kind."""
+    dataset = store.manifest["dataset"]
+    protocol = str(dataset.get("protocol")).rpartition("@")[0]
+    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows}
+    return [
+        replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
+        for one in published(str(dataset.get("id")))
+    ]
 
 
 def _by_protocol(store: Store) -> list[LeftOut]:

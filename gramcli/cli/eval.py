@@ -21,6 +21,7 @@ from gramcli.cli.options import (
     PrecisionOpt,
     ProtocolOpt,
     QueryOpt,
+    ReferenceOpt,
     ReportOpt,
     RerankOpt,
     RerankTopOpt,
@@ -68,6 +69,7 @@ def eval_command(
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
     seed: SeedOpt = 0,
+    reference: ReferenceOpt = False,
     expect: ExpectOpt = None,
     report: ReportOpt = None,
     output: OutputOpt = None,
@@ -108,6 +110,7 @@ def eval_command(
             second,
             kinds=tuple(kind.value for kind in metrics or (Kind.retrieval,)),
             seed=seed,
+            reference=reference,
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)

@@ -159,6 +159,9 @@ NormalizeOpt = Annotated[
         "--normalize", metavar="NAME", help="Demote hubs: dsl, csls or qbnorm (dsl:tau=20); marked in the answer."
     ),
 ]
+ReferenceOpt = Annotated[
+    bool, typer.Option("--reference", help="Print published figures of the dataset beside the measured ones.")
+]
 ExpectOpt = Annotated[
     list[str] | None,
     typer.Option("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.datasets.fabricated import ids_of, make_root, seeds, silent_ids
 
-FRAMES = ("--frames", "2", "--workers", "2")
+FRAMES = ("--frames", "1", "--workers", "2")
 EVAL = ("--task", "t2v", "--task", "t2va", "--method", "cosine", "--method", "gram")
 
 
