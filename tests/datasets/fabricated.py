@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.media_factory import write_video, write_wav
 
-KINDS = 6
+KINDS = 50
 BROKEN = 3
 
 
@@ -28,13 +28,13 @@ def ids_of(reference: Path) -> list[str]:
 def seeds(folder: Path) -> dict[str, list[Path]]:
     """A few distinct clips with sound, as many without, and their sounds alone."""
     folder.mkdir(parents=True)
-    colours = [(40 * k + 10, 250 - 35 * k, 25 * k) for k in range(KINDS)]
+    colours = [(5 * k, 250 - 5 * k, 37 * k % 256) for k in range(KINDS)]
     return {
         "sounding": [
-            write_video(folder / f"a{k}.mp4", 4, (32, 24), 8, 200.0 + 150 * k, colours[k], k) for k in range(KINDS)
+            write_video(folder / f"a{k}.mp4", 4, (32, 24), 8, 200.0 + 60 * k, colours[k], k) for k in range(KINDS)
         ],
         "mute": [write_video(folder / f"m{k}.mp4", 4, (32, 24), 8, None, colours[k], k) for k in range(KINDS)],
-        "sound": [write_wav(folder / f"s{k}.wav", 0.5, 200.0 + 150 * k) for k in range(KINDS)],
+        "sound": [write_wav(folder / f"s{k}.wav", 0.5, 200.0 + 60 * k) for k in range(KINDS)],
     }
 
 

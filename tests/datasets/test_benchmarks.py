@@ -243,11 +243,11 @@ def test_what_to_do_is_said(tmp_path):
     assert "The name clip_video2.webm resembles the id video2: rename it to video2.webm." in survey(MSRVTT, root).advice
 
 
-def test_twenty_thousand_files_take_seconds(tmp_path):
+def test_thousands_of_files_take_a_moment(tmp_path):
     (tmp_path / "v").mkdir()
-    for number in range(20_000):
+    for number in range(5_000):
         (tmp_path / "v" / f"video{number}.mp4").touch()
-    rows = [{"video_id": f"video{number}", "desc": "x"} for number in range(20_000)]
+    rows = [{"video_id": f"video{number}", "desc": "x"} for number in range(5_000)]
     (tmp_path / "descs_ret_test.json").write_text(json.dumps(rows))
     found = survey(MSRVTT, tmp_path)
-    assert len(found.matches["video"].files) == 20_000
+    assert len(found.matches["video"].files) == 5_000
