@@ -275,7 +275,8 @@ def describe_dataset(path: str, dataset: Dataset) -> Description:
         "labels": _labels(item.label for item in items),
         "annotations sha256": dataset.annotation_sha256 or "none",
     }
-    missing = [
+    missing = [LeftOut(item.id, name, why) for item in items for name, why in item.unreadable.items()]
+    missing += [
         LeftOut(item.id, name, f"{file} does not exist")
         for item in items
         for name, file in item.media.items()
@@ -288,4 +289,4 @@ def describe_dataset(path: str, dataset: Dataset) -> Description:
         for name in dataset.modalities
     )
     notes = (*dataset.notes, "Files were looked for, not decoded: ok means that there is one.")
-    return Description("dataset", path, _as_text(facts), counts, tuple(missing), notes)
+    return Description("dataset", path, _as_text(facts), counts, (*dataset.left_out, *missing), notes)

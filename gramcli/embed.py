@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gramcli.datasets.items import is_registered
 from gramcli.embed_items import SUBTITLE, Clock, Job, ShardTask, shard_contents
 from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
 from gramcli.read_items import Reader
@@ -272,17 +273,25 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
     )
     return Plan(
         model=encoder.describe([name for name in modalities if name in encoder.modalities]),
-        dataset={
-            "id": dataset.id,
-            "protocol": dataset.protocol,
-            "annotation_sha256": dataset.annotation_sha256,
-        },
+        dataset=_described(dataset),
         dims={name: encoder.dims[name] for name in modalities},
         items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
         shard_size=shard_size,
         sources=sources,
         inputs=inputs,
     )
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
+    """What the manifest says of the dataset; of a registered protocol also its size and whom it leaves out."""
+    said: dict[str, Any] = {
+        "id": dataset.id,
+        "protocol": dataset.protocol,
+        "annotation_sha256": dataset.annotation_sha256,
+    }
+    if is_registered(dataset.protocol):
+        said |= {"n": len(dataset.items), "left_out": [asdict(entry) for entry in dataset.left_out]}
+    return said
 
 
 def _inputs(item: Item, root: Path) -> dict[str, Any]:

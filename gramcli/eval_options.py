@@ -55,6 +55,7 @@ class EvalOptions:
         best: How many of each query's best answers are kept with the ranks.
         seed: Of subsampling and of folds, where there are any.
         classes: How to classify.
+        reference: Put published figures of the dataset beside the measured ones.
 
     Raises:
         UserError: A kind, tie rule or interval that is none, `normalize` together with `reranker`, or one of them
@@ -75,6 +76,7 @@ class EvalOptions:
     best: int = 0
     seed: int = 0
     classes: ClassOptions = field(default_factory=ClassOptions)
+    reference: bool = False
 
     def __post_init__(self) -> None:
         for kind in self.kinds:

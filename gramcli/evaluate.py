@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from torch import Tensor
 
 import gramcli
+from gramcli.datasets.items import is_registered
+from gramcli.datasets.published import published
+from gramcli.errors import UserError
 from gramcli.eval_options import EvalOptions, Kind
 from gramcli.evaluate_classes import classification_figures
 from gramcli.evaluate_geometry import geometry_figures
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
-from gramcli.results import Evaluation, Figures
+from gramcli.results import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.selection import TEXT, chosen_items, effective_split
 from gramcli.store.layout import STAND_IN, has_row, state
 from gramcli.store.reader import Store
@@ -46,19 +50,24 @@ def evaluate(
         Figures, ranks per query, items left out and notes.
 
     Raises:
-        UserError: An unknown method or normalisation, a task whose modality is not in the store, nothing left to
-            evaluate, no train split to take a querybank from.
+        UserError: Not the store's protocol, an unknown method or normalisation, a task whose modality is not in the
+            store, nothing left to evaluate, no train split to take a querybank from.
     """
     options = options or EvalOptions()
+    _check_protocol(store, options.protocol)
     items = chosen_items(store, options.split, options.limit)
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
+    reference = _reference(store, [row for figures in found for row in figures.results]) if options.reference else ()
+    if options.reference and not reference:
+        notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
         provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
         results=tuple(row for figures in found for row in figures.results),
-        left_out=tuple(dict.fromkeys(entry for figures in found for entry in figures.left_out)),
+        left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
+        reference=tuple(reference),
     )
 
 
@@ -102,10 +111,44 @@ def _zero_note(store: Store, options: EvalOptions) -> str:
     return f"Absent modalities were scored {' and '.join(said)}.{advice}"
 
 
+def _protocol(store: Store, named: str | None) -> str | None:
+    """The protocol of the store's items, or the name given to that of a folder or manifest."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    return recorded if is_registered(recorded) else named or recorded
+
+
+def _check_protocol(store: Store, named: str | None) -> None:
+    """A registered protocol is decided when its items are embedded; figures never get another's name."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    if named and is_registered(recorded) and named not in (recorded, str(recorded).rpartition("@")[0]):
+        name = store.manifest["dataset"].get("id")
+        raise UserError(
+            "usage",
+            f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
+            f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
+        )
+
+
+def _reference(store: Store, rows: Sequence[ResultRow]) -> list[Reference]:
+    """Published figures of the store's dataset, each with the measured one of the same protocol and kind."""
+    dataset = store.manifest["dataset"]
+    protocol = str(dataset.get("protocol")).rpartition("@")[0]
+    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows}
+    return [
+        replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
+        for one in published(str(dataset.get("id")))
+    ]
+
+
+def _by_protocol(store: Store) -> list[LeftOut]:
+    return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
+
+
 def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
     dataset = store.manifest["dataset"]
     return {
-        "protocol": options.protocol or dataset.get("protocol"),
+        "protocol": _protocol(store, options.protocol),
+        "n": len(chosen_items(store, options.split, options.limit)),
         "model": store.manifest["model"],
         "dataset": dataset,
         "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},

@@ -37,6 +37,42 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A published figure, and the measured one that answers it.
+
+    Attributes:
+        dataset: Name of a registered dataset.
+        protocol: The protocol it was taken under, in words where it is none of ours.
+        task: As in results; `?` where it is not known.
+        model: Model and setting.
+        method: As in results.
+        stage: As in results; `?` where it is not known.
+        metric: As in results.
+        value: Fraction, or a rank.
+        source: Where it was published.
+        confidence: `primary`, `third party` (transcribed or run again) or `from memory`.
+        measured: The figure of this evaluation of the same protocol, task, method, stage and metric; None without.
+    """
+
+    dataset: str
+    protocol: str
+    task: str
+    model: str
+    method: str
+    stage: str
+    metric: str
+    value: float
+    source: str
+    confidence: str
+    measured: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """Measured minus published; None where nothing comparable was measured."""
+        return None if self.measured is None else self.measured - self.value
+
+
+@dataclass(frozen=True)
 class RankVector:
     """Ranks of one task and method, one per query, counted from 1.
 
@@ -77,6 +113,7 @@ class Evaluation:
     left_out: tuple[LeftOut, ...]
     ranks: tuple[RankVector, ...]
     notes: tuple[str, ...] = field(default=())
+    reference: tuple[Reference, ...] = field(default=())
 
 
 @dataclass(frozen=True)

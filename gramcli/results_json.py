@@ -9,12 +9,12 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gramcli.errors import UserError
-from gramcli.results import SCHEMA, Evaluation, LeftOut, RankVector, ResultRow
+from gramcli.results import SCHEMA, Evaluation, LeftOut, RankVector, Reference, ResultRow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector)
+RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector, Reference)
 _PARTS = ("results", "left_out", "ranks")
 _NOT_WRITTEN = "best"  # of ranks: --per-query writes it
 
@@ -56,9 +56,11 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         evaluation: What `gram eval` found.
 
     Returns:
-        `{"schema", "provenance", "results", "left_out", "ranks", "notes"}` (CLI contract).
+        `{"schema", "provenance", "results", "left_out", "ranks", "notes"}` (CLI contract), and `reference` where
+        published figures were asked for.
     """
-    return {
+    published = [{**asdict(figure), "difference": figure.difference} for figure in evaluation.reference]
+    document = {
         "schema": SCHEMA,
         "provenance": evaluation.provenance,
         "results": [asdict(row) for row in evaluation.results],
@@ -66,6 +68,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "ranks": [{k: v for k, v in asdict(vector).items() if k != _NOT_WRITTEN} for vector in evaluation.ranks],
         "notes": list(evaluation.notes),
     }
+    return document | ({"reference": published} if published else {})
 
 
 def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -122,6 +125,7 @@ def load_evaluation(path: Path) -> Evaluation:
         left_out=_records(path, document, "left_out", LeftOut),
         ranks=_rank_vectors(path, document),
         notes=tuple(str(note) for note in document.get("notes", ())),
+        reference=_records(path, {"reference": [], **document}, "reference", Reference),
     )
 
 
@@ -152,7 +156,7 @@ def _records(path: Path, document: Mapping[str, Any], part: str, record: type[Re
 
 
 def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
-    for name in ("value", "low", "high", "n", "n_candidates"):
+    for name in ("value", "low", "high", "n", "n_candidates", "measured"):
         value = values.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise UserError("input", f"{where}: '{name}' must be a number; got {value!r}. Evaluate again.")

@@ -8,7 +8,7 @@ from gramcli.errors import EXIT_FAILED
 
 
 def doctor_command(session: Session, output: OutputOpt = None) -> None:
-    """Check versions, devices, decoders and the cache: what works here.
+    """Check versions, devices, decoders, cache: what works here.
 
     Example: gram doctor
     """

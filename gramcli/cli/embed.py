@@ -14,6 +14,7 @@ from gramcli.cli.options import (
     OverwriteOpt,
     PickleOpt,
     PrecisionOpt,
+    ProtocolOpt,
     RetryOpt,
     RootOpt,
     SplitOpt,
@@ -36,6 +37,7 @@ def embed_command(
     output: StoreOut,
     model: ModelOpt = "signal",
     root: RootOpt = None,
+    protocol: ProtocolOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
     frames: FramesOpt = None,
@@ -60,6 +62,8 @@ def embed_command(
     Example: gram embed clips/ -o clips_emb --model signal
 
     Example: gram embed clips/ -o clips_emb --retry-failed --timeout 2m
+
+    Example: gram embed msrvtt --root DIR -o msrvtt_emb
     """
     from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
@@ -69,7 +73,7 @@ def embed_command(
     from gramcli.report.tables import embed_answer
 
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
-    dataset = open_dataset(data, root, split=split, limit=limit)
+    dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
     where = device_named(device)
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, stand_ins)
     encoder = wanted.load(model)

@@ -27,6 +27,7 @@ from gramcli.cli.options import (
     PrecisionOpt,
     ProtocolOpt,
     QueryOpt,
+    ReferenceOpt,
     ReportOpt,
     RerankOpt,
     RerankTopOpt,
@@ -83,6 +84,7 @@ def eval_command(
     intervals: IntervalsOpt = Intervals.bootstrap,
     per_query: PerQueryOpt = None,
     seed: SeedOpt = 0,
+    reference: ReferenceOpt = False,
     expect: ExpectOpt = None,
     report: ReportOpt = None,
     output: OutputOpt = None,
@@ -97,6 +99,8 @@ def eval_command(
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
 
     Example: gram eval signal --dataset clips.csv --metrics classification --templates sound
+
+    Example: gram eval CKPT --dataset msrvtt --root DIR --protocol msrvtt-1k-av
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
@@ -112,7 +116,7 @@ def eval_command(
     where, zero = device_named(device), missing is Missing.zero
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
     learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]
-    chosen = chosen_dataset(dataset, root, split, limit, with_train=learns) if dataset else None
+    chosen = chosen_dataset(dataset, root, split, limit, protocol, with_train=learns) if dataset else None
     opened_target = open_target(target, chosen, wanted)
     store = opened_target.store(session, how, tasks)
     with session.stages() as stage:
@@ -137,6 +141,7 @@ def eval_command(
                 knn,
                 tuple(one.value for one in classifier) if classifier else None,
             ),
+            reference=reference,
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)

@@ -16,7 +16,7 @@ def export_command(
     config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
 ) -> None:
-    """Rewrite a checkpoint as one safetensors file that describes itself.
+    """Rewrite a checkpoint as one self-describing safetensors file.
 
     It loads at once, without the folder it came from and without unpickling anything; with --half in half the memory.
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from gramcli import __version__
 from gramcli.cli.command import command
 from gramcli.cli.compare import compare_command
+from gramcli.cli.datasets import datasets_command
 from gramcli.cli.demo import demo_command
 from gramcli.cli.doctor import doctor_command
 from gramcli.cli.embed import embed_command
@@ -29,6 +30,7 @@ COMMANDS = {
     "matrix": command(matrix_command),
     "export": command(export_command),
     "inspect": command(inspect_command),
+    "datasets": command(datasets_command),
     "methods": command(methods_command),
     "demo": command(demo_command, on_interrupt="Run the same command again: it starts over."),
     "doctor": command(doctor_command),

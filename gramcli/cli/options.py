@@ -75,7 +75,12 @@ ModelOpt = Annotated[
 ]
 RootOpt = Annotated[
     Path | None,
-    typer.Option("--root", metavar="DIR", help="Folder that the paths in DATA start from.", show_default=False),
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder that holds a dataset, or that paths in DATA start from.",
+        show_default=False,
+    ),
 ]
 DatasetOpt = Annotated[
     str | None, typer.Option("--dataset", metavar="DATA", help="Embed DATA with the model TARGET first (cached).")
@@ -182,12 +187,24 @@ MissingOpt = Annotated[
 DeviceOpt = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda[:i]", help="Where the model runs and scores are computed.")
 ]
-ProtocolOpt = Annotated[str | None, typer.Option("--protocol", metavar="NAME", help="Name of the protocol, recorded.")]
+ProtocolOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol", metavar="NAME", help="A dataset's protocol (`gram datasets NAME`), or a name to record."
+    ),
+]
+DatasetNameArg = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="A dataset to explain; with --root, to look for.", show_default=False),
+]
 NormalizeOpt = Annotated[
     str | None,
     typer.Option(
         "--normalize", metavar="NAME", help="Demote hubs: dsl, csls or qbnorm (dsl:tau=20); marked in the answer."
     ),
+]
+ReferenceOpt = Annotated[
+    bool, typer.Option("--reference", help="Print published figures of the dataset beside the measured ones.")
 ]
 ExpectOpt = Annotated[
     list[str] | None,

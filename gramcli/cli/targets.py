@@ -42,7 +42,13 @@ class ModelOptions:
 
 
 def chosen_dataset(
-    data: str, root: Path | None, split: str | None, limit: int | None, *, with_train: bool = False
+    data: str,
+    root: Path | None,
+    split: str | None,
+    limit: int | None,
+    protocol: str | None = None,
+    *,
+    with_train: bool = False,
 ) -> Dataset:
     """Open a dataset, of which no more is embedded than `evaluate` will look at.
 
@@ -51,6 +57,7 @@ def chosen_dataset(
         root: Where its paths start from.
         split: A split, `all`, or None for the split that `evaluate` chooses.
         limit: At most so many items.
+        protocol: Which of a registered dataset's protocols.
         with_train: Also the splits that a classifier learns from, whatever the split and the limit.
 
     Returns:
@@ -61,7 +68,7 @@ def chosen_dataset(
     """
     from gramcli.datasets import open_dataset
 
-    dataset = open_dataset(data, root, split=None if split == "all" else split)
+    dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
     found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
     if not with_train or undecided:
@@ -69,7 +76,7 @@ def chosen_dataset(
     from gramcli.labels import LEARNT
 
     tested = {item.id for item in found.items}
-    items = open_dataset(data, root).items
+    items = open_dataset(data, root, protocol=protocol).items
     return replace(found, items=tuple(item for item in items if item.id in tested or item.split in LEARNT))
 
 

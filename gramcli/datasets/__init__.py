@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from gramcli.catalog import did_you_mean
+from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.catalog import DATASETS, known_names
 from gramcli.datasets.folder import read_folder
 from gramcli.datasets.items import Dataset, Item
 from gramcli.datasets.manifest import read_manifest
+from gramcli.datasets.opening import open_benchmark
 from gramcli.datasets.tables import PARSERS
 from gramcli.errors import UserError
 from gramcli.media.kinds import kind_of, shown
@@ -17,7 +20,14 @@ from gramcli.media.kinds import kind_of, shown
 __all__ = ["DATASETS", "Dataset", "Item", "open_dataset"]
 
 
-def open_dataset(data: str, root: Path | None = None, *, split: str | None = None, limit: int | None = None) -> Dataset:
+def open_dataset(
+    data: str,
+    root: Path | None = None,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    protocol: str | None = None,
+) -> Dataset:
     """Open a folder, a manifest file, or a registered dataset.
 
     Args:
@@ -25,35 +35,41 @@ def open_dataset(data: str, root: Path | None = None, *, split: str | None = Non
         root: Folder the media paths of a manifest start from, or where a registered dataset lies.
         split: Keep the items of this split only.
         limit: Keep the first so many items, after `split`.
+        protocol: Protocol of a registered dataset, its default for None; for a folder or manifest, a name to record.
 
     Returns:
         The dataset, with at least one item.
 
     Raises:
         UserError: Nothing of that name, unusable content (see `read_folder`, `read_manifest`), an unknown
-            split, or a limit below 1.
+            split or protocol, or a limit below 1.
     """
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
-    dataset = _open(data, root)
+    dataset = _open(data, root, protocol)
     items = dataset.items if split is None else _of_split(dataset, split)
     return replace(dataset, items=items[:limit])
 
 
-def _open(data: str, root: Path | None) -> Dataset:
+def _open(data: str, root: Path | None, protocol: str | None) -> Dataset:
     path = Path(data)
     try:
-        if path.is_dir():
-            return read_folder(path)
+        # A folder `msrvtt` in the working directory does not hide the dataset of that name once --root is given.
+        if path.is_dir() and not (root is not None and data in known_names()):
+            return _under(read_folder(path), protocol)
         if path.is_file():
             _check_manifest_name(path)
-            return read_manifest(path, root)
+            return _under(read_manifest(path, root), protocol)
         there = path.exists()
     except OSError as error:
         raise UserError("input", f"{shown(path)} cannot be opened ({error.strerror}); check the path.") from error
-    if there:
+    if there and not path.is_dir():
         raise UserError("input", f"{shown(path)} is a pipe or device; name a folder or a manifest file.")
-    return _registered(data, root)
+    return _registered(data, root, protocol)
+
+
+def _under(dataset: Dataset, protocol: str | None) -> Dataset:
+    return dataset if protocol is None else replace(dataset, protocol=protocol)
 
 
 def _check_manifest_name(path: Path) -> None:
@@ -63,20 +79,22 @@ def _check_manifest_name(path: Path) -> None:
         raise UserError("input", f"{shown(path)} is {what}; name a folder, or a manifest ({', '.join(PARSERS)}).")
 
 
-def _registered(data: str, root: Path | None) -> Dataset:
+def _registered(data: str, root: Path | None, protocol: str | None) -> Dataset:
     if Path(data).suffix.lower() in PARSERS or len(Path(data).parts) > 1:
         raise UserError("input", f"{shown(Path(data))}: no such file or folder; check the path.")
     known = known_names()
     if data not in known:
-        names = f" Known datasets: {', '.join(known)}." if known else " No dataset is registered by name yet."
+        names = f" Known datasets: {', '.join(known)}."
         message = (
             f"'{shown(Path(data))}' is no folder, manifest file or dataset name.{did_you_mean(data, known)}{names}"
         )
         raise UserError("input", f"{message} Check the path.")
     if root is None:
         raise UserError("usage", f"The dataset '{data}' needs --root, the folder that holds its files.")
-    dataset: Dataset = DATASETS.load(data)(root)
-    return dataset
+    found: Benchmark | Callable[[Path], Dataset] = DATASETS.load(data)
+    if isinstance(found, Benchmark):
+        return open_benchmark(found, root, protocol)
+    return _under(found(root), protocol)
 
 
 def _of_split(dataset: Dataset, split: str) -> tuple[Item, ...]:

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any, Final
 
+from gramcli.datasets.classes import labelled_by_folder
 from gramcli.datasets.items import Dataset, Item, with_own_sound
 from gramcli.datasets.values import captions, parse_json, read_annotation, scalar
 from gramcli.errors import UserError
@@ -26,7 +27,7 @@ def read_folder(folder: Path) -> Dataset:
     `.txt` holds captions, one per line; `.json` may hold caption(s), subtitle, label and split. Captions of
     both are kept; a subtitle file goes before the JSON's. An item needs a video, sound or picture. Hidden
     files are passed over, subfolders walked (each once, however it is linked), and the id is the
-    path below the folder without its suffix.
+    path below the folder without its suffix. A folder per class gives labels, see `labelled_by_folder`.
 
     Args:
         folder: The folder.
@@ -49,7 +50,7 @@ def read_folder(folder: Path) -> Dataset:
         )
     orphans = [path for stem in stems.keys() - with_media.keys() for path in stems[stem].values()]
     notes += [*_left_out("of no kind that items are made of", strangers), *_left_out("beside no media", orphans)]
-    items = tuple(_item(stem, with_media[stem], notes) for stem in sorted(with_media))
+    items = labelled_by_folder([_item(stem, with_media[stem], notes) for stem in sorted(with_media)], notes)
     return Dataset(folder.resolve().name or "folder", "folder", items, None, tuple(notes))
 
 

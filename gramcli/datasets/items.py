@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gramcli.modalities import LETTERS
+from gramcli.results import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ class Item:
         subtitle: What is said in the clip; None when absent.
         label: Class name, None when absent.
         split: Split name, None when absent.
-        unreadable: `text` or `subtitle` -> why its file could not be read.
+        unreadable: Modality -> why its file could not be read, or was not found.
     """
 
     id: str
@@ -49,10 +50,11 @@ class Dataset:
 
     Attributes:
         id: Folder name, or `folder/manifest` name, without the path above it.
-        protocol: `folder`, `manifest`, or the name of a registered protocol.
+        protocol: `folder`, `manifest`, or name and version of a registered protocol (`msrvtt-1k@1`).
         items: The items.
         annotation_sha256: Fingerprint of the annotation file's bytes, None without one.
         notes: What was passed over while reading: one sentence each.
+        left_out: Items that the annotation names and the protocol leaves out, with the reason.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Dataset:
     items: tuple[Item, ...]
     annotation_sha256: str | None = None
     notes: tuple[str, ...] = field(default=())
+    left_out: tuple[LeftOut, ...] = field(default=())
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -72,6 +75,17 @@ class Dataset:
         """The deepest folder that holds all media: paths below it survive moving the dataset."""
         folders = {path.parent for item in self.items for path in item.media.values()}
         return Path(os.path.commonpath(folders)) if folders else Path()
+
+
+def is_registered(protocol: str | None) -> bool:
+    """Whether a recorded protocol is a registered one: those have a version.
+
+    Example:
+        >>> is_registered("msrvtt-1k@1"), is_registered("manifest")
+        (True, False)
+    """
+    name, _, version = (protocol or "").rpartition("@")
+    return bool(name) and version.isdecimal()
 
 
 def with_own_sound(media: dict[str, Path]) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from gramcli.errors import UserError
 from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _LISTS: Final = ("annotations", "items", "data")
@@ -51,17 +51,31 @@ def read_rows(path: Path, text: str) -> list[Row]:
 
 
 def _comma_rows(path: Path, text: str) -> list[Row]:
-    return _table_rows(path, text, ",")
+    return table_rows(path, text, ",")
 
 
 def _tab_rows(path: Path, text: str) -> list[Row]:
-    return _table_rows(path, text, "\t")
+    return table_rows(path, text, "\t")
 
 
-def _table_rows(path: Path, text: str, delimiter: str) -> list[Row]:
+def table_rows(path: Path, text: str, delimiter: str, names: Sequence[str] = ()) -> list[Row]:
+    """Split a table into its rows.
+
+    Args:
+        path: The file, for messages.
+        text: Its content.
+        delimiter: What stands between two cells.
+        names: Column names, where the first line is a row and not a header.
+
+    Returns:
+        Rows in file order; blank lines are no rows.
+
+    Raises:
+        UserError: A row has more cells than there are columns, or its quotes are wrong; the message has the line.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), _CELL_LIMIT))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] | None = None
+    header: list[str] | None = list(names) or None
     rows = []
     start = 1
     try:
@@ -92,7 +106,15 @@ def _header(cells: list[str], where: str) -> list[str]:
 
 
 def _json_rows(path: Path, text: str) -> list[Row]:
-    value = parse_json(text, path)
+    return json_rows(path, parse_json(text, path))
+
+
+def json_rows(path: Path, value: Any) -> list[Row]:  # noqa: ANN401 - JSON is anything
+    """Return the rows of a JSON document: a list of objects, or an object with one such list under a usual name.
+
+    Raises:
+        UserError: Anything else.
+    """
     lists = [name for name in _LISTS if isinstance(value, dict) and isinstance(value.get(name), list)]
     if len(lists) == 1:
         value = value[lists[0]]

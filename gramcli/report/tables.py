@@ -18,7 +18,7 @@ from gramcli.report.answer import (
 )
 from gramcli.report.classes import class_tables, is_classification
 from gramcli.report.geometry import geometry_tables, is_geometry
-from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, ResultRow
+from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
 from gramcli.results_json import evaluation_document
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
         *_further_tables(grouped),
         *class_tables(classified, evaluation.provenance),
         *geometry_tables(evaluation.results),
+        *reference_tables(evaluation.reference),
         *left_out_tables(evaluation.left_out),
     ]
     return Answer(
@@ -142,6 +143,38 @@ def _cell(metric: str, row: ResultRow | None) -> str:
 
 def _queries(found: dict[str, ResultRow]) -> str:
     return str(next(row.n for metric, row in found.items() if metric in HEADLINE_METRICS))
+
+
+def reference_tables(reference: Sequence[Reference]) -> list[Table]:
+    """Return the table of published figures; those that something measured answers come first."""
+    if not reference:
+        return []
+    rows = [
+        (one.protocol, one.task, one.model, one.method, one.stage, one.metric, *_beside(one), one.source)
+        for one in sorted(reference, key=lambda one: one.measured is None)
+    ]
+    cells = tuple(tuple(map(printable, row)) for row in rows)
+    words = frozenset({"protocol", "model", "source"}) | _WORDS
+    columns = (
+        "protocol",
+        "task",
+        "model",
+        "method",
+        "stage",
+        "metric",
+        "published",
+        "measured",
+        "difference",
+        "source",
+    )
+    title = "Published figures; measured and difference only where protocol, task, method, stage and metric agree"
+    return [Table(columns, cells, words, title)]
+
+
+def _beside(one: Reference) -> tuple[str, str, str]:
+    measured = metric_text(one.metric, one.measured)
+    source_text = metric_text(one.metric, one.value)
+    return source_text, measured, signed_text(one.metric, one.difference) if one.measured is not None else "-"
 
 
 def left_out_tables(left_out: Sequence[LeftOut]) -> list[Table]:

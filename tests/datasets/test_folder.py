@@ -135,3 +135,38 @@ def test_every_media_file_is_an_item_in_order(names: set[str], tmp_path_factory:
     folder = tmp_path_factory.mktemp("media")
     _touch(folder, *(f"{name}.mp4" for name in names))
     assert _ids(open_dataset(str(folder))) == sorted(names)
+
+
+def _media(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    return root
+
+
+def test_a_folder_per_class_gives_labels(tmp_path: Path) -> None:
+    found = open_dataset(str(_media(tmp_path / "plain", "dog barking/a.mp4", "dog barking/b.wav", "rain/c.mp4")))
+    assert [(item.label, item.split) for item in found.items] == [("dog barking", None)] * 2 + [("rain", None)]
+    assert "The 2 folders were taken as classes" in found.notes[-1]
+    found = open_dataset(str(_media(tmp_path / "split", "train/dog/a.mp4", "test/dog/b.mp4", "test/rain/c.mp4")))
+    assert [(item.label, item.split) for item in found.items] == [("dog", "test"), ("rain", "test"), ("dog", "train")]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("dog/a.mp4", "b.mp4"),
+        ("dog/a.mp4", "dog/b.mp4"),
+        ("videos/a.mp4", "audios/b.wav"),
+        ("train/a.mp4", "test/b.mp4"),
+        ("dog/1/a.mp4", "rain/b.mp4"),
+    ],
+)
+def test_other_folders_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert {item.label for item in open_dataset(str(_media(tmp_path, *names))).items} == {None}
+
+
+def test_labels_of_its_own_come_first(tmp_path: Path) -> None:
+    root = _media(tmp_path, "dog/a.mp4", "rain/b.mp4")
+    (root / "dog/a.json").write_text('{"label": "wolf"}')
+    assert [item.label for item in open_dataset(str(root)).items] == ["wolf", None]

@@ -1,0 +1,38 @@
+"""MSVD: short YouTube clips with about 40 captions each (Chen and Dolan, ACL 2011)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.tree import without_suffix
+
+if TYPE_CHECKING:
+    from gramcli.datasets.entries import Entry
+
+_TEST: Final = (
+    Annotation("msvd_test_multi.csv"),
+    Annotation("descs_ret_test.json"),
+    Annotation("msvd_ret_test.json"),
+    Annotation("raw-captions.pkl", ids=("test_list.txt",)),
+    Annotation("raw-captions.json", ids=("test_list.txt",)),
+)
+
+
+def _spelled(entry: Entry) -> Entry:
+    """Captions that one table writes in a cell, `@` between them, apart."""
+    captions = tuple(part.strip() for one in entry.captions for part in one.split("@") if part.strip())
+    return replace(entry, id=without_suffix(entry.id), captions=captions)
+
+
+MSVD: Final = Benchmark(
+    name="msvd",
+    protocols=(
+        Protocol("msvd-all", 670, "The 670 test clips with all their captions (about 40) as positives.", _TEST),
+        Protocol("msvd-first-caption", 670, "The 670 test clips, the first caption of each.", _TEST, captions="first"),
+    ),
+    id_pattern=r"[\w-]{11}_\d+_\d+|vid\d+",
+    layouts=("YouTubeClips/mv89psg6zh4_33_46.avi, or .mp4, in any folder", "Most clips were published without sound."),
+    spelled=_spelled,
+)
