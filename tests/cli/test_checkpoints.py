@@ -7,6 +7,8 @@ import pickle
 import pytest
 import torch
 
+from gramcli.metrics.prompts import TEMPLATES
+
 
 @pytest.fixture(scope="session")
 def checkpoint(reference_data):
@@ -105,3 +107,46 @@ def test_reranking_and_normalising_exclude_each_other(gram, checkpoint, clips):
     result = gram("eval", checkpoint, "--dataset", clips, *arguments)
     assert result.exit_code == 2
     assert "leave --normalize out" in result.stderr
+
+
+def test_zero_shot_by_a_checkpoint_s_own_text_tower(gram, checkpoint, clips, tmp_path):
+    """Joint and fused scores of real clips against class texts; the cosine ones recomputed from the store."""
+    import json
+
+    from gramcli.encoders import load_encoder
+    from gramcli.store import open_store
+
+    names = ("a dog", "music", "a person talking", "a car")
+    rows = json.loads(clips.read_text())
+    told = [row | {"label": name} for row, name in zip(rows, names, strict=True)]
+    (tmp_path / "labelled.json").write_text(json.dumps(told))
+    asked = (
+        "--root",
+        clips.parent,
+        "--metrics",
+        "classification",
+        "--templates",
+        "video",
+        "--task",
+        "t2v",
+        "--task",
+        "t2va",
+    )
+    methods = ("--method", "cosine", "--method", "gram")
+    found = gram.json("eval", checkpoint, "--dataset", "labelled.json", *asked, *methods)
+    assert {(row["task"], row["method"]) for row in found["results"]} == {
+        (task, method) for task in ("v2class", "va2class") for method in ("cosine", "gram")
+    }
+    store = open_store(found["provenance"]["store"]["path"])
+    encoder = load_encoder(str(checkpoint))
+    prompts = [[line.replace("{}", name) for line in TEMPLATES["video"]] for name in sorted(names)]
+    texts = torch.stack([torch.as_tensor(encoder.encode({"text": one})["text"]).double().mean(0) for one in prompts])
+    cosines = torch.nn.functional.normalize(store.embeddings("video").double()) @ torch.nn.functional.normalize(texts).T
+    truth = torch.tensor([sorted(names).index(name) for name in store.labels])
+    expected = (cosines.argmax(dim=1) == truth).double().mean().item()
+    (value,) = [
+        r["value"]
+        for r in found["results"]
+        if (r["task"], r["method"], r["metric"]) == ("v2class", "cosine", "accuracy")
+    ]
+    assert value == expected
