@@ -119,6 +119,9 @@ def test_tasks_and_methods_choose(store: Store) -> None:
     assert {row.method for row in found.results} == {"geometry", "pmrl"}
     neither = evaluate(store, tasks=[TASK], methods=["cosine"], options=GEOMETRY_ONLY)
     assert {row.method for row in neither.results} == {"geometry"}
+    assert any("neither was asked for" in note for note in neither.notes)
+    with pytest.raises(UserError, match="Unknown method 'gran'"):
+        evaluate(store, methods=["gran"], options=GEOMETRY_ONLY)
     both = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(kinds=("retrieval", "geometry")))
     assert {"R@1", "volume_auc"} <= {row.metric for row in both.results}
 

@@ -79,6 +79,8 @@ def eval_command(
     Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
 
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
+
+    Example: gram eval clips_emb --metrics geometry --format csv
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
