@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.eval_options import EvalOptions
+from gramcli.methods import get_method
 from gramcli.metrics.geometry import joint, modality, neighbours, pair
 from gramcli.metrics.geometry.catalog import QUANTILES
 from gramcli.metrics.geometry.rows import MOST_ROWS, check_rows, mean_interval, moments, subsample
@@ -50,22 +51,26 @@ def geometry_figures(
         Figures; an undefined one is None and a note says why. No ranks.
 
     Raises:
-        UserError: A task whose modality is not in the store, a modality that no item has, rows that are zero.
+        UserError: An unknown method, a task whose modality is not in the store or that no item has, rows that are zero.
     """
     chosen_tasks, notes = _tasks(store, tasks)
     missing = "drop" if options.missing == "present" else options.missing
     selections, skipped = _selections(store, chosen_tasks, items, missing, named=bool(tasks))
     names = list(dict.fromkeys(name for task in tasks for name in task.modalities)) or list(store.modalities)
     pairs = list(combinations([name for name in store.modalities if name in names], 2))
-    joints = [name for name in JOINT_METHODS if not methods or name in {text.partition(":")[0] for text in methods}]
-    work = _Work(store, items, options, total=len(names) + len(pairs) + len(selections))
+    asked = {get_method(name).name for name in methods}
+    joints = [name for name in JOINT_METHODS if not methods or name in asked]
+    if not joints:
+        notes.append(f"No joint geometry: it is that of {' and '.join(JOINT_METHODS)}, and neither was asked for.")
+    total = len(names) + len(pairs) + (len(selections) if joints else 0)
+    work = _Work(store, items, options, total)
     for name in names:
         work.add_modality(name)
     for first, second in pairs:
         work.add_pair(first, second)
     for selection in selections if joints else ():
         work.add_joint(selection, joints)
-    if options.missing == "present" and selections:
+    if options.missing == "present" and joints and selections:
         notes.append("Joint geometry is over items that have every modality of the task: arities are not on one scale.")
     return Figures(
         results=work.results,
@@ -135,7 +140,7 @@ class _Work:
         norm = modality.mean_norm(x)
         self._row(name, METHOD, "mean_norm", norm, n)
         if norm is None:
-            self.notes.append(f"mean_norm of {name}: rows were stored at length 1, so it cannot be known.")
+            self.notes.append("mean_norm: rows stored at length 1 do not tell how long they were before.")
         self._step()
 
     def add_pair(self, first: str, second: str) -> None:

@@ -16,7 +16,7 @@ from gramcli.metrics.geometry.joint import derangement
 from gramcli.modalities import parse_task
 from gramcli.results import Evaluation, ResultRow
 from gramcli.scoring import score_matrix
-from gramcli.store import Store
+from gramcli.store import Store, open_store, write_store
 from tests.small_stores import make_store
 
 TASK = parse_task("t2va")
@@ -119,6 +119,9 @@ def test_tasks_and_methods_choose(store: Store) -> None:
     assert {row.method for row in found.results} == {"geometry", "pmrl"}
     neither = evaluate(store, tasks=[TASK], methods=["cosine"], options=GEOMETRY_ONLY)
     assert {row.method for row in neither.results} == {"geometry"}
+    assert any("neither was asked for" in note for note in neither.notes)
+    with pytest.raises(UserError, match="Unknown method 'gran'"):
+        evaluate(store, methods=["gran"], options=GEOMETRY_ONLY)
     both = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(kinds=("retrieval", "geometry")))
     assert {"R@1", "volume_auc"} <= {row.metric for row in both.results}
 
@@ -144,6 +147,35 @@ def test_what_is_undefined_is_none_with_a_note(tmp_path: Path) -> None:
     small = evaluate(make_store(tmp_path / "one", 1), options=GEOMETRY_ONLY)
     assert not [one for one in small.results if one.metric == "volume_negative"]
     assert any("at least 2 items" in note for note in small.notes)
+
+
+@pytest.mark.parametrize(
+    ("dims", "tasks", "note"),
+    [
+        ({"video": 5}, {"video"}, "No joint geometry"),
+        ({"video": 5, "audio": 7}, {"video", "audio", "video~audio"}, "5 and 7 dimensions"),
+        ({"video": 2, "audio": 2, "depth": 2}, {"v2ad", "audio~depth"}, "v2ad: no volumes: 3 vectors need 3"),
+    ],
+)
+def test_stores_of_odd_shapes(tmp_path: Path, dims: dict[str, int], tasks: set[str], note: str) -> None:
+    rng = np.random.default_rng(0)
+    write_store(
+        tmp_path / "store",
+        ids=[f"item{k}" for k in range(20)],
+        splits=[None] * 20,
+        labels=[None] * 20,
+        embeddings={name: rng.normal(size=(20, d)).astype(np.float32) for name, d in dims.items()},
+        caption_items=None,
+        status={},
+        model={"id": "made", "shared_space": True},
+        dataset={"id": "made", "protocol": None, "annotation_sha256": None},
+    )
+    found = evaluate(open_store(tmp_path / "store"), options=GEOMETRY_ONLY)
+    assert {row.task for row in found.results} >= tasks
+    assert any(note in text for text in found.notes)
+    if len(dims) == 2:
+        metrics = {row.metric for row in found.results if row.task == "video~audio"}
+        assert metrics == {"cka", "procrustes", "mutual_knn", "mutual_knn_chance"}
 
 
 def test_progress_ends_at_the_whole(store: Store) -> None:

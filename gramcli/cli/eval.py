@@ -101,6 +101,8 @@ def eval_command(
     Example: gram eval signal --dataset clips.csv --metrics classification --templates sound
 
     Example: gram eval CKPT --dataset msrvtt --root DIR --protocol msrvtt-1k-av
+
+    Example: gram eval clips_emb --metrics geometry --format csv
     """
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target

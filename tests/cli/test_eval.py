@@ -38,6 +38,16 @@ def test_by_default_every_task_and_method_in_both_directions(gram, store):
     assert {"cosine", "gram", "pmrl"} <= {row["method"] for row in document["results"]}
 
 
+def test_geometry_is_a_kind_of_figures(gram, store):
+    asked = ("eval", store, "--metrics", "geometry", "--task", "t2va")
+    rows = pd.read_csv(io.StringIO(gram(*asked, "--format", "csv").stdout))
+    assert list(rows.columns) == COLUMNS
+    assert {"text", "text~video", "t2va"} <= set(rows.task)
+    assert {"geometry", "gram", "pmrl"} == set(rows.method)
+    assert len(gram.json(*asked)["results"]) == len(rows)
+    assert "effective_rank" in gram(*asked).stdout
+
+
 def test_named_embeddings_can_be_asked_for(gram, store):
     document = gram.json("eval", store, "--query", "text", "--candidates", "video,audio", "--method", "cosine")
     assert "t2va" in {row["task"] for row in document["results"]}
