@@ -130,14 +130,16 @@ def _check_protocol(store: Store, named: str | None) -> None:
 
 
 def _reference(store: Store, rows: Sequence[ResultRow]) -> list[Reference]:
-    """Published figures of the store's dataset, each with the measured one of the same protocol and kind."""
+    """Published figures of the store's dataset with the measured ones that answer them, the most alike first."""
     dataset = store.manifest["dataset"]
     protocol = str(dataset.get("protocol")).rpartition("@")[0]
     measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows}
-    return [
+    tasks = {row.task for row in rows}
+    figures = [
         replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
         for one in published(str(dataset.get("id")))
     ]
+    return sorted(figures, key=lambda one: (one.measured is None, one.protocol != protocol, one.task not in tasks))
 
 
 def _by_protocol(store: Store) -> list[LeftOut]:

@@ -37,7 +37,7 @@ class Match:
     Attributes:
         rule: Name of the rule that finds most of them; None when none finds any.
         files: Id to file.
-        rates: Rule to how many ids it finds, only those that find any.
+        rates: Rule to how many ids it finds: the best, and those that find others than it does.
         doubles: Ids for which there are several files; that of the folder with most matches is taken.
     """
 
@@ -70,6 +70,7 @@ def match(ids: Sequence[str], files: Sequence[File]) -> Match:
     if not rates:
         return Match(None, {}, {})
     best = max(rates, key=lambda name: rates[name])
+    rates = {name: n for name, n in rates.items() if name == best or found[name].keys() != found[best].keys()}
     return Match(best, _chosen(found[best]), rates, sum(len(files) > 1 for files in found[best].values()))
 
 

@@ -208,6 +208,8 @@ def _media_advice(benchmark: Benchmark, tree: Tree, found: Found, missing: Mappi
     elif len(lost) == n:
         suffix = ".mp4" if name == "video" else ".wav"
         said.append(f"Point --root to the folder above the {name} files, or name them {lost[0]}{suffix}.")
+    else:
+        said.append("Copy them beside the others; else they end as failed, and every figure names them.")
     return said
 
 

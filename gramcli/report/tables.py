@@ -146,12 +146,12 @@ def _queries(found: dict[str, ResultRow]) -> str:
 
 
 def reference_tables(reference: Sequence[Reference]) -> list[Table]:
-    """Return the table of published figures; those that something measured answers come first."""
+    """Return the table of published figures, in their order."""
     if not reference:
         return []
     rows = [
         (one.protocol, one.task, one.model, one.method, one.stage, one.metric, *_beside(one), one.source)
-        for one in sorted(reference, key=lambda one: one.measured is None)
+        for one in reference
     ]
     cells = tuple(tuple(map(printable, row)) for row in rows)
     words = frozenset({"protocol", "model", "source"}) | _WORDS
