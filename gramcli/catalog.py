@@ -36,8 +36,13 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     Example:
         >>> did_you_mean("gramm", ["cosine", "gram"])
         " Did you mean 'gram'?"
+        >>> did_you_mean("GRAM", ["cosine", "gram"])
+        " Did you mean 'gram'?"
     """
-    close = difflib.get_close_matches(name, known, n=1)
+    folded = {one.lower(): one for one in reversed(known)}
+    close = difflib.get_close_matches(name, known, n=1) or [
+        folded[one] for one in difflib.get_close_matches(name.lower(), list(folded), n=1)
+    ]
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
@@ -77,7 +82,9 @@ class Catalog(Generic[RowT]):
             row: RowT = found[0].load()
             return row
         known = [*self._rows, *(point.name for point in entry_points(group=self.group))]
-        hint = did_you_mean(name, known)
+        several = "," in name and all(part.strip() in known for part in name.split(","))
+        hint = f" Name one {self.what}; where an option repeats, give it once for each." if several else ""
+        hint = hint or did_you_mean(name, known)
         raise UserError("usage", f"Unknown {self.what} '{name}'.{hint} Known: {', '.join(known)}.")
 
     def load(self, name: str) -> Any:  # noqa: ANN401 - the attribute a row points at can be anything

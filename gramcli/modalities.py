@@ -51,12 +51,15 @@ def parse_task(text: str) -> Task:
     """Read `t2va` as Task(query=("text",), candidates=("video", "audio")); `t2av` is the same task.
 
     Raises:
-        UserError: Not `<letters>2<letters>`, an unknown letter, or a modality named twice.
+        UserError: Not `<letters>2<letters>`, several tasks, an unknown letter, or a modality named twice.
 
     Example:
         >>> parse_task("t2va").candidates
         ('video', 'audio')
     """
+    if "," in text:
+        one, _, other = (part.strip() for part in text.partition(","))
+        raise UserError("usage", f"Task '{text}' has a comma: repeat the option, as --task {one} --task {other}.")
     query, separator, candidates = text.partition("2")
     letters = query + candidates
     if not separator or not query or not candidates:
@@ -64,7 +67,8 @@ def parse_task(text: str) -> Task:
     unknown = [letter for letter in letters if letter not in LETTERS]
     if unknown:
         known = ", ".join(f"{letter} {name}" for letter, name in LETTERS.items())
-        raise UserError("usage", f"Task '{text}' has the unknown letter '{unknown[0]}'. Letters: {known}.")
+        lower = f" Letters are lower case: {text.lower()}." if set(letters.lower()) <= set(LETTERS) else ""
+        raise UserError("usage", f"Task '{text}' has the unknown letter '{unknown[0]}'.{lower} Letters: {known}.")
     repeated = [letter for letter in letters if letters.count(letter) > 1]
     if repeated:
         raise UserError("usage", f"Task '{text}' names {LETTERS[repeated[0]]} twice; give each modality once.")

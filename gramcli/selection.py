@@ -242,8 +242,8 @@ def _check_modalities(store: Store, task: Task) -> None:
         if name not in store.modalities:
             raise UserError(
                 "store",
-                f"Task {task.name} needs '{name}', which {store.path} does not hold. "
-                f"It holds: {', '.join(store.modalities)}.",
+                f"Task {task.name} needs '{name}', which {store.path} does not hold."
+                f"{did_you_mean(name, store.modalities)} It holds: {', '.join(store.modalities)}.",
             )
     first = task.modalities[0]
     for name in task.modalities:

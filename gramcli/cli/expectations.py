@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
+from gramcli.report.answer import is_per_cent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,5 +104,15 @@ def failures(expectations: Sequence[Expectation], evaluation: Evaluation) -> lis
             metrics = ", ".join(dict.fromkeys(row.metric for row in evaluation.results))
             raise UserError("usage", f"--expect '{expected.text}' fits no figure. There are {metrics} of {known}.")
         wrong = [row for row in rows if not expected.holds(row)]
-        sentences += [f"{row.task} {row.method} {row.metric} is {row.value}, not {expected.text}" for row in wrong]
+        sentences += [
+            f"{row.task} {row.method} {row.metric} is {row.value}, not {expected.text}{_hint(row.metric, expected)}"
+            for row in wrong
+        ]
     return sentences
+
+
+def _hint(metric: str, expected: Expectation) -> str:
+    """Say that a fraction is one, where the value given looks like per cent."""
+    if not is_per_cent(metric) or abs(expected.value) <= 1:
+        return ""
+    return f"; values are fractions, write {metric}={expected.value / 100:g}+-{expected.tolerance / 100:g} for per cent"

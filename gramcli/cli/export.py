@@ -16,9 +16,10 @@ def export_command(
     config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
 ) -> None:
-    """Rewrite a checkpoint as one self-describing safetensors file.
+    """Rewrite a checkpoint as one self-describing file.
 
-    It loads at once, without the folder it came from and without unpickling anything; with --half in half the memory.
+    The safetensors file loads at once, without the folder it came from and without unpickling anything; with --half in
+    half the memory.
 
     Example: gram export GRAM_pretrained_4modalities/ -o gram.safetensors --half
     """

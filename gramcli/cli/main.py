@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import pairwise
 from typing import Annotated, Any, cast
@@ -10,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gramcli import __version__
+from gramcli.catalog import did_you_mean
 from gramcli.cli.command import command
 from gramcli.cli.compare import compare_command
 from gramcli.cli.datasets import datasets_command
@@ -50,12 +52,25 @@ class Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except _WRONG_COMMAND_LINE as error:
+            error.message = clear_message(error.message)
             if asks_for_json(arguments):
                 from gramcli.cli.session import emit
                 from gramcli.results_json import dump_json
 
                 emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))
             raise
+
+
+def clear_message(message: str) -> str:
+    """Return the message of a wrong command line without words of its parser, and with a hint for a near miss.
+
+    Example:
+        >>> clear_message("Value error, 'Zero' is not one of 'drop', 'zero'.")
+        "'Zero' is not one of 'drop', 'zero'. Did you mean 'zero'?"
+    """
+    clear = message.replace("Value error, ", "")
+    found = re.search(r"'([^']*)' is not one of (.*)", clear)
+    return clear + (did_you_mean(found[1], re.findall(r"'([^']*)'", found[2])) if found else "")
 
 
 def asks_for_json(arguments: list[str]) -> bool:

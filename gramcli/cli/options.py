@@ -133,7 +133,10 @@ BatchOpt = Annotated[
 RetryOpt = Annotated[
     bool, typer.Option("--retry-failed", help="Also try again what failed; files that failed may have been replaced.")
 ]
-VerifyOpt = Annotated[bool, typer.Option("--verify", help="Read a store's shards and compare their checksums.")]
+VerifyOpt = Annotated[
+    bool,
+    typer.Option("--verify", help="Compare the checksums of a store's shards, or read all tensors of a checkpoint."),
+]
 OverwriteOpt = Annotated[bool, typer.Option("--overwrite", help="Start anew instead of resuming.")]
 DryRunOpt = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 StoreOut = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="The store to write or to resume.")]

@@ -56,11 +56,11 @@ class Session:
             typer.echo(message, err=True)
 
     def tell(self, answer: Answer) -> None:
-        """Say an answer's notes, and how many entries are left out, on stderr."""
+        """Say an answer's notes, and how many entries are left out, on stderr; for what is written to a file."""
         for note in answer.notes:
             self.say(f"Note: {note}")
         if answer.left_out:
-            self.say(f"Note: {answer.left_out} left out (items x modalities); --format json lists them.")
+            self.say(f"Note: {answer.left_out} left out (items x modalities); without -o, --format json lists them.")
 
     def show(self, answer: Answer, output: Path | None = None) -> None:
         """Give the answer: to `output` when there is one, else to stdout.
@@ -92,8 +92,9 @@ class Session:
         if chosen in {Format.csv, Format.markdown, Format.latex}:
             for note in answer.notes:
                 self.say(f"Note: {note}")
-        if chosen is Format.csv and answer.left_out:
-            self.say(f"Note: {answer.left_out} left out (items x modalities); --format json lists them.")
+        if answer.left_out and (output or chosen is Format.csv):
+            where = f"{output} lists them" if output and chosen is Format.json else "--format json lists them"
+            self.say(f"Note: {answer.left_out} left out (items x modalities); {where}.")
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""

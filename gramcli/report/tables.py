@@ -53,7 +53,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
         *class_tables(classified, evaluation.provenance),
         *geometry_tables(evaluation.results),
         *reference_tables(evaluation.reference),
-        *left_out_tables(evaluation.left_out),
+        *left_out_tables(evaluation.left_out, _left_out_of(evaluation)),
     ]
     return Answer(
         tables=tuple(table for table in tables if table.rows),
@@ -177,12 +177,25 @@ def _beside(one: Reference) -> tuple[str, str, str]:
     return source_text, measured, signed_text(one.metric, one.difference) if one.measured is not None else "-"
 
 
-def left_out_tables(left_out: Sequence[LeftOut]) -> list[Table]:
-    """Return the table of items left out, the first ten of them; none when nothing was."""
+def _left_out_of(evaluation: Evaluation) -> str:
+    """How many items each task leaves out: ` of t2a 2, t2va 2`; empty where it is not recorded."""
+    tasks = evaluation.provenance.get("tasks")
+    counts = {name: task.get("left_out") for name, task in tasks.items()} if isinstance(tasks, dict) else {}
+    said = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    return f" (by task: {said})" if said else ""
+
+
+def left_out_tables(left_out: Sequence[LeftOut], tasks: str = "") -> list[Table]:
+    """Return the table of items left out, the first ten of them; none when nothing was.
+
+    Args:
+        left_out: What is left out, and why.
+        tasks: What the title says of the tasks concerned.
+    """
     if not left_out:
         return []
     more = len(left_out) - LEFT_OUT_SHOWN
-    title = f"Left out: {counted(len({entry.id for entry in left_out}), 'item')}"
+    title = f"Left out: {counted(len({entry.id for entry in left_out}), 'item')}{tasks}"
     title += f", the first {LEFT_OUT_SHOWN} entries here and all of them with --format json" if more > 0 else ""
     rows = [(item.id, item.modality, item.reason) for item in left_out[:LEFT_OUT_SHOWN]]
     return [listing(("id", "modality", "reason"), rows, title)]

@@ -252,3 +252,32 @@ def test_what_is_no_store_is_told_what_to_do(gram, tmp_path, name, code, message
     result = gram("eval", name.partition("/")[0])
     assert message in result.stderr
     assert result.exit_code == code
+
+
+def test_what_is_left_out_is_said_also_where_the_answer_goes_to_a_file(gram, gappy_store):
+    asked = ("--split", "all", "--task", "t2v", "--task", "t2a", "--method", "cosine")
+    result = gram("eval", gappy_store, *asked, "-o", "out.json")
+    assert result.exit_code == 3
+    assert "2 left out (items x modalities); out.json lists them" in result.stderr
+    assert "Left out: 2 items (by task: t2a 2)" in gram("eval", gappy_store, *asked).stdout
+    result = gram("matrix", gappy_store, "--split", "all", "--task", "t2a", "-o", "m.npz")
+    assert "2 left out (items x modalities); without -o, --format json lists them" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--missing", "Zero"], "'Zero' is not one of 'drop', 'present', 'zero', 'error'. Did you mean 'zero'?"),
+        (["--method", "gram,pmrl"], "Name one method; where an option repeats, give it once for each"),
+        (["--method", "GRAM"], "Did you mean 'gram'?"),
+        (["--task", "t2va,t2a"], "repeat the option, as --task t2va --task t2a"),
+        (["--task", "T2VA"], "Letters are lower case: t2va."),
+        (["--query", "Text", "--candidates", "video"], "Did you mean 'text'?"),
+        (["--expect", "R@1=52.5+-0.5"], "values are fractions, write R@1=0.525+-0.005 for per cent"),
+    ],
+)
+def test_near_misses_get_a_hint(gram, store, arguments, message):
+    result = gram("eval", store, *arguments)
+    assert result.exit_code in (1, 2, 5)
+    assert message in " ".join(result.stderr.split())
+    assert "Value error" not in result.stderr

@@ -112,3 +112,11 @@ def test_json_is_recognised_in_a_command_line_that_cannot_be_parsed():
     assert asks_for_json(["a", "--format", "json"])
     assert asks_for_json(["--format=json", "a"])
     assert not asks_for_json(["json", "--format"])
+
+
+def test_the_package_runs_as_a_module_and_its_help_cuts_no_summary():
+    done = subprocess.run(
+        [sys.executable, "-m", "gramcli", "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert "doctor" in done.stdout
