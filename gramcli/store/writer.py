@@ -219,9 +219,9 @@ class StoreWriter:
         if found:
             state_of = "is a finished store of" if manifest["complete"] else "was begun with"
             more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
-            anew = "start anew with --overwrite" if self.plan.inputs else "pass overwrite=True (--overwrite)"
+            anew = "start anew with --overwrite" if self.plan.inputs else "pass overwrite=True"
             advice = f"Name another output, or {anew}."
-            if not others:
+            if not others and self.plan.inputs:
                 advice = f"If you mended what had failed, use --retry-failed; else: {advice[0].lower()}{advice[1:]}"
             raise UserError("store", f"{self.path} {state_of} something else: {'; '.join(found[:3])}{more}. {advice}")
 

@@ -91,6 +91,9 @@ def test_repeating_it_is_a_no_op_and_other_vectors_need_overwrite(tmp_path: Path
     other = _content(embeddings={"text": np.ones((3, 3)), "video": np.ones((2, 2))})
     with pytest.raises(UserError, match=r"the text vectors changed; the video vectors changed.*overwrite=True"):
         write_store(tmp_path / "s", **other)
+    with pytest.raises(UserError, match=r"the captions changed[^-]*overwrite=True") as caught:
+        write_store(tmp_path / "s", **_content(caption_items=[0, 1, 1]))
+    assert "--" not in str(caught.value)
     write_store(tmp_path / "s", **other, overwrite=True)
     assert open_store(tmp_path / "s").embeddings("video").tolist() == [[1, 1], [1, 1]]
 

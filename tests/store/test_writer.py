@@ -126,7 +126,7 @@ def test_file_systems_without_locks_are_used_without(tmp_path: Path, monkeypatch
 def test_other_plan_needs_overwrite(tmp_path: Path) -> None:
     store = write(tmp_path / "s")
     other = make_plan(4, shard_size=2)
-    with pytest.raises(UserError, match=r"shard_size was 3, now 2; the ids changed.*--overwrite"):
+    with pytest.raises(UserError, match=r"shard_size was 3, now 2; the ids changed.*overwrite=True"):
         write(store, other)
     (store / "notes.txt").write_text("mine")
     (store / "shards" / "mine.safetensors").write_text("mine")
