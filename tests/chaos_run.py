@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,11 @@ class Tiny:
     dims: Mapping[str, int] = {"text": SIZE, "video": SIZE, "audio": SIZE}
     prepare = staticmethod(prepare_media)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
         return {"id": self.spec, "shared_space": False}
 
     fused: Mapping[str, tuple[str, ...]] = {}
+    stand_ins: Mapping[str, Any] = {}
     modalities = tuple(dims)
 
     def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:

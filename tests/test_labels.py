@@ -24,7 +24,7 @@ def labelled_store(path: Path, labels, splits=None, rows=None):
         labels=labels,
         embeddings={"video": video},
         caption_items=None,
-        status={},
+        status={"video": ["ok" if row.any() else "absent" for row in video]},
         model={"id": "made", "shared_space": True},
         dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
     )
