@@ -236,5 +236,5 @@ def _row(
 
 def _differences(provenance: Sequence[dict[str, Any]]) -> list[str]:
     """Names of the provenance entries that matter for comparability and are not equal."""
-    matter = ("dataset", "protocol", "split", "limit", "missing", "stage")
+    matter = ("dataset", "protocol", "split", "limit", "missing", "stage", "ties")
     return [key for key in matter if any(x.get(key) != y.get(key) for x, y in pairwise(provenance))]

@@ -290,7 +290,11 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "annotation_sha256": dataset.annotation_sha256,
     }
     if is_registered(dataset.protocol):
-        said |= {"n": len(dataset.items), "left_out": [asdict(entry) for entry in dataset.left_out]}
+        said |= {
+            "n": len(dataset.items),
+            "protocol_n": dataset.size,
+            "left_out": [asdict(entry) for entry in dataset.left_out],
+        }
     return said
 
 

@@ -21,8 +21,7 @@ from gramcli.evaluate_geometry import geometry_figures
 from gramcli.evaluate_retrieval import retrieval_figures
 from gramcli.modalities import Task
 from gramcli.results import Evaluation, Figures, LeftOut, Reference, ResultRow
-from gramcli.selection import TEXT, chosen_items, effective_split
-from gramcli.store.layout import STAND_IN, has_row, state
+from gramcli.selection import chosen_items, effective_split
 from gramcli.store.reader import Store
 
 __all__ = ["EvalOptions", "evaluate"]
@@ -58,12 +57,14 @@ def evaluate(
     items = chosen_items(store, options.split, options.limit)
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
-    reference = _reference(store, [row for figures in found for row in figures.results]) if options.reference else ()
+    rows = [row for figures in found for row in figures.results]
+    comparable = [] if _part_of_protocol(store, options) else rows
+    reference = _reference(store, comparable) if options.reference else ()
     if options.reference and not reference:
         notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
         provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
-        results=tuple(row for figures in found for row in figures.results),
+        results=tuple(rows),
         left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
@@ -83,32 +84,18 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
             "modalities are chance until they are aligned."
         )
     notes += store.manifest["model"].get("assumptions", [])
-    if options.missing == "zero":
-        notes.append(_zero_note(store, options))
+    if part := _part_of_protocol(store, options):
+        notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes
 
 
-def _zero_note(store: Store, options: EvalOptions) -> str:
-    """What stood for the modalities that items lack under `--missing zero`."""
-    items = chosen_items(store, options.split, options.limit).tolist()
-    by_model, zeros = [], []
-    for name in (name for name in store.modalities if name != TEXT):
-        status = store.status(name)
-        stand_ins = sum(state(status[k]) == STAND_IN for k in items)
-        lacking = sum(not has_row(status[k]) for k in items)
-        by_model += [f"{name} {stand_ins}"] if stand_ins else []
-        zeros += [f"{name} {lacking}"] if lacking else []
-    said = []
-    if by_model:
-        said.append(f"as what the model makes of silence or no words (items: {', '.join(by_model)})")
-    if zeros:
-        said.append(f"as zero vectors (items: {', '.join(zeros)}), with which a volume is 0, the best there is")
-    if not said:
-        return "No item lacks a modality: --missing zero changed nothing."
-    advice = (
-        " The store has no stand-ins for these; gram embed --stand-ins makes them where the model can." if zeros else ""
-    )
-    return f"Absent modalities were scored {' and '.join(said)}.{advice}"
+def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:
+    """`30 of the 1,000 items of msrvtt-1k@1`, where only a part of a registered protocol is evaluated."""
+    dataset = store.manifest["dataset"]
+    n, whole = len(chosen_items(store, options.split, options.limit)), dataset.get("protocol_n")
+    if not isinstance(whole, int) or n >= whole:
+        return None
+    return f"{n:,} of the {whole:,} items of {dataset.get('protocol')}"
 
 
 def _protocol(store: Store, named: str | None) -> str | None:
@@ -151,6 +138,7 @@ def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
     return {
         "protocol": _protocol(store, options.protocol),
         "n": len(chosen_items(store, options.split, options.limit)),
+        "protocol_n": dataset.get("protocol_n"),
         "model": store.manifest["model"],
         "dataset": dataset,
         "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},

@@ -25,7 +25,7 @@ from gramcli.modalities import LETTERS, Task
 from gramcli.postprocessing import PostProcessing, open_postprocessing
 from gramcli.rerank import Ranked, Reranker, rerank_all
 from gramcli.results import Figures, RankVector, ResultRow
-from gramcli.selection import TEXT, Selection, default_tasks, duplicate_texts, select, select_by_presence
+from gramcli.selection import TEXT, Selection, default_tasks, duplicate_texts, select, select_by_presence, zero_note
 from gramcli.store.reader import Store
 
 _BASELINE: Final = "cosine"
@@ -72,11 +72,12 @@ def retrieval_figures(
     if options.reranker:
         work.rerank(store, options.reranker)
     skipped += [] if methods else _unfit_notes(selections, named)
+    zeros = [zero_note(store, selection) for selection in selections] if options.missing == "zero" else []
     return Figures(
         results=work.results,
         ranks=work.ranks,
         left_out=[entry for selection in selections for entry in selection.left_out],
-        notes=[*scores.notes(), *skipped, *work.notes],
+        notes=[*scores.notes(), *skipped, *zeros, *work.notes],
         provenance=_provenance(selections, options) | scores.provenance() | _second_stage(options),
     )
 

@@ -17,7 +17,7 @@ from gramcli.modalities import Task
 from gramcli.results import LeftOut
 from gramcli.scoring import score_matrix
 from gramcli.screening import open_sides
-from gramcli.selection import Selection, chosen_items, select
+from gramcli.selection import Selection, chosen_items, select, zero_note
 from gramcli.store.reader import Store
 
 
@@ -63,6 +63,7 @@ def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions
     dependent = _n_degenerate(chosen, selection)
     notes = (
         *store_notes(store, options),
+        *([zero_note(store, selection)] if options.missing == "zero" else []),
         *([degenerate_note(selection, dependent)] if dependent else []),
         f"{better.capitalize()} scores are better aligned.",
     )

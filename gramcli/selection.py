@@ -15,7 +15,7 @@ from gramcli.errors import UserError
 from gramcli.modalities import LETTERS, Task
 from gramcli.results import LeftOut
 from gramcli.screening import Presence
-from gramcli.store.layout import OK, reason_of, state
+from gramcli.store.layout import OK, STAND_IN, has_row, reason_of, state
 from gramcli.store.reader import Store
 
 Missing = Literal["drop", "present", "zero", "error"]
@@ -207,6 +207,28 @@ def duplicate_texts(selection: Selection) -> int:
     for row, owner in zip(rows, selection.query_ids, strict=True):
         owners.setdefault(row, set()).add(owner)
     return sum(len(owners[row]) > 1 for row in rows)
+
+
+def zero_note(store: Store, selection: Selection) -> str:
+    """What stood for the modalities that a task's items lack under `--missing zero`."""
+    places = {name: k for k, name in enumerate(store.ids)}
+    items = [places[name] for name in selection.candidate_ids]
+    by_model, zeros = [], []
+    for name in (name for name in selection.task.modalities if name != TEXT):
+        status = store.status(name)
+        stand_ins = sum(state(status[k]) == STAND_IN for k in items)
+        lacking = sum(not has_row(status[k]) for k in items)
+        by_model += [f"{name} {stand_ins}"] if stand_ins else []
+        zeros += [f"{name} {lacking}"] if lacking else []
+    said = []
+    if by_model:
+        said.append(f"as what the model makes of silence or no words (items: {', '.join(by_model)})")
+    if zeros:
+        said.append(f"as zero vectors (items: {', '.join(zeros)}), with which a volume is 0, the best there is")
+    if not said:
+        return f"{selection.label()}: no item lacks a modality, so --missing zero changed nothing."
+    advice = " gram embed --stand-ins makes encodings of silence and of no words where the model can." if zeros else ""
+    return f"{selection.label()}: absent modalities were scored {' and '.join(said)}.{advice}"
 
 
 def querybank(store: Store, task: Task, split: str | None, missing: str) -> Selection:

@@ -55,6 +55,7 @@ class Dataset:
         annotation_sha256: Fingerprint of the annotation file's bytes, None without one.
         notes: What was passed over while reading: one sentence each.
         left_out: Items that the annotation names and the protocol leaves out, with the reason.
+        size: Items of the whole registered protocol, of which `items` may be a part; None without one.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Dataset:
     annotation_sha256: str | None = None
     notes: tuple[str, ...] = field(default=())
     left_out: tuple[LeftOut, ...] = field(default=())
+    size: int | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:

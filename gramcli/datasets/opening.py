@@ -47,7 +47,7 @@ def open_benchmark(benchmark: Benchmark, root: Path, protocol: str | None = None
         left_out = tuple(LeftOut(one, "audio", f"{why}: {reason}") for one, why in silent.items())
         items = tuple(item for item in items if item.id not in silent)
     notes = tuple(_notes(seen, seen.found, left_out))
-    return Dataset(benchmark.name, seen.protocol.id, items, seen.found.sha256, notes, left_out)
+    return Dataset(benchmark.name, seen.protocol.id, items, seen.found.sha256, notes, left_out, len(items))
 
 
 def _item(entry: Entry, seen: Survey) -> Item:

@@ -133,8 +133,11 @@ def recall_curves(ranks: Sequence[RankVector]) -> str:
             panel.set_axis_off()
         for panel in panels[::columns]:
             panel.set_ylabel("R@k in per cent")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=6, frameon=False)
+        named: dict[str, Any] = {}
+        for panel in panels:
+            handles, labels = panel.get_legend_handles_labels()
+            named = dict(zip(labels, handles, strict=True)) | named
+        figure.legend(named.values(), named.keys(), loc="outside upper left", ncols=6, frameon=False)
         return _svg(figure)
 
 
@@ -145,8 +148,9 @@ def _recall_panel(panel: Axes, task: str, vectors: Sequence[RankVector], colours
         ranks = np.sort(np.array(vector.ranks))  # NaN, the rank of a query that nobody answers, goes last
         hits = np.searchsorted(ranks, cutoffs, side="right")
         answered = max(1, int(np.isfinite(ranks).sum()))
-        colour = COLOURS[colours[vector.method] % len(COLOURS)]
-        panel.plot(cutoffs, 100 * hits / answered, color=colour, label=vector.method, linewidth=2)
+        round_, number = divmod(colours[vector.method], len(COLOURS))
+        line = ("-", "--", ":")[min(round_, 2)]
+        panel.plot(cutoffs, 100 * hits / answered, line, color=COLOURS[number], label=vector.method, linewidth=2)
     # Chance: a hit by drawing k of N candidates.
     chance = 100 * cutoffs / max(vector.n_candidates for vector in vectors)
     panel.plot(cutoffs, chance.clip(max=100), color=INK, linewidth=1, linestyle=":", alpha=0.6, label="chance")

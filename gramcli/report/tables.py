@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"
 LEFT_OUT_SHOWN = 10
+REFERENCE_SHOWN = 24
 MODALITY_COLUMNS = ("modality", "ok", "partial", "absent", "failed")
 _OF_SEVERAL = frozenset({"mAP", "nDCG@10"})
 _WORDS = frozenset({"task", "method", "stage", "metric"})
@@ -151,7 +152,7 @@ def reference_tables(reference: Sequence[Reference]) -> list[Table]:
         return []
     rows = [
         (one.protocol, one.task, one.model, one.method, one.stage, one.metric, *_beside(one), one.source)
-        for one in reference
+        for one in reference[:REFERENCE_SHOWN]
     ]
     cells = tuple(tuple(map(printable, row)) for row in rows)
     words = frozenset({"protocol", "model", "source"}) | _WORDS
@@ -168,6 +169,8 @@ def reference_tables(reference: Sequence[Reference]) -> list[Table]:
         "source",
     )
     title = "Published figures; measured and difference only where protocol, task, method, stage and metric agree"
+    if len(reference) > REFERENCE_SHOWN:
+        title += f"; {REFERENCE_SHOWN} of {len(reference)}, all with --format json; ? is not stated"
     return [Table(columns, cells, words, title)]
 
 
