@@ -53,7 +53,12 @@ def load_operand(
         folder, _, method = text.rpartition("@")
         path, methods = Path(folder), [method]
     if path.is_file():
-        return text, _only_methods(text, _only_tasks(text, load_evaluation(path), tasks), methods)
+        evaluation = load_evaluation(path)
+        if not evaluation.ranks:
+            raise UserError(
+                "input", f"{text} holds no ranks, as geometry and multi-label figures have none: nothing to compare."
+            )
+        return text, _only_methods(text, _only_tasks(text, evaluation, tasks), methods)
     if not path.is_dir():
         raise UserError(
             "input", f"{text}: there is no {path}. Give a store, STORE@METHOD, or the JSON that `gram eval` wrote."

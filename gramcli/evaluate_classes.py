@@ -173,7 +173,17 @@ class _Work:
         if "knn" in self.wanted:
             run_knn(material, self.options.classes.neighbours, self.record)
         if "probe" in self.wanted:
-            self._probes[material.name] = run_probe(material, self.record)
+            self._probe(material, parts[1])
+
+    def _probe(self, material: Material, train: Tensor) -> None:
+        """Fit a linear probe, where train has two classes; that it cannot be costs no other classifier."""
+        known = int(self.labels.members[train.numpy()].any(axis=0).sum())
+        if known < 2:
+            asked = "probe" in (self.options.classes.classifiers or ())
+            reason = "the train split has one class with it, and a probe needs two"
+            self._skip(asked, f"No probe for {material.name}: {reason}")
+            return
+        self._probes[material.name] = run_probe(material, self.record)
 
     def figures(self) -> Figures:
         """What was found."""
@@ -201,9 +211,11 @@ class _Work:
             f"{unseen} of {len(self.folds.tested)} items have no class that occurs in train: misses of knn and probe."
         ]
         found = found if unseen else []
-        if self._probes:
+        if any(probe.chosen for probe in self._probes.values()):
             where = "a seeded fifth of train" if self.folds.validation is None else "the validation split"
             found.append(f"The probe's C was chosen on {where}, of {len(GRID)} from {GRID[0]:g} to {GRID[-1]:g}.")
+        if free := [name for name, probe in self._probes.items() if not probe.chosen]:
+            found.append(f"The probe of {', '.join(free)} had no item to choose C on: C = 1.")
         if slow := [name for name, probe in self._probes.items() if not probe.converged]:
             found.append(f"The probe of {', '.join(slow)} had not converged after its last iteration.")
         for name in self.store.modalities:

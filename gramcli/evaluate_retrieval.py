@@ -279,10 +279,14 @@ class _Work:
             self._add(task, name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
             self.notes.append(degenerate_note(selection, ranks.n_degenerate))
         if duplicates := duplicate_texts(selection):
-            self._add(task, name, "n_duplicate_texts", duplicates, len(selection.query_ids))
+            texts = selection.query_ids if TEXT in selection.queries else selection.candidate_ids
+            self._add(task, name, "n_duplicate_texts", duplicates, len(texts))
             self.notes.append(
                 f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
             )
+        if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
+            other = selection.task.reversed().name
+            self.notes.append(f"{task}: items have several captions; --task {other} also gives {task}_maxpool.")
         ties = int((ranks.forward_ties > 0).sum())
         if ties:
             self.notes.append(

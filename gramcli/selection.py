@@ -199,12 +199,15 @@ def default_tasks(store: Store) -> list[Task]:
 
 
 def duplicate_texts(selection: Selection) -> int:
-    """How many text queries have, bit for bit, the embedding of a text of another item; captions often repeat."""
-    if TEXT not in selection.queries:
+    """How many texts have, bit for bit, the embedding of a text of another item; captions often repeat."""
+    asks = TEXT in selection.queries
+    texts = (selection.queries if asks else selection.candidates).get(TEXT)
+    if texts is None:
         return 0
     owners: dict[bytes, set[str]] = {}
-    rows = [row.tobytes() for row in selection.queries[TEXT].cpu().contiguous().view(torch.uint8).numpy()]
-    for row, owner in zip(rows, selection.query_ids, strict=True):
+    names = selection.query_ids if asks else selection.candidate_ids
+    rows = [row.tobytes() for row in texts.cpu().contiguous().view(torch.uint8).numpy()]
+    for row, owner in zip(rows, names, strict=True):
         owners.setdefault(row, set()).add(owner)
     return sum(len(owners[row]) > 1 for row in rows)
 

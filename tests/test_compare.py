@@ -14,6 +14,7 @@ from gramcli.evaluate import EvalOptions, evaluate
 from gramcli.metrics.significance import holm
 from gramcli.modalities import parse_task
 from gramcli.results import Evaluation, RankVector
+from gramcli.results_json import dump_json, evaluation_document
 from tests.small_stores import make_store
 
 TASKS = [parse_task("t2v")]
@@ -128,3 +129,20 @@ def test_operands(tmp_path: Path) -> None:
     assert {vector.n_candidates for vector in every.ranks} == {6}
     with pytest.raises(UserError, match=r"there is no .*nowhere"):
         load_operand(f"{tmp_path}/nowhere", tasks=TASKS)
+
+
+def test_another_tie_rule_is_said(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 12)
+    mean, last = (
+        evaluate(store, tasks=TASKS, methods=["gram"], options=EvalOptions(ties=rule))
+        for rule in ("mean", "pessimistic")
+    )
+    assert any("differ in ties" in note for note in compare([mean, last], ["A", "B"]).notes)
+
+
+def test_figures_without_ranks_are_refused_by_what_they_are(tmp_path: Path) -> None:
+    found = evaluate(make_store(tmp_path / "store", 12), options=EvalOptions(kinds=("geometry",)))
+    path = tmp_path / "geometry.json"
+    path.write_text(dump_json(evaluation_document(found)))
+    with pytest.raises(UserError, match=r"geometry\.json holds no ranks"):
+        load_operand(str(path))

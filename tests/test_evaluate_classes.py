@@ -32,7 +32,12 @@ def encode(texts):
     return np.stack([TEXTS[text] for text in texts]) / 3
 
 
-def labelled(path: Path, *, splits=None, labels=None, without_audio=(), n: int = 60, fused: bool = False, noise=1.2):
+MADE = {"id": "made", "protocol": "manifest", "annotation_sha256": None}
+
+
+def labelled(
+    path: Path, *, splits=None, labels=None, without_audio=(), n: int = 60, fused: bool = False, noise=1.2, dataset=MADE
+):
     random = np.random.default_rng(0)
     classes = random.integers(0, 3, n)
     centres = np.stack(list(TEXTS.values()))
@@ -51,7 +56,7 @@ def labelled(path: Path, *, splits=None, labels=None, without_audio=(), n: int =
         caption_items=None,
         status={"audio": ["failed: broken" if k in without_audio else "ok" for k in range(n)]},
         model={"id": "made", "shared_space": True},
-        dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
+        dataset=dataset,
     )
     return open_store(path), rows, classes
 
@@ -265,3 +270,34 @@ def test_the_seed_changes_nothing_but_intervals(tmp_path):
     store, *_ = labelled(tmp_path / "s")
     once, again = (classified(store, methods=["gram"], seed=seed) for seed in (0, 1))
     assert [row.value for row in once.results] == [row.value for row in again.results]
+
+
+def test_a_c_that_nothing_chose_is_said(tmp_path):
+    labels = ["dog", "rain", *["dog", "rain"] * 29]
+    store, _, _ = labelled(tmp_path / "s", labels=labels, splits=["train"] * 2 + ["test"] * 58)
+    found = classified(store, classifiers=("probe",))
+    assert not any("was chosen on" in note for note in found.notes)
+    assert "The probe of v, a, va had no item to choose C on: C = 1." in found.notes
+    store, _, _ = labelled(tmp_path / "half", without_audio=range(30, 40))
+    found = classified(store, classifiers=("probe",))
+    assert "The probe of a, va had no item to choose C on: C = 1." in found.notes
+    assert any(note.startswith("The probe's C was chosen on the validation split") for note in found.notes)
+
+
+def test_a_probe_that_cannot_be_costs_no_other_figure(tmp_path):
+    labels = ["dog"] * 30 + ["dog", "rain"] * 15
+    store, _, _ = labelled(tmp_path / "s", labels=labels)
+    found = classified(store)
+    assert {row.method for row in found.results if row.task == "v"} == {"knn(k=10)"}
+    assert "No probe for v: the train split has one class with it, and a probe needs two." in found.notes
+    with pytest.raises(UserError, match="No probe for v"):
+        classified(store, classifiers=("probe",))
+
+
+def test_published_accuracies_stand_beside_measured_ones(tmp_path):
+    dataset = {"id": "vggsound", "protocol": "vggsound-5k@1", "annotation_sha256": None, "n": 60}
+    store, _, _ = labelled(tmp_path / "s", dataset=dataset)
+    found = classified(store, methods=["gram"], reference=True)
+    answered = {(f.model, f.value, f.measured) for f in found.reference if f.measured is not None}
+    accuracy = figure(found, "va2class", "gram")
+    assert answered == {("GRAM zero-shot", 0.406, accuracy), ("GRAM released", 0.405, accuracy)}

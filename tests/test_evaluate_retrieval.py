@@ -28,6 +28,7 @@ from gramcli.report.per_query import per_query_csv
 from gramcli.results import Evaluation, RankVector
 from gramcli.scoring import score_matrix
 from gramcli.selection import chosen_items, duplicate_texts, select
+from gramcli.store import open_store, write_store
 from tests.small_stores import make_store
 from tests.vectors import make_side
 
@@ -177,3 +178,28 @@ def test_nearest_are_the_best_to_float32(name: str) -> None:
     scores = score_matrix(method, queries, candidates, dtype=torch.float64)
     torch.testing.assert_close(scores.gather(1, found), exact, atol=2e-6, rtol=2e-5)
     assert float((found == columns).double().mean()) > 0.99
+
+
+def test_text_that_answers_is_told_like_text_that_asks(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 12, captions=CAPTIONS)
+    rows = {name: store.embeddings(name).clone() for name in store.modalities}
+    rows["text"][4] = rows["text"][0]
+    write_store(
+        tmp_path / "copy",
+        ids=store.ids,
+        splits=store.splits,
+        labels=store.labels,
+        embeddings={name: x.numpy() for name, x in rows.items()},
+        caption_items=store.caption_items().numpy(),
+        status={},
+        model={"id": "made", "shared_space": True},
+        dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
+    )
+    copy = open_store(tmp_path / "copy")
+    forward, reverse = (evaluate(copy, tasks=[parse_task(name)], methods=["cosine"]) for name in ("t2v", "v2t"))
+    assert figure(forward, "t2v", "cosine", "n_duplicate_texts").value == 2
+    duplicates = figure(reverse, "v2t", "cosine", "n_duplicate_texts")
+    assert (duplicates.value, duplicates.n) == (2, sum(CAPTIONS))
+    assert any("2 texts equal a text of another item" in note for note in reverse.notes)
+    assert "v2t: items have several captions; --task t2v also gives v2t_maxpool." in reverse.notes
+    assert not [note for note in forward.notes if "also gives" in note]

@@ -91,7 +91,9 @@ def survey(benchmark: Benchmark, root: Path, protocol: str | None = None) -> Sur
     ids = [entry.id for entry in found.entries]
     matches: dict[str, Match] = {kind: match(ids, tree.media(kind)) for kind in _KINDS}
     missing = _missing(benchmark, ids, matches)
-    advice = (*_size_advice(chosen, found), *_media_advice(benchmark, tree, found, missing))
+    taken = {file.stem for file in matches[benchmark.media].files.values()}
+    free = [file for file in tree.media(benchmark.media) if file.stem not in taken]
+    advice = (*_size_advice(chosen, found), *_media_advice(benchmark, tree, found, missing, free))
     return Survey(benchmark, chosen, tree, found, matches, missing, advice)
 
 
@@ -194,7 +196,10 @@ def _size_advice(protocol: Protocol, found: Found) -> list[str]:
     return [f"{found.file} holds {n:,} items where {protocol.id} has {protocol.n:,}: download it again, or compare n."]
 
 
-def _media_advice(benchmark: Benchmark, tree: Tree, found: Found, missing: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _media_advice(
+    benchmark: Benchmark, tree: Tree, found: Found, missing: Mapping[str, tuple[str, ...]], free: list[File]
+) -> list[str]:
+    """What to do about items without a file; `free` are the files that no other item has."""
     lost = missing.get(benchmark.media, ())
     if not lost:
         return []
@@ -202,7 +207,7 @@ def _media_advice(benchmark: Benchmark, tree: Tree, found: Found, missing: Mappi
     said = [f"{len(lost):,} of {n:,} items have no {name} file below the root, for instance {_few(list(lost))}."]
     if archives := tree.archives():
         said.append(f"Unpack {_few([_text(file) for file in archives])} first.")
-    near = _near_miss(lost, tree.media(name))
+    near = _near_miss(lost, free)
     if near:
         said.append(f"The name {near[1]} resembles the id {near[0]}: rename it to {near[0]}{_suffix(near[1])}.")
     elif len(lost) == n:

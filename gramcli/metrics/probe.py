@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +52,7 @@ class Probe:
         columns: Classes that the models know, in their order.
         n_classes: C.
         several: Whether an item may have several classes.
+        chosen: Whether there were items to choose C on; without any it is 1.
     """
 
     strength: float
@@ -61,6 +62,7 @@ class Probe:
     columns: NDArray[np.int64]
     n_classes: int
     several: bool
+    chosen: bool = True
 
     def blocks(self, rows: NDArray[np.float32]) -> Iterator[Floats]:
         """Yield decision values of consecutive rows, shape [b, C]; -inf for a class that train does not tell."""
@@ -113,7 +115,7 @@ def fit_probe(train: Examples, validation: Examples | None, *, several: bool, se
     scored = [(_quality(_fit(fitted, c, several), chosen_on, several), c) for c in GRID] if len(chosen_on.rows) else []
     best = max((quality for quality, _ in scored), default=0.0)
     strength = next((c for quality, c in scored if quality == best), 1.0)
-    return _fit(train, strength, several)
+    return replace(_fit(train, strength, several), chosen=bool(scored))
 
 
 def _held_out(classes: Booleans, seed: int) -> Booleans:

@@ -14,7 +14,7 @@ from gramcli.datasets.tree import scan
 from gramcli.errors import UserError
 from tests.media_factory import write_video, write_wav
 
-MSRVTT = DATASETS.load("msrvtt")
+MSRVTT, CLOTHO = DATASETS.load("msrvtt"), DATASETS.load("clotho")
 
 
 @pytest.mark.parametrize("row", list(DATASETS), ids=lambda row: row.name)
@@ -251,3 +251,11 @@ def test_thousands_of_files_take_a_moment(tmp_path):
     (tmp_path / "descs_ret_test.json").write_text(json.dumps(rows))
     found = survey(MSRVTT, tmp_path)
     assert len(found.matches["video"].files) == 2_000
+
+
+def test_the_file_of_another_item_is_not_to_be_renamed(tmp_path):
+    rows = "file_name,caption_1\nRain.wav,a\nHeavy Rain.wav,b\n"
+    root = _root(tmp_path, {"clotho_captions_evaluation.csv": rows, "evaluation/Heavy Rain.wav": "x"})
+    advice = survey(CLOTHO, root).advice
+    assert not any("resembles" in one for one in advice)
+    assert "Copy them beside the others; else they end as failed, and every figure names them." in advice
