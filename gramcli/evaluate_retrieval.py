@@ -238,8 +238,10 @@ class _Work:
     def _add_gain(self, selection: Selection, name: str) -> None:
         """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
         task = selection.task
-        # Zero vectors in place of what is absent have no cosine to compare with.
-        if len(task.modalities) < 3 or selection.present.queries is not None:
+        if len(task.modalities) < 3:
+            return
+        if selection.present.queries is not None:
+            self.notes.append(f"{selection.label()}: no gain, for zero vectors have no cosine.")
             return
         best = [0.0, 0.0]
         for query in task.query:

@@ -230,7 +230,7 @@ def zero_note(store: Store, selection: Selection) -> str:
         said.append(f"as zero vectors (items: {', '.join(zeros)}), with which a volume is 0, the best there is")
     if not said:
         return f"{selection.label()}: no item lacks a modality, so --missing zero changed nothing."
-    advice = " gram embed --stand-ins makes encodings of silence and of no words where the model can." if zeros else ""
+    advice = " gram embed --stand-ins makes encodings for them where the model can." if zeros else ""
     return f"{selection.label()}: absent modalities were scored {' and '.join(said)}.{advice}"
 
 

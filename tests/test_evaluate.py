@@ -169,7 +169,7 @@ def test_the_zero_note_says_where_the_model_s_stand_ins_were_used(tmp_path: Path
         model={"id": "made", "shared_space": True}, dataset={"id": "made"},
     )  # fmt: skip
     notes = evaluate(open_store(tmp_path / "s"), methods=["gram"], options=EvalOptions(missing="zero")).notes
-    note = next(note for note in notes if "Absent modalities" in note)
+    note = next(note for note in notes if "t2va: absent modalities" in note)
     assert "no words (items: audio 1) and as zero vectors (items: audio 1)" in note
 
 
