@@ -58,8 +58,8 @@ def evaluate(
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     rows = [row for figures in found for row in figures.results]
-    comparable = [] if _part_of_protocol(store, options) else rows
-    reference = _reference(store, comparable) if options.reference else ()
+    whole = _part_of_protocol(store, options) is None
+    reference = _reference(store, rows, comparable=whole) if options.reference else ()
     if options.reference and not reference:
         notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
@@ -116,17 +116,17 @@ def _check_protocol(store: Store, named: str | None) -> None:
         )
 
 
-def _reference(store: Store, rows: Sequence[ResultRow]) -> list[Reference]:
+def _reference(store: Store, rows: Sequence[ResultRow], *, comparable: bool) -> list[Reference]:
     """Published figures of the store's dataset with the measured ones that answer them, the most alike first."""
     dataset = store.manifest["dataset"]
     protocol = str(dataset.get("protocol")).rpartition("@")[0]
-    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows}
+    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows if comparable}
     tasks = {row.task for row in rows}
     figures = [
         replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
         for one in published(str(dataset.get("id")))
     ]
-    return sorted(figures, key=lambda one: (one.measured is None, one.protocol != protocol, one.task not in tasks))
+    return sorted(figures, key=lambda one: (one.measured is None, one.task not in tasks, one.protocol != protocol))
 
 
 def _by_protocol(store: Store) -> list[LeftOut]:
