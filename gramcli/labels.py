@@ -102,9 +102,8 @@ def read_labels(store: Store) -> Labels:
 
 def _check_classes(store: Store, classes: Sequence[str]) -> None:
     if not classes:
-        raise UserError(
-            "store", f"No item of {store.path} has a label. Add a column 'label' to the manifest and embed it again."
-        )
+        advice = "Put the media into a folder per class, or add a column 'label' to the manifest; then embed it again."
+        raise UserError("store", f"No item of {_source(store)} has a label. {advice}")
     spelled: dict[str, set[str]] = {}
     for label in store.labels:
         for part in _SEPARATORS.split(label or ""):
@@ -116,6 +115,11 @@ def _check_classes(store: Store, classes: Sequence[str]) -> None:
             raise UserError("store", f"The labels {listed} of {store.path} are one class name; spell them alike.")
     if len(classes) == 1:
         raise UserError("store", f"Every label of {store.path} is '{classes[0]}': one class is nothing to tell apart.")
+
+
+def _source(store: Store) -> str:
+    """The dataset by name, which a user knows, and the store, which may lie in a cache, without one."""
+    return str(store.manifest["dataset"].get("id") or store.path)
 
 
 def fold(store: Store, labels: Labels, items: Tensor) -> tuple[Folds, list[LeftOut]]:

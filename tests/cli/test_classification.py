@@ -113,4 +113,4 @@ def test_mistakes_are_one_sentence(gram, manifest, arguments, code, message):
 def test_a_store_without_labels_says_what_to_add(gram, store):
     result = gram("eval", store, "--metrics", "classification")
     assert result.exit_code == 1
-    assert "has a label. Add a column 'label'" in result.stderr
+    assert "No item of made has a label. Put the media into a folder per class, or add a column" in result.stderr
