@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -156,6 +157,29 @@ def fold(store: Store, labels: Labels, items: Tensor) -> tuple[Folds, list[LeftO
     without = sorted(chosen - set(tested.tolist()))
     left_out = [LeftOut(store.ids[k], "label", "no label") for k in without]
     return Folds(tested, train, validation if len(validation) else None), left_out
+
+
+def lacks_train(store: Store, labels: Labels, folds: Folds) -> str:
+    """Say why there is nothing to learn from, which splits there are, and what may be meant by one.
+
+    Args:
+        store: The store.
+        labels: Its labels.
+        folds: Its parts, that to learn from empty.
+
+    Returns:
+        A clause without a full stop.
+    """
+    labelled = labels.members.any(axis=1)
+    counts = Counter(split for split, has in zip(store.splits, labelled, strict=True) if split and has)
+    listed = ", ".join(f"'{split}' {number}" for split, number in counts.items())
+    if any(store.splits[k] == TRAIN for k in folds.tested.tolist()):
+        return f"split '{TRAIN}' is itself evaluated; name another with --split (labelled items: {listed})"
+    said = f"there is no labelled item of split '{TRAIN}' to learn from"
+    if not counts:
+        return f"{said}; no labelled item names a split"
+    meant = next((split for split in counts if split.strip().lower() in (TRAIN, "training")), None)
+    return f"{said}; labelled items by split: {listed}" + (f"; rename '{meant}' to '{TRAIN}'" if meant else "")
 
 
 def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Folders as class names: `dog/a.mp4`, or with a folder per split above or below, `test/dog/a.mp4`, `dog/test/a.mp4`."""
+"""Folders as class names: `dog/a.mp4`, or with a folder per split, `test/dog/a.mp4` or `dog/test/a.mp4`."""
 
 from __future__ import annotations
 

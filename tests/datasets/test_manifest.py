@@ -73,7 +73,7 @@ def test_columns_that_resemble_a_known_one_are_asked_about(tmp_path: Path) -> No
         "ignored: file, class, captoin, mood. Did you mean 'audio' by 'file'? Did you mean 'label' by 'class'? "
         "Did you mean 'caption' by 'captoin'?"
     )
-    with pytest.raises(UserError, match="add for example 'video'. Did you mean 'video' or 'audio' by 'Path'?"):
+    with pytest.raises(UserError, match=r"add for example 'video'\. Did you mean 'video' or 'audio' by 'Path'\?"):
         _open(tmp_path / "b.csv", "id,Path\n1,a.mp4\n")
     (note,) = _open(tmp_path / "c.csv", "id,caption,label,class\n1,bark,dog,wolf\n").notes
     assert note.endswith("ignored: class.")
