@@ -288,5 +288,5 @@ def describe_dataset(path: str, dataset: Dataset) -> Description:
         ModalityCount(name, None, claims[name] - lost[name], len(items) - claims[name], lost[name])
         for name in dataset.modalities
     )
-    notes = (*dataset.notes, "Files were looked for, not decoded: ok means that there is one.")
+    notes = (*dataset.told, "Files were looked for, not decoded: ok means that there is one.")
     return Description("dataset", path, _as_text(facts), counts, (*dataset.left_out, *missing), notes)

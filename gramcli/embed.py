@@ -328,7 +328,7 @@ def _summary(
         absent=absent,
         partial={name: n for name, n in partial.items() if n},
     )
-    told = [*dataset.notes, *notes]
+    told = [*dataset.told, *notes]
     told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
     told += [
         f"{name}: {n} of the absent have a stand-in, which --missing zero evaluates." for name, n in standing.items()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gramcli.datasets.survey import Survey
 
 NAMED = 10
+_MISSING = {"audio": "audio, nor a video to take it from"}
 
 
 def datasets_answer() -> Answer:
@@ -109,7 +110,7 @@ def survey_answer(found: Survey) -> Answer:
     title = f"{found.benchmark.name} below {printable(found.tree.root)}: "
     title += "complete" if found.complete else "something is missing"
     missing = [
-        (name, f"{len(ids):,}", f"{', '.join(ids[:NAMED])}{' ...' if len(ids) > NAMED else ''}")
+        (_MISSING.get(name, name), f"{len(ids):,}", f"{', '.join(ids[:NAMED])}{' ...' if len(ids) > NAMED else ''}")
         for name, ids in found.missing.items()
     ]
     tables = [
@@ -139,8 +140,9 @@ def _facts(found: Survey) -> list[tuple[str, str]]:
         facts.append((f"{name} files", said))
         if match.doubles:
             facts.append((f"{name} files twice", f"{match.doubles:,} items; that of the fullest folder is taken"))
-    if not found.matches["audio"].rule and found.matches["video"].rule:
-        facts.append(("sound", "the videos' own tracks"))
+    if found.borrowed:
+        rest = f" for the {found.borrowed:,} without a sound file" if found.matches["audio"].rule else ""
+        facts.append(("sound", f"the videos' own tracks{rest}"))
     return facts
 
 
