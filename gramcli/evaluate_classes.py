@@ -76,6 +76,8 @@ def _classifiers(
     reasons: dict[Classifier, str] = {} if options.classes.texts else {ZERO_SHOT: lacks_texts}
     if not len(folds.train):
         reasons |= {"knn": reason, "probe": reason}
+    elif "knn" in (options.classes.classifiers or CLASSIFIERS):
+        options.classes.k(len(folds.train))  # refuses more neighbours than there are
     asked = options.classes.classifiers
     wanted = asked or CLASSIFIERS
     if asked and (cannot := [name for name in asked if name in reasons]):
@@ -170,7 +172,7 @@ class _Work:
             )
             return
         if "knn" in self.wanted:
-            run_knn(material, self.options.classes.neighbours, self.record)
+            run_knn(material, self.options.classes.k(len(self.folds.train)), self.record)
         if "probe" in self.wanted:
             self._probes[material.name] = run_probe(material, self.record)
 
@@ -231,7 +233,7 @@ class _Work:
                 "validation": None if validation is None else len(validation),
             },
             "templates": list(how.templates) if self._texts is not None else None,
-            "knn": how.neighbours if "knn" in self.wanted else None,
+            "knn": how.k(len(self.folds.train)) if "knn" in self.wanted else None,
             "probe": {
                 name: {"C": probe.strength, "converged": probe.converged} for name, probe in self._probes.items()
             },

@@ -170,7 +170,7 @@ def lacks_train(store: Store, labels: Labels, folds: Folds) -> str:
     Returns:
         A clause without a full stop.
     """
-    labelled = labels.members.any(axis=1)
+    labelled: list[bool] = labels.members.any(axis=1).tolist()
     counts = Counter(split for split, has in zip(store.splits, labelled, strict=True) if split and has)
     listed = ", ".join(f"'{split}' {number}" for split, number in counts.items())
     if any(store.splits[k] == TRAIN for k in folds.tested.tolist()):
