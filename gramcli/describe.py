@@ -90,6 +90,11 @@ def describe(
             store or a checkpoint.
     """
     if not path.exists():
+        from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
+
+        if (name := spelled(str(path))) in known_names():
+            look = f"gram datasets {name} explains it, with --root DIR looks for it"
+            raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
         raise UserError(
             "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
         )

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gramcli.datasets.benchmark import Benchmark
-from gramcli.datasets.catalog import DATASETS, DatasetRow
+from gramcli.datasets.catalog import DATASETS, DatasetRow, spelled
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.results import SCHEMA
@@ -46,6 +46,7 @@ def known_benchmark(name: str) -> tuple[DatasetRow, Benchmark]:
     Raises:
         UserError: No such dataset, or a plug-in that describes itself by a function only.
     """
+    name = spelled(name)
     row, found = DATASETS.row(name), DATASETS.load(name)
     if not isinstance(found, Benchmark):
         raise UserError("usage", f"The dataset '{name}' opens with --root, but its plug-in does not describe it.")
