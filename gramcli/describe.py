@@ -207,7 +207,8 @@ def describe_checkpoint_at(
         "modalities": ", ".join(found.modalities),
         "step": "not stated" if found.step is None else found.step,
         "numbers": _groups(found.dtypes),
-        "evaluated with": f"{found.sampling.frames} frames, {found.sampling.audio_slices} audio slices, "
+        "evaluated with": f"{_number(found.sampling.frames, 'frame')}, "
+        f"{_number(found.sampling.audio_slices, 'audio slice')}, "
         f"transform {found.sampling.transform}",
         **dict(found.rows),
         "parameters": f"{found.total_parameters:,}",
@@ -240,7 +241,11 @@ def _split_facts(splits: Iterable[str | None]) -> dict[str, str]:
 
 def _labels(labels: Iterable[str | None]) -> str:
     classes = {label for label in labels if label is not None}
-    return f"{len(classes)} classes" if classes else "none"
+    return _number(len(classes), "class", "classes") if classes else "none"
+
+
+def _number(n: int, noun: str, plural: str = "") -> str:
+    return f"{n} {noun if n == 1 else plural or f'{noun}s'}"
 
 
 def _as_text(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -247,5 +247,8 @@ def device_named(text: str) -> str:
     if name != "cuda" or not (index or "0").isdecimal():
         raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
     if int(index or 0) >= cards:
-        raise UserError("usage", f"--device {text}: this machine has {cards} CUDA devices. Use --device auto.")
+        raise UserError(
+            "usage",
+            f"--device {text}: this machine has {cards} CUDA device{'' if cards == 1 else 's'}. Use --device auto.",
+        )
     return text
