@@ -170,8 +170,8 @@ def lacks_train(store: Store, labels: Labels, folds: Folds) -> str:
     Returns:
         A clause without a full stop.
     """
-    labelled: list[bool] = labels.members.any(axis=1).tolist()
-    counts = Counter(split for split, has in zip(store.splits, labelled, strict=True) if split and has)
+    labelled = np.flatnonzero(labels.members.any(axis=1)).tolist()
+    counts = Counter(split for k in labelled if (split := store.splits[k]))
     listed = ", ".join(f"'{split}' {number}" for split, number in counts.items())
     if any(store.splits[k] == TRAIN for k in folds.tested.tolist()):
         return f"split '{TRAIN}' is itself evaluated; name another with --split (labelled items: {listed})"
