@@ -90,6 +90,11 @@ def describe(
             store or a checkpoint.
     """
     if not path.exists():
+        from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
+
+        if (name := spelled(str(path))) in known_names():
+            look = f"gram datasets {name} explains it, with --root DIR looks for it"
+            raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
         raise UserError(
             "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
         )
@@ -202,7 +207,8 @@ def describe_checkpoint_at(
         "modalities": ", ".join(found.modalities),
         "step": "not stated" if found.step is None else found.step,
         "numbers": _groups(found.dtypes),
-        "evaluated with": f"{found.sampling.frames} frames, {found.sampling.audio_slices} audio slices, "
+        "evaluated with": f"{_number(found.sampling.frames, 'frame')}, "
+        f"{_number(found.sampling.audio_slices, 'audio slice')}, "
         f"transform {found.sampling.transform}",
         **dict(found.rows),
         "parameters": f"{found.total_parameters:,}",
@@ -235,7 +241,11 @@ def _split_facts(splits: Iterable[str | None]) -> dict[str, str]:
 
 def _labels(labels: Iterable[str | None]) -> str:
     classes = {label for label in labels if label is not None}
-    return f"{len(classes)} classes" if classes else "none"
+    return _number(len(classes), "class", "classes") if classes else "none"
+
+
+def _number(n: int, noun: str, plural: str = "") -> str:
+    return f"{n} {noun if n == 1 else plural or f'{noun}s'}"
 
 
 def _as_text(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -288,5 +298,5 @@ def describe_dataset(path: str, dataset: Dataset) -> Description:
         ModalityCount(name, None, claims[name] - lost[name], len(items) - claims[name], lost[name])
         for name in dataset.modalities
     )
-    notes = (*dataset.notes, "Files were looked for, not decoded: ok means that there is one.")
+    notes = (*dataset.told, "Files were looked for, not decoded: ok means that there is one.")
     return Description("dataset", path, _as_text(facts), counts, (*dataset.left_out, *missing), notes)

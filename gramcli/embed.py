@@ -168,6 +168,8 @@ def embed(
         StoreWriter.open(Path(output), plan, overwrite=overwrite, retry_failed=retry_failed) as writer,
         open_pool(reader, options.processes, options.time_limit) as pool,
     ):
+        if retry_failed:
+            notes.append(_retried(writer))
         tasks = [
             ShardTask(index, plan.shard_range(index), writer.before.get(index)) for index in writer.missing_shards()
         ]
@@ -198,7 +200,7 @@ def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOpti
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
     plan = _plan(dataset, encoder, (*modalities, *fused), dataset.media_root, (options or EmbedOptions()).shard_size)
     if not (output / MANIFEST).exists():
-        return f"A new store of {plan.n_shards} shards would be written to {output}."
+        return f"A new store of {_shards(plan.n_shards)} would be written to {output}."
     manifest = read_manifest(output)
     found = differences(manifest, plan.identity())
     if found:
@@ -206,7 +208,23 @@ def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOpti
             f"{output} is a store of something else ({'; '.join(found[:3])}): it would be refused without --overwrite."
         )
     there = sum((output / shard_file(index)).exists() for index in range(plan.n_shards))
-    return f"{output} has {there} of {plan.n_shards} shards: the others would be written."
+    if there == plan.n_shards:
+        return f"{output} has all it needs ({_shards(there)}): nothing would be written."
+    return f"{output} has {there} of {_shards(plan.n_shards)}: the others would be written."
+
+
+def _shards(n: int) -> str:
+    return "1 shard" if n == 1 else f"{n} shards"
+
+
+def _retried(writer: StoreWriter) -> str:
+    """How many items `--retry-failed` tries again: those of finished shards of which some modality had failed."""
+    statuses = [list(content.status.values()) for content in writer.before.values()]
+    n = sum(any(state(status) == FAILED for status in item) for one in statuses for item in zip(*one, strict=True))
+    if not n:
+        return "--retry-failed: nothing in the finished shards had failed; nothing was tried again."
+    which = "1 item that had failed was" if n == 1 else f"{n} items that had failed were"
+    return f"--retry-failed: {which} tried again."
 
 
 class _Counter:
@@ -332,7 +350,7 @@ def _summary(
         absent=absent,
         partial={name: n for name, n in partial.items() if n},
     )
-    told = [*dataset.notes, *notes]
+    told = [*dataset.told, *notes]
     told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
     told += [
         f"{name}: {n} of the absent have a stand-in, which --missing zero evaluates." for name, n in standing.items()

@@ -16,6 +16,7 @@ Kind = Literal["retrieval", "classification", "geometry"]
 KINDS: Final[tuple[Kind, ...]] = ("retrieval", "classification", "geometry")
 
 Classifier = Literal["zero-shot", "knn", "probe"]
+_NEIGHBOURS: Final = 10
 CLASSIFIERS: Final[tuple[Classifier, ...]] = ("zero-shot", "knn", "probe")
 
 
@@ -26,14 +27,25 @@ class ClassOptions:
     Attributes:
         texts: The model's text encoder, which zero-shot needs; None where there is only a store.
         templates: What class names are put into, with `{}`.
-        neighbours: k of the nearest neighbours.
+        neighbours: k of the nearest neighbours; None is 10, or every item to learn from where there are fewer.
         classifiers: Which of `CLASSIFIERS`; None is every one that the store allows, the others are noted.
     """
 
     texts: TextEncoder | None = None
     templates: tuple[str, ...] = TEMPLATES["plain"]
-    neighbours: int = 10
+    neighbours: int | None = None
     classifiers: tuple[Classifier, ...] | None = None
+
+    def k(self, n: int) -> int:
+        """How many neighbours vote where there are n items to learn from.
+
+        Raises:
+            UserError: More were asked for than there are.
+        """
+        if self.neighbours is not None and self.neighbours > n:
+            there = "1 labelled item of split 'train' is" if n == 1 else f"{n} labelled items of split 'train' are"
+            raise UserError("usage", f"--knn {self.neighbours}: only {there} there to vote; name {n} or less.")
+        return min(_NEIGHBOURS, n) if self.neighbours is None else self.neighbours
 
 
 @dataclass(frozen=True)

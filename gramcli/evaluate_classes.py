@@ -13,14 +13,13 @@ from torch import Tensor
 from gramcli.classify import Material, Record, run_knn, run_probe, run_zero_shot
 from gramcli.errors import UserError
 from gramcli.eval_options import CLASSIFIERS, Classifier, EvalOptions
-from gramcli.labels import Folds, Labels, copied_rows, fold, read_labels
+from gramcli.labels import Folds, Labels, copied_rows, fold, lacks_train, read_labels
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.probe import GRID, Probe
 from gramcli.metrics.prompts import class_vectors
 from gramcli.modalities import LETTERS, Task
 from gramcli.results import Figures, LeftOut
-from gramcli.selection import TRAIN
 from gramcli.store.layout import TEXT
 from gramcli.store.reader import Store
 
@@ -54,7 +53,7 @@ def classification_figures(
     """
     labels = read_labels(store)
     folds, left_out = fold(store, labels, items)
-    wanted, notes = _classifiers(store, folds, options)
+    wanted, notes = _classifiers(store, labels, folds, options)
     work = _Work(store, labels, folds, options, wanted, Record(labels, store.ids, options.seed), left_out, notes)
     work.encode()
     named = [(name, get_method(name)) for name in methods or METHODS.names()]
@@ -68,15 +67,17 @@ def classification_figures(
     return work.figures()
 
 
-def _classifiers(store: Store, folds: Folds, options: EvalOptions) -> tuple[tuple[Classifier, ...], list[str]]:
+def _classifiers(
+    store: Store, labels: Labels, folds: Folds, options: EvalOptions
+) -> tuple[tuple[Classifier, ...], list[str]]:
     """The classifiers there can be, and why the others cannot."""
-    lacks_train = f"there is no labelled item of split '{TRAIN}' to learn from"
-    if TRAIN in store.splits and not len(folds.train):
-        lacks_train = f"split '{TRAIN}' has no label or is itself evaluated; name another with --split"
+    reason = lacks_train(store, labels, folds)
     lacks_texts = "the model must encode class names: gram eval MODEL --dataset DATA --metrics classification"
     reasons: dict[Classifier, str] = {} if options.classes.texts else {ZERO_SHOT: lacks_texts}
     if not len(folds.train):
-        reasons |= {"knn": lacks_train, "probe": lacks_train}
+        reasons |= {"knn": reason, "probe": reason}
+    elif "knn" in (options.classes.classifiers or CLASSIFIERS):
+        options.classes.k(len(folds.train))  # refuses more neighbours than there are
     asked = options.classes.classifiers
     wanted = asked or CLASSIFIERS
     if asked and (cannot := [name for name in asked if name in reasons]):
@@ -85,7 +86,7 @@ def _classifiers(store: Store, folds: Folds, options: EvalOptions) -> tuple[tupl
     for name in wanted:
         if name in reasons:
             why.setdefault(reasons[name], []).append(name)
-    notes = [f"No {' and no '.join(names)}: {reason}." for reason, names in why.items()]
+    notes = [f"No {' and no '.join(names)}: {one}." for one, names in why.items()]
     return tuple(name for name in wanted if name not in reasons), notes
 
 
@@ -171,7 +172,7 @@ class _Work:
             )
             return
         if "knn" in self.wanted:
-            run_knn(material, self.options.classes.neighbours, self.record)
+            run_knn(material, self.options.classes.k(len(self.folds.train)), self.record)
         if "probe" in self.wanted:
             self._probe(material, parts[1])
 
@@ -244,7 +245,7 @@ class _Work:
                 "validation": None if validation is None else len(validation),
             },
             "templates": list(how.templates) if self._texts is not None else None,
-            "knn": how.neighbours if "knn" in self.wanted else None,
+            "knn": how.k(len(self.folds.train)) if "knn" in self.wanted else None,
             "probe": {
                 name: {"C": probe.strength, "converged": probe.converged} for name, probe in self._probes.items()
             },

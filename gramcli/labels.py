@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -102,9 +103,8 @@ def read_labels(store: Store) -> Labels:
 
 def _check_classes(store: Store, classes: Sequence[str]) -> None:
     if not classes:
-        raise UserError(
-            "store", f"No item of {store.path} has a label. Add a column 'label' to the manifest and embed it again."
-        )
+        advice = "Put the media into a folder per class, or add a column 'label' to the manifest; then embed it again."
+        raise UserError("store", f"No item of {_source(store)} has a label. {advice}")
     spelled: dict[str, set[str]] = {}
     for label in store.labels:
         for part in _SEPARATORS.split(label or ""):
@@ -116,6 +116,11 @@ def _check_classes(store: Store, classes: Sequence[str]) -> None:
             raise UserError("store", f"The labels {listed} of {store.path} are one class name; spell them alike.")
     if len(classes) == 1:
         raise UserError("store", f"Every label of {store.path} is '{classes[0]}': one class is nothing to tell apart.")
+
+
+def _source(store: Store) -> str:
+    """The dataset by name, which a user knows, and the store, which may lie in a cache, without one."""
+    return str(store.manifest["dataset"].get("id") or store.path)
 
 
 def fold(store: Store, labels: Labels, items: Tensor) -> tuple[Folds, list[LeftOut]]:
@@ -152,6 +157,29 @@ def fold(store: Store, labels: Labels, items: Tensor) -> tuple[Folds, list[LeftO
     without = sorted(chosen - set(tested.tolist()))
     left_out = [LeftOut(store.ids[k], "label", "no label") for k in without]
     return Folds(tested, train, validation if len(validation) else None), left_out
+
+
+def lacks_train(store: Store, labels: Labels, folds: Folds) -> str:
+    """Say why there is nothing to learn from, which splits there are, and what may be meant by one.
+
+    Args:
+        store: The store.
+        labels: Its labels.
+        folds: Its parts, that to learn from empty.
+
+    Returns:
+        A clause without a full stop.
+    """
+    labelled = np.flatnonzero(labels.members.any(axis=1)).tolist()
+    counts = Counter(split for k in labelled if (split := store.splits[k]))
+    listed = ", ".join(f"'{split}' {number}" for split, number in counts.items())
+    if any(store.splits[k] == TRAIN for k in folds.tested.tolist()):
+        return f"split '{TRAIN}' is itself evaluated; name another with --split (labelled items: {listed})"
+    said = f"there is no labelled item of split '{TRAIN}' to learn from"
+    if not counts:
+        return f"{said}; no labelled item names a split"
+    meant = next((split for split in counts if split.strip().lower() in (TRAIN, "training")), None)
+    return f"{said}; labelled items by split: {listed}" + (f"; rename '{meant}' to '{TRAIN}'" if meant else "")
 
 
 def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, Mapping[str, str]]) -> None:

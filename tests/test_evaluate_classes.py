@@ -161,11 +161,19 @@ def test_without_a_train_split_zero_shot_still_works(tmp_path):
     store, *_ = labelled(tmp_path / "s", splits=[None] * 60)
     found = classified(store, methods=["cosine"])
     assert {row.method for row in found.results} == {"cosine"}
-    assert "No knn and no probe: there is no labelled item of split 'train' to learn from." in found.notes
+    lacks = "there is no labelled item of split 'train' to learn from; no labelled item names a split"
+    assert f"No knn and no probe: {lacks}." in found.notes
     with pytest.raises(UserError, match=r"Nothing was classified\. No zero-shot"):
         classified(store, texts=None)
     with pytest.raises(UserError, match="--classifier probe: there is no labelled item"):
         classified(store, classifiers=("probe",))
+
+
+def test_without_a_train_split_the_splits_there_are_are_named(tmp_path):
+    store, *_ = labelled(tmp_path / "s", splits=["Train"] * 40 + ["test"] * 20)
+    message = "'Train' 40, 'test' 20; rename 'Train' to 'train'"
+    with pytest.raises(UserError, match=f"--classifier knn: .* labelled items by split: {message}"):
+        classified(store, classifiers=("knn",))
 
 
 def test_items_without_label_or_modality_are_listed(tmp_path):

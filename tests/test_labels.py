@@ -56,7 +56,7 @@ def test_labels_of_a_store(tmp_path):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([None, None], "No item of .* has a label"),
+        ([None, None], "No item of made has a label. Put the media into a folder per class"),
         (["dog", "dog"], "Every label of .* is 'dog'"),
         (["hot_dog", "hot dog", "cat"], "'hot dog' and 'hot_dog' .* are one class name"),
         (["Dog|rain", "dog", "cat"], "'Dog' and 'dog' .* are one class name"),

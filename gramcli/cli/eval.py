@@ -64,8 +64,8 @@ def eval_command(
     limit: LimitOpt = None,
     metrics: MetricsOpt = None,
     classifier: ClassifiersOpt = None,
-    templates: TemplatesOpt = "plain",
-    knn: KnnOpt = 10,
+    templates: TemplatesOpt = None,
+    knn: KnnOpt = None,
     missing: MissingOpt = Missing.drop,
     normalize: NormalizeOpt = None,
     rerank: RerankOpt = None,
@@ -104,6 +104,7 @@ def eval_command(
 
     Example: gram eval clips_emb --metrics geometry --format csv
     """
+    from gramcli.cli.effects import refuse_without_effect
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
     from gramcli.embed import EmbedOptions
@@ -112,9 +113,11 @@ def eval_command(
     from gramcli.metrics.prompts import read_templates
     from gramcli.report.tables import evaluation_answer
 
+    classifying = {"--classifier": classifier, "--templates": templates, "--knn": knn}
+    refuse_without_effect(metrics, classifying, per_query, root, dataset)
     tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
     how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
-    prompts = read_templates(templates)
+    prompts = read_templates(templates or "plain")
     where, zero = device_named(device), missing is Missing.zero
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
     learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]

@@ -43,6 +43,13 @@ COMMANDS = {
 _WRONG_COMMAND_LINE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
 
+_PARSER_WORDS = (
+    (r"Input should be greater than or equal to ([\d.]+)\.?", r"It must be at least \1."),
+    (r"Input should be less than or equal to ([\d.]+)\.?", r"It must be at most \1."),
+    (r"Input should be a valid integer[^;]*", "It must be a whole number."),
+)
+
+
 class Group(TyperGroup):
     """The command group; a wrong command line is a JSON document too when JSON was asked for."""
 
@@ -67,8 +74,12 @@ def clear_message(message: str) -> str:
     Example:
         >>> clear_message("Value error, 'Zero' is not one of 'drop', 'zero'.")
         "'Zero' is not one of 'drop', 'zero'. Did you mean 'zero'?"
+        >>> clear_message("Input should be greater than or equal to 1")
+        'It must be at least 1.'
     """
     clear = message.replace("Value error, ", "")
+    for theirs, ours in _PARSER_WORDS:
+        clear = re.sub(theirs, ours, clear)
     found = re.search(r"'([^']*)' is not one of (.*)", clear)
     return clear + (did_you_mean(found[1], re.findall(r"'([^']*)'", found[2])) if found else "")
 

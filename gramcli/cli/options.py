@@ -144,8 +144,13 @@ StoreOut = Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help=
 # What to evaluate
 TasksOpt = Annotated[
     list[str] | None,
-    typer.Option("--task", metavar="TASK", help="For instance t2va (letters t v a s d i); repeats. Default: all.")
-]  # fmt: skip
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="For instance t2va (letters t v a s d i); repeats. Default: all. "
+        "Classification takes its modalities but text: t2va classifies by v and a together.",
+    ),
+]
 MethodsOpt = Annotated[
     list[str] | None,
     typer.Option("--method", metavar="METHOD", help="See `gram methods`; repeats. Default: all that fit.")
@@ -164,12 +169,17 @@ PerQueryOpt = Annotated[
     Path | None, typer.Option("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
 ]
 TemplatesOpt = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--templates", metavar="NAME|FILE", help="Prompts: plain, photo, sound, video, or a file, one a line with {}."
+        "--templates",
+        metavar="NAME|FILE",
+        help="Prompts: plain (the default), photo, sound, video, or a file, one a line with {}.",
     ),
 ]
-KnnOpt = Annotated[int, typer.Option("--knn", min=1, metavar="K", help="How many nearest neighbours vote on a class.")]
+KnnOpt = Annotated[
+    int | None,
+    typer.Option("--knn", min=1, metavar="K", help="How many nearest neighbours vote on a class. Default: 10."),
+]
 ClassifiersOpt = Annotated[
     list[Classifier] | None,
     typer.Option("--classifier", help="Of --metrics classification; repeats. Default: all that the data allow."),

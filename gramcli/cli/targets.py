@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from gramcli.rerank import Reranker
     from gramcli.store import Store
 
+_LOOKED_AT = 1000
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -35,7 +38,12 @@ class ModelOptions:
     stand_ins: bool = False
 
     def load(self, spec: str) -> Encoder:
-        """Load the model a spec names."""
+        """Load the model a spec names.
+
+        Raises:
+            UserError: It is a store, or what `load_encoder` raises.
+        """
+        _refuse_store(spec)
         from gramcli.encoders import load_encoder
 
         return load_encoder(spec, **asdict(self))
@@ -148,9 +156,10 @@ def open_target(target: str, dataset: Dataset | None, model: ModelOptions) -> Ta
     """
     if dataset is None:
         if not Path(target).exists():
-            advice = "Write it with `gram embed`, or add --dataset DATA to evaluate a model."
+            advice = _advice_on_dataset(target) or "Write it with `gram embed`, or add --dataset DATA."
             raise UserError("store", f"There is no store {target}. {advice}")
         _refuse_checkpoint(Path(target))
+        _refuse_media(Path(target))
         return Target(target, None, None)
     return Target(target, dataset, model.load(target))
 
@@ -164,6 +173,49 @@ def _refuse_checkpoint(path: Path) -> None:
             "usage",
             f"{path} looks like a checkpoint, not a store. Add --dataset DATA, the media to evaluate it on.{loose}",
         )
+
+
+def _refuse_store(model: str) -> None:
+    path = Path(model)
+    if (path / "manifest.json").is_file() and (path / "shards").is_dir():
+        advice = f"Evaluate it with gram eval {model}, without --dataset, or name a model, such as signal"
+        raise UserError("usage", f"{model} is a store, where a model belongs. {advice}.")
+
+
+def _advice_on_dataset(name: str) -> str:
+    from gramcli.datasets.catalog import known_names, spelled
+
+    known = spelled(name) in known_names()
+    return (
+        f"It is a dataset: gram eval MODEL --dataset {spelled(name)} --root DIR evaluates a model on it."
+        if known
+        else ""
+    )
+
+
+def _refuse_media(path: Path) -> None:
+    """Refuse what is a dataset by its looks: a manifest, or a folder with media among its first files."""
+    from gramcli.datasets.tables import PARSERS
+    from gramcli.media.kinds import kind_of
+
+    if (path / "manifest.json").exists():
+        return
+    if path.is_file():
+        what = "a manifest" if path.suffix.lower() in PARSERS and not _is_evaluation(path) else ""
+    else:
+        media = any(kind_of(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
+        what = "a media folder" if media else ""
+    if what:
+        raise UserError("usage", f"{path} is {what}, not a store. Name a model too: gram eval MODEL --dataset {path}")
+
+
+def _is_evaluation(path: Path) -> bool:
+    from gramcli.results_json import is_evaluation, read_document
+
+    try:
+        return path.suffix.lower() == ".json" and is_evaluation(read_document(path))
+    except UserError:
+        return False
 
 
 def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
@@ -195,5 +247,8 @@ def device_named(text: str) -> str:
     if name != "cuda" or not (index or "0").isdecimal():
         raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
     if int(index or 0) >= cards:
-        raise UserError("usage", f"--device {text}: this machine has {cards} CUDA devices. Use --device auto.")
+        raise UserError(
+            "usage",
+            f"--device {text}: this machine has {cards} CUDA device{'' if cards == 1 else 's'}. Use --device auto.",
+        )
     return text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gramcli.catalog import did_you_mean
 from gramcli.datasets.benchmark import Benchmark
-from gramcli.datasets.catalog import DATASETS, known_names
+from gramcli.datasets.catalog import DATASETS, known_names, spelled
 from gramcli.datasets.folder import read_folder
 from gramcli.datasets.items import Dataset, Item
 from gramcli.datasets.manifest import read_manifest
@@ -55,7 +55,7 @@ def _open(data: str, root: Path | None, protocol: str | None) -> Dataset:
     path = Path(data)
     try:
         # A folder `msrvtt` in the working directory does not hide the dataset of that name once --root is given.
-        if path.is_dir() and not (root is not None and data in known_names()):
+        if path.is_dir() and not (root is not None and spelled(data) in known_names()):
             return _under(read_folder(path), protocol)
         if path.is_file():
             _check_manifest_name(path)
@@ -82,7 +82,7 @@ def _check_manifest_name(path: Path) -> None:
 def _registered(data: str, root: Path | None, protocol: str | None) -> Dataset:
     if Path(data).suffix.lower() in PARSERS or len(Path(data).parts) > 1:
         raise UserError("input", f"{shown(Path(data))}: no such file or folder; check the path.")
-    known = known_names()
+    known, data = known_names(), spelled(data)
     if data not in known:
         names = f" Known datasets: {', '.join(known)}."
         message = (

@@ -132,6 +132,25 @@ _ROWS: Final[tuple[DatasetRow, ...]] = (
 DATASETS: Final = Catalog("dataset", _ROWS, "gramcli.datasets")
 
 
+def spelled(name: str) -> str:
+    """Return a dataset's name as the catalog spells it; case, hyphens and underscores do not tell two apart.
+
+    Args:
+        name: As typed; returned as it is where no dataset is called so.
+
+    Example:
+        >>> spelled("MSR-VTT"), spelled("Youcook2"), spelled("nothing")
+        ('msrvtt', 'youcook2', 'nothing')
+    """
+    known = known_names()
+    folded = {_folded(one): one for one in known}
+    return name if name in known else folded.get(_folded(name), name)
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "").replace("_", "")
+
+
 def known_names() -> list[str]:
     """Names of the datasets that can be opened by name, plug-ins included."""
     return [*DATASETS.names(), *(point.name for point in entry_points(group=DATASETS.group))]

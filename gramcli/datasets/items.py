@@ -37,6 +37,10 @@ class Item:
     split: str | None = None
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
+    def has_file(self, kind: str) -> bool:
+        """Whether the item has a file of a kind (`video`, `audio`) to itself: a video's own track is no sound file."""
+        return kind in self.media and not (kind == "audio" and self.media[kind] == self.media.get("video"))
+
     @property
     def modalities(self) -> frozenset[str]:
         """Names of the modalities the item claims to have, before any media file is opened."""
@@ -56,6 +60,7 @@ class Dataset:
         notes: What was passed over while reading: one sentence each.
         left_out: Items that the annotation names and the protocol leaves out, with the reason.
         size: Items of the whole registered protocol, of which `items` may be a part; None without one.
+        rules: Kind of file -> the rule by which its names were compared with ids, of a registered dataset.
     """
 
     id: str
@@ -65,6 +70,22 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     left_out: tuple[LeftOut, ...] = field(default=())
     size: int | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The notes, and what was found of the items' files, counted over the items that were chosen."""
+        n, said = len(self.items), []
+        files = {kind: sum(item.has_file(kind) for item in self.items) for kind in self.rules}
+        for kind, rule in self.rules.items():
+            said.append(f"{kind} files are named by the rule '{rule}': {files[kind]:,} of {n:,} found.")
+        borrowed = sum("audio" in item.media and not item.has_file("audio") for item in self.items)
+        if "audio" in self.rules and borrowed:
+            said.append(f"Items without a sound file, whose video's own track is used: {borrowed:,}.")
+        for kind, what in (("video", "no video file"), ("audio", "neither a sound file nor a video")):
+            if self.rules and (lost := sum(kind in item.unreadable for item in self.items)):
+                said.append(f"{'1 item has' if lost == 1 else f'{lost:,} items have'} {what}.")
+        return (*self.notes, *said)
 
     @property
     def modalities(self) -> tuple[str, ...]:

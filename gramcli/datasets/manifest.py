@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from gramcli.datasets.items import Dataset, Item, with_own_sound
@@ -28,6 +29,17 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "subtitle": ("subtitle", "asr", "subs"),
     "label": ("label",),
     "split": ("split",),
+}
+# Names that do not say enough to be understood, and what is probably meant by them.
+_ALIKE: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("path", "file", "filename", "file_name", "filepath", "file_path", "media"), ("video", "audio")),
+    **dict.fromkeys(("clip", "mp4"), ("video",)),
+    **dict.fromkeys(("sound", "wav"), ("audio",)),
+    **dict.fromkeys(("picture", "frame"), ("image",)),
+    **dict.fromkeys(("texts", "description", "sentences", "title", "query", "prompt"), ("caption",)),
+    **dict.fromkeys(("class", "class_name", "category", "target", "tag", "tags"), ("label",)),
+    **dict.fromkeys(("subset", "fold", "partition"), ("split",)),
+    **dict.fromkeys(("name", "key", "uid", "youtube_id"), ("id",)),
 }
 
 
@@ -78,8 +90,21 @@ def _columns(path: Path, rows: list[Row]) -> tuple[dict[str, str], tuple[str, ..
             columns[ours] = (exact or found)[0]
     _check_columns(path, columns, present)
     ignored = [name for name in present if name not in columns.values()]
-    notes = (f"{shown(path)}: columns without a meaning here were ignored: {_list(ignored)}.",) if ignored else ()
-    return columns, notes
+    if not ignored:
+        return columns, ()
+    note = f"{shown(path)}: columns without a meaning here were ignored: {_list(ignored)}."
+    return columns, (f"{note}{_meant(ignored, columns)}",)
+
+
+def _meant(ignored: Iterable[str], columns: Mapping[str, str]) -> str:
+    """Say what columns without a meaning may have been meant as, where no other column has that meaning."""
+    said = []
+    known = {name for names in _NAMES.values() for name in names}
+    for name in (name for name in ignored if name.lower() not in known):
+        near = _ALIKE.get(name.lower()) or tuple(get_close_matches(name.lower(), list(_NAMES), n=1, cutoff=0.75))
+        if free := [f"'{one}'" for one in near if one not in columns]:
+            said.append(f" Did you mean {' or '.join(free)} by '{name}'?")
+    return "".join(said)
 
 
 def _check_columns(path: Path, columns: Mapping[str, str], present: list[str]) -> None:
@@ -87,10 +112,11 @@ def _check_columns(path: Path, columns: Mapping[str, str], present: list[str]) -
         remedy = "add a column 'id' with a different value for every item"
         if len(present) == 1 and ";" in present[0]:
             remedy = "separate its columns by commas, not semicolons"
-        raise UserError("input", f"{shown(path)} has no ids (columns: {_list(present)}); {remedy}.")
+        hint = _meant([name for name in present if "id" in _ALIKE.get(name.lower(), ())], columns)
+        raise UserError("input", f"{shown(path)} has no ids (columns: {_list(present)}); {remedy}.{hint}")
     if not {*MEDIA, "caption", "subtitle"} & columns.keys():
         message = f"{shown(path)} names no media and no captions (columns: {_list(present)}); add for example 'video'."
-        raise UserError("input", message)
+        raise UserError("input", message + _meant([name for name in present if name != columns["id"]], columns))
 
 
 def _item(row: Row, columns: Mapping[str, str], base: Path) -> Item:

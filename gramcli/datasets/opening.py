@@ -47,7 +47,8 @@ def open_benchmark(benchmark: Benchmark, root: Path, protocol: str | None = None
         left_out = tuple(LeftOut(one, "audio", f"{why}: {reason}") for one, why in silent.items())
         items = tuple(item for item in items if item.id not in silent)
     notes = tuple(_notes(seen, seen.found, left_out))
-    return Dataset(benchmark.name, seen.protocol.id, items, seen.found.sha256, notes, left_out, len(items))
+    rules = {kind: match.rule for kind, match in seen.matches.items() if match.rule}
+    return Dataset(benchmark.name, seen.protocol.id, items, seen.found.sha256, notes, left_out, len(items), rules)
 
 
 def _item(entry: Entry, seen: Survey) -> Item:
@@ -101,11 +102,6 @@ def _silent(item: Item) -> str | None:
 
 def _notes(seen: Survey, found: Found, left_out: tuple[LeftOut, ...]) -> list[str]:
     said = [f"Annotation: {found.file}; protocol {seen.protocol.id}."]
-    for kind, match in seen.matches.items():
-        if match.rule:
-            n = len(found.entries)
-            said.append(f"{kind} files are named by the rule '{match.rule}': {len(match.files):,} of {n:,} found.")
-    said += [f"{len(lost):,} items have no {kind} file." for kind, lost in seen.missing.items()]
     if left_out:
         said.append(f"{len(left_out):,} items were left out by {seen.protocol.id}: no sound.")
     n = len(found.entries)

@@ -64,6 +64,11 @@ class Survey:
     advice: tuple[str, ...]
 
     @property
+    def borrowed(self) -> int:
+        """How many items have a video and no sound file: their sound is the video's own track."""
+        return len(self.matches["video"].files.keys() - self.matches["audio"].files.keys()) if self.matches else 0
+
+    @property
     def complete(self) -> bool:
         """Whether there is an annotation, as many items as the protocol has, and a file for each."""
         return not self.advice

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gramcli.datasets.benchmark import Benchmark
-from gramcli.datasets.catalog import DATASETS, DatasetRow
+from gramcli.datasets.catalog import DATASETS, DatasetRow, spelled
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.results import SCHEMA
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gramcli.datasets.survey import Survey
 
 NAMED = 10
+_MISSING = {"audio": "audio, nor a video to take it from"}
 
 
 def datasets_answer() -> Answer:
@@ -45,6 +46,7 @@ def known_benchmark(name: str) -> tuple[DatasetRow, Benchmark]:
     Raises:
         UserError: No such dataset, or a plug-in that describes itself by a function only.
     """
+    name = spelled(name)
     row, found = DATASETS.row(name), DATASETS.load(name)
     if not isinstance(found, Benchmark):
         raise UserError("usage", f"The dataset '{name}' opens with --root, but its plug-in does not describe it.")
@@ -109,7 +111,7 @@ def survey_answer(found: Survey) -> Answer:
     title = f"{found.benchmark.name} below {printable(found.tree.root)}: "
     title += "complete" if found.complete else "something is missing"
     missing = [
-        (name, f"{len(ids):,}", f"{', '.join(ids[:NAMED])}{' ...' if len(ids) > NAMED else ''}")
+        (_MISSING.get(name, name), f"{len(ids):,}", f"{', '.join(ids[:NAMED])}{' ...' if len(ids) > NAMED else ''}")
         for name, ids in found.missing.items()
     ]
     tables = [
@@ -139,8 +141,9 @@ def _facts(found: Survey) -> list[tuple[str, str]]:
         facts.append((f"{name} files", said))
         if match.doubles:
             facts.append((f"{name} files twice", f"{match.doubles:,} items; that of the fullest folder is taken"))
-    if not found.matches["audio"].rule and found.matches["video"].rule:
-        facts.append(("sound", "the videos' own tracks"))
+    if found.borrowed:
+        rest = f" for the {found.borrowed:,} without a sound file" if found.matches["audio"].rule else ""
+        facts.append(("sound", f"the videos' own tracks{rest}"))
     return facts
 
 

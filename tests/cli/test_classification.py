@@ -99,6 +99,9 @@ def test_a_store_needs_no_model_but_for_zero_shot(gram, manifest):
         (["--classifier", "zero-shot"], 2, "the model must encode class names"),
         (["--classifier", "svm"], 2, "svm"),
         (["--knn", "0"], 2, "--knn"),
+        (["--knn", "19"], 2, "--knn 19: only 18 labelled items of split 'train' are there to vote; name 18 or less"),
+        (["--per-query", "q.csv"], 2, "--per-query is about retrieval"),
+        (["--root", "."], 2, "--root is where the files of --dataset lie"),
         (["--normalize", "dsl"], 2, "--normalize is about retrieval"),
         (["--split", "all"], 1, "itself evaluated; name another with --split"),
     ],
@@ -113,4 +116,11 @@ def test_mistakes_are_one_sentence(gram, manifest, arguments, code, message):
 def test_a_store_without_labels_says_what_to_add(gram, store):
     result = gram("eval", store, "--metrics", "classification")
     assert result.exit_code == 1
-    assert "has a label. Add a column 'label'" in result.stderr
+    assert "No item of made has a label. Put the media into a folder per class, or add a column" in result.stderr
+
+
+@pytest.mark.parametrize("option", [("--knn", "10"), ("--classifier", "knn"), ("--templates", "plain")])
+def test_options_of_classification_are_refused_elsewhere(gram, store, option):
+    result = gram("eval", store, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} is about classification; add --metrics classification" in result.stderr

@@ -45,14 +45,17 @@ def test_a_broken_video_is_left_out_and_named(gram, clips):
 def test_dry_run_writes_nothing(gram, clips, tmp_path):
     result = gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run")
     assert result.exit_code == 0
-    assert "A new store of 1 shards would be written to emb" in result.stderr
+    assert "A new store of 1 shard would be written to emb" in result.stderr
     assert re.search(r"items +3", result.stdout)
     assert not (tmp_path / "emb").exists()
 
 
 def test_dry_run_looks_at_what_is_there(gram, clips):
     gram("embed", clips / "manifest.csv", "-o", "emb")
-    assert "emb has 1 of 1 shards" in gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run").stderr
+    assert (
+        "emb has all it needs (1 shard): nothing would be written"
+        in gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run").stderr
+    )
     other = gram("embed", clips / "manifest.csv", "-o", "emb", "--dry-run", "--frames", "3")
     assert "would be refused without --overwrite" in other.stderr
 
@@ -91,7 +94,11 @@ def test_retry_failed_takes_the_file_that_was_mended(gram, clips):
     refused = gram("embed", clips / "manifest.csv", "-o", "emb")
     assert refused.exit_code == 1
     assert "the media files changed" in refused.stderr
-    assert gram.json("embed", clips / "manifest.csv", "-o", "emb", "--retry-failed")["left_out"] == []
+    found = gram.json("embed", clips / "manifest.csv", "-o", "emb", "--retry-failed")
+    assert found["left_out"] == []
+    assert "--retry-failed: 1 item that had failed was tried again." in found["notes"]
+    found = gram.json("embed", clips / "manifest.csv", "-o", "emb", "--retry-failed")
+    assert "--retry-failed: nothing in the finished shards had failed; nothing was tried again." in found["notes"]
 
 
 def test_verify_finds_a_flipped_bit(gram, clips, tmp_path):

@@ -92,6 +92,10 @@ def test_the_report_is_a_page(gram, store, tmp_path):
     ("arguments", "code", "message"),
     [
         (["nowhere"], 1, "--dataset"),
+        (["MSR-VTT"], 1, "It is a dataset: gram eval MODEL --dataset msrvtt --root DIR"),
+        (["STORE", "--dataset", "clips"], 2, "is a store, where a model belongs. Evaluate it with gram eval"),
+        (["clips"], 2, "clips is a media folder, not a store. Name a model too: gram eval MODEL --dataset clips"),
+        (["clips.csv"], 2, "clips.csv is a manifest, not a store. Name a model too"),
         ([".", "--task", "t2v"], 1, "Write one with"),
         (["STORE", "--method", "gramm"], 2, "Did you mean 'gram'"),
         (["STORE", "--task", "t2x"], 2, "unknown letter"),
@@ -103,7 +107,11 @@ def test_the_report_is_a_page(gram, store, tmp_path):
         (["STORE", "--task", "t2v", "--method", "cosine", "-o", "no/folder/e.json"], 1, "Make the folder first"),
     ],
 )
-def test_mistakes_are_one_sentence(gram, store, arguments, code, message):
+def test_mistakes_are_one_sentence(gram, store, tmp_path, arguments, code, message):
+    if "clips" in "".join(arguments):
+        (tmp_path / "clips").mkdir()
+        (tmp_path / "clips" / "a.mp4").write_bytes(b"x")
+        (tmp_path / "clips.csv").write_text("id,video\na,clips/a.mp4\n")
     result = gram("eval", *[str(store) if word == "STORE" else word for word in arguments])
     assert result.exit_code == code, result.output
     assert message in result.stderr

@@ -120,3 +120,17 @@ def test_the_package_runs_as_a_module_and_its_help_cuts_no_summary():
     )
     assert "..." not in done.stdout.partition("Commands:")[2]
     assert "doctor" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--limit", "0"], "Invalid value for '--limit': It must be at least 1."),
+        (["--limit", "1.5"], "Invalid value for '--limit': It must be a whole number."),
+        (["--seed", "-1"], "Invalid value for '--seed': It must be at least 0."),
+    ],
+)
+def test_a_number_out_of_range_is_said_in_our_words(arguments, message):
+    result = CliRunner().invoke(app, ["eval", "store", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr

@@ -91,6 +91,7 @@ def test_inspect_a_manifest_names_files_that_are_not_there(gram, tmp_path):
     ("name", "content", "message"),
     [
         ("none", None, "does not exist"),
+        ("MSRVTT", None, "it is the name of a dataset: gram datasets msrvtt explains it"),
         ("e.json", "{", "is not JSON"),
         ("e.json", '{"schema": 9, "results": []}', "has schema 9"),
         ("x.dat", "x", "x.dat is"),
@@ -114,3 +115,9 @@ def test_inspect_a_folder_above_checkpoints(gram, tmp_path):
     result = gram("inspect", "runs")
     assert result.exit_code == 1
     assert "runs is a folder above checkpoints or stores: a, b. Give one of them" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["MSRVTT", "MSR-VTT", "msr_vtt"])
+def test_datasets_are_found_however_their_names_are_spelled(gram, name):
+    assert gram("datasets", name).stdout == gram("datasets", "msrvtt").stdout
+    assert "'msrvtt' needs --root" in gram("embed", name, "-o", "emb").stderr

@@ -12,6 +12,7 @@ from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.survey import survey
 from gramcli.datasets.tree import scan
 from gramcli.errors import UserError
+from gramcli.report.datasets import survey_answer
 from tests.media_factory import write_video, write_wav
 
 MSRVTT, CLOTHO = DATASETS.load("msrvtt"), DATASETS.load("clotho")
@@ -177,6 +178,29 @@ def test_only_clips_with_sound_are_in_the_protocol_of_sound(tmp_path):
     assert dataset.items[3].unreadable == dict.fromkeys(
         ("video", "audio"), f"no file named video4.* below {root.name}/"
     )
+
+
+def test_the_rest_of_the_sounds_are_the_videos_own_and_only_items_asked_for_are_counted(tmp_path):
+    rows = [{"video_id": f"video{k}", "desc": "x"} for k in range(5)]
+    media = {f"videos/video{k}.mp4": "x" for k in range(3)} | {"audios/video0.wav": "x", "audios/video3.wav": "x"}
+    root = _root(tmp_path, {"descs_ret_test.json": rows, **media})
+    told = open_dataset("msrvtt", root).told
+    assert [note for note in told if "rule" in note] == [
+        "video files are named by the rule 'id': 3 of 5 found.",
+        "audio files are named by the rule 'id': 2 of 5 found.",
+    ]
+    assert told[-3:] == (
+        "Items without a sound file, whose video's own track is used: 2.",
+        "2 items have no video file.",
+        "1 item has neither a sound file nor a video.",
+    )
+    assert open_dataset("msrvtt", root, limit=2).told[-3:] == (
+        "video files are named by the rule 'id': 2 of 2 found.",
+        "audio files are named by the rule 'id': 1 of 2 found.",
+        "Items without a sound file, whose video's own track is used: 1.",
+    )
+    shown = dict(survey_answer(survey(MSRVTT, root)).tables[0].rows)
+    assert shown["sound"] == "the videos' own tracks for the 2 without a sound file"
 
 
 def test_sounds_are_found_by_their_folder_whatever_their_suffix(tmp_path):

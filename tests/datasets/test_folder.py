@@ -150,6 +150,14 @@ def test_a_folder_per_class_gives_labels(tmp_path: Path) -> None:
     assert "The 2 folders were taken as classes" in found.notes[-1]
     found = open_dataset(str(_media(tmp_path / "split", "train/dog/a.mp4", "test/dog/b.mp4", "test/rain/c.mp4")))
     assert [(item.label, item.split) for item in found.items] == [("dog", "test"), ("rain", "test"), ("dog", "train")]
+    names = ("dog/training/a.mp4", "dog/Test/b.mp4", "rain/Test/c.mp4")
+    found = open_dataset(str(_media(tmp_path / "below", *names)))
+    assert [(item.label, item.split) for item in found.items] == [
+        ("dog", "Test"),
+        ("dog", "training"),
+        ("rain", "Test"),
+    ]
+    assert "The 2 folders above folders of splits were taken as classes" in found.notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +168,10 @@ def test_a_folder_per_class_gives_labels(tmp_path: Path) -> None:
         ("videos/a.mp4", "audios/b.wav"),
         ("train/a.mp4", "test/b.mp4"),
         ("dog/1/a.mp4", "rain/b.mp4"),
+        ("dog/1/a.mp4", "rain/1/b.mp4"),
+        ("dog/train/a.mp4", "rain/b.mp4"),
+        ("videos/train/a.mp4", "audios/train/b.wav"),
+        ("train/val/a.mp4", "test/val/b.mp4"),
     ],
 )
 def test_other_folders_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:

@@ -67,6 +67,18 @@ def test_names_of_circulating_datasets_are_understood(tmp_path: Path) -> None:
     assert dataset.notes[0].endswith("columns without a meaning here were ignored: score.")
 
 
+def test_columns_that_resemble_a_known_one_are_asked_about(tmp_path: Path) -> None:
+    (note,) = _open(tmp_path / "a.csv", "id,video,file,class,captoin,mood\n1,a.mp4,a.wav,dog,bark,glad\n").notes
+    assert note.endswith(
+        "ignored: file, class, captoin, mood. Did you mean 'audio' by 'file'? Did you mean 'label' by 'class'? "
+        "Did you mean 'caption' by 'captoin'?"
+    )
+    with pytest.raises(UserError, match=r"add for example 'video'\. Did you mean 'video' or 'audio' by 'Path'\?"):
+        _open(tmp_path / "b.csv", "id,Path\n1,a.mp4\n")
+    (note,) = _open(tmp_path / "c.csv", "id,caption,label,class\n1,bark,dog,wolf\n").notes
+    assert note.endswith("ignored: class.")
+
+
 def test_our_name_goes_before_an_alias(tmp_path: Path) -> None:
     dataset = _open(tmp_path / "a.csv", "id,video_id,Caption,desc\n1,2,mine,theirs\n")
     assert (dataset.items[0].id, dataset.items[0].captions) == ("1", ("mine",))
