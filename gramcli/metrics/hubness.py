@@ -22,8 +22,8 @@ def occurrence_skewness(best: Tensor, n_candidates: int) -> float:
     Source: Radovanovic, Nanopoulos and Ivanovic, Hubs in Space, JMLR 11 (2010), section 2.2.
 
     Example:
-        >>> occurrence_skewness(torch.tensor([[0], [0], [0], [1]]), 4)
-        0.8164965809277261
+        >>> round(occurrence_skewness(torch.tensor([[0], [0], [0], [1]]), 4), 6)
+        0.816497
     """
     counts = torch.bincount(best.flatten(), minlength=n_candidates).double()
     centred = counts - counts.mean()
