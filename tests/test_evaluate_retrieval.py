@@ -50,7 +50,6 @@ def test_ties_are_placed_as_sorting_places_them(rows: list[list[int]], n_positiv
     scores = torch.tensor([row[:width] for row in rows], dtype=torch.float64)
     queries = {"x": torch.nn.functional.one_hot(torch.arange(len(rows)), 12).double()}
     candidates = {"x": torch.cat([scores.T, torch.ones(width, 12 - len(rows), dtype=torch.float64)], 1)}
-    queries["x"] = queries["x"] + 0.0
     exact = score_matrix("cosine", queries, candidates, dtype=torch.float64)
     positives = (torch.arange(len(rows) + 1) * n_positives, torch.arange(n_positives).repeat(len(rows)))
     ranks = rank("cosine", queries, candidates, positives, options=RankOptions(every_positive=True))
@@ -74,12 +73,11 @@ def test_ties_are_placed_as_sorting_places_them(rows: list[list[int]], n_positiv
 def test_ties_reach_the_figures(tmp_path: Path, policy: str) -> None:
     store = make_store(tmp_path / "store", 6)
     rows = torch.ones(6, 4)
-    same = {"text": rows, "video": rows}
     selection = replace(
         select(store, parse_task("t2v"), chosen_items(store, None, None), "drop"),
         queries={"text": rows}, candidates={"video": rows},
     )  # fmt: skip
-    assert duplicate_texts(selection) == 6 and same
+    assert duplicate_texts(selection) == 6
     found = rank("cosine", selection.queries, selection.candidates)
     expected = {"mean": 3.5, "optimistic": 1.0, "pessimistic": 6.0}[policy]
     assert placed(found.forward, found.forward_ties, policy).tolist() == [expected] * 6
@@ -148,6 +146,17 @@ def test_every_query_is_written_with_its_best_answers(tmp_path: Path) -> None:
         if float(row["rank"]) <= 5:
             assert row[f"top{int(float(row['rank']))}"] == row["query"]
     assert all(row["top1"] for row in rows if not row["task"].endswith("_maxpool"))
+
+
+def test_the_best_answer_is_the_right_one_exactly_where_the_rank_is_1(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 15, captions=(2, 1, 1) * 5)
+    found = evaluate(store, tasks=[parse_task("t2va"), parse_task("t2v")], options=EvalOptions(best=5))
+    told = [vector for vector in found.ranks if vector.best]
+    assert {vector.task for vector in told} == {"t2va", "va2t", "t2v", "v2t"}
+    assert {vector.method for vector in told if vector.task == "va2t"} >= {"gram", "span", "pmrl", "cosine", "symile"}
+    for vector in told:
+        for own, rank_, best in zip(vector.query_ids, vector.ranks, vector.best, strict=True):
+            assert (best[0] == own) == (rank_ == 1), (vector.task, vector.method)
 
 
 def test_intervals_are_bootstrapped_or_wilsons_on_request(tmp_path: Path) -> None:

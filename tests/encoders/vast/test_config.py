@@ -149,7 +149,5 @@ def test_configurations_that_ask_for_too_much(
 ) -> None:
     config = {"model_cfg": {**HPS["model_cfg"], **model_cfg}, "data_cfg": {"val": [entry]}}
     with pytest.raises(UserError, match=message):
-        found, _ = infer_architecture(
-            expected_shapes(architecture), {**config, "data_cfg": {}}, {"heads": {"contra_dim": 10}}
-        )
+        found, _ = infer_architecture(expected_shapes(architecture), {**config, "data_cfg": {}})
         sampling_defaults(config, found)
