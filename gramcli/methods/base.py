@@ -11,11 +11,14 @@ thresholds may be off, so that a pair is decided by it only when it is certain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Unpack
 
 import torch
 from torch import Tensor
+
+from gramcli.methods.batch import LossOptions
 
 FusedKind = Literal["product", "volume", "secular"]
 """Epilogues that the GPU kernel of `gramcli.fused` knows, for one query vector: the key is the product; the
@@ -108,10 +111,19 @@ class TileError:
 
 
 class AlignmentMethod(Protocol):
-    """One alignment measure: any number of query vectors against any number of candidate vectors."""
+    """One alignment measure: any number of query vectors against any number of candidate vectors.
+
+    Attributes:
+        name: As in the catalog.
+        higher_is_better: Orientation of the score.
+        temperature: The loss's own.
+        temperature_learns: Whether a loss can be minimised over its temperature without losing its meaning.
+    """
 
     name: str
     higher_is_better: bool
+    temperature: float
+    temperature_learns: bool
 
     @property
     def fused_kind(self) -> FusedKind | None:
@@ -156,6 +168,20 @@ class AlignmentMethod(Protocol):
 
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """1 where a low-precision key has lost its relative accuracy and is worth computing again, else 0."""
+
+    def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
+        """What training minimises so that an item's modalities agree and differ from those of other items.
+
+        Args:
+            embeddings: Modality to unit rows [B, d]; row i of all is one item. Nothing is normalised here.
+            **options: See `gramcli.methods.batch.LossOptions`.
+
+        Returns:
+            A scalar in float32 (float64 for float64 rows), under autocast too.
+
+        Raises:
+            UserError: Rows that do not fit, or an option the method has no use for.
+        """
 
 
 def spread(query_values: Tensor, candidate_values: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,8 @@ Formula: q . sum_k w_k m_k / |sum_k w_k m_k|, with w uniform (both sides may hav
 Where the weighted sum is shorter than 1e-14 (its largest weight taken as 1), it has no direction in float64
 and the score is 0 by definition; above that its error is about 1e-16 over its length.
 
+Loss: InfoNCE in both directions with logits score / T, the anchor against the centroid of all other modalities.
+
 Trap: with query weights the score leans towards the best single modality; tau is a free choice (0.1).
 
 Source: Jeong et al., Anchors Aweigh! Sail for Optimal Unified Multi-Modal Representations (CentroBind),
@@ -17,15 +19,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
 import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import Side, plain_side, spread
+from gramcli.methods.batch import LossOptions, read_batch
+from gramcli.methods.contrast import OPTIONS, info_nce
 from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum, triangular_factor
 from gramcli.methods.product import InnerProduct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Weights = Literal["uniform", "query"]
 
@@ -101,3 +108,29 @@ class Centroid(InnerProduct):
         length = squared.sqrt()
         vanishes = length < DEPENDENT
         return torch.where(vanishes, 0.0, (dot / torch.where(vanishes, 1.0, length)).clamp(-1.0, 1.0))
+
+    def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
+        """InfoNCE of the cosine to the centroid."""
+        batch = read_batch(self.name, embeddings, options, OPTIONS)
+        with batch.full_precision():
+            return info_nce(batch, self.similarity, options)
+
+    def similarity(self, queries: Tensor, candidates: Tensor, present: Tensor) -> Tensor:
+        """Cosine to the centroid, for learning.
+
+        Args:
+            queries: Shape [n, d].
+            candidates: Zero rows where absent, shape [p, N, d].
+            present: Shape [p, N], bool.
+
+        Returns:
+            Shape [n, N].
+        """
+        if self.weights == "uniform":
+            return queries @ torch.nn.functional.normalize(candidates.sum(dim=0), dim=-1).T
+        products = torch.stack([queries @ rows.T for rows in candidates])
+        weights = (products / self.tau).masked_fill(~present.unsqueeze(1), -math.inf).softmax(dim=0)
+        own = torch.einsum("pNd,rNd->prN", candidates, candidates)
+        squared = sum(weights[a] * weights[b] * own[a, b] for a in range(len(own)) for b in range(len(own)))
+        length = torch.as_tensor(squared).clamp(min=torch.finfo(products.dtype).eps).sqrt()
+        return (weights * products).sum(dim=0) / length

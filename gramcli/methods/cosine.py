@@ -6,6 +6,9 @@ Formula: mean over query modalities a and candidate modalities b of q_a . m_b. H
 Trap: the mean over several candidate modalities shrinks towards 0 when they disagree with each
 other, so its values are not on one scale with a single pair's; its ranks are.
 
+Loss: InfoNCE in both directions with logits cos / T for every pair of modalities, or with `anchor` for the pairs with
+it; the mean over the pairs. An item takes part in the pairs that it has both of.
+
 Source: Radford et al., Learning Transferable Visual Models From Natural Language Supervision (CLIP),
 arXiv:2103.00020: `logits = np.dot(I_e, T_e.T) * np.exp(t)` in its numpy-like pseudocode, of unit vectors; the
 dual-encoder baseline of every other paper cited here. The mean over several pairs is ours.
@@ -13,12 +16,17 @@ dual-encoder baseline of every other paper cited here. The mean over several pai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, Unpack
 
 from gramcli.methods.base import Side, plain_side
+from gramcli.methods.batch import LossOptions, anchors, read_batch
+from gramcli.methods.contrast import OPTIONS, contrast
 from gramcli.methods.product import InnerProduct
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 
@@ -45,3 +53,15 @@ class Cosine(InnerProduct):
             total = total + z[k]
         mean = total / present.sum(dim=0).clamp(min=1).unsqueeze(-1)
         return plain_side(mean.unsqueeze(0))
+
+    def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
+        """Mean InfoNCE of the cosine over the pairs of modalities."""
+        batch = read_batch(self.name, embeddings, options, OPTIONS)
+        chosen = anchors(batch, options)
+        pairs = [(a, [b]) for a, b in combinations(range(len(batch.names)), 2) if {a, b} & set(chosen)]
+        with batch.full_precision():
+            return contrast(batch, _cosines, pairs, options)
+
+
+def _cosines(queries: Tensor, candidates: Tensor, _present: Tensor) -> Tensor:
+    return queries @ candidates[0].T

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError
+from gramcli.methods.contrast import TEMPERATURE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +20,8 @@ class InnerProduct:
     """
 
     higher_is_better = True
+    temperature = TEMPERATURE
+    temperature_learns = True
 
     @property
     def fused_kind(self) -> FusedKind | None:

@@ -6,6 +6,8 @@ split of 2 or more modalities with m <= d.
 Why: vol(q, M) = vol(M) dist(q, span M). The factor vol(M) says how well the candidate's modalities agree
 with each other, not with the query; it makes near-collinear candidates hubs for every query.
 
+Loss: as gram's, with the distance in place of the volume.
+
 Trap: the larger the candidate's span, the closer every query: do not compare across numbers of modalities.
 
 Source: the volume of Cicchetti et al., arXiv:2412.11959, eq. 4, over the volumes of its two sides; the cosines of
@@ -23,6 +25,7 @@ from torch import Tensor
 from gramcli.methods.angles import orthonormal_side, squared_sines
 from gramcli.methods.base import Side
 from gramcli.methods.gram import Gram
+from gramcli.methods.volumes import safe_sqrt, squared_volumes
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,9 @@ class Span(Gram):
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Minus the squared distance, in float64."""
         return -squared_sines(cross, queries, candidates)
+
+    def similarity(self, queries: Tensor, candidates: Tensor, present: Tensor) -> Tensor:
+        """Minus the distance, for learning; of dependent candidates' vectors that of the volume, which is 0."""
+        squared, own = squared_volumes(queries, candidates, present)
+        distance = safe_sqrt(squared / own.clamp(min=torch.finfo(own.dtype).eps))
+        return -distance.log() if self.log else -distance

@@ -6,18 +6,29 @@ on either side; with one on each side it is the cosine.
 Traps: two sign flips cancel, so MIP(-t, -v, a) = MIP(t, v, a); of unit vectors its size shrinks like
 d^(1 - m/2), so values are comparable only at one d and one m.
 
-Source: Saporta et al., Contrasting with Symile, arXiv:2411.01053, eq. 4.
+Loss: each modality in turn asks, -log softmax of MIP / T over its own item and N - 1 negatives made by permuting the
+other modalities of the batch independently; the mean over who asks. A negative whose parts are all of the asking
+item (or its group) is left out. Items that lack a modality take no part: products of fewer factors are of another size.
+
+Source: Saporta et al., Contrasting with Symile, arXiv:2411.01053, eq. 4 and algorithm 1.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import Tensor
 
 from gramcli.methods.base import ScreenSide, Side, plain_side, spread
+from gramcli.methods.batch import LossOptions, anchors, read_batch
+from gramcli.methods.contrast import temperature_of
 from gramcli.methods.product import InnerProduct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Symile(InnerProduct):
@@ -58,3 +69,54 @@ class Symile(InnerProduct):
     def screen_side(self, side: Side, r: int, p: int) -> ScreenSide:
         """The product vectors at their own size: thresholds are keys, and a kernel may compare products with them."""
         return ScreenSide(side.vectors * side.scale.unsqueeze(-1), side.extra[:0])
+
+    def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
+        """Mean over who asks of the loss with sampled negatives; `generator` draws them."""
+        batch = read_batch(self.name, embeddings, options, ("anchor", "generator"))
+        chosen, temperature = anchors(batch, options), temperature_of(options, self.temperature)
+        complete = batch.present.all(dim=0)
+        with batch.full_precision():
+            world = batch.gathered(detach=bool(options.get("detach_gathered", False)))
+            can = world.present.all(dim=0)
+            if not bool(can.any()):
+                return batch.vectors.sum() * 0.0
+            own = batch.vectors[:, complete]
+            first = int(can[: world.start].sum())
+            rows = torch.arange(first, first + own.shape[1], device=can.device)
+            groups, everyone = world.groups[can], world.vectors[:, can]
+            total = [
+                _asked(own, everyone, a, (rows, groups), temperature, options.get("generator")).sum() for a in chosen
+            ]
+            return torch.stack(total).mean() * (world.ranks / int(can.sum()))
+
+
+def _asked(
+    own: Tensor,
+    everyone: Tensor,
+    anchor: int,
+    places: tuple[Tensor, Tensor],
+    temperature: float | Tensor,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Loss of each of the rank's items [n] when modality `anchor` asks.
+
+    Args:
+        own: The rank's rows, shape [m, n, d].
+        everyone: All rows, shape [m, N, d].
+        anchor: Who asks.
+        places: Where the rank's rows are among all, shape [n], and the group of all, shape [N].
+        temperature: Divides the logits.
+        generator: Draws the permutations; on the CPU, the same on every rank.
+    """
+    rows, groups = places
+    others = [k for k in range(len(own)) if k != anchor]
+    positive = own.prod(dim=0).sum(dim=-1)
+    negatives = torch.ones_like(everyone[0])
+    same = torch.ones(len(rows), len(groups), dtype=torch.bool, device=groups.device)
+    for k in others:
+        order = torch.randperm(len(groups), generator=generator).to(groups.device)
+        negatives = negatives * everyone[k, order]
+        same &= groups[rows].unsqueeze(1) == groups[order].unsqueeze(0)
+    logits = (own[anchor] @ negatives.T).masked_fill(same, -math.inf)
+    logits = logits.scatter(1, rows.unsqueeze(1), positive.unsqueeze(1)) / temperature
+    return logits.logsumexp(dim=1) - positive / temperature

@@ -6,6 +6,9 @@ Formula: A = 1/2 sqrt(|u|^2 |w|^2 - (u.w)^2) with u = t - v, w = t - a. Lower is
 Traps: 0 whenever two of the three agree, whatever the third, or when the tips are collinear. The
 authors' code returns (|u|^2 |w|^2 - (u.w)^2) / 2 = 2 A^2: same order, another scale; `squared=true` gives it.
 
+Loss: InfoNCE in both directions with logits -A / T, as gram's; items that lack a modality take no part. The authors'
+loss is that of `squared=true`, with no gradient to the gathered side (`detach_gathered=True`).
+
 Source: Cicchetti et al., A TRIANGLE Enables Multimodal Alignment Beyond Cosine Similarity, NeurIPS 2025,
 arXiv:2509.24734; code ispamm/TRIANGLE.
 """
@@ -13,13 +16,20 @@ arXiv:2509.24734; code ispamm/TRIANGLE.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
 
 import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, greater, plain_side, spread
+from gramcli.methods.batch import LossOptions, anchors, read_batch
+from gramcli.methods.contrast import OPTIONS, TEMPERATURE, contrast
 from gramcli.methods.linalg import DEPENDENT, tree_sum
+from gramcli.methods.volumes import safe_sqrt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FLAT = 2.0**-7
 
@@ -35,6 +45,8 @@ class Triangle:
     squared: bool = False
     name: str = "triangle"
     higher_is_better: bool = False
+    temperature = TEMPERATURE
+    temperature_learns = True
 
     @property
     def fused_kind(self) -> FusedKind | None:
@@ -106,6 +118,38 @@ class Triangle:
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where the difference of products has lost digits."""
         return greater(keys, torch.full((), -_FLAT, dtype=keys.dtype, device=keys.device))
+
+    def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
+        """InfoNCE of minus the area (or minus twice its square)."""
+        batch = read_batch(self.name, embeddings, options, OPTIONS)
+        self.check(1, len(batch.names) - 1, batch.vectors.shape[-1])
+        parts = [(a, [k for k in range(3) if k != a]) for a in anchors(batch, options)]
+        with batch.full_precision():
+            return contrast(batch, self.similarity, parts, options, lambda present: present.all(dim=0))
+
+    def similarity(self, queries: Tensor, candidates: Tensor, present: Tensor) -> Tensor:
+        """Minus the area, for learning.
+
+        Args:
+            queries: Shape [n, d].
+            candidates: Shape [2, N, d].
+            present: All of them, shape [2, N].
+
+        Returns:
+            Shape [n, N].
+        """
+        four_squared = _areas_of_any(queries, candidates[0], candidates[1])
+        twice: Tensor = four_squared if self.squared else safe_sqrt(four_squared)
+        return -twice / 2
+
+
+def _areas_of_any(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """|u|^2 |w|^2 - (u.w)^2 for u = x - y, w = x - z, of every x [n, d] with every pair y, z [N, d]; [n, N]."""
+    xx, yy, zz = (torch.linalg.vecdot(one, one) for one in (x, y, z))
+    xy, xz, yz = x @ y.T, x @ z.T, torch.linalg.vecdot(y, z)
+    own = xx.unsqueeze(1)
+    along = own - xy - xz + yz
+    return (own - 2.0 * xy + yy) * (own - 2.0 * xz + zz) - along * along
 
 
 def _four_squared_areas(xy: Tensor, xz: Tensor, yz: Tensor) -> Tensor:

@@ -1,0 +1,102 @@
+"""Singular values and leading direction of each item's vectors, with gradients that are finite everywhere.
+
+The m vectors of an item are the rows of Z; its m x m Gram matrix has eigenvectors w_k and eigenvalues sigma_k^2, and
+the leading direction is u = Z^T w_1 / sigma_1. No d x d factor is ever formed.
+
+Gradients. d sigma_k / dZ = w_k u_k^T = w_k (Z^T w_k)^T / sigma_k, taken as 0 where sigma_k vanishes (the mean of the
+two one-sided slopes); where singular values coincide, the mean over those that do. Of u, with y_k = Z^T w_k, g the
+incoming gradient and F_k = 1 / (sigma_1^2 - sigma_k^2):
+
+    dL/dZ = w_1 (g - (u.g) u)^T / sigma_1 + sum_(k>1) F_k (y_k.g) ( w_1 y_k^T / sigma_1 + w_k u^T )
+
+F_k is infinite where the leading value is not alone and u is not defined: there 1/x is replaced by x / (x^2 + e^2), with
+e a few roundings of the dtype. Checked against autograd through a full SVD wherever that is finite.
+
+The sign of a singular vector is arbitrary. Here the sum of its loadings w_1 is positive: u points to where most
+modalities point. (Where the sum is 0, the first loading that is not is positive.)
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+_ALONE = 16  # gaps of squared singular values below this many epsilons are damped
+_TIED = 64  # singular values closer than this many epsilons coincide
+_VANISHES = 1e-7  # of the largest: what is left of a singular value of 0 in the root of an eigenvalue near 1e-16
+
+
+def leading(z: Tensor) -> tuple[Tensor, Tensor]:
+    """Singular values and oriented leading left singular vector of the matrix of each item's vectors.
+
+    Args:
+        z: Vectors of each item, zero where absent, not all zero; shape [B, m, d], float32 or float64.
+
+    Returns:
+        Singular values, largest first, shape [B, m], and unit directions, shape [B, d]; dtype of z, but computed in
+        float64.
+    """
+    return cast("tuple[Tensor, Tensor]", _Leading.apply(z))  # type: ignore[no-untyped-call]
+
+
+class _Leading(torch.autograd.Function):
+    """See the module's text."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - autograd's context
+        """[B, m, d] -> [B, m] and [B, d]."""
+        wide = z.to(torch.float64)
+        values, loadings = torch.linalg.eigh(wide @ wide.mT)
+        sigma = values.flip(-1).clamp(min=0.0).sqrt()
+        loadings = loadings.flip(-1)
+        loadings = loadings * _sign(loadings[..., 0])[:, None, None]
+        u = (loadings[..., :1].mT @ wide).squeeze(-2) / sigma[:, :1]
+        ctx.save_for_backward(z, sigma, loadings, u)
+        return sigma.to(z.dtype), u.to(z.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        """Gradient of z."""
+        z, sigma, loadings, u = ctx.saved_tensors
+        by_sigma, by_u = (one.to(torch.float64) for one in gradients)
+        with torch.autocast(z.device.type, enabled=False):
+            eps = torch.finfo(z.dtype).eps
+            y = loadings.mT @ z.to(torch.float64)
+            total = _of_values(by_sigma, sigma, eps).unsqueeze(1) * loadings @ y
+            total += _of_direction(by_u, sigma, loadings, (y, u), eps)
+        return cast("Tensor", total).to(z.dtype)
+
+
+def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
+    """Gradient of each singular value over it, [B, m]: 0 where it vanishes, the mean over ties."""
+    close = (sigma.unsqueeze(-1) - sigma.unsqueeze(-2)).abs() <= _TIED * eps
+    tied = close.to(sigma.dtype)
+    shares = tied / tied.sum(dim=-1, keepdim=True)
+    mean = (shares @ gradient.unsqueeze(-1)).squeeze(-1)
+    vanishes = sigma <= sigma[:, :1] * _VANISHES
+    return torch.where(vanishes, 0.0, mean / torch.where(vanishes, 1.0, sigma))
+
+
+def _of_direction(
+    gradient: Tensor, sigma: Tensor, loadings: Tensor, directions: tuple[Tensor, Tensor], eps: float
+) -> Tensor:
+    """What the gradient of u gives to z, [B, m, d]."""
+    y, u = directions
+    first = sigma[:, :1, None]
+    squared = sigma * sigma
+    gap = squared[:, :1] - squared[:, 1:]
+    factor = gap / (gap * gap + (_ALONE * eps) ** 2) * (y[:, 1:] @ gradient.unsqueeze(-1)).squeeze(-1)
+    across = gradient - (gradient * u).sum(dim=-1, keepdim=True) * u + (factor.unsqueeze(1) @ y[:, 1:]).squeeze(1)
+    along = loadings[..., 1:] @ factor.unsqueeze(-1)
+    return loadings[..., :1] * across.unsqueeze(1) / first + along * u.unsqueeze(1)
+
+
+def _sign(loadings: Tensor) -> Tensor:
+    """The sign that makes the sum of loadings [B, m] positive, shape [B]."""
+    total = loadings.sum(dim=-1)
+    size = 1e-12
+    significant = (loadings.abs() > size).to(torch.float64)
+    first = loadings.gather(-1, significant.argmax(dim=-1, keepdim=True)).squeeze(-1)
+    return torch.where(torch.where(total.abs() > size, total, first) < 0, -1.0, 1.0).to(loadings.dtype)
