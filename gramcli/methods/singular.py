@@ -9,7 +9,7 @@ incoming gradient and F_k = 1 / (sigma_1^2 - sigma_k^2):
 
     dL/dZ = w_1 (g - (u.g) u)^T / sigma_1 + sum_(k>1) F_k (y_k.g) ( w_1 y_k^T / sigma_1 + w_k u^T )
 
-F_k is infinite where the leading value is not alone and u is not defined: there 1/x is replaced by x / (x^2 + e^2), with
+F_k is infinite where the leading value is not alone and u is not defined: there 1/x is x / (x^2 + e^2), with
 e a few roundings of the dtype. Checked against autograd through a full SVD wherever that is finite.
 
 The sign of a singular vector is arbitrary. Here the sum of its loadings w_1 is positive: u points to where most

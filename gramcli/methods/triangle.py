@@ -140,7 +140,7 @@ class Triangle:
         """
         four_squared = _areas_of_any(queries, candidates[0], candidates[1])
         twice: Tensor = four_squared if self.squared else safe_sqrt(four_squared)
-        return -twice / 2
+        return twice.div(-2)
 
 
 def _areas_of_any(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
