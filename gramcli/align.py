@@ -1,124 +1,367 @@
-"""Linear heads into one shared space, in closed form: a stand-in until `gram align` trains heads.
-
-Text is whitened and every other modality is mapped onto it by ridge regression. That is the simplest map that makes
-an encoder without a shared space comparable; it knows no contrast between items and no method's loss, and what it
-learns holds for data like the training split only.
-"""
+"""The `align` verb: trains projection heads on a store's train split with a method's loss."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import csv
+import io
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
+import torch
+from torch import Tensor
 
+import gramcli
+from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
+from gramcli.heads.files import CONFIG, WEIGHTS, load_heads, save_heads
+from gramcli.heads.model import Heads, new_heads
+from gramcli.methods import get_method
+from gramcli.modalities import Task
+from gramcli.selection import TRAIN, Relevant, chosen_items, groups_of
+from gramcli.store.atomic import disk_errors, write_atomic
+from gramcli.store.layout import TEXT
+from gramcli.store.reader import Store
+from gramcli.training.loop import Schedule, Training
+from gramcli.training.ranks import Ranks, open_ranks
+from gramcli.training.rows import rows_of
+from gramcli.training.state import STATE, Epoch, check_plan
+from gramcli.training.validation import MEASURES, Validation
 
-TARGET: Final = "text"
+CURVES: Final = "curves.csv"
+VALIDATION: Final = "val"
+EACH: Final = "each"
+_HELD_OUT: Final = 5
 
-Floats = npt.NDArray[np.float64]
+Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class LinearHeads:
-    """One affine map per modality into a space they share.
+class AlignOptions:
+    """How heads are trained.
 
     Attributes:
-        means: Training mean of each modality, shape [d].
-        matrices: Map of each modality, shape [d, dim].
-    """
-
-    means: Mapping[str, Floats]
-    matrices: Mapping[str, Floats]
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the shared space."""
-        return int(self.matrices[TARGET].shape[1])
-
-    def apply(self, modality: str, x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Map embeddings of one modality into the shared space.
-
-        Args:
-            modality: A key of `matrices`.
-            x: Embeddings, shape [n, d].
-
-        Returns:
-            Rows of unit length, shape [n, dim]; a row equal to the training mean has no direction
-            and becomes the first axis.
-
-        Raises:
-            UserError: There is no head for the modality, or `x` does not fit it.
-        """
-        if modality not in self.matrices:
-            raise UserError("embedding", f"No head was fitted for '{modality}'. Fitted: {', '.join(self.matrices)}.")
-        d = self.matrices[modality].shape[0]
-        if x.ndim != 2 or x.shape[1] != d:
-            raise UserError("embedding", f"The head of '{modality}' takes [n, {d}]; got {list(x.shape)}.")
-        # einsum, not BLAS: a row must not depend on the other rows or on the number of threads.
-        mapped = np.einsum("nd,dk->nk", x.astype(np.float64) - self.means[modality], self.matrices[modality])
-        length = np.sqrt((mapped * mapped).sum(axis=1, keepdims=True))
-        mapped = np.where(length > 0, mapped, np.eye(1, self.dim))
-        return np.asarray(mapped / np.where(length > 0, length, 1.0), dtype=np.float32)
-
-
-def _check(train: Mapping[str, npt.NDArray[Any]], dim: int, ridge: float) -> None:
-    if TARGET not in train or len(train) < 2:
-        raise UserError("input", f"Heads need '{TARGET}' and another modality; got {', '.join(train) or 'none'}.")
-    if dim < 1 or not ridge > 0:
-        raise UserError("usage", f"Heads need dim >= 1 and ridge > 0; got dim {dim}, ridge {ridge}.")
-    n = len(train[TARGET])
-    for name, rows in train.items():
-        if rows.ndim != 2 or len(rows) != n:
-            raise UserError(
-                "input",
-                f"Training rows of '{name}' must be [{n}, d], as many as of '{TARGET}'; got {list(rows.shape)}.",
-            )
-        if not np.isfinite(rows).all():
-            raise UserError("input", f"Training rows of '{name}' hold NaN or infinity: embed those items again.")
-    if n < 2:
-        raise UserError("input", f"Heads need at least 2 training items that have every modality; got {n}.")
-
-
-def _decompose(rows: npt.NDArray[Any], ridge: float) -> tuple[Floats, Floats, Floats, Floats, float]:
-    """Mean, the SVD of the centred rows (signs fixed), and the ridge scaled by their mean variance."""
-    mean = rows.astype(np.float64).mean(axis=0)
-    u, s, vt = np.linalg.svd(rows - mean, full_matrices=False)
-    largest = np.take_along_axis(vt, np.abs(vt).argmax(axis=1)[:, None], axis=1)
-    signs = np.where(largest < 0, -1.0, 1.0)
-    return mean, u * signs[:, 0], s, vt * signs, ridge * float((s * s).mean()) + np.finfo(np.float64).tiny
-
-
-def fit_linear_heads(train: Mapping[str, npt.NDArray[Any]], dim: int = 64, ridge: float = 1.0) -> LinearHeads:
-    """Fit one head per modality: whitening for text, ridge regression onto whitened text for the others.
-
-    Args:
-        train: Training embeddings by modality, each [n, d] with its own d; row i of every modality is
-            the same item. `text` is the target and must be there.
-        dim: Dimension of the shared space; at most min(n, d of text) is used.
-        ridge: Regularisation of both steps, in units of the mean squared singular value.
-
-    Returns:
-        Heads for every modality of `train`.
+        modalities: Which embeddings of the store; none means all.
+        anchor: Modality that the loss contrasts with the others, or `each` in turn; None is text, or the first, for
+            losses whose paper has an anchor.
+        dim: Dimension of the shared space.
+        hidden: Width of a hidden layer; 0 for linear heads.
+        epochs: At most so many.
+        lr: Peak learning rate of AdamW.
+        weight_decay: Of weights.
+        warmup: Share of all steps over which the learning rate rises.
+        batch_size: Items of a step, over all ranks.
+        temperature: Of the loss; None for the method's own. It learns, but for pmrl.
+        seed: Of weights, batches, captions, sampled negatives and held-out items.
+        train: Split that is trained on; `all` where the store has none.
+        validation: Split that early stopping looks at; None is `val`, else a fifth of the train items.
+        task: What early stopping looks at; None is the store's largest default task.
+        method: Who ranks there; None is the loss.
+        metric: One of `MEASURES`.
+        patience: Epochs without a better figure after which it ends; 0 never ends early.
+        relevant: `label`: items of one label are no negatives of each other, and right answers in validation.
+        device: torch device.
+        overwrite: Begin anew where heads are.
 
     Raises:
-        UserError: No text, no other modality, fewer than 2 items, shapes that do not fit, or values not finite.
-
-    Example:
-        >>> rows = np.eye(4)
-        >>> heads = fit_linear_heads({"text": rows, "video": rows[:, ::-1]}, dim=3)
-        >>> heads.apply("video", rows).shape
-        (4, 3)
+        UserError: A number out of range, or an unknown metric.
     """
-    _check(train, dim, ridge)
-    means, matrices = {}, {}
-    mean, u, s, vt, penalty = _decompose(train[TARGET], ridge)
-    scale = 1.0 / np.sqrt(s * s + penalty)
-    means[TARGET], matrices[TARGET] = mean, (vt.T * scale)[:, :dim]
-    targets = (u * (s * scale))[:, :dim]
-    for name in (name for name in train if name != TARGET):
-        mean, u, s, vt, penalty = _decompose(train[name], ridge)
-        means[name], matrices[name] = mean, (vt.T * (s / (s * s + penalty))) @ (u.T @ targets)
-    return LinearHeads(means, matrices)
+
+    modalities: tuple[str, ...] = ()
+    anchor: str | None = None
+    dim: int = 64
+    hidden: int = 0
+    epochs: int = 100
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    batch_size: int = 256
+    temperature: float | None = None
+    seed: int = 0
+    train: str = TRAIN
+    validation: str | None = None
+    task: Task | None = None
+    method: str | None = None
+    metric: str = "MRR"
+    patience: int = 20
+    relevant: Relevant = "item"
+    device: str = "cpu"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("dim", 1), ("hidden", 0), ("epochs", 1), ("batch_size", 2), ("patience", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UserError(
+                    "usage", f"--{name.replace('_', '-')} must be at least {least}; got {getattr(self, name)}."
+                )
+        if not 0 < self.lr < float("inf") or not 0 <= self.weight_decay < float("inf") or not 0 <= self.warmup <= 1:
+            given = f"--lr {self.lr:g}, --weight-decay {self.weight_decay:g}, --warmup {self.warmup:g}"
+            raise UserError(
+                "usage", f"A learning rate is above 0, a weight decay at least 0, a warm-up in 0..1; got {given}."
+            )
+        if self.metric not in MEASURES:
+            hint = did_you_mean(self.metric, MEASURES)
+            raise UserError("usage", f"--metric '{self.metric}' is none of {', '.join(MEASURES)}.{hint}")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What a run of `align` left in its folder.
+
+    Attributes:
+        path: The folder.
+        loss: The method.
+        modalities: Which have heads.
+        n_train: Items trained on.
+        n_validation: Items that chose the epoch.
+        history: The learning curve.
+        best: Number of the epoch whose heads were kept.
+        metric: What chose it.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    loss: str
+    modalities: tuple[str, ...]
+    n_train: int
+    n_validation: int
+    history: tuple[Epoch, ...]
+    best: int
+    metric: str
+    notes: tuple[str, ...] = ()
+
+
+def align(
+    store: Store, output: Path | str, loss: str, *, options: AlignOptions | None = None, progress: Tell | None = None
+) -> Alignment:
+    """Train heads with a method's loss, going on where an earlier run of the same plan stopped.
+
+    On a CPU the same store, options and number of threads give the same heads, bit for bit, stopped in between or not.
+    Under torchrun every rank takes its part of each batch.
+
+    Args:
+        store: Frozen embeddings with a train split.
+        output: The folder of heads to write.
+        loss: A method's name, with its options.
+        options: How.
+        progress: Called with (epochs done, epochs in all, loss and recall).
+
+    Returns:
+        The learning curve and which epoch was kept.
+
+    Raises:
+        UserError: Too few items, a loss that does not fit, heads of another run at `output`, a loss that is no number.
+    """
+    options, output = options or AlignOptions(), Path(output)
+    method = get_method(loss)
+    if not hasattr(method, "loss"):
+        raise UserError("usage", f"Method '{loss}' has no loss to train with.")
+    work = _Work(store, options, loss)
+    with open_ranks(options.device) as ranks:
+        if done := _finished(output, work, ranks):
+            return done
+        training = work.training(method, output, ranks)
+        heads = work.new_heads(ranks)
+        reached = training.run(heads, ranks, progress or (lambda *_: None))
+        if ranks.rank == 0:
+            _write(output, work, heads, (reached.history, reached.best))
+        ranks.wait()
+        return work.alignment(output, reached.history, reached.best)
+
+
+def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
+    """What an earlier run of the same plan finished; other heads are refused, or removed if told to."""
+    if work.options.overwrite and ranks.rank == 0:
+        with disk_errors(output):
+            for name in (CONFIG, STATE, WEIGHTS):
+                (output / name).unlink(missing_ok=True)
+    ranks.wait()
+    if not (output / CONFIG).exists():
+        if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / STATE).exists()):
+            raise UserError("usage", f"{output} is something else than heads. Name another -o.")
+        return None
+    saved = load_heads(output)
+    check_plan(output, saved.config["plan"], work.plan)
+    history = [Epoch(**one) for one in saved.config["history"]]
+    return work.alignment(output, history, saved.config["best"], "These heads were there already: nothing was trained.")
+
+
+class _Work:
+    """What a run trains on and is validated on."""
+
+    def __init__(self, store: Store, options: AlignOptions, loss: str) -> None:
+        self.store, self.options, self.loss = store, options, loss
+        self.modalities = _modalities(store, options.modalities)
+        self.groups = groups_of(store, "label") if options.relevant == "label" else None
+        self.notes: list[str] = []
+        train, validation = self._split()
+        enough = torch.stack([store.present(name) for name in self.modalities]).sum(dim=0) >= 2
+        self.train, self.validation = train[enough[train]], validation
+        if len(self.train) < len(train):
+            self.notes.append(f"{len(train) - len(self.train)} train items have fewer than two modalities: left out.")
+        if len(self.train) < 2:
+            raise UserError("input", f"{store.path}: {len(self.train)} items to train on; heads need at least 2.")
+        self.task = options.task or _validation_task(store, self.modalities)
+        self.plan = self._plan()
+
+    def _split(self) -> tuple[Tensor, Tensor]:
+        """Items to train on and items that choose the epoch."""
+        options, splits = self.options, self.store.splits
+        if options.train != "all" and options.train not in splits:
+            known = sorted({found for found in splits if found})
+            there = f"Splits: {', '.join(known)}." if known else "It has no splits; --train-split all takes every item."
+            raise UserError("usage", f"{self.store.path} has no split '{options.train}' to train on. {there}")
+        train = chosen_items(self.store, options.train, None)
+        name = options.validation or (VALIDATION if VALIDATION in splits and options.train != "all" else None)
+        if name is not None:
+            if name == options.train:
+                raise UserError("usage", f"--val-split '{name}' is the split that is trained on. Name another.")
+            validation = chosen_items(self.store, name, None)
+            keep = ~torch.isin(train, validation)
+            return train[keep], validation
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(options.seed))
+        n = max(len(train) // _HELD_OUT, 1)
+        self.notes.append(
+            f"No split '{VALIDATION}': {n} of {len(train)} items, drawn with --seed, were held out to choose the epoch."
+        )
+        return train[order[n:].sort().values], train[order[:n].sort().values]
+
+    def _plan(self) -> dict[str, Any]:
+        """What decides the heads, as it is recorded."""
+        skipped = ("device", "overwrite", "task", "method", "modalities")
+        chosen = {one.name: getattr(self.options, one.name) for one in fields(self.options) if one.name not in skipped}
+        return {
+            "loss": self.loss,
+            "store": self.store.fingerprint(),
+            **chosen,
+            "modalities": list(self.modalities),
+            "task": self.task.name,
+            "method": self.method,
+            "anchor": self.anchor,
+        }
+
+    @property
+    def method(self) -> str:
+        """Who ranks in validation."""
+        return self.options.method or self.loss
+
+    @property
+    def anchor(self) -> str | None:
+        """The loss's anchor; None is each in turn, or a loss that has none."""
+        if self.options.anchor is not None:
+            return None if self.options.anchor == EACH else self.options.anchor
+        if not get_method(self.loss).anchored:
+            return None
+        return TEXT if TEXT in self.modalities else self.modalities[0]
+
+    def training(self, method: Any, output: Path, ranks: Ranks) -> Training:  # noqa: ANN401 - a method with a loss
+        """The run; a step over the first batch shows that loss and validation fit the data."""
+        options = self.options
+        rows = rows_of(self.store, self.train, self.modalities, self.groups).to(ranks.device)
+        size = min(options.batch_size, len(self.train)) // ranks.size * ranks.size
+        if size < max(2, ranks.size):
+            raise UserError("usage", f"{len(self.train)} train items are too few for {ranks.size} ranks.")
+        schedule = Schedule(
+            options.epochs,
+            len(rows) // size,
+            options.lr,
+            options.warmup,
+            options.weight_decay,
+            options.patience,
+            options.metric,
+            size,
+            options.seed,
+        )
+        validation = Validation(self.store, self.validation, self.task, self.method, options.relevant)
+        given = {"anchor": self.anchor} if self.anchor is not None else {}
+        self._check(method, validation, given)
+        start = method.temperature if options.temperature is None else options.temperature
+        return Training(method, given, rows, schedule, validation.measure, self.plan, output, start)
+
+    def _check(self, method: Any, validation: Validation, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - as above
+        """Refuse now what would fail after the first epoch."""
+        if self.options.temperature is not None and not 0 < self.options.temperature < float("inf"):
+            raise UserError("usage", f"--temperature must be above 0; got {self.options.temperature:g}.")
+        unit = torch.eye(2, self.options.dim)
+        method.loss(dict.fromkeys(self.modalities, unit), **given)
+        lacking = [name for name in self.task.modalities if name not in self.modalities]
+        if lacking:
+            raise UserError(
+                "usage", f"Task {self.task.name} needs {lacking[0]}, which gets no head: {', '.join(self.modalities)}."
+            )
+        judge = get_method(self.method)
+        judge.check(len(self.task.query), len(self.task.candidates), self.options.dim)
+        validation.measure(self.new_heads(Ranks(0, 1, "cpu")))
+
+    def new_heads(self, ranks: Ranks) -> Heads:
+        """Heads before training, the same on every rank."""
+        rows = rows_of(self.store, self.train, self.modalities, None)
+        seen = {name: rows.seen_by(name) for name in self.modalities}
+        generator = torch.Generator().manual_seed(self.options.seed)
+        heads = new_heads(seen, self.options.dim, self.options.hidden, generator)
+        return replace(heads, tensors={name: one.to(ranks.device) for name, one in heads.tensors.items()})
+
+    def alignment(self, output: Path, history: list[Epoch], best: int, *notes: str) -> Alignment:
+        """The answer."""
+        metric = self.options.metric
+        figure = f"{metric} {history[best - 1].measures[metric]:.3f} of {self.task.name} under {self.method}"
+        said = [
+            *notes,
+            *self.notes,
+            f"Epoch {best} of {len(history)} was kept: {figure} on {len(self.validation)} validation items, "
+            "mean of both directions.",
+        ]
+        if best == self.options.epochs:
+            said.append("The last epoch was the best: more --epochs may help.")
+        n, m = len(self.train), len(self.validation)
+        return Alignment(output, self.loss, self.modalities, n, m, tuple(history), best, metric, tuple(said))
+
+
+def _modalities(store: Store, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    for name in wanted:
+        if name not in store.modalities:
+            hint = did_you_mean(name, store.modalities)
+            raise UserError("usage", f"{store.path} holds no '{name}'.{hint} It holds: {', '.join(store.modalities)}.")
+    names = tuple(name for name in store.modalities if not wanted or name in wanted)
+    if len(names) < 2:
+        raise UserError("usage", f"Two modalities at least are to be aligned; got {', '.join(names) or 'none'}.")
+    return names
+
+
+def _validation_task(store: Store, modalities: tuple[str, ...]) -> Task:
+    """Text, or the first modality, against all others."""
+    query = TEXT if TEXT in modalities else modalities[0]
+    return Task((query,), tuple(name for name in modalities if name != query))
+
+
+def _write(output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], int]) -> None:
+    history, best = reached
+    ids = work.store.ids
+    config = {
+        "plan": work.plan,
+        "model": work.store.manifest["model"],
+        "dataset": work.store.manifest["dataset"],
+        "trained": [ids[k] for k in work.train.tolist()],
+        "selected": [ids[k] for k in work.validation.tolist()],
+        "history": [{**vars(one), "measures": dict(one.measures)} for one in history],
+        "best": best,
+        "versions": {"gramcli": gramcli.__version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+    with disk_errors(output):
+        write_atomic(output / CURVES, curves_csv(history).encode())
+    save_heads(output, heads, config)
+    with disk_errors(output):
+        (output / STATE).unlink(missing_ok=True)
+
+
+def curves_csv(history: list[Epoch]) -> str:
+    """The learning curve as CSV: one line per epoch."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", "lr", "loss", "temperature", *MEASURES])
+    for one in history:
+        measures = [one.measures[name] for name in MEASURES]
+        writer.writerow([one.epoch, one.lr, one.loss, "" if one.temperature is None else one.temperature, *measures])
+    return text.getvalue()

@@ -11,6 +11,7 @@ from gramcli.metrics.figures import INTERVALS, Intervals
 from gramcli.metrics.prompts import TEMPLATES, TextEncoder
 from gramcli.metrics.ties import TIES, Ties
 from gramcli.rerank import Reranker
+from gramcli.selection import Relevant
 
 Kind = Literal["retrieval", "classification", "geometry"]
 KINDS: Final[tuple[Kind, ...]] = ("retrieval", "classification", "geometry")
@@ -68,6 +69,8 @@ class EvalOptions:
         seed: Of subsampling and of folds, where there are any.
         classes: How to classify.
         reference: Put published figures of the dataset beside the measured ones.
+        relevant: What answers a query in retrieval: its own `item`, or every item of its `label`.
+        allow_trained: Evaluate items that heads were trained on, too.
 
     Raises:
         UserError: A kind, tie rule or interval that is none, `normalize` together with `reranker`, or one of them
@@ -89,6 +92,8 @@ class EvalOptions:
     seed: int = 0
     classes: ClassOptions = field(default_factory=ClassOptions)
     reference: bool = False
+    relevant: Relevant = "item"
+    allow_trained: bool = False
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -102,5 +107,7 @@ class EvalOptions:
             raise UserError("usage", f"{option} is about retrieval; add --metrics retrieval, or leave it out.")
         if self.reranker and self.normalize:
             raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
+        if self.relevant == "label" and ("retrieval" not in self.kinds or self.reranker):
+            raise UserError("usage", "--relevant label is about retrieval without --rerank; leave one of them out.")
         if self.reranker and self.ties != "mean":
             raise UserError("usage", "--rerank places ties in the middle; leave --ties out, or --rerank.")

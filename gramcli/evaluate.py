@@ -55,6 +55,7 @@ def evaluate(
     options = options or EvalOptions()
     _check_protocol(store, options.protocol)
     items = chosen_items(store, options.split, options.limit)
+    _check_trained(store, items, options)
     found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     rows = [row for figures in found for row in figures.results]
@@ -84,6 +85,9 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
             "modalities are chance until they are aligned."
         )
     notes += store.manifest["model"].get("assumptions", [])
+    if options.relevant == "label":
+        notes.append("Every item of a query's label is a right answer (--relevant label).")
+    notes += _training_notes(store, chosen_items(store, options.split, options.limit))
     if part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes
@@ -116,6 +120,53 @@ def _check_protocol(store: Store, named: str | None) -> None:
         )
 
 
+def _heads_of(store: Store) -> dict[str, Any]:
+    """What the store's model says of the heads that made it, where they were trained on its dataset."""
+    heads: dict[str, Any] = store.manifest["model"].get("heads") or {}
+    return heads if heads.get("dataset") == store.manifest["dataset"].get("id") else {}
+
+
+def _among(store: Store, items: Tensor, kind: str) -> list[str]:
+    known = set(_heads_of(store).get(kind, ()))
+    return [store.ids[k] for k in items.tolist() if store.ids[k] in known]
+
+
+def _check_trained(store: Store, items: Tensor, options: EvalOptions) -> None:
+    """Refuse to evaluate heads on what they were trained on.
+
+    Raises:
+        UserError: Some of the items were trained on, and nobody allowed it.
+    """
+    found = _among(store, items, "trained")
+    if found and not options.allow_trained:
+        left = sorted({split for split in store.splits if split} - {"train"})
+        hint = f" Name another split: --split {left[0]}." if left and options.split != left[0] else ""
+        raise UserError(
+            "usage",
+            f"{len(found)} of the {len(items)} items, for instance '{found[0]}', trained this store's heads: their "
+            f"figures say nothing about new data.{hint} With --allow-trained they are made all the same.",
+        )
+
+
+def _training_notes(store: Store, items: Tensor) -> list[str]:
+    """Say how many of the items the heads have seen, and how."""
+    notes = []
+    if n := len(_among(store, items, "trained")):
+        notes.append(f"{n} of {len(items)} items trained the heads: these are no figures of new data.")
+    if n := len(_among(store, items, "selected")):
+        notes.append(f"{n} of {len(items)} items chose the heads' epoch: figures are a little too good.")
+    return notes
+
+
+def _described_model(store: Store) -> dict[str, Any]:
+    """The store's model; of heads, how many items they saw instead of their ids."""
+    model: dict[str, Any] = dict(store.manifest["model"])
+    if heads := model.get("heads"):
+        counts = {f"n_{kind}": len(heads.get(kind, ())) for kind in ("trained", "selected")}
+        model["heads"] = {k: v for k, v in heads.items() if k not in ("trained", "selected")} | counts
+    return model
+
+
 def _reference(store: Store, rows: Sequence[ResultRow], *, comparable: bool) -> list[Reference]:
     """Published figures of the store's dataset with the measured ones that answer them, the most alike first."""
     dataset = store.manifest["dataset"]
@@ -139,7 +190,7 @@ def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
         "protocol": _protocol(store, options.protocol),
         "n": len(chosen_items(store, options.split, options.limit)),
         "protocol_n": dataset.get("protocol_n"),
-        "model": store.manifest["model"],
+        "model": _described_model(store),
         "dataset": dataset,
         "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},
         "split": effective_split(store, options.split) or "all",

@@ -56,7 +56,7 @@ def retrieval_figures(
         UserError: As `gramcli.evaluate.evaluate`.
     """
     named = [(name, get_method(name)) for name in dict.fromkeys(methods) or METHODS.names()]
-    selections, skipped = _selections(store, tasks, items, options.missing)
+    selections, skipped = _selections(store, tasks, items, options)
     runs = [
         (selection, name, method)
         for selection in selections
@@ -82,11 +82,15 @@ def retrieval_figures(
     )
 
 
-def _selections(store: Store, tasks: Sequence[Task], items: Tensor, missing: str) -> tuple[list[Selection], list[str]]:
+def _selections(
+    store: Store, tasks: Sequence[Task], items: Tensor, options: EvalOptions
+) -> tuple[list[Selection], list[str]]:
     """The rows of every task; of tasks that nobody named, those that no item has what it takes for are only noted."""
 
     def chosen(task: Task) -> list[Selection]:
-        return select_by_presence(store, task, items) if missing == "present" else [select(store, task, items, missing)]
+        if options.missing == "present":
+            return select_by_presence(store, task, items, options.relevant)
+        return [select(store, task, items, options.missing, options.relevant)]
 
     if tasks:
         return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
@@ -208,7 +212,12 @@ class _Work:
     def _add_pooled(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
         """Items ranked by their best caption, where text asks alone and some item has several."""
         n = len(selection.candidate_ids)
-        if selection.task.query != (TEXT,) or len(selection.query_ids) == n or self.scores.normalization is not None:
+        if (
+            selection.relevant == "label"
+            or selection.task.query != (TEXT,)
+            or len(selection.query_ids) == n
+            or self.scores.normalization is not None
+        ):
             return
         owner = selection.positives[1]
         found = pooled_ranks(method, selection.queries, selection.candidates, owner, present=selection.present)
@@ -349,6 +358,7 @@ def _ids(best: Tensor | None, names: Sequence[str], count: int) -> tuple[tuple[s
 def _provenance(selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
     hits = "Wilson for hit rates of independent queries, else " if options.intervals == "wilson" else ""
     return {
+        "relevant": options.relevant,
         "ties": _TIE_RULES[options.ties],
         "tasks": {
             s.label(): {

@@ -19,6 +19,7 @@ from gramcli.store.layout import OK, STAND_IN, has_row, reason_of, state
 from gramcli.store.reader import Store
 
 Missing = Literal["drop", "present", "zero", "error"]
+Relevant = Literal["item", "label"]
 TEXT = "text"
 TRAIN = "train"
 
@@ -39,6 +40,7 @@ class Selection:
         candidate_rows: The same for candidates.
         left_out: Items the task does not cover, and why.
         whole: The task that was asked for, where this is the part of its items that have just `task.modalities`.
+        relevant: Whether a query is answered by its own `item` only or by every item of its `label`.
     """
 
     task: Task
@@ -52,6 +54,7 @@ class Selection:
     candidate_rows: Tensor
     left_out: tuple[LeftOut, ...]
     whole: Task | None = None
+    relevant: Relevant = "item"
 
     def label(self, *, forward: bool = True) -> str:
         """What the task is called in results: `t2va`, `va2t`; `t2va/t2v` for its items that have no audio."""
@@ -59,8 +62,9 @@ class Selection:
         return "/".join((task if forward else task.reversed()).name for task in tasks)
 
     def gallery_sha256(self) -> str:
-        """Hash of the query and candidate ids in order: equal only for the same items."""
-        text = "\n".join((*self.query_ids, "", *self.candidate_ids))
+        """Hash of the query and candidate ids in order: equal only for the same items and right answers."""
+        asked = ("", "relevant: label") if self.relevant == "label" else ()
+        text = "\n".join((*self.query_ids, "", *self.candidate_ids, *asked))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -97,7 +101,7 @@ def effective_split(store: Store, split: str | None) -> str | None:
     return None if split == "all" and "all" not in store.splits else split
 
 
-def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
+def select(store: Store, task: Task, items: Tensor, missing: str, relevant: Relevant = "item") -> Selection:
     """Gather a task's rows.
 
     Args:
@@ -106,10 +110,11 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         items: Positions of the items to use.
         missing: `drop` leaves out items that lack a modality of the task; `present` and `zero` those that
             have none on a side; `error` refuses. Stand-ins count as lacking, except under `zero`.
+        relevant: `item`: a query is answered by its own item; `label`: by all items of its label.
 
     Raises:
         UserError: A modality is not in the store, dimensions differ, the policy is unknown or is `error` and
-            something is missing, or nothing is left.
+            something is missing, nothing is left, or labels decide and there are none.
     """
     if missing not in get_args(Missing):
         raise UserError("usage", f"--missing '{missing}' is not one of {', '.join(get_args(Missing))}.")
@@ -133,17 +138,37 @@ def select(store: Store, task: Task, items: Tensor, missing: str) -> Selection:
         task=task,
         queries=queries,
         candidates=candidates,
-        positives=_positives(query_items, candidate_items, len(store.ids)),
+        positives=_positives(query_items, candidate_items, groups_of(store, relevant)),
         present=Presence(query_present, candidate_present, zero) if partial else Presence(),
         query_ids=tuple(store.ids[k] for k in query_items.tolist()),
         candidate_ids=tuple(store.ids[k] for k in candidate_items.tolist()),
         query_rows=query_rows,
         candidate_rows=candidate_rows,
         left_out=left_out,
+        relevant=relevant,
     )
 
 
-def select_by_presence(store: Store, task: Task, items: Tensor) -> list[Selection]:
+def groups_of(store: Store, relevant: Relevant) -> Tensor:
+    """A number per item, equal for those that are right answers to each other.
+
+    Args:
+        store: The store.
+        relevant: `item`, or `label`; an item without label answers itself only.
+
+    Raises:
+        UserError: Labels decide and no item has one.
+    """
+    own = torch.arange(len(store.ids))
+    if relevant == "item":
+        return own
+    if not any(store.labels):
+        raise UserError("usage", f"{store.path} has no labels, so they cannot say what is relevant. Leave it to items.")
+    names = {name: place for place, name in reversed(list(enumerate(store.labels))) if name}
+    return torch.tensor([names.get(name or "", place) for place, name in enumerate(store.labels)])
+
+
+def select_by_presence(store: Store, task: Task, items: Tensor, relevant: Relevant = "item") -> list[Selection]:
     """Gather a task's rows in groups of items that have the same of its modalities.
 
     Scores over different numbers of modalities are not on one scale, so each group is ranked by itself, by the measure
@@ -153,6 +178,7 @@ def select_by_presence(store: Store, task: Task, items: Tensor) -> list[Selectio
         store: The store.
         task: Query and candidate modalities.
         items: Positions of the items to use.
+        relevant: As for `select`.
 
     Returns:
         The items that have everything first; items that have nothing on a side are in `left_out`.
@@ -160,7 +186,7 @@ def select_by_presence(store: Store, task: Task, items: Tensor) -> list[Selectio
     Raises:
         UserError: As `select`.
     """
-    found = select(store, task, items, "present")
+    found = select(store, task, items, "present", relevant)
     if found.present.queries is None:
         return [found]
     has = {name: store.present(name)[items] for name in task.modalities}
@@ -171,7 +197,7 @@ def select_by_presence(store: Store, task: Task, items: Tensor) -> list[Selectio
         names = {name for name, there in zip(has, pattern, strict=True) if there}
         part = Task(*(tuple(name for name in side if name in names) for side in (task.query, task.candidates)))
         rows = items[kept][(patterns == torch.tensor(pattern)).all(dim=1)]
-        groups.append(replace(select(store, part, rows, "drop"), whole=None if part == task else task))
+        groups.append(replace(select(store, part, rows, "drop", relevant), whole=None if part == task else task))
     return [replace(groups[0], left_out=found.left_out), *groups[1:]]
 
 
@@ -329,13 +355,13 @@ def _side(
     return vectors, rows, present, rows if captions is None else captions
 
 
-def _positives(query_items: Tensor, candidate_items: Tensor, n_items: int) -> tuple[Tensor, Tensor]:
-    """Candidates of the same item, for every query; candidates of an item are adjacent."""
-    counts = torch.bincount(candidate_items, minlength=n_items)
-    first = torch.full((n_items,), -1, dtype=torch.int64)
-    positions = torch.arange(len(candidate_items))
-    first[candidate_items.flip(0)] = positions.flip(0)
-    per_query = counts[query_items]
+def _positives(query_items: Tensor, candidate_items: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Candidates of the same group, for every query, in order."""
+    asking, answering = groups[query_items], groups[candidate_items]
+    order = torch.argsort(answering, stable=True)
+    counts = torch.bincount(answering, minlength=len(groups))
+    first = torch.cumsum(counts, 0) - counts
+    per_query = counts[asking]
     indptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.cumsum(per_query, 0)])
     offsets = torch.arange(int(indptr[-1])) - torch.repeat_interleave(indptr[:-1], per_query)
-    return indptr, torch.repeat_interleave(first[query_items], per_query) + offsets
+    return indptr, order[torch.repeat_interleave(first[asking], per_query) + offsets]

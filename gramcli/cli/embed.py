@@ -9,6 +9,7 @@ from gramcli.cli.options import (
     DeviceOpt,
     DryRunOpt,
     FramesOpt,
+    FromOpt,
     LimitOpt,
     ModelOpt,
     OverwriteOpt,
@@ -36,6 +37,7 @@ def embed_command(
     *,
     output: StoreOut,
     model: ModelOpt = "signal",
+    from_store: FromOpt = None,
     root: RootOpt = None,
     protocol: ProtocolOpt = None,
     split: SplitOpt = None,
@@ -64,6 +66,8 @@ def embed_command(
     Example: gram embed clips/ -o clips_emb --retry-failed --timeout 2m
 
     Example: gram embed msrvtt --root DIR -o msrvtt_emb
+
+    Example: gram embed clips/ --model heads:heads_gram --from clips_emb -o clips_gram
     """
     from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
@@ -74,6 +78,11 @@ def embed_command(
 
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
+    if from_store is not None or model.startswith("heads:"):
+        from gramcli.cli.projected import embed_through_heads
+
+        idle = {"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames, "--dry-run": dry_run}
+        return embed_through_heads(session, dataset, model, from_store, (output, overwrite), idle)
     where = device_named(device)
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, stand_ins)
     encoder = wanted.load(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gramcli.cli.options import (
+    AllowTrainedOpt,
     CandidatesOpt,
     Classifier,
     ClassifiersOpt,
@@ -28,11 +29,14 @@ from gramcli.cli.options import (
     ProtocolOpt,
     QueryOpt,
     ReferenceOpt,
+    Relevance,
+    RelevantOpt,
     ReportOpt,
     RerankOpt,
     RerankTopOpt,
     RootOpt,
     SeedOpt,
+    SeenThroughOpt,
     SplitOpt,
     StepOpt,
     TargetArg,
@@ -55,6 +59,8 @@ def eval_command(
     target: TargetArg,
     *,
     dataset: DatasetOpt = None,
+    model: SeenThroughOpt = None,
+    allow_trained: AllowTrainedOpt = False,
     root: RootOpt = None,
     task: TasksOpt = None,
     method: MethodsOpt = None,
@@ -80,6 +86,7 @@ def eval_command(
     allow_pickle: PickleOpt = False,
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
+    relevant: RelevantOpt = Relevance.item,
     ties: TiesOpt = Ties.mean,
     intervals: IntervalsOpt = Intervals.bootstrap,
     per_query: PerQueryOpt = None,
@@ -103,10 +110,12 @@ def eval_command(
     Example: gram eval CKPT --dataset msrvtt --root DIR --protocol msrvtt-1k-av
 
     Example: gram eval clips_emb --metrics geometry --format csv
+
+    Example: gram eval clips_emb --model heads:heads_gram --split test
     """
     from gramcli.cli.effects import refuse_without_effect
     from gramcli.cli.expectations import failures, parse_expectations
-    from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target
+    from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target, seen_through
     from gramcli.embed import EmbedOptions
     from gramcli.eval_options import ClassOptions
     from gramcli.evaluate import EvalOptions, evaluate
@@ -123,7 +132,7 @@ def eval_command(
     learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]
     chosen = chosen_dataset(dataset, root, split, limit, protocol, with_train=learns) if dataset else None
     opened_target = open_target(target, chosen, wanted)
-    store = opened_target.store(session, how, tasks)
+    store = seen_through(opened_target.store(session, how, tasks), model)
     with session.stages() as stage:
         second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
         options = EvalOptions(
@@ -147,6 +156,8 @@ def eval_command(
                 tuple(one.value for one in classifier) if classifier else None,
             ),
             reference=reference,
+            relevant=relevant.value,
+            allow_trained=allow_trained,
         )
         evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)

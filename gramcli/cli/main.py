@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from gramcli import __version__
 from gramcli.catalog import did_you_mean
+from gramcli.cli.align import align_command
 from gramcli.cli.command import command
 from gramcli.cli.compare import compare_command
 from gramcli.cli.datasets import datasets_command
@@ -25,11 +26,13 @@ from gramcli.cli.matrix import matrix_command
 from gramcli.cli.methods import methods_command
 
 RESUMES = "Finished shards are kept: run the same command again and it resumes."
+EPOCHS_RESUME = "Finished epochs are kept: run the same command again and it resumes."
 COMMANDS = {
     "embed": command(embed_command, on_interrupt=RESUMES),
     "eval": command(eval_command),
     "compare": command(compare_command),
     "matrix": command(matrix_command),
+    "align": command(align_command, on_interrupt=EPOCHS_RESUME),
     "export": command(export_command),
     "inspect": command(inspect_command),
     "datasets": command(datasets_command),

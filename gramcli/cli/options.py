@@ -46,6 +46,13 @@ class Classifier(StrEnum):
     probe = "probe"
 
 
+class Relevance(StrEnum):
+    """What answers a query."""
+
+    item = "item"
+    label = "label"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -227,6 +234,56 @@ ExpectOpt = Annotated[
 IntersectOpt = Annotated[bool, typer.Option("--intersect", help="Compare on the queries that all have in common.")]
 ItemsOpt = Annotated[int, typer.Option("--items", min=1, metavar="N", help="How many items to generate.")]
 SeedOpt = Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of all that is drawn at random.")]
+
+# What to align
+LossOpt = Annotated[str, typer.Option("--loss", metavar="METHOD", help="Whose loss: see `gram methods`.")]
+HeadsOut = Annotated[Path, typer.Option("-o", "--output", metavar="HEADS", help="The folder to write or to resume.")]
+ModalitiesOpt = Annotated[
+    list[str] | None, typer.Option("--modality", metavar="NAME", help="Only these embeddings; repeats. Default: all.")
+]
+AnchorOpt = Annotated[
+    str | None,
+    typer.Option("--anchor", metavar="NAME", help="What the loss contrasts with the rest, or `each`. Default: text."),
+]
+DimOpt = Annotated[int, typer.Option("--dim", min=1, metavar="N", help="Dimension of the shared space.")]
+HiddenOpt = Annotated[int, typer.Option("--hidden", min=0, metavar="N", help="Width of a hidden layer; 0: linear.")]
+EpochsOpt = Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="At most so many.")]
+RateOpt = Annotated[float, typer.Option("--lr", metavar="X", help="Peak learning rate of AdamW.")]
+DecayOpt = Annotated[float, typer.Option("--weight-decay", metavar="X", help="Of the weights.")]
+WarmupOpt = Annotated[float, typer.Option("--warmup", metavar="X", help="Share of steps in which the rate rises.")]
+StepSizeOpt = Annotated[int, typer.Option("--batch-size", min=2, metavar="N", help="Items of a step.")]
+TemperatureOpt = Annotated[
+    float | None, typer.Option("--temperature", metavar="X", help="The loss's; it learns, but for pmrl.")
+]
+TrainSplitOpt = Annotated[str, typer.Option("--train-split", metavar="NAME", help="What is trained on, or `all`.")]
+ValSplitOpt = Annotated[
+    str | None,
+    typer.Option("--val-split", metavar="NAME", help="What chooses the epoch. Default: val, else a fifth of train."),
+]
+JudgeOpt = Annotated[
+    str | None, typer.Option("--method", metavar="METHOD", help="Who ranks in validation. Default: the loss.")
+]
+StopMetricOpt = Annotated[str, typer.Option("--metric", metavar="R@1|R@5|R@10|MRR", help="What chooses the epoch.")]
+PatienceOpt = Annotated[
+    int, typer.Option("--patience", min=0, metavar="N", help="Epochs without a better one that end it; 0: never.")
+]
+FromOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="STORE", help="With --model heads:DIR: embeddings of the base model, not decoded again."
+    ),
+]
+SeenThroughOpt = Annotated[
+    str | None,
+    typer.Option("--model", metavar="heads:DIR", help="See the STORE through heads that `gram align` wrote."),
+]
+RelevantOpt = Annotated[
+    Relevance,
+    typer.Option("--relevant", help="What answers a query: its own item, or all items of its label."),
+]
+AllowTrainedOpt = Annotated[
+    bool, typer.Option("--allow-trained", help="Also evaluate items that the heads were trained on.")
+]
 
 # Where the answer goes
 DemoOut = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where everything is written.")]

@@ -164,6 +164,26 @@ def open_target(target: str, dataset: Dataset | None, model: ModelOptions) -> Ta
     return Target(target, dataset, model.load(target))
 
 
+def seen_through(store: Store, model: str | None) -> Store:
+    """The store, or what the heads of `--model heads:DIR` make of it.
+
+    Raises:
+        UserError: Another model, heads that cannot be read, or a store of another base model.
+    """
+    if model is None:
+        return store
+    from gramcli.heads.files import PREFIX, load_heads
+    from gramcli.projection import project
+
+    if not model.startswith(PREFIX):
+        raise UserError(
+            "usage",
+            f"--model {model}: a STORE is seen through heads only, heads:DIR. For a model: gram eval {model} "
+            "--dataset DATA.",
+        )
+    return project(store, load_heads(model))
+
+
 def _refuse_checkpoint(path: Path) -> None:
     from gramcli.describe import looks_like_checkpoint
 

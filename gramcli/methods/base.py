@@ -118,12 +118,14 @@ class AlignmentMethod(Protocol):
         higher_is_better: Orientation of the score.
         temperature: The loss's own.
         temperature_learns: Whether a loss can be minimised over its temperature without losing its meaning.
+        anchored: Whether the paper contrasts one modality, the anchor, with the others.
     """
 
     name: str
     higher_is_better: bool
     temperature: float
     temperature_learns: bool
+    anchored: bool
 
     @property
     def fused_kind(self) -> FusedKind | None:

@@ -30,7 +30,7 @@ class LossOptions(TypedDict, total=False):
         label_smoothing: Share of the target spread evenly over all candidates; 0.1.
         detach_gathered: No gradient to the side that is gathered, as in the authors' code, on one rank too.
         regulariser_temperature: tau2 of pmrl; 0.1.
-        generator: Draws the negatives of symile; on every rank in the same state.
+        generator: Draws negatives where a loss samples them (symile); on every rank in the same state.
     """
 
     present: Mapping[str, Tensor] | None
@@ -43,7 +43,7 @@ class LossOptions(TypedDict, total=False):
     generator: torch.Generator | None
 
 
-SHARED = ("present", "groups", "temperature", "detach_gathered")
+SHARED = ("present", "groups", "temperature", "detach_gathered", "generator")
 """Options that every loss takes."""
 
 

@@ -58,6 +58,7 @@ class Gram:
     higher_is_better: bool = False
     temperature = TEMPERATURE
     temperature_learns = True
+    anchored = True
 
     @property
     def fused_kind(self) -> FusedKind | None:

@@ -77,6 +77,7 @@ class Pmrl:
     higher_is_better: bool = True
     temperature = 0.05
     temperature_learns = False
+    anchored = False
 
     def __post_init__(self) -> None:
         if self.value not in get_args(Value):

@@ -22,6 +22,7 @@ class InnerProduct:
     higher_is_better = True
     temperature = TEMPERATURE
     temperature_learns = True
+    anchored = True
 
     @property
     def fused_kind(self) -> FusedKind | None:

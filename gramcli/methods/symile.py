@@ -35,6 +35,7 @@ class Symile(InnerProduct):
     """Multilinear inner product: each side multiplies its vectors elementwise once."""
 
     name = "symile"
+    anchored = False
 
     def check(self, r: int, p: int, d: int) -> None:
         """Every split is accepted."""
@@ -72,7 +73,7 @@ class Symile(InnerProduct):
 
     def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
         """Mean over who asks of the loss with sampled negatives; `generator` draws them."""
-        batch = read_batch(self.name, embeddings, options, ("anchor", "generator"))
+        batch = read_batch(self.name, embeddings, options, ("anchor",))
         chosen, temperature = anchors(batch, options), temperature_of(options, self.temperature)
         complete = batch.present.all(dim=0)
         with batch.full_precision():

@@ -47,6 +47,7 @@ class Triangle:
     higher_is_better: bool = False
     temperature = TEMPERATURE
     temperature_learns = True
+    anchored = True
 
     @property
     def fused_kind(self) -> FusedKind | None:
@@ -140,7 +141,7 @@ class Triangle:
         """
         four_squared = _areas_of_any(queries, candidates[0], candidates[1])
         twice: Tensor = four_squared if self.squared else safe_sqrt(four_squared)
-        return twice.div(-2)
+        return -twice / 2
 
 
 def _areas_of_any(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
@@ -149,7 +150,8 @@ def _areas_of_any(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     xy, xz, yz = x @ y.T, x @ z.T, torch.linalg.vecdot(y, z)
     own = xx.unsqueeze(1)
     along = own - xy - xz + yz
-    return (own - 2.0 * xy + yy) * (own - 2.0 * xz + zz) - along * along
+    area: Tensor = (own - 2.0 * xy + yy) * (own - 2.0 * xz + zz) - along * along
+    return area
 
 
 def _four_squared_areas(xy: Tensor, xz: Tensor, yz: Tensor) -> Tensor:

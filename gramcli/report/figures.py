@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from gramcli.results import RankVector, ResultRow
+    from gramcli.training.state import Epoch
 
 # Okabe and Ito's palette less black and yellow: told apart by colour-blind readers, on white and on near-black.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -139,6 +140,35 @@ def recall_curves(ranks: Sequence[RankVector]) -> str:
             named = dict(zip(labels, handles, strict=True)) | named
         figure.legend(named.values(), named.keys(), loc="outside upper left", ncols=6, frameon=False)
         return _svg(figure)
+
+
+def learning_curves(history: Sequence[Epoch], best: int, metric: str) -> str:
+    """Draw loss and validation figure against the epoch, the best epoch marked.
+
+    Args:
+        history: Every epoch.
+        best: Number of the epoch that was kept.
+        metric: The validation figure that chose it.
+
+    Returns:
+        An SVG document.
+    """
+    epochs = [one.epoch for one in history]
+    with style.context(["default", _RC, {"svg.hashsalt": "learning"}]):
+        figure = Figure(figsize=(7.6, 3.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(epochs, [one.loss for one in history], color=COLOURS[0])
+        left.set_ylabel("training loss")
+        for number, name in enumerate(dict.fromkeys(("R@1", metric))):
+            values = [100 * one.measures[name] for one in history]
+            right.plot(epochs, values, color=COLOURS[number + 1], label=name)
+            right.plot([best], [values[best - 1]], MARKERS[number], color=COLOURS[number + 1], label="_")
+        right.set_ylabel("validation, per cent")
+        right.set_ylim(bottom=0)
+        _legend(right)
+        for axes in (left, right):
+            axes.set_xlabel("epoch")
+        return _svg(figure).replace("<svg", '<svg style="background: white"', 1)
 
 
 def _recall_panel(panel: Axes, task: str, vectors: Sequence[RankVector], colours: dict[str, int]) -> None:

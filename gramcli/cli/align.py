@@ -1,0 +1,105 @@
+"""`gram align`."""
+
+from __future__ import annotations
+
+from gramcli.cli.options import (
+    AnchorOpt,
+    DecayOpt,
+    DeviceOpt,
+    DimOpt,
+    EpochsOpt,
+    HeadsOut,
+    HiddenOpt,
+    JudgeOpt,
+    LossOpt,
+    ModalitiesOpt,
+    OverwriteOpt,
+    PatienceOpt,
+    RateOpt,
+    Relevance,
+    RelevantOpt,
+    SeedOpt,
+    StepSizeOpt,
+    StopMetricOpt,
+    StoreArg,
+    TaskOpt,
+    TemperatureOpt,
+    TrainSplitOpt,
+    ValSplitOpt,
+    WarmupOpt,
+)
+from gramcli.cli.session import Session
+
+
+def align_command(
+    session: Session,
+    store: StoreArg,
+    *,
+    output: HeadsOut,
+    loss: LossOpt,
+    modality: ModalitiesOpt = None,
+    anchor: AnchorOpt = None,
+    dim: DimOpt = 64,
+    hidden: HiddenOpt = 0,
+    epochs: EpochsOpt = 100,
+    lr: RateOpt = 1e-3,
+    weight_decay: DecayOpt = 0.01,
+    warmup: WarmupOpt = 0.1,
+    batch_size: StepSizeOpt = 256,
+    temperature: TemperatureOpt = None,
+    seed: SeedOpt = 0,
+    train_split: TrainSplitOpt = "train",
+    val_split: ValSplitOpt = None,
+    task: TaskOpt = None,
+    method: JudgeOpt = None,
+    metric: StopMetricOpt = "MRR",
+    patience: PatienceOpt = 20,
+    relevant: RelevantOpt = Relevance.item,
+    device: DeviceOpt = "cpu",
+    overwrite: OverwriteOpt = False,
+) -> None:
+    """Train projection heads on a store's train split with a method's loss.
+
+    The epoch that is best on the validation split is kept. A stopped run resumes. Under torchrun every rank takes its
+    part of each batch: torchrun --nproc-per-node 4 -m gramcli align ...
+
+    Example: gram align clips_emb -o heads_gram --loss gram
+
+    Example: gram align clips_emb -o heads_pmrl --loss pmrl --dim 128 --hidden 256 --relevant label
+
+    Example: gram eval clips_emb --model heads:heads_gram
+    """
+    from gramcli.align import AlignOptions, align
+    from gramcli.cli.targets import device_named
+    from gramcli.modalities import parse_task
+    from gramcli.report.align import alignment_answer, write_curves
+    from gramcli.store import open_store
+    from gramcli.training.ranks import is_first
+
+    options = AlignOptions(
+        modalities=tuple(modality or ()),
+        anchor=anchor,
+        dim=dim,
+        hidden=hidden,
+        epochs=epochs,
+        lr=lr,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        batch_size=batch_size,
+        temperature=temperature,
+        seed=seed,
+        train=train_split,
+        validation=val_split,
+        task=parse_task(task) if task else None,
+        method=method,
+        metric=metric,
+        patience=patience,
+        relevant=relevant.value,
+        device=device_named(device),
+        overwrite=overwrite,
+    )
+    with session.progress("Aligning") as progress:
+        found = align(open_store(store), output, loss, options=options, progress=progress)
+    if is_first():
+        write_curves(found)
+        session.show(alignment_answer(found))

@@ -1,0 +1,133 @@
+"""A folder of heads on disk: `heads.safetensors`, and `heads.json`, which says what they are and what they saw."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from gramcli.errors import UserError
+from gramcli.heads.model import Heads
+from gramcli.results_json import dump_json, read_document
+from gramcli.store.atomic import disk_errors, write_atomic
+
+WEIGHTS: Final = "heads.safetensors"
+CONFIG: Final = "heads.json"
+PREFIX: Final = "heads:"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class SavedHeads:
+    """Heads with what is known of them.
+
+    Attributes:
+        path: Their folder.
+        heads: The heads.
+        sha256: Of the weights.
+        config: What heads.json says: `plan`, `model` (the base), `dataset`, `trained`, `selected`, `best`.
+    """
+
+    path: Path
+    heads: Heads
+    sha256: str
+    config: Mapping[str, Any] = field(repr=False)
+
+    def describe(self) -> dict[str, Any]:
+        """The `model` of a store that these heads made from one of their base model."""
+        base, shape = self.config["model"], f"{self.heads.hidden or 'no'} hidden, {self.heads.dim} dimensions"
+        return {
+            "id": f"{base.get('id')} + {self.config['plan']['loss']} heads",
+            "architecture": f"{base.get('architecture')}; heads: {shape}",
+            "weights_sha256": base.get("weights_sha256"),
+            "preprocessing": base.get("preprocessing"),
+            "shared_space": True,
+            "heads": {
+                "sha256": self.sha256,
+                "loss": self.config["plan"]["loss"],
+                "dataset": self.config["dataset"].get("id"),
+                "trained": list(self.config["trained"]),
+                "selected": list(self.config["selected"]),
+            },
+        }
+
+
+def save_heads(path: Path, heads: Heads, config: Mapping[str, Any]) -> None:
+    """Write heads; the configuration comes last, so that a folder with it is whole.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    data = save({name: one.detach().cpu().contiguous() for name, one in heads.tensors.items()})
+    facts = {
+        "format": FORMAT,
+        "weights_sha256": hashlib.sha256(data).hexdigest(),
+        "dims": dict(heads.dims),
+        "dim": heads.dim,
+        "hidden": heads.hidden,
+    }
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomic(path / WEIGHTS, data)
+        write_atomic(path / CONFIG, dump_json({**facts, **config}).encode())
+
+
+def load_heads(spec: str | Path) -> SavedHeads:
+    """Read the heads `gram align` wrote.
+
+    Args:
+        spec: The folder, with `heads:` before it or without.
+
+    Raises:
+        UserError: No heads are there, they are not finished, of a newer format, or the files do not fit each other.
+    """
+    path = Path(str(spec).removeprefix(PREFIX))
+    if not (path / CONFIG).is_file():
+        what = (
+            "is not finished: run the gram align that began it again, it resumes"
+            if path.is_dir() and (path / "training.safetensors").exists()
+            else "holds no heads. Train some with: gram align STORE -o HEADS --loss gram"
+        )
+        raise UserError("input", f"{path} {what}.")
+    config = read_document(path / CONFIG)
+    try:
+        if config["format"] != FORMAT:
+            raise UserError(
+                "input", f"{path / CONFIG} has format {config['format']}; this gram reads {FORMAT}. Upgrade it."
+            )
+        data = (path / WEIGHTS).read_bytes()
+        tensors = load(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        heads = Heads(
+            {name: int(d) for name, d in config["dims"].items()}, int(config["dim"]), int(config["hidden"]), tensors
+        )
+        for key in ("plan", "model", "dataset", "trained", "selected"):
+            config[key]
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, SafetensorError) as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
+    if sha256 != config.get("weights_sha256"):
+        raise _damaged(path, f"{WEIGHTS} is not the file that was written")
+    _check_shapes(path, heads)
+    return SavedHeads(path, heads, sha256, config)
+
+
+def _check_shapes(path: Path, heads: Heads) -> None:
+    for modality, d in heads.dims.items():
+        first = heads.hidden or heads.dim
+        wanted = {"mean": (d,), "scale": (d,), "weight0": (first, d), "bias0": (first,)}
+        if heads.hidden:
+            wanted |= {"weight1": (heads.dim, heads.hidden), "bias1": (heads.dim,)}
+        for key, shape in wanted.items():
+            found = heads.tensors.get(f"{modality}/{key}")
+            if found is None or tuple(found.shape) != shape or not bool(torch.isfinite(found).all()):
+                raise _damaged(path, f"'{modality}/{key}' is not a finite {list(shape)} tensor")
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError("input", f"The heads of {path} are damaged ({why}). Train them again: gram align --overwrite.")

@@ -1,0 +1,120 @@
+"""A store seen through heads: the same items, every vector in the heads' space."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gramcli.errors import UserError
+from gramcli.store.layout import TEXT, has_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from gramcli.heads.files import SavedHeads
+    from gramcli.store.reader import Store
+
+
+def project(store: Store, saved: SavedHeads) -> Store:
+    """Apply heads to a store in memory; nothing is decoded and nothing written.
+
+    Args:
+        store: Embeddings of the model that the heads were trained on.
+        saved: The heads.
+
+    Returns:
+        A store of the modalities that have heads, with its own fingerprint.
+
+    Raises:
+        UserError: The store is of another model, or has none of the modalities.
+    """
+    base, model = saved.config["model"], store.manifest["model"]
+    same = all(base.get(key) == model.get(key) for key in ("id", "architecture", "weights_sha256", "preprocessing"))
+    if not same:
+        raise UserError(
+            "usage",
+            f"The heads of {saved.path} were trained on embeddings of '{base.get('id')}'; {store.path} holds those of "
+            f"'{model.get('id')}' or of other weights. Embed the data with that model, or train heads on this store.",
+        )
+    names = [name for name in store.modalities if name in saved.heads.dims]
+    if not names:
+        raise UserError(
+            "usage",
+            f"{store.path} holds {', '.join(store.modalities)}; the heads of {saved.path} are for "
+            f"{', '.join(saved.heads.modalities)}.",
+        )
+    rows = {name: _projected(store, saved, name) for name in names}
+    dim = saved.heads.dim
+    entries = {name: {**store.manifest["modalities"][name], "dim": dim} for name in names}
+    loaded = rows | ({"text.item": store.caption_items()} if TEXT in names else {})
+    return replace(
+        store,
+        manifest={**store.manifest, "model": saved.describe(), "modalities": entries},
+        rows=tuple(replace(row, status={name: row.status[name] for name in names}) for row in store.rows),
+        _loaded=loaded,
+    )
+
+
+def _projected(store: Store, saved: SavedHeads, name: str) -> Tensor:
+    rows = saved.heads.apply(name, store.embeddings(name).numpy())
+    if name != TEXT:
+        rows[[not has_row(status) for status in store.status(name)]] = 0
+    return torch.from_numpy(rows)
+
+
+def write_projected(
+    store: Store, saved: SavedHeads, ids: Sequence[str], output: Path, *, overwrite: bool = False
+) -> None:
+    """Write a store seen through heads, of some of its items.
+
+    Args:
+        store: As for `project`.
+        saved: The heads.
+        ids: Which items, in this order.
+        output: The store to write.
+        overwrite: Replace a store of other content.
+
+    Raises:
+        UserError: As `project`; an id is not in the store; as `gramcli.store.write_store`.
+    """
+    from gramcli.store.derived import write_store  # noqa: PLC0415 - the writer is needed here only
+
+    seen = project(store, saved)
+    places = {name: place for place, name in enumerate(store.ids)}
+    lacking = [name for name in ids if name not in places]
+    if lacking:
+        raise UserError(
+            "usage",
+            f"{store.path} has no embeddings of {len(lacking)} of {len(ids)} items, for instance '{lacking[0]}'. "
+            "Embed these with the base model first.",
+        )
+    chosen = np.array([places[name] for name in ids], dtype=np.int64)
+    texts, owners = _texts_of(seen, chosen)
+    write_store(
+        output,
+        ids=[seen.ids[k] for k in chosen],
+        splits=[seen.splits[k] for k in chosen],
+        labels=[seen.labels[k] for k in chosen],
+        embeddings={name: seen.embeddings(name).numpy()[texts if name == TEXT else chosen] for name in seen.modalities},
+        caption_items=owners,
+        status={name: [seen.status(name)[k] for k in chosen] for name in seen.modalities},
+        model=seen.manifest["model"],
+        dataset=seen.manifest["dataset"],
+        overwrite=overwrite,
+    )
+
+
+def _texts_of(store: Store, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Text rows of the chosen items in their order, and the new place of the item of each."""
+    item_of = store.caption_items().numpy()
+    first = np.searchsorted(item_of, chosen)
+    count = np.searchsorted(item_of, chosen, side="right") - first
+    owners = np.repeat(np.arange(len(chosen)), count)
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(first, count) + within, owners

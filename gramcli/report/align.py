@@ -1,0 +1,78 @@
+"""What `gram align` found: a table of the epochs that matter, and the learning curve as a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gramcli.report.answer import Answer, Table, counted, printable
+from gramcli.report.files import write_result
+from gramcli.results import SCHEMA
+
+if TYPE_CHECKING:
+    from gramcli.align import Alignment
+    from gramcli.training.state import Epoch
+
+FIGURE: Final = "curves.svg"
+COLUMNS: Final = ("epoch", "lr", "loss", "temperature", "R@1", "R@5", "R@10", "MRR")
+
+
+def alignment_answer(found: Alignment) -> Answer:
+    """Return a run ready for every format.
+
+    Args:
+        found: What `align` returned.
+
+    Returns:
+        A table of the first, the best and the last epoch; CSV rows and JSON of all.
+    """
+    rows = tuple(_row(one) for one in found.history)
+    shown = sorted({1, found.best, len(found.history)})
+    cells = tuple(_cells(found.history[k - 1], best=k == found.best) for k in shown)
+    title = (
+        f"{printable(found.path)}: {found.loss} heads of {', '.join(found.modalities)}; "
+        f"{counted(found.n_train, 'train item')}, {counted(found.n_validation, 'validation item')}; recall in per cent"
+    )
+    return Answer(
+        tables=(Table(COLUMNS, cells, frozenset({"epoch"}), title),),
+        columns=COLUMNS,
+        rows=rows,
+        document={
+            "schema": SCHEMA,
+            "heads": str(found.path),
+            "loss": found.loss,
+            "modalities": list(found.modalities),
+            "n_train": found.n_train,
+            "n_validation": found.n_validation,
+            "best": found.best,
+            "metric": found.metric,
+            "results": rows,
+            "notes": list(found.notes),
+        },
+        notes=tuple(printable(note) for note in found.notes),
+        left_out=0,
+    )
+
+
+def write_curves(found: Alignment) -> None:
+    """Draw the learning curve beside the heads, as `curves.svg`."""
+    from gramcli.report.figures import learning_curves  # noqa: PLC0415 - matplotlib loads here only
+
+    write_result(found.path / FIGURE, learning_curves(found.history, found.best, found.metric))
+
+
+def _row(one: Epoch) -> dict[str, Any]:
+    return {"epoch": one.epoch, "lr": one.lr, "loss": one.loss, "temperature": one.temperature, **one.measures}
+
+
+def _cells(one: Epoch, *, best: bool) -> tuple[str, ...]:
+    recalls = tuple(f"{100 * one.measures[name]:.1f}" for name in COLUMNS[4:7])
+    temperature = "-" if one.temperature is None else f"{one.temperature:.4f}"
+    mark = " (best)" if best else ""
+    return (
+        f"{one.epoch}{mark}",
+        f"{one.lr:.2g}",
+        f"{one.loss:.4f}",
+        temperature,
+        *recalls,
+        f"{one.measures['MRR']:.3f}",
+    )

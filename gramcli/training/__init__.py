@@ -1,0 +1,1 @@
+"""How `gram align` learns: rows and batches, the loop with early stopping, its state on disk, ranks under torchrun."""

@@ -1,0 +1,81 @@
+"""The processes of one run: this one alone, or those that torchrun started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those of the run.
+
+    Attributes:
+        rank: From 0; only rank 0 writes, validates and speaks.
+        size: How many there are.
+        device: Where this one computes.
+    """
+
+    rank: int
+    size: int
+    device: str
+
+    def part(self, rows: Tensor) -> Tensor:
+        """This rank's part of the rows of a batch, whose number `size` divides."""
+        share = len(rows) // self.size
+        return rows[self.rank * share : (self.rank + 1) * share]
+
+    def mean(self, values: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over the ranks, in place."""
+        if self.size > 1:
+            given = list(values)
+            flat = torch.cat([one.flatten() for one in given])
+            dist.all_reduce(flat)
+            flat /= self.size
+            parts = torch.split(flat, [one.numel() for one in given])
+            for one, found in zip(given, parts, strict=True):
+                one.copy_(found.view_as(one))
+
+    def agreed(self, value: bool) -> bool:
+        """What rank 0 says."""
+        if self.size == 1:
+            return value
+        told = torch.tensor([int(value)], device=self.device)
+        dist.broadcast(told, 0)
+        return bool(told.item())
+
+    def wait(self) -> None:
+        """Go on when all are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def open_ranks(device: str) -> Iterator[Ranks]:
+    """Join the processes that torchrun started; without it there is only this one.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:i`; under torchrun each rank takes the card of its local number.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        yield Ranks(0, 1, device)
+        return
+    if device.startswith("cuda"):
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield Ranks(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Whether this process is rank 0, or alone."""
+    return os.environ.get("RANK", "0") == "0"

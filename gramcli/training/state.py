@@ -1,0 +1,107 @@
+"""A run that can stop at any time: everything the next epoch depends on, in one file that is whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.store.atomic import disk_errors, write_atomic
+
+STATE: Final = "training.safetensors"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the learning curve.
+
+    Attributes:
+        epoch: From 1.
+        lr: At its end.
+        loss: Mean over its steps.
+        temperature: At its end; None where the loss has a fixed one.
+        measures: Name -> figure on the validation items, mean of both directions.
+    """
+
+    epoch: int
+    lr: float
+    loss: float
+    temperature: float | None
+    measures: Mapping[str, float]
+
+
+@dataclass
+class Progress:
+    """Where a run stands after an epoch.
+
+    Attributes:
+        history: All epochs so far.
+        best: Number of the best one; 0 before the first.
+        tensors: Current tensors under `now/`, those of the best epoch under `best/`, the optimiser's under `adam/`.
+    """
+
+    history: list[Epoch] = field(default_factory=list)
+    best: int = 0
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+def save_progress(folder: Path, plan: Mapping[str, Any], progress: Progress) -> None:
+    """Write a run's progress.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    facts = {"plan": plan, "history": [asdict(one) for one in progress.history], "best": progress.best}
+    data = save(
+        {name: one.detach().cpu().contiguous() for name, one in progress.tensors.items()},
+        {"progress": json.dumps(facts)},
+    )
+    with disk_errors(folder / STATE):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / STATE, data)
+
+
+def load_progress(folder: Path, plan: Mapping[str, Any]) -> Progress | None:
+    """Read the progress of an earlier run of the same plan; None where there is none.
+
+    Raises:
+        UserError: What is there is of another plan, or damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["progress"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        history = [Epoch(**one) for one in facts["history"]]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError("input", f"{path} is damaged ({error}). Add --overwrite to begin anew.") from error
+    check_plan(folder, facts["plan"], plan)
+    return Progress(history, int(facts["best"]), tensors)
+
+
+def check_plan(folder: Path, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """Refuse to go on with, or to replace, what was trained otherwise.
+
+    Raises:
+        UserError: The plans differ; names the first differences.
+    """
+    differing = [key for key in plan if found.get(key) != plan[key]]
+    if differing:
+        said = "; ".join(f"{key}: {_short(found.get(key))} there, {_short(plan[key])} now" for key in differing[:3])
+        raise UserError(
+            "usage", f"{folder} holds heads of another run ({said}). Name another -o, or add --overwrite to begin anew."
+        )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
