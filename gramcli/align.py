@@ -16,7 +16,7 @@ from torch import Tensor
 import gramcli
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.heads.files import CONFIG, WEIGHTS, load_heads, save_heads
+from gramcli.heads.files import CONFIG, WEIGHTS, SavedHeads, load_heads, save_heads
 from gramcli.heads.model import Heads, new_heads
 from gramcli.methods import get_method
 from gramcli.modalities import Task
@@ -34,6 +34,9 @@ CURVES: Final = "curves.csv"
 VALIDATION: Final = "val"
 EACH: Final = "each"
 _HELD_OUT: Final = 5
+_OURS: Final = {CONFIG, WEIGHTS, STATE, CURVES, "curves.svg"} | {
+    f".{name}.tmp" for name in (CONFIG, WEIGHTS, STATE, CURVES)
+}
 
 Tell = Callable[[int, int, str], None]
 
@@ -51,6 +54,8 @@ class AlignOptions:
         epochs: At most so many.
         lr: Peak learning rate of AdamW.
         weight_decay: Of weights.
+        dropout: Share of the features of every input that a step leaves out; for few items and many features.
+        init: Heads to start from, as the papers start from pre-trained models; None starts at random.
         warmup: Share of all steps over which the learning rate rises.
         batch_size: Items of a step, over all ranks.
         temperature: Of the loss; None for the method's own. It learns, but for pmrl.
@@ -76,6 +81,8 @@ class AlignOptions:
     epochs: int = 100
     lr: float = 1e-3
     weight_decay: float = 0.01
+    dropout: float = 0.0
+    init: Path | None = None
     warmup: float = 0.1
     batch_size: int = 256
     temperature: float | None = None
@@ -101,6 +108,8 @@ class AlignOptions:
             raise UserError(
                 "usage", f"A learning rate is above 0, a weight decay at least 0, a warm-up in 0..1; got {given}."
             )
+        if not 0 <= self.dropout < 1:
+            raise UserError("usage", f"--dropout is a share of at least 0 and below 1; got {self.dropout:g}.")
         if self.metric not in MEASURES:
             hint = did_you_mean(self.metric, MEASURES)
             raise UserError("usage", f"--metric '{self.metric}' is none of {', '.join(MEASURES)}.{hint}")
@@ -165,27 +174,36 @@ def align(
         training = work.training(method, output, ranks)
         heads = work.new_heads(ranks)
         reached = training.run(heads, ranks, progress or (lambda *_: None))
+        cosines = work.validator.mean_cosines(heads)
         if ranks.rank == 0:
-            _write(output, work, heads, (reached.history, reached.best))
+            _write(output, work, heads, (reached.history, reached.best), cosines)
         ranks.wait()
-        return work.alignment(output, reached.history, reached.best)
+        return work.alignment(output, reached.history, reached.best, *sign_notes(cosines))
 
 
 def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
     """What an earlier run of the same plan finished; other heads are refused, or removed if told to."""
+    with disk_errors(output):
+        strangers = {one.name for one in output.iterdir()} - _OURS if output.is_dir() else _files(output)
+    if strangers:
+        raise UserError("usage", f"{output} holds something else than heads ({min(strangers)}). Name another -o.")
+    ranks.wait()
     if work.options.overwrite and ranks.rank == 0:
         with disk_errors(output):
             for name in (CONFIG, STATE, WEIGHTS):
                 (output / name).unlink(missing_ok=True)
     ranks.wait()
     if not (output / CONFIG).exists():
-        if output.is_file() or (output.is_dir() and any(output.iterdir()) and not (output / STATE).exists()):
-            raise UserError("usage", f"{output} is something else than heads. Name another -o.")
         return None
     saved = load_heads(output)
     check_plan(output, saved.config["plan"], work.plan)
     history = [Epoch(**one) for one in saved.config["history"]]
-    return work.alignment(output, history, saved.config["best"], "These heads were there already: nothing was trained.")
+    notes = ["These heads were there already: nothing was trained.", *sign_notes(saved.config["mean_cosines"])]
+    return work.alignment(output, history, saved.config["best"], *notes)
+
+
+def _files(output: Path) -> set[str]:
+    return {output.name} if output.exists() else set()
 
 
 class _Work:
@@ -203,6 +221,7 @@ class _Work:
             self.notes.append(f"{len(train) - len(self.train)} train items have fewer than two modalities: left out.")
         if len(self.train) < 2:
             raise UserError("input", f"{store.path}: {len(self.train)} items to train on; heads need at least 2.")
+        self.start = None if options.init is None else load_heads(options.init)
         self.task = options.task or _validation_task(store, self.modalities)
         self.plan = self._plan()
 
@@ -230,7 +249,7 @@ class _Work:
 
     def _plan(self) -> dict[str, Any]:
         """What decides the heads, as it is recorded."""
-        skipped = ("device", "overwrite", "task", "method", "modalities")
+        skipped = ("device", "overwrite", "task", "method", "modalities", "init")
         chosen = {one.name: getattr(self.options, one.name) for one in fields(self.options) if one.name not in skipped}
         return {
             "loss": self.loss,
@@ -240,12 +259,18 @@ class _Work:
             "task": self.task.name,
             "method": self.method,
             "anchor": self.anchor,
+            "init": None if self.start is None else self.start.sha256,
         }
 
     @property
     def method(self) -> str:
         """Who ranks in validation."""
         return self.options.method or self.loss
+
+    @property
+    def validator(self) -> Validation:
+        """What is measured after every epoch."""
+        return Validation(self.store, self.validation, self.task, self.method, self.options.relevant)
 
     @property
     def anchor(self) -> str | None:
@@ -272,15 +297,15 @@ class _Work:
             options.patience,
             options.metric,
             size,
+            options.dropout,
             options.seed,
         )
-        validation = Validation(self.store, self.validation, self.task, self.method, options.relevant)
         given = {"anchor": self.anchor} if self.anchor is not None else {}
-        self._check(method, validation, given)
+        self._check(method, given)
         start = method.temperature if options.temperature is None else options.temperature
-        return Training(method, given, rows, schedule, validation.measure, self.plan, output, start)
+        return Training(method, given, rows, schedule, self.validator.measure, self.plan, output, start)
 
-    def _check(self, method: Any, validation: Validation, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - as above
+    def _check(self, method: Any, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - as above
         """Refuse now what would fail after the first epoch."""
         if self.options.temperature is not None and not 0 < self.options.temperature < float("inf"):
             raise UserError("usage", f"--temperature must be above 0; got {self.options.temperature:g}.")
@@ -293,15 +318,28 @@ class _Work:
             )
         judge = get_method(self.method)
         judge.check(len(self.task.query), len(self.task.candidates), self.options.dim)
-        validation.measure(self.new_heads(Ranks(0, 1, "cpu")))
+        self.validator.measure(self.new_heads(Ranks(0, 1, "cpu")))
 
     def new_heads(self, ranks: Ranks) -> Heads:
-        """Heads before training, the same on every rank."""
+        """Heads before training, the same on every rank; those of `init` where there are any."""
+        if self.start is not None:
+            return self._copied(self.start, ranks)
         rows = rows_of(self.store, self.train, self.modalities, None)
         seen = {name: rows.seen_by(name) for name in self.modalities}
         generator = torch.Generator().manual_seed(self.options.seed)
         heads = new_heads(seen, self.options.dim, self.options.hidden, generator)
         return replace(heads, tensors={name: one.to(ranks.device) for name, one in heads.tensors.items()})
+
+    def _copied(self, start: SavedHeads, ranks: Ranks) -> Heads:
+        found, options = start.heads, self.options
+        wanted = {name: self.store.dims[name] for name in self.modalities}
+        if found.dims != wanted or (found.dim, found.hidden) != (options.dim, options.hidden):
+            raise UserError(
+                "usage",
+                f"The heads of {start.path} are for {dict(found.dims)}, --dim {found.dim} --hidden {found.hidden}; "
+                f"asked for are {wanted}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
+            )
+        return replace(found, tensors={name: one.clone().to(ranks.device) for name, one in found.tensors.items()})
 
     def alignment(self, output: Path, history: list[Epoch], best: int, *notes: str) -> Alignment:
         """The answer."""
@@ -336,7 +374,9 @@ def _validation_task(store: Store, modalities: tuple[str, ...]) -> Task:
     return Task((query,), tuple(name for name in modalities if name != query))
 
 
-def _write(output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], int]) -> None:
+def _write(
+    output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], int], cosines: Mapping[str, float]
+) -> None:
     history, best = reached
     ids = work.store.ids
     config = {
@@ -347,6 +387,7 @@ def _write(output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], 
         "selected": [ids[k] for k in work.validation.tolist()],
         "history": [{**vars(one), "measures": dict(one.measures)} for one in history],
         "best": best,
+        "mean_cosines": dict(cosines),
         "versions": {"gramcli": gramcli.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
     with disk_errors(output):
@@ -354,6 +395,24 @@ def _write(output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], 
     save_heads(output, heads, config)
     with disk_errors(output):
         (output / STATE).unlink(missing_ok=True)
+
+
+def sign_notes(cosines: Mapping[str, float]) -> list[str]:
+    """Say which modalities of an item point opposite ways: volumes and singular values do not see signs, cosines do.
+
+    Args:
+        cosines: Two modalities -> mean cosine over the validation items.
+
+    Example:
+        >>> sign_notes({"text and video": -0.5, "text and audio": 0.4})[0][:62]
+        'text and video of an item point opposite ways (mean cosine -0.'
+    """
+    return [
+        f"{pair} of an item point opposite ways (mean cosine {value:.2f}): this loss does not see signs, cosine does. "
+        "Starting from heads of the cosine loss avoids it: --init HEADS."
+        for pair, value in cosines.items()
+        if value < 0
+    ]
 
 
 def curves_csv(history: list[Epoch]) -> str:

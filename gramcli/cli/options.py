@@ -250,6 +250,12 @@ HiddenOpt = Annotated[int, typer.Option("--hidden", min=0, metavar="N", help="Wi
 EpochsOpt = Annotated[int, typer.Option("--epochs", min=1, metavar="N", help="At most so many.")]
 RateOpt = Annotated[float, typer.Option("--lr", metavar="X", help="Peak learning rate of AdamW.")]
 DecayOpt = Annotated[float, typer.Option("--weight-decay", metavar="X", help="Of the weights.")]
+DropoutOpt = Annotated[
+    float, typer.Option("--dropout", metavar="X", help="Share of input features left out, for few items.")
+]
+InitOpt = Annotated[
+    Path | None, typer.Option("--init", metavar="HEADS", help="Start from these heads instead of at random.")
+]
 WarmupOpt = Annotated[float, typer.Option("--warmup", metavar="X", help="Share of steps in which the rate rises.")]
 StepSizeOpt = Annotated[int, typer.Option("--batch-size", min=2, metavar="N", help="Items of a step.")]
 TemperatureOpt = Annotated[

@@ -47,10 +47,20 @@ class Heads:
         """The tensors that learn."""
         return {name: one for name, one in self.tensors.items() if name.rpartition("/")[2][:4] in ("weig", "bias")}
 
-    def project(self, modality: str, rows: Tensor) -> Tensor:
-        """Map rows [n, d] to unit rows [n, dim], with gradients, in float32."""
+    def project(self, modality: str, rows: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Map rows to unit rows, with gradients, in float32.
+
+        Args:
+            modality: One of `modalities`.
+            rows: Shape [n, d].
+            kept: Factors of the standardised features, shape [n, d], for dropout; None leaves them alone.
+
+        Returns:
+            Shape [n, dim].
+        """
         part = {key: self.tensors[f"{modality}/{key}"] for key in self._keys()}
-        x = functional.linear((rows - part["mean"]) / part["scale"], part["weight0"], part["bias0"])
+        standard = (rows - part["mean"]) / part["scale"]
+        x = functional.linear(standard if kept is None else standard * kept, part["weight0"], part["bias0"])
         if self.hidden:
             x = functional.linear(functional.gelu(x), part["weight1"], part["bias1"])
         return functional.normalize(x, dim=-1)

@@ -118,6 +118,6 @@ def _asked(
         order = torch.randperm(len(groups), generator=generator).to(groups.device)
         negatives = negatives * everyone[k, order]
         same &= groups[rows].unsqueeze(1) == groups[order].unsqueeze(0)
-    logits = (own[anchor] @ negatives.T).masked_fill(same, -math.inf)
-    logits = logits.scatter(1, rows.unsqueeze(1), positive.unsqueeze(1)) / temperature
-    return logits.logsumexp(dim=1) - positive / temperature
+    right = positive / temperature
+    logits = (own[anchor] @ negatives.T / temperature).masked_fill(same, -math.inf)
+    return logits.scatter(1, rows.unsqueeze(1), right.unsqueeze(1)).logsumexp(dim=1) - right

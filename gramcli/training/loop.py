@@ -43,7 +43,8 @@ class Schedule:
         patience: Epochs without a better validation figure after which it ends; 0 never ends early.
         metric: The validation figure.
         size: Items of a batch, over all ranks.
-        seed: Of weights, batches, captions and sampled negatives.
+        dropout: Share of the features of every input that a step leaves out.
+        seed: Of weights, batches, captions, dropout and sampled negatives.
     """
 
     epochs: int
@@ -54,6 +55,7 @@ class Schedule:
     patience: int
     metric: str
     size: int
+    dropout: float
     seed: int
 
     def rate(self, step: int) -> float:
@@ -185,19 +187,28 @@ class _Learning:
         rows, training = self._training.rows, self._training
         items = self._ranks.part(drawn.items).to(self._ranks.device)
         captions = self._ranks.part(drawn.captions).to(self._ranks.device)
+        generator = torch.Generator().manual_seed(training.schedule.seed * 1_000_003 + step)
         embeddings = {}
         for name, vectors in rows.vectors.items():
             # An item without captions points at no row of its own; it is masked.
             at = captions.clamp(max=len(vectors) - 1) if name == TEXT else items
-            embeddings[name] = self._heads.project(name, vectors[at])
+            embeddings[name] = self._heads.project(name, vectors[at], self._kept(vectors.shape[1], generator))
         return training.method.loss(
             embeddings,
             present={name: one[items] for name, one in rows.present.items()},
             groups=None if rows.groups is None else rows.groups[items],
             temperature=self._log_temperature.exp(),
-            generator=torch.Generator().manual_seed(training.schedule.seed * 1_000_003 + step),
+            generator=generator,
             **training.options,
         )
+
+    def _kept(self, d: int, generator: torch.Generator) -> Tensor | None:
+        """Factors of this rank's inputs: 0 for a feature that is left out; drawn for the whole batch, as if alone."""
+        share = self._training.schedule.dropout
+        if not share:
+            return None
+        drawn = torch.rand(self._training.schedule.size, d, generator=generator) >= share
+        return self._ranks.part(drawn).to(self._ranks.device) / (1.0 - share)
 
     def note(self, progress: Progress, ranks: Ranks) -> None:
         """Put the current tensors, and the best ones, into the progress."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -47,6 +48,17 @@ class Validation:
         ranks = rank(self.method, found.queries, found.candidates, found.positives)
         both = [one[~one.double().isnan()] for one in (ranks.forward, ranks.backward) if one is not None]
         return {name: float(torch.stack([_figure(name, one).mean() for one in both]).mean()) for name in MEASURES}
+
+    def mean_cosines(self, heads: Heads) -> dict[str, float]:
+        """Mean cosine of the two modalities of an item, for each pair of the task's, over items that have both."""
+        store, found = self._seen_by(heads), {}
+        for a, b in combinations(self.task.modalities, 2):
+            both = self.items[store.present(a)[self.items] & store.present(b)[self.items]]
+            if len(both):
+                first = torch.searchsorted(store.caption_items(), both)
+                x, y = (store.embeddings(name)[first if name == TEXT else both] for name in (a, b))
+                found[f"{a} and {b}"] = float((x * y).sum(dim=1).mean())
+        return found
 
     def _seen_by(self, heads: Heads) -> Store:
         """A store whose vectors of these items are mapped by the heads, the others left out."""
