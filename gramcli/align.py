@@ -34,6 +34,7 @@ CURVES: Final = "curves.csv"
 VALIDATION: Final = "val"
 EACH: Final = "each"
 _HELD_OUT: Final = 5
+_OPPOSITE: Final = -0.05  # a mean cosine below is no chance of a few items
 _OURS: Final = {CONFIG, WEIGHTS, STATE, CURVES, "curves.svg"} | {
     f".{name}.tmp" for name in (CONFIG, WEIGHTS, STATE, CURVES)
 }
@@ -411,7 +412,7 @@ def sign_notes(cosines: Mapping[str, float]) -> list[str]:
         f"{pair} of an item point opposite ways (mean cosine {value:.2f}): this loss does not see signs, cosine does. "
         "Starting from heads of the cosine loss avoids it: --init HEADS."
         for pair, value in cosines.items()
-        if value < 0
+        if value < _OPPOSITE
     ]
 
 

@@ -57,7 +57,7 @@ class Description:
         notes: What else a reader must know.
     """
 
-    kind: Literal["store", "evaluation", "dataset", "checkpoint"]
+    kind: Literal["store", "evaluation", "dataset", "checkpoint", "heads"]
     path: str
     facts: tuple[tuple[str, str], ...]
     counts: tuple[ModalityCount, ...]
@@ -102,6 +102,8 @@ def describe(
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
         return describe_store(open_store(path), verify=verify)
+    if (path / "heads.json").is_file():
+        return describe_heads(path)
     if looks_like_checkpoint(path):
         return describe_checkpoint_at(path, checkpoint_step, config, verify=verify, allow_pickle=allow_pickle)
     if verify:
@@ -122,6 +124,33 @@ def describe(
     except UserError:
         _refuse_folder_of_several(path)
         raise
+
+
+def describe_heads(path: Path) -> Description:
+    """Say what heads `gram align` wrote are for, how they were trained and what they have seen.
+
+    Raises:
+        UserError: They are damaged.
+    """
+    from gramcli.heads.files import load_heads  # noqa: PLC0415 - torch loads here
+
+    saved = load_heads(path)
+    config, plan = saved.config, saved.config["plan"]
+    best = config["history"][config["best"] - 1]
+    figures = f"loss {best['loss']:.4f}, R@1 {best['measures']['R@1']:.3f}"
+    shape = f"{saved.heads.hidden} hidden" if saved.heads.hidden else "linear"
+    facts = {
+        "loss": plan["loss"],
+        "base model": config["model"].get("id"),
+        "dataset": config["dataset"].get("id"),
+        "heads": f"{shape}, into {saved.heads.dim} dimensions",
+        "takes": ", ".join(f"{name} {d}" for name, d in saved.heads.dims.items()),
+        "trained on": f"{len(config['trained'])} items of split '{plan['train']}'",
+        "chosen on": f"{len(config['selected'])} items, by {plan['metric']} of {plan['task']} under {plan['method']}",
+        "epoch": f"{config['best']} of {len(config['history'])}: {figures}",
+        "weights sha256": saved.sha256,
+    }
+    return Description("heads", str(path), tuple((name, str(value)) for name, value in facts.items()), (), ())
 
 
 def _refuse_configuration(path: Path, document: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gramcli.cli.options import (
     AnchorOpt,
+    CandidatesOpt,
     DecayOpt,
     DeviceOpt,
     DimOpt,
@@ -17,6 +18,7 @@ from gramcli.cli.options import (
     ModalitiesOpt,
     OverwriteOpt,
     PatienceOpt,
+    QueryOpt,
     RateOpt,
     Relevance,
     RelevantOpt,
@@ -29,6 +31,7 @@ from gramcli.cli.options import (
     TrainSplitOpt,
     ValSplitOpt,
     WarmupOpt,
+    one_task,
 )
 from gramcli.cli.session import Session
 
@@ -55,6 +58,8 @@ def align_command(
     train_split: TrainSplitOpt = "train",
     val_split: ValSplitOpt = None,
     task: TaskOpt = None,
+    query: QueryOpt = None,
+    candidates: CandidatesOpt = None,
     method: JudgeOpt = None,
     metric: StopMetricOpt = "MRR",
     patience: PatienceOpt = 20,
@@ -75,7 +80,6 @@ def align_command(
     """
     from gramcli.align import AlignOptions, align
     from gramcli.cli.targets import device_named
-    from gramcli.modalities import parse_task
     from gramcli.report.align import alignment_answer, write_curves
     from gramcli.store import open_store
     from gramcli.training.ranks import is_first
@@ -96,7 +100,7 @@ def align_command(
         seed=seed,
         train=train_split,
         validation=val_split,
-        task=parse_task(task) if task else None,
+        task=one_task(task, query, candidates) if task or query or candidates else None,
         method=method,
         metric=metric,
         patience=patience,

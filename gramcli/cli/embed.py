@@ -78,7 +78,7 @@ def embed_command(
 
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
-    if from_store is not None or model.startswith("heads:"):
+    if from_store is not None:
         from gramcli.cli.projected import embed_through_heads
 
         idle = {"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames, "--dry-run": dry_run}

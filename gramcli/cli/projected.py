@@ -18,7 +18,7 @@ def embed_through_heads(
     session: Session,
     dataset: Dataset,
     model: str,
-    source: Path | None,
+    source: Path,
     output: tuple[Path, bool],
     idle: Mapping[str, object],
 ) -> None:
@@ -33,7 +33,7 @@ def embed_through_heads(
         idle: Options that mean nothing here -> what was given.
 
     Raises:
-        UserError: `--from` without heads, heads without `--from`, a store of other data, an option without effect.
+        UserError: `--from` without heads, a store of other data, an option without effect.
     """
     from gramcli.describe import describe
     from gramcli.heads.files import PREFIX, load_heads
@@ -41,12 +41,6 @@ def embed_through_heads(
     from gramcli.report.listings import description_answer
     from gramcli.store import open_store
 
-    if source is None:
-        raise UserError(
-            "usage",
-            f"--model {model} maps embeddings of another model: add --from STORE, which holds them. "
-            "Without one: gram embed DATA -o STORE --model MODEL.",
-        )
     if not model.startswith(PREFIX):
         raise UserError("usage", f"--from goes with --model heads:DIR; got --model {model}. Leave --from out.")
     if given := next((option for option, value in idle.items() if value), None):

@@ -58,6 +58,13 @@ ENCODERS: Final = Catalog(
             summary="Checkpoints of GRAM, PMRL, TRIANGLE and VAST, by their path; fused embeddings va, vs and vas too.",
             source="arXiv:2412.11959, arXiv:2507.17343",
         ),
+        EncoderRow(
+            "heads",
+            target="gramcli.encoders.heads:HeadsEncoder",
+            modalities=("text", "video", "audio", "subtitle", "depth", "image"),
+            summary="A built-in encoder seen through heads that `gram align` wrote: heads:DIR.",
+            source="built in",
+        ),
     ),
     group="gramcli.encoders",
 )

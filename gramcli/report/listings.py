@@ -98,6 +98,7 @@ def _article(kind: str) -> str:
         "evaluation": "an evaluation",
         "dataset": "a dataset",
         "checkpoint": "a checkpoint",
+        "heads": "a folder of heads",
     }[kind]
 
 

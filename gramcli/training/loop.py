@@ -14,7 +14,7 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.training.rows import Drawn, Rows, batches
 from gramcli.training.state import Epoch, Progress, load_progress, save_progress
-from gramcli.training.validation import better
+from gramcli.training.validation import MEASURES, better
 
 if TYPE_CHECKING:
     from gramcli.heads.model import Heads
@@ -26,7 +26,7 @@ Tell = Callable[[int, int, str], None]
 TEXT: Final = "text"
 _LARGEST_GRADIENT: Final = 1.0
 _LOG_TEMPERATURE: Final = "log_temperature"
-_LEAST_TEMPERATURE: Final = 1e-3
+_TEMPERATURES: Final = (1e-3, 10.0)
 _MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -111,10 +111,10 @@ class Training:
         while not self._is_over(progress):
             epoch = len(progress.history) + 1
             loss = state.epoch(epoch)
-            figures = self.validate(heads) if ranks.rank == 0 else {}
+            figures = ranks.told(MEASURES, lambda: self.validate(heads))
             rate = self.schedule.rate(epoch * self.schedule.steps - 1)
             progress.history.append(Epoch(epoch, rate, loss, state.temperature_learnt(), figures))
-            state.note(progress, ranks)
+            state.note(progress)
             if ranks.rank == 0:
                 save_progress(self.folder, self.plan, progress)
                 tell(epoch, self.schedule.epochs, _words(progress.history[-1]))
@@ -180,7 +180,7 @@ class _Learning:
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), _LARGEST_GRADIENT)
         self._optimiser.step()
         with torch.no_grad():
-            self._log_temperature.clamp_(min=math.log(_LEAST_TEMPERATURE))
+            self._log_temperature.clamp_(*map(math.log, _TEMPERATURES))
         return loss.detach()
 
     def _loss(self, drawn: Drawn, step: int) -> Tensor:
@@ -210,12 +210,11 @@ class _Learning:
         drawn = torch.rand(self._training.schedule.size, d, generator=generator) >= share
         return self._ranks.part(drawn).to(self._ranks.device) / (1.0 - share)
 
-    def note(self, progress: Progress, ranks: Ranks) -> None:
+    def note(self, progress: Progress) -> None:
         """Put the current tensors, and the best ones, into the progress."""
         last = progress.history[-1]
         best = progress.history[progress.best - 1].measures if progress.best else None
-        is_best = ranks.agreed(ranks.rank == 0 and better(last.measures, best, self._training.schedule.metric))
-        if is_best:
+        if better(last.measures, best, self._training.schedule.metric):
             progress.best = last.epoch
             progress.tensors |= {f"best/{name}": one.detach().clone() for name, one in self._heads.tensors.items()}
         progress.tensors |= {f"now/{name}": one.detach() for name, one in self._parameters.items()}

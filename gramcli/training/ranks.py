@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,13 +42,14 @@ class Ranks:
             for one, found in zip(given, parts, strict=True):
                 one.copy_(found.view_as(one))
 
-    def agreed(self, value: bool) -> bool:
-        """What rank 0 says."""
+    def told(self, names: Sequence[str], figures: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+        """Figures that rank 0 finds and all ranks know, by name."""
+        found = figures() if self.rank == 0 else dict.fromkeys(names, 0.0)
         if self.size == 1:
-            return value
-        told = torch.tensor([int(value)], device=self.device)
-        dist.broadcast(told, 0)
-        return bool(told.item())
+            return dict(found)
+        values = torch.tensor([found[name] for name in names], dtype=torch.float64, device=self.device)
+        dist.broadcast(values, 0)
+        return dict(zip(names, values.tolist(), strict=True))
 
     def wait(self) -> None:
         """Go on when all are here."""

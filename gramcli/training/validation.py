@@ -74,9 +74,9 @@ class Validation:
         return replace(self.store, manifest={**self.store.manifest, "modalities": entries}, _loaded=loaded)
 
 
-def better(history: Mapping[str, float], than: Mapping[str, float] | None, metric: str) -> bool:
+def better(figures: Mapping[str, float], than: Mapping[str, float] | None, metric: str) -> bool:
     """Whether an epoch's figures are better than those of the best so far; all measures are better high."""
-    return than is None or history[metric] > than[metric]
+    return than is None or figures[metric] > than[metric]
 
 
 def _figure(name: str, ranks: Tensor) -> Tensor:
