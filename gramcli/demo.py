@@ -31,8 +31,8 @@ TASKS: Final = ("t2v", "t2a", "t2va")
 METHODS: Final = ("cosine", "gram", "pmrl")
 JOINT: Final = "t2va"
 DIM: Final = 64
-EPOCHS: Final = 60
-PATIENCE: Final = 15
+EPOCHS: Final = 100
+PATIENCE: Final = 20
 BATCH: Final = 60
 DROPOUT: Final = 0.5
 RATES: Final = {"cosine": 1e-2, "gram": 3e-3}
@@ -40,7 +40,7 @@ TEST: Final = "test"
 LOSSES: Final = ("cosine", "gram")
 ALIGNED: Final = (
     "The modalities were aligned by linear heads that `gram align` trained on the train split: by the cosine loss, and "
-    "from there by the gram loss. The first table is of the latter; the comparison sets one against the other, each "
+    "from there on by the gram loss. The first table is of the latter; the comparison sets one against the other, each "
     "ranked by its own measure. All figures are of the test split, which no heads have seen."
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,34 @@ def test_one_split_is_everything(tmp_path: Path, split: str | None) -> None:
     store = make_store(tmp_path / "store", 3, splits=[split] * 3)
     assert effective_split(store, None) is None
     assert chosen_items(store, None, None).tolist() == [0, 1, 2]
+
+
+def labelled(path: Path, labels: list[str | None], captions: int = 1):
+    store = make_store(path, len(labels), captions=captions)
+    rows = tuple(replace(row, label=label) for row, label in zip(store.rows, labels, strict=True))
+    return replace(store, rows=rows)
+
+
+def test_every_item_of_the_label_answers_when_labels_decide(tmp_path: Path) -> None:
+    labels = ["a", "b", None, "a", None, "b", "a"]
+    store = labelled(tmp_path / "store", labels, captions=2)
+    items = torch.tensor([6, 0, 1, 2, 3, 5])
+    found = select(store, parse_task("t2v"), items, "drop", "label")
+    indptr, indices = found.positives
+    for query, owner in enumerate(found.query_ids):
+        own = labels[store.ids.index(owner)]
+        wanted = [
+            place
+            for place, name in enumerate(found.candidate_ids)
+            if name == owner or (own is not None and labels[store.ids.index(name)] == own)
+        ]
+        assert indices[indptr[query] : indptr[query + 1]].tolist() == wanted
+    plain = select(store, parse_task("t2v"), items, "drop")
+    assert plain.gallery_sha256() != found.gallery_sha256()
+    assert plain.positives[1].tolist() == [place for place in range(6) for _ in range(2)]
+
+
+def test_labels_cannot_decide_where_there_are_none(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", 4)
+    with pytest.raises(UserError, match="has no labels"):
+        select(store, parse_task("t2v"), everything(store), "drop", "label")

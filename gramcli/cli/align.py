@@ -67,10 +67,10 @@ def align_command(
     device: DeviceOpt = "cpu",
     overwrite: OverwriteOpt = False,
 ) -> None:
-    """Train projection heads on a store's train split with a method's loss.
+    """Train projection heads on a store by a method's loss.
 
-    The epoch that is best on the validation split is kept. A stopped run resumes. Under torchrun every rank takes its
-    part of each batch: torchrun --nproc-per-node 4 -m gramcli align ...
+    It trains on the train split and keeps the epoch that is best on the validation split. A stopped run resumes. Under
+    torchrun every rank takes its part of each batch: torchrun --nproc-per-node 4 -m gramcli align ...
 
     Example: gram align clips_emb -o heads_gram --loss gram
 

@@ -26,13 +26,15 @@ class HeadsEncoder:
         options: As for the base model.
 
     Raises:
-        UserError: No heads are there, or their base model is not built in or decodes otherwise.
+        UserError: No folder is named, no heads are there, or their base model is not built in or decodes otherwise.
     """
 
     shared_space: bool = True
     stand_ins: Mapping[str, Any] = {}
 
     def __init__(self, argument: str, options: EncoderOptions) -> None:
+        if not argument:
+            raise UserError("usage", "heads needs the folder that gram align wrote: heads:DIR.")
         self._saved = load_heads(argument)
         base = self._saved.config["model"]
         if base.get("id") != SignalEncoder.spec:

@@ -1,7 +1,7 @@
 """The encoder that is always there: hand-made statistics of 256 numbers per modality.
 
 A baseline that makes every command work offline, not a good model. Vectors of different modalities lie in
-different spaces: cosines between them mean nothing until heads are fitted (`gramcli.align`).
+different spaces: cosines between them mean nothing until heads are trained (`gram align`).
 """
 
 from __future__ import annotations

@@ -161,10 +161,9 @@ class _Learning:
             losses.append(self._step(drawn, step))
         total = torch.stack(losses).mean()
         self._ranks.mean([total])
-        if not bool(total.isfinite()):
-            raise UserError(
-                "input", f"The loss of epoch {number} is {float(total)}: lower --lr, or raise --temperature."
-            )
+        finite = bool(total.isfinite()) and all(bool(one.isfinite().all()) for one in self._parameters.values())
+        if not finite:
+            raise UserError("input", f"Training blew up in epoch {number} (loss {float(total):g}): lower --lr.")
         return float(total)
 
     def temperature_learnt(self) -> float | None:

@@ -14,15 +14,15 @@ def test_the_demo_tells_the_whole_story_twice_the_same(gram, tmp_path):
     first = gram.json("demo", "-o", "demo", "--items", "30")
     assert {row["task"] for row in first["results"]} == {"t2v", "v2t", "t2a", "a2t", "t2va", "va2t"}
     assert {row["method"] for row in first["results"]} == {"cosine", "gram", "pmrl"}
-    assert first["comparison"]["names"] == ["demo/aligned@cosine", "demo/aligned@gram"]
+    assert first["comparison"]["names"] == ["demo/aligned_cosine@cosine", "demo/aligned_gram@gram"]
     page = (tmp_path / "demo" / "report.html").read_text()
-    assert "a stand-in until `gram align`" in page
-    aligned = open_store(tmp_path / "demo" / "aligned")
+    assert "linear heads that `gram align` trained on the train split" in page
+    aligned = open_store(tmp_path / "demo" / "aligned_gram")
     assert aligned.shared_space
     assert set(aligned.modalities) == {"text", "video", "audio"}
     again = gram("demo", "-o", "demo", "--items", "30")
     assert again.exit_code == 0, again.output
-    assert "stand-in until `gram align`" in again.stdout
+    assert "`gram align` trained" in again.stdout
     assert (tmp_path / "demo" / "report.html").read_text() == page
 
 
