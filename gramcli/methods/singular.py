@@ -42,7 +42,7 @@ def leading(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Leading(torch.autograd.Function):
-    """See the module's text."""
+    """See the module's text. What is m x m is in float64; what is as long as the vectors is in their own dtype."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - autograd's context
@@ -52,21 +52,28 @@ class _Leading(torch.autograd.Function):
         sigma = values.flip(-1).clamp(min=0.0).sqrt()
         loadings = loadings.flip(-1)
         loadings = loadings * _sign(loadings[..., 0])[:, None, None]
-        u = (loadings[..., :1].mT @ wide).squeeze(-2) / sigma[:, :1]
-        ctx.save_for_backward(z, sigma, loadings, u)
-        return sigma.to(z.dtype), u.to(z.dtype)
+        u = _combined(loadings[..., 0] / sigma[:, :1], z)
+        ctx.save_for_backward(z, sigma, loadings)
+        return sigma.to(z.dtype), u
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        """Gradient of z."""
-        z, sigma, loadings, u = ctx.saved_tensors
-        by_sigma, by_u = (one.to(torch.float64) for one in gradients)
+        """Gradient of z: K Z + (w_1 / sigma_1) g^T, K of [m, m] per item."""
+        z, sigma, loadings = ctx.saved_tensors
+        by_sigma, g = gradients
         with torch.autocast(z.device.type, enabled=False):
             eps = torch.finfo(z.dtype).eps
-            y = loadings.mT @ z.to(torch.float64)
-            total = _of_values(by_sigma, sigma, eps).unsqueeze(1) * loadings @ y
-            total += _of_direction(by_u, sigma, loadings, (y, u), eps)
-        return cast("Tensor", total).to(z.dtype)
+            first = loadings[..., :1] / sigma[:, :1, None]
+            inner = loadings.mT @ (z @ g.unsqueeze(-1)).to(torch.float64)  # y_k . g
+            inside = _of_direction(inner.squeeze(-1), sigma, loadings, eps)
+            inside += loadings * _of_values(by_sigma.to(torch.float64), sigma, eps).unsqueeze(1)
+            along = (inside @ loadings.mT).to(z.dtype) @ z
+            return torch.addcmul(along, first.to(z.dtype), g.unsqueeze(1))
+
+
+def _combined(weights: Tensor, z: Tensor) -> Tensor:
+    """Sum of each item's vectors [B, m, d] with weights [B, m], in the dtype of the vectors."""
+    return (weights.unsqueeze(1).to(z.dtype) @ z).squeeze(1)
 
 
 def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
@@ -79,18 +86,25 @@ def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
     return torch.where(vanishes, 0.0, mean / torch.where(vanishes, 1.0, sigma))
 
 
-def _of_direction(
-    gradient: Tensor, sigma: Tensor, loadings: Tensor, directions: tuple[Tensor, Tensor], eps: float
-) -> Tensor:
-    """What the gradient of u gives to z, [B, m, d]."""
-    y, u = directions
-    first = sigma[:, :1, None]
-    squared = sigma * sigma
-    gap = squared[:, :1] - squared[:, 1:]
-    factor = gap / (gap * gap + (_ALONE * eps) ** 2) * (y[:, 1:] @ gradient.unsqueeze(-1)).squeeze(-1)
-    across = gradient - (gradient * u).sum(dim=-1, keepdim=True) * u + (factor.unsqueeze(1) @ y[:, 1:]).squeeze(1)
-    along = loadings[..., 1:] @ factor.unsqueeze(-1)
-    return loadings[..., :1] * across.unsqueeze(1) / first + along * u.unsqueeze(1)
+def _of_direction(inner: Tensor, sigma: Tensor, loadings: Tensor, eps: float) -> Tensor:
+    """What the gradient of u gives: coefficients of y_1 .. y_m in the gradient of each vector, [B, m, m].
+
+    With u = y_1 / sigma_1 the formula of the module's text becomes, but for w_1 g^T / sigma_1,
+    - (y_1.g) / sigma_1^3 w_1 y_1^T + sum_(k>1) F_k (y_k.g) / sigma_1 ( w_1 y_k^T + w_k y_1^T ).
+
+    Args:
+        inner: y_k . g, shape [B, m].
+        sigma: Shape [B, m].
+        loadings: w_k as columns, shape [B, m, m].
+        eps: Of the dtype.
+    """
+    largest = sigma[:, :1]
+    gap = largest**2 - sigma[:, 1:] ** 2
+    factor = gap / (gap * gap + (_ALONE * eps) ** 2) * inner[:, 1:] / largest
+    across = torch.cat([-inner[:, :1] / largest**3, factor], dim=-1)
+    inside = loadings[..., :1] * across.unsqueeze(1)
+    inside[..., :1] += loadings[..., 1:] @ factor.unsqueeze(-1)
+    return inside
 
 
 def _sign(loadings: Tensor) -> Tensor:

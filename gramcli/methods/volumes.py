@@ -1,10 +1,11 @@
-"""Squared volumes of one vector with several, for learning: one bilinear form per pair, polynomials per item.
+"""Squared volumes of one vector with several, for learning: one matrix product, and polynomials per item.
 
     vol^2(q, m_1 .. m_p) = |q|^2 det G_M - c^T adj(G_M) c,   c = M q
 
 Nothing is divided, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken per
-item in float64; per pair there are p products c_a and p products of q with the rows of adj(G_M) M. The backward pass
-forms them again, so that memory is a few [n, N] matrices whatever p.
+item in float64. With adj = U diag(s) U^T and x = U^T M the form is sum_a s_a (q . x_a)^2: where vectors nearly agree
+the terms are small one by one, and do not cancel. Per query and candidate the p products q . x_a are kept; the backward
+pass is two more matrix products of the size of the first.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tup
         Squared volumes, slightly negative perhaps from rounding, shape [n, N], and det G_M, shape [N]; dtype of
         queries.
     """
-    rows = candidates.transpose(0, 1).to(torch.float64)
-    gram = rows @ rows.mT + torch.diag_embed((~present).T.to(torch.float64))
-    determinant, adjugate = determinant_and_adjugate(gram)
-    partners = (adjugate @ rows).transpose(0, 1).to(queries.dtype)
+    rows = candidates.transpose(0, 1)
+    gram: Tensor = _Gram.apply(rows)  # type: ignore[no-untyped-call]
+    determinant, adjugate = determinant_and_adjugate(gram + torch.diag_embed((~present).T.to(torch.float64)))
+    form: Tensor = _Form.apply(queries, rows, adjugate)  # type: ignore[no-untyped-call]
     own = determinant.to(queries.dtype)
-    form: Tensor = _Bilinear.apply(queries, candidates, partners)  # type: ignore[no-untyped-call]
     return torch.linalg.vecdot(queries, queries).unsqueeze(1) * own - form, own
 
 
@@ -66,32 +66,52 @@ def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
 
 
-class _Bilinear(torch.autograd.Function):
-    """sum_a (q . x_a) (q . y_a) of every pair; products are formed again backwards instead of kept."""
+class _Gram(torch.autograd.Function):
+    """Gram matrices in float64 of rows in any dtype; the gradient has the dtype of the rows."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, x: Tensor, y: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
-        """From q [n, d], x and y [p, N, d] to [n, N]."""
-        ctx.save_for_backward(q, x, y)
-        total = q.new_zeros(q.shape[0], x.shape[1])
-        for left, right in zip(x, y, strict=True):
-            total.addcmul_(q @ left.T, q @ right.T)
-        return total
+    def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        """[N, p, d] -> [N, p, p]."""
+        ctx.save_for_backward(rows)
+        wide = rows.to(torch.float64)
+        gram: Tensor = wide @ wide.mT
+        return gram
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        """Twice the symmetric part times the rows."""
+        (rows,) = ctx.saved_tensors
+        with torch.autocast(rows.device.type, enabled=False):
+            to_rows: Tensor = (gradients[0] + gradients[0].mT).to(rows.dtype) @ rows
+            return to_rows
+
+
+class _Form(torch.autograd.Function):
+    """c^T A c of every query with every candidate, c = M q, A symmetric and given apart from M."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, rows: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        """From q [n, d], rows [N, p, d] and A [N, p, p] in float64 to [n, N]."""
+        weights, axes = torch.linalg.eigh(matrix)
+        rotated = (axes.mT @ rows.to(torch.float64)).to(q.dtype).transpose(0, 1).contiguous()
+        scale = weights.T.to(q.dtype)
+        products = (q @ rotated.flatten(0, 1).T).view(len(q), *scale.shape)
+        ctx.save_for_backward(q, rotated, products, scale, axes)
+        form: Tensor = (products * products * scale).sum(dim=1)
+        return form
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
-        """Gradients of q, x and y."""
-        q, x, y = ctx.saved_tensors
-        to_q, to_x, to_y = torch.zeros_like(q), torch.empty_like(x), torch.empty_like(y)
+        """Gradients of q, rows and A."""
+        q, rotated, products, scale, axes = ctx.saved_tensors
         with torch.autocast(q.device.type, enabled=False):
-            for a in range(x.shape[0]):
-                by_y = (q @ y[a].T).mul_(gradients[0])
-                to_q.addmm_(by_y, x[a])
-                torch.mm(by_y.T, q, out=to_x[a])
-                by_x = torch.mm(q, x[a].T, out=by_y).mul_(gradients[0])
-                to_q.addmm_(by_x, y[a])
-                torch.mm(by_x.T, q, out=to_y[a])
-        return to_q, to_x, to_y
+            weighted = (products * gradients[0].unsqueeze(1)).flatten(1)
+            scaled = rotated * scale.unsqueeze(-1)
+            to_q = (weighted @ scaled.flatten(0, 1)) * 2.0
+            back = (weighted.T @ q).view(rotated.shape)  # sum over queries of g (q . x_a) q
+            to_rows = axes.to(q.dtype) @ (back * (2.0 * scale).unsqueeze(-1)).transpose(0, 1)
+            inner = (back.transpose(0, 1) @ rotated.permute(1, 2, 0)).to(torch.float64)
+        return to_q, to_rows, axes @ inner @ axes.mT
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
