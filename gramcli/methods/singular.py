@@ -13,7 +13,8 @@ F_k is infinite where the leading value is not alone and u is not defined: there
 e a few roundings of the dtype. Checked against autograd through a full SVD wherever that is finite.
 
 The sign of a singular vector is arbitrary. Here the sum of its loadings w_1 is positive: u points to where most
-modalities point. (Where the sum is 0, the first loading that is not is positive.)
+modalities point. (Where the sum is 0, as for two modalities with a negative cosine, the first loading that is not is
+positive; 0 is what lies below the root of the dtype's epsilon, since rows have unit length only to rounding.)
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Leading(torch.autograd.Function):
         values, loadings = torch.linalg.eigh(wide @ wide.mT)
         sigma = values.flip(-1).clamp(min=0.0).sqrt()
         loadings = loadings.flip(-1)
-        loadings = loadings * _sign(loadings[..., 0])[:, None, None]
+        loadings = loadings * _sign(loadings[..., 0], torch.finfo(z.dtype).eps)[:, None, None]
         u = (loadings[..., :1].mT @ wide).squeeze(-2) / sigma[:, :1]
         ctx.save_for_backward(z, sigma, loadings, u)
         return sigma.to(z.dtype), u.to(z.dtype)
@@ -93,10 +94,10 @@ def _of_direction(
     return loadings[..., :1] * across.unsqueeze(1) / first + along * u.unsqueeze(1)
 
 
-def _sign(loadings: Tensor) -> Tensor:
+def _sign(loadings: Tensor, eps: float) -> Tensor:
     """The sign that makes the sum of loadings [B, m] positive, shape [B]."""
     total = loadings.sum(dim=-1)
-    size = 1e-12
+    size = eps**0.5
     significant = (loadings.abs() > size).to(torch.float64)
     first = loadings.gather(-1, significant.argmax(dim=-1, keepdim=True)).squeeze(-1)
     return torch.where(torch.where(total.abs() > size, total, first) < 0, -1.0, 1.0).to(loadings.dtype)
