@@ -39,23 +39,25 @@ def modalities(method: str) -> list[int]:
 
 @pytest.mark.parametrize("method", LOSSES)
 def test_gradients_are_the_slopes(method: str) -> None:
-    for m in modalities(method):
-        rows = random_rows(m, 4, 5, seed=m).requires_grad_()
+    masks = {"present": {"video": torch.tensor([True, False, True, True])}, "groups": torch.tensor([0, 1, 2, 0])}
+    for m, options in ((2, {}), (4, {}), (3, masks)):
+        if m != 3 and method.startswith("triangle"):
+            continue
+        rows = random_rows(m, 4 if options else 3, 5, seed=m).requires_grad_()
         temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
-        present = {"video": torch.tensor([True, True, False, True])}
-        groups = torch.tensor([0, 1, 2, 0])
-        for options in ({}, {"present": present, "groups": groups}):
 
-            def work(x: Tensor, t: Tensor, options: dict[str, Any] = options) -> Tensor:
-                return loss_of(method, x, temperature=t, **options)
+        def work(x: Tensor, t: Tensor, options: dict[str, Any] = options) -> Tensor:
+            return loss_of(method, x, temperature=t, **options)
 
-            assert gradcheck(work, (rows, temperature))
+        assert gradcheck(work, (rows, temperature))
 
 
 def frames(kind: str, m: int, n: int = 4, d: int = 6) -> Tensor:
     """Rows [m, n, d] at which something is degenerate."""
     generator = torch.Generator().manual_seed(m)
-    base = torch.linalg.qr(torch.randn(n, d, d, generator=generator, dtype=torch.float64))[0].transpose(0, 1)
+    base = (
+        torch.linalg.qr(torch.randn(n, d, d, generator=generator, dtype=torch.float64))[0].transpose(0, 1).contiguous()
+    )
     rows = normalize(random_rows(m, n, d, seed=3), dim=-1)
     made = {
         "rank 1": lambda: base[:1].repeat(m, 1, 1),
@@ -85,11 +87,14 @@ DEGENERATE = (
 @pytest.mark.parametrize("kind", ["rank 1", "orthogonal", "opposite"])
 @pytest.mark.parametrize("m", [2, 3, 4, 5])
 def test_pmrl_s_alignment_has_slopes_where_singular_values_coincide(kind: str, m: int) -> None:
+    # A singular value of 0 is known to 1e-8, which a small step would magnify; without one, a large step meets bends.
+    step, tolerance = (1e-6, 1e-5) if kind == "orthogonal" else (1e-3, 1e-4)
+
     def work(x: Tensor) -> Tensor:
         sigma = leading(normalize(x, dim=-1).transpose(0, 1))[0]
         return alignment_loss(sigma, torch.full((x.shape[1],), m), 0.5).sum()
 
-    assert gradcheck(work, (frames(kind, m).requires_grad_(),), eps=1e-4, atol=1e-6)
+    assert gradcheck(work, (frames(kind, m).requires_grad_(),), eps=step, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
