@@ -127,11 +127,17 @@ def read_batch(
     present = _presence(names, embeddings[names[0]], options.get("present") or {})
     wide = [rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows for rows in embeddings.values()]
     vectors = torch.stack(wide)
-    vectors = torch.where(present.unsqueeze(-1), vectors, torch.zeros((), dtype=vectors.dtype, device=vectors.device))
+    if options.get("present"):
+        vectors = vectors.masked_fill(~present.unsqueeze(-1), 0.0)
     groups = options.get("groups")
     if groups is not None and (groups.shape != present.shape[1:] or groups.dtype != torch.int64):
         raise UserError("input", f"groups must be [{present.shape[1]}] int64; got {list(groups.shape)} {groups.dtype}.")
     return Batch(names, vectors, present, groups)
+
+
+def items(x: Tensor, which: Tensor) -> Tensor:
+    """Those items of [k, n, ...] that `which` [n] names; as it is, not copied, where that is all."""
+    return x if bool(which.all()) else x[:, which]
 
 
 def anchors(batch: Batch, options: Mapping[str, Any]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.batch import Batch, World, anchors
+from gramcli.methods.batch import Batch, World, anchors, items
 
 TEMPERATURE = 0.07
 SMOOTHING = 0.1
@@ -89,13 +89,13 @@ def _both_directions(
     """Scores of this rank's anchors against all answers, and of its answers against all anchors, both [n, N]."""
     anchor, others = part
     own = can[world.start : world.start + batch.vectors.shape[1]]
-    asks, answers = world.vectors[anchor, can], world.vectors[others][:, can]
+    everyone, present = items(world.vectors, can), items(world.present, can)[others]
+    asks, answers = everyone[anchor], everyone[others]
     if world.ranks == 1 and not detach:
-        scores = measure(asks, answers, world.present[others][:, can])
+        scores = measure(asks, answers, present)
         return scores, scores.T
-    here = batch.present[others][:, own]
-    forward = measure(batch.vectors[anchor, own], answers, world.present[others][:, can])
-    return forward, measure(asks, batch.vectors[others][:, own], here).T
+    ours, here = items(batch.vectors, own), items(batch.present, own)[others]
+    return measure(ours[anchor], answers, present), measure(asks, ours[others], here).T
 
 
 def _reduced(
@@ -125,6 +125,8 @@ def cross_entropy(logits: Tensor, own: Tensor, groups: Tensor, smoothing: float 
     """
     excluded = groups[own].unsqueeze(1) == groups.unsqueeze(0)
     excluded[torch.arange(len(own), device=own.device), own] = False
+    if not bool(excluded.any()):
+        return torch.nn.functional.cross_entropy(logits, own, reduction="none", label_smoothing=smoothing)
     log_p = logits.masked_fill(excluded, -math.inf).log_softmax(dim=1)
     right = -log_p.gather(1, own.unsqueeze(1)).squeeze(1)
     if not smoothing:

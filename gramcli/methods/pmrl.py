@@ -45,7 +45,7 @@ from gramcli.methods.base import (
     take_constants,
     take_pairs,
 )
-from gramcli.methods.batch import LossOptions, gather, read_batch
+from gramcli.methods.batch import LossOptions, gather, items, read_batch
 from gramcli.methods.contrast import cross_entropy, temperature_of
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 from gramcli.methods.singular import leading
@@ -182,8 +182,10 @@ class Pmrl:
         tau2 = temperature_of({"temperature": options.get("regulariser_temperature")}, 0.1)
         some = batch.present.any(dim=0)
         with batch.full_precision():
-            sigma, u = leading(batch.vectors[:, some].transpose(0, 1))
-            whole = torch.zeros_like(batch.vectors[0]).index_put((some.nonzero().squeeze(1),), u)
+            sigma, u = leading(items(batch.vectors, some).transpose(0, 1))
+            whole = u
+            if len(u) < len(some):
+                whole = torch.zeros_like(batch.vectors[0]).index_put((some.nonzero().squeeze(1),), u)
             world = gather(
                 whole.unsqueeze(0), some.unsqueeze(0), batch.groups, detach=bool(options.get("detach_gathered"))
             )
@@ -192,7 +194,7 @@ class Pmrl:
                 return batch.vectors.sum() * 0.0
             first = int(can[: world.start].sum())
             rows = torch.arange(first, first + len(u), device=can.device)
-            apart = directions_loss(u, world.vectors[0, can], rows, world.groups[can], tau2)
+            apart = directions_loss(u, items(world.vectors, can)[0], rows, world.groups[can], tau2)
             total = (alignment_loss(sigma, batch.present[:, some].sum(dim=0), tau1) + apart).sum()
             return total * (world.ranks / int(can.sum()))
 

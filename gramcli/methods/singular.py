@@ -23,6 +23,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 _ALONE = 16  # gaps of squared singular values below this many epsilons are damped
 _TIED = 64  # singular values closer than this many epsilons coincide
@@ -48,26 +49,29 @@ class _Leading(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - autograd's context
         """[B, m, d] -> [B, m] and [B, d]."""
+        z = z.contiguous()
         wide = z.to(torch.float64)
         values, loadings = torch.linalg.eigh(wide @ wide.mT)
         sigma = values.flip(-1).clamp(min=0.0).sqrt()
         loadings = loadings.flip(-1)
         loadings = loadings * _sign(loadings[..., 0], torch.finfo(z.dtype).eps)[:, None, None]
-        u = (loadings[..., :1].mT @ wide).squeeze(-2) / sigma[:, :1]
-        ctx.save_for_backward(z, sigma, loadings, u)
-        return sigma.to(z.dtype), u.to(z.dtype)
+        u = ((loadings[..., 0] / sigma[:, :1]).to(z.dtype).unsqueeze(1) @ z).squeeze(1)
+        ctx.save_for_backward(z, sigma, loadings)
+        return sigma.to(z.dtype), u
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        """Gradient of z."""
-        z, sigma, loadings, u = ctx.saved_tensors
-        by_sigma, by_u = (one.to(torch.float64) for one in gradients)
+        """Gradient of z: [B, m, m] factors in float64, and two products with [B, m, d]."""
+        z, sigma, loadings = ctx.saved_tensors
+        by_sigma, by_u = gradients
         with torch.autocast(z.device.type, enabled=False):
             eps = torch.finfo(z.dtype).eps
-            y = loadings.mT @ z.to(torch.float64)
-            total = _of_values(by_sigma, sigma, eps).unsqueeze(1) * loadings @ y
-            total += _of_direction(by_u, sigma, loadings, (y, u), eps)
-        return cast("Tensor", total).to(z.dtype)
+            along_z = (z @ by_u.unsqueeze(-1)).to(torch.float64)
+            factors = loadings * _of_values(by_sigma.to(torch.float64), sigma, eps).unsqueeze(1) @ loadings.mT
+            factors += _of_direction(along_z, sigma, loadings, eps)
+            first = (loadings[..., :1] / sigma[:, :1, None]).to(z.dtype)
+            return torch.baddbmm(first * by_u.unsqueeze(1), factors.to(z.dtype), z)
 
 
 def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
@@ -80,18 +84,14 @@ def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
     return torch.where(vanishes, 0.0, mean / torch.where(vanishes, 1.0, sigma))
 
 
-def _of_direction(
-    gradient: Tensor, sigma: Tensor, loadings: Tensor, directions: tuple[Tensor, Tensor], eps: float
-) -> Tensor:
-    """What the gradient of u gives to z, [B, m, d]."""
-    y, u = directions
-    first = sigma[:, :1, None]
+def _of_direction(along_z: Tensor, sigma: Tensor, loadings: Tensor, eps: float) -> Tensor:
+    """What the gradient g of u gives to z beside w_1 g^T / sigma_1, as factors [B, m, m] of z, from z g [B, m, 1]."""
+    first = loadings[..., :1] / sigma[:, :1, None]
     squared = sigma * sigma
-    gap = squared[:, :1] - squared[:, 1:]
-    factor = gap / (gap * gap + (_ALONE * eps) ** 2) * (y[:, 1:] @ gradient.unsqueeze(-1)).squeeze(-1)
-    across = gradient - (gradient * u).sum(dim=-1, keepdim=True) * u + (factor.unsqueeze(1) @ y[:, 1:]).squeeze(1)
-    along = loadings[..., 1:] @ factor.unsqueeze(-1)
-    return loadings[..., :1] * across.unsqueeze(1) / first + along * u.unsqueeze(1)
+    gap = (squared[:, :1] - squared[:, 1:]).unsqueeze(-1)
+    others = loadings[..., 1:]
+    turn = others @ (gap / (gap * gap + (_ALONE * eps) ** 2) * (others.mT @ along_z))
+    return first @ (turn - (first.mT @ along_z) * first).mT + turn @ first.mT
 
 
 def _sign(loadings: Tensor, eps: float) -> Tensor:

@@ -1,18 +1,22 @@
-"""Squared volumes of one vector with several, for learning: one bilinear form per pair, polynomials per item.
+"""Squared volumes of one vector with several, for learning: one quadratic form per pair, polynomials per item.
 
     vol^2(q, m_1 .. m_p) = |q|^2 det G_M - c^T adj(G_M) c,   c = M q
 
 Nothing is divided, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken per
-item in float64; per pair there are p products c_a and p products of q with the rows of adj(G_M) M. The backward pass
-forms them again, so that memory is a few [n, N] matrices whatever p.
+item in float64; per pair there are p products c_a. The backward pass forms them again, and both passes go by blocks of
+queries, so that memory is a few [n, N] matrices whatever p.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+_BLOCK = 256  # queries at a time, at least: products of fewer rows are slow
 
 
 def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,12 +31,10 @@ def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tup
         Squared volumes, slightly negative perhaps from rounding, shape [n, N], and det G_M, shape [N]; dtype of
         queries.
     """
-    rows = candidates.transpose(0, 1).to(torch.float64)
-    gram = rows @ rows.mT + torch.diag_embed((~present).T.to(torch.float64))
-    determinant, adjugate = determinant_and_adjugate(gram)
-    partners = (adjugate @ rows).transpose(0, 1).to(queries.dtype)
+    gram: Tensor = _Gram.apply(candidates)  # type: ignore[no-untyped-call]
+    determinant, adjugate = determinant_and_adjugate(gram + torch.diag_embed((~present).T.to(gram.dtype)))
     own = determinant.to(queries.dtype)
-    form: Tensor = _Bilinear.apply(queries, candidates, partners)  # type: ignore[no-untyped-call]
+    form: Tensor = _Form.apply(queries, candidates, adjugate.to(queries.dtype))  # type: ignore[no-untyped-call]
     return torch.linalg.vecdot(queries, queries).unsqueeze(1) * own - form, own
 
 
@@ -66,32 +68,77 @@ def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
 
 
-class _Bilinear(torch.autograd.Function):
-    """sum_a (q . x_a) (q . y_a) of every pair; products are formed again backwards instead of kept."""
+class _Gram(torch.autograd.Function):
+    """Inner products of each item's vectors in float64; only they, not the vectors, are kept in float64."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, x: Tensor, y: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
-        """From q [n, d], x and y [p, N, d] to [n, N]."""
-        ctx.save_for_backward(q, x, y)
-        total = q.new_zeros(q.shape[0], x.shape[1])
-        for left, right in zip(x, y, strict=True):
-            total.addcmul_(q @ left.T, q @ right.T)
-        return total
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        """[p, N, d] -> [N, p, p]."""
+        ctx.save_for_backward(x)
+        rows = x.transpose(0, 1).to(torch.float64)
+        return rows @ rows.mT
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
-        """Gradients of q, x and y."""
-        q, x, y = ctx.saved_tensors
-        to_q, to_x, to_y = torch.zeros_like(q), torch.empty_like(x), torch.empty_like(y)
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        """Gradient of x."""
+        (x,) = ctx.saved_tensors
+        factors = (gradient + gradient.mT).permute(1, 2, 0).unsqueeze(-1).to(x.dtype)
+        out = torch.zeros_like(x)
+        for total, line in zip(out, factors, strict=True):
+            for rows, factor in zip(x, line, strict=True):
+                total.addcmul_(rows, factor)
+        return out
+
+
+class _Form(torch.autograd.Function):
+    """c^T A c of every pair, c = X q; products are formed again backwards instead of kept."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, x: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401
+        """From q [n, d], x [p, N, d] and symmetric A [N, p, p] to [n, N]."""
+        lines = matrix.permute(1, 2, 0).contiguous()
+        ctx.save_for_backward(q, x, lines)
+        form = q.new_zeros(q.shape[0], x.shape[1])
+        for block, c in _products(q, x):
+            for a in range(len(x)):
+                form[block].addcmul_(c[:, a], _combined(c, lines[a]))
+        return form
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+        """Gradients of q, x and A."""
+        q, x, lines = ctx.saved_tensors
+        to_q, to_x, to_matrix = torch.empty_like(q), x.new_zeros(x.shape), torch.zeros_like(lines)
         with torch.autocast(q.device.type, enabled=False):
-            for a in range(x.shape[0]):
-                by_y = (q @ y[a].T).mul_(gradients[0])
-                to_q.addmm_(by_y, x[a])
-                torch.mm(by_y.T, q, out=to_x[a])
-                by_x = torch.mm(q, x[a].T, out=by_y).mul_(gradients[0])
-                to_q.addmm_(by_x, y[a])
-                torch.mm(by_x.T, q, out=to_y[a])
-        return to_q, to_x, to_y
+            for block, c in _products(q, x):
+                g = gradient[block]
+                weighted = g.unsqueeze(1) * c
+                for a in range(len(x)):
+                    for b in range(len(x)):
+                        to_matrix[a, b] += (weighted[:, a] * c[:, b]).sum(dim=0)
+                by_c = torch.stack([_combined(weighted, line) for line in lines], dim=1).flatten(1).mul_(2.0)
+                torch.mm(by_c, x.flatten(0, 1), out=to_q[block])
+                to_x.flatten(0, 1).addmm_(by_c.T, q[block])
+        return to_q, to_x, to_matrix.permute(2, 0, 1)
+
+
+def _products(q: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of queries and their products with all vectors, [block, p, N], together no larger than [n, N] is."""
+    p, n = x.shape[0], q.shape[0]
+    size = max(_BLOCK, -(-n // p))
+    for start in range(0, n, size):
+        block = slice(start, min(start + size, n))
+        yield block, (q[block] @ x.flatten(0, 1).T).view(block.stop - block.start, p, x.shape[1])
+
+
+def _combined(c: Tensor, factors: Tensor) -> Tensor:
+    """sum_b factors_b c_b, from c [block, p, N] and [p, N] to [block, N]."""
+    total = c[:, 0] * factors[0]
+    for b in range(1, len(factors)):
+        total.addcmul_(c[:, b], factors[b])
+    return total
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
