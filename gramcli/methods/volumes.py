@@ -2,9 +2,13 @@
 
     vol^2(q, m_1 .. m_p) = |q|^2 det G_M - c^T adj(G_M) c,   c = M q
 
-Nothing is divided, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken per
-item in float64; per pair there are p products c_a. The backward pass forms them again, and both passes go by blocks of
-queries, so that memory is a few [n, N] matrices whatever p.
+No small number divides, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken
+per item in float64; per pair there are p products c_a. The backward pass forms them again, and both passes go by blocks
+of queries, so that memory is a few [n, N] matrices whatever p.
+
+Where a candidate's vectors nearly agree, the form is a small difference of large float32 terms. So M is first replaced
+by T M with T unit lower triangular, which makes its rows nearly orthogonal. The volume is the same for every such T,
+and so is its gradient: T is a constant to autograd.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+_PIVOT = 1e-10  # squared distances below this are left alone
 _BLOCK = 256  # queries at a time, at least: products of fewer rows are slow
 
 
@@ -32,9 +37,12 @@ def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tup
         queries.
     """
     gram: Tensor = _Gram.apply(candidates)  # type: ignore[no-untyped-call]
-    determinant, adjugate = determinant_and_adjugate(gram + torch.diag_embed((~present).T.to(gram.dtype)))
+    gram = gram + torch.diag_embed((~present).T.to(gram.dtype))
+    apart = _orthogonalising(gram.detach())
+    determinant, adjugate = determinant_and_adjugate(apart @ gram @ apart.mT)
     own = determinant.to(queries.dtype)
-    form: Tensor = _Form.apply(queries, candidates, adjugate.to(queries.dtype))  # type: ignore[no-untyped-call]
+    rows: Tensor = _Apart.apply(candidates, apart)  # type: ignore[no-untyped-call]
+    form: Tensor = _Form.apply(queries, rows, adjugate.to(queries.dtype))  # type: ignore[no-untyped-call]
     return torch.linalg.vecdot(queries, queries).unsqueeze(1) * own - form, own
 
 
@@ -68,6 +76,18 @@ def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
 
 
+def _orthogonalising(gram: Tensor) -> Tensor:
+    """Unit lower triangular T [N, p, p] with T G T^T nearly diagonal: Gaussian elimination, but of no tiny pivot."""
+    rest = gram.clone()
+    apart = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).expand(gram.shape).clone()
+    for k in range(gram.shape[-1] - 1):
+        pivot = rest[:, k, k, None]
+        factor = torch.where(pivot > _PIVOT, rest[:, k + 1 :, k] / pivot, 0.0).unsqueeze(-1)
+        rest[:, k + 1 :] -= factor * rest[:, k, None]
+        apart[:, k + 1 :] -= factor * apart[:, k, None]
+    return apart
+
+
 class _Gram(torch.autograd.Function):
     """Inner products of each item's vectors in float64; only they, not the vectors, are kept in float64."""
 
@@ -89,6 +109,34 @@ class _Gram(torch.autograd.Function):
             for rows, factor in zip(x, line, strict=True):
                 total.addcmul_(rows, factor)
         return out
+
+
+class _Apart(torch.autograd.Function):
+    """T x of each item's vectors, in float64 before it is rounded; T [N, p, p] is a constant."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401
+        """[p, N, d] -> [p, N, d]."""
+        factors = matrix.permute(1, 2, 0).unsqueeze(-1).contiguous()
+        ctx.save_for_backward(factors.to(x.dtype))
+        rows, out = x.to(torch.float64), torch.empty_like(x)
+        for a, line in enumerate(factors):
+            total = rows[a].clone()
+            for b in range(a):
+                total.addcmul_(rows[b], line[b])
+            out[a] = total
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        """Gradient of x."""
+        (factors,) = ctx.saved_tensors
+        total = gradient.clone()
+        for a in range(len(gradient)):
+            for b in range(a):
+                total[b].addcmul_(gradient[a], factors[a, b])
+        return total, None
 
 
 class _Form(torch.autograd.Function):
