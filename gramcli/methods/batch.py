@@ -87,7 +87,6 @@ class World:
         vectors: Shape [m, N, d].
         present: Shape [m, N], bool.
         groups: Shape [N], int64.
-        grouped: Whether any two items may be of one group.
         start: Where this rank's rows begin.
         ranks: How many ranks there are.
     """
@@ -95,7 +94,6 @@ class World:
     vectors: Tensor
     present: Tensor
     groups: Tensor
-    grouped: bool
     start: int
     ranks: int
 
@@ -129,13 +127,17 @@ def read_batch(
     present = _presence(names, embeddings[names[0]], options.get("present") or {})
     wide = [rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows for rows in embeddings.values()]
     vectors = torch.stack(wide)
-    if not bool(present.all()):
-        nothing = torch.zeros((), dtype=vectors.dtype, device=vectors.device)
-        vectors = torch.where(present.unsqueeze(-1), vectors, nothing)
+    if options.get("present"):
+        vectors = vectors.masked_fill(~present.unsqueeze(-1), 0.0)
     groups = options.get("groups")
     if groups is not None and (groups.shape != present.shape[1:] or groups.dtype != torch.int64):
         raise UserError("input", f"groups must be [{present.shape[1]}] int64; got {list(groups.shape)} {groups.dtype}.")
     return Batch(names, vectors, present, groups)
+
+
+def items(x: Tensor, which: Tensor) -> Tensor:
+    """Those items of [k, n, ...] that `which` [n] names; as it is, not copied, where that is all."""
+    return x if bool(which.all()) else x[:, which]
 
 
 def anchors(batch: Batch, options: Mapping[str, Any]) -> tuple[int, ...]:
@@ -173,13 +175,12 @@ def gather(vectors: Tensor, present: Tensor, groups: Tensor | None, *, detach: b
     source = vectors.detach() if detach else vectors
     own = torch.arange(start, start + n, device=vectors.device) if groups is None else groups
     if ranks == 1:
-        return World(source, present, own, groups is not None, 0, 1)
+        return World(source, present, own, 0, 1)
     _check_sizes(n, vectors.device, ranks)
     return World(
         _with_gradient(source.transpose(0, 1)).transpose(0, 1),
         _all(present.T.contiguous().to(torch.uint8), ranks).to(torch.bool).T,
         _all(own, ranks),
-        groups is not None,
         start,
         ranks,
     )

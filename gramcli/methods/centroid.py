@@ -116,7 +116,7 @@ class Centroid(InnerProduct):
             return info_nce(batch, self.similarity, options)
 
     def similarity(self, queries: Tensor, candidates: Tensor, present: Tensor) -> Tensor:
-        """Cosine to the centroid, for learning.
+        """Cosine to the centroid, for learning; where opposed vectors cancel, gradients stay bounded.
 
         Args:
             queries: Shape [n, d].
@@ -127,7 +127,8 @@ class Centroid(InnerProduct):
             Shape [n, N].
         """
         if self.weights == "uniform":
-            return queries @ torch.nn.functional.normalize(candidates.sum(dim=0), dim=-1).T
+            total, least = candidates.sum(dim=0), torch.finfo(candidates.dtype).eps ** 0.5
+            return queries @ torch.nn.functional.normalize(total, dim=-1, eps=least).T
         products = torch.stack([queries @ rows.T for rows in candidates])
         weights = (products / self.tau).masked_fill(~present.unsqueeze(1), -math.inf).softmax(dim=0)
         own = torch.einsum("pNd,rNd->prN", candidates, candidates)

@@ -18,10 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from gramcli.errors import UserError
-from gramcli.methods.batch import Batch, World, anchors
+from gramcli.methods.batch import Batch, World, anchors, items
 
 TEMPERATURE = 0.07
 SMOOTHING = 0.1
@@ -89,25 +88,14 @@ def _both_directions(
 ) -> tuple[Tensor, Tensor]:
     """Scores of this rank's anchors against all answers, and of its answers against all anchors, both [n, N]."""
     anchor, others = part
-    asks, answers = _rows(world.vectors, anchor, others, can)
-    if world.ranks == 1 and not detach:
-        scores = measure(asks, answers, _of(world.present[others], can))
-        return scores, scores.T
     own = can[world.start : world.start + batch.vectors.shape[1]]
-    own_asks, own_answers = _rows(batch.vectors, anchor, others, own)
-    forward = measure(own_asks, answers, _of(world.present[others], can))
-    return forward, measure(asks, own_answers, _of(batch.present[others], own)).T
-
-
-def _rows(vectors: Tensor, anchor: int, others: list[int], can: Tensor) -> tuple[Tensor, Tensor]:
-    """The anchor's rows [n, d] and those of the others [p, n, d], of the items that can take part."""
-    apart = vectors.unbind(0)  # one gradient of the whole, where indexing would make one per modality
-    return _of(apart[anchor].unsqueeze(0), can)[0], _of(torch.stack([apart[k] for k in others]), can)
-
-
-def _of(rows: Tensor, can: Tensor) -> Tensor:
-    """Rows [p, N, ...] of the items that can take part."""
-    return rows if bool(can.all()) else rows[:, can]
+    everyone, present = items(world.vectors, can), items(world.present, can)[others]
+    asks, answers = everyone[anchor], everyone[others]
+    if world.ranks == 1 and not detach:
+        scores = measure(asks, answers, present)
+        return scores, scores.T
+    ours, here = items(batch.vectors, own), items(batch.present, own)[others]
+    return measure(ours[anchor], answers, present), measure(asks, ours[others], here).T
 
 
 def _reduced(
@@ -118,29 +106,27 @@ def _reduced(
     n_all = int(can.sum())
     first = int(can[: world.start].sum())
     own = torch.arange(first, first + forward.shape[0], device=can.device)
-    groups = world.groups[can] if world.grouped else None
-    forward_rows, backward_rows = (
-        cross_entropy(one / temperature, own, groups, smoothing) for one in (forward, backward)
-    )
-    return (forward_rows + backward_rows).sum() * (0.5 * world.ranks / n_all)
+    groups = world.groups[can]
+    rows = sum(cross_entropy(one / temperature, own, groups, smoothing) for one in (forward, backward))
+    return torch.as_tensor(rows).sum() * (0.5 * world.ranks / n_all)
 
 
-def cross_entropy(logits: Tensor, own: Tensor, groups: Tensor | None, smoothing: float = 0.0) -> Tensor:
+def cross_entropy(logits: Tensor, own: Tensor, groups: Tensor, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of each row with its own column, leaving out other columns of the row's group.
 
     Args:
         logits: Shape [n, N].
         own: Column of each row's item, shape [n], int64.
-        groups: Group of each column's item, shape [N], int64; None where every item is its own.
+        groups: Group of each column's item, shape [N], int64.
         smoothing: Share of the target that is spread over all columns that count.
 
     Returns:
         Shape [n].
     """
-    if groups is None:
-        return functional.cross_entropy(logits, own, reduction="none", label_smoothing=smoothing)
     excluded = groups[own].unsqueeze(1) == groups.unsqueeze(0)
     excluded[torch.arange(len(own), device=own.device), own] = False
+    if not bool(excluded.any()):
+        return torch.nn.functional.cross_entropy(logits, own, reduction="none", label_smoothing=smoothing)
     log_p = logits.masked_fill(excluded, -math.inf).log_softmax(dim=1)
     right = -log_p.gather(1, own.unsqueeze(1)).squeeze(1)
     if not smoothing:

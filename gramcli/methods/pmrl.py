@@ -45,7 +45,7 @@ from gramcli.methods.base import (
     take_constants,
     take_pairs,
 )
-from gramcli.methods.batch import LossOptions, gather, read_batch
+from gramcli.methods.batch import LossOptions, gather, items, read_batch
 from gramcli.methods.contrast import cross_entropy, temperature_of
 from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
 from gramcli.methods.singular import leading
@@ -181,22 +181,22 @@ class Pmrl:
         tau1 = temperature_of(options, self.temperature)
         tau2 = temperature_of({"temperature": options.get("regulariser_temperature")}, 0.1)
         some = batch.present.any(dim=0)
-        everyone = bool(some.all())
         with batch.full_precision():
-            sigma, u = leading(batch.vectors.transpose(0, 1) if everyone else batch.vectors[:, some].transpose(0, 1))
-            where = (some.nonzero().squeeze(1),)
-            whole = u if everyone else torch.zeros_like(batch.vectors[0]).index_put(where, u)
-            detach = bool(options.get("detach_gathered"))
-            world = gather(whole.unsqueeze(0), some.unsqueeze(0), batch.groups, detach=detach)
+            sigma, u = leading(items(batch.vectors, some).transpose(0, 1))
+            whole = u
+            if len(u) < len(some):
+                whole = torch.zeros_like(batch.vectors[0]).index_put((some.nonzero().squeeze(1),), u)
+            world = gather(
+                whole.unsqueeze(0), some.unsqueeze(0), batch.groups, detach=bool(options.get("detach_gathered"))
+            )
             can = world.present[0]
             if not bool(can.any()):
                 return batch.vectors.sum() * 0.0
             first = int(can[: world.start].sum())
             rows = torch.arange(first, first + len(u), device=can.device)
-            others = world.vectors[0] if bool(can.all()) else world.vectors[0, can]
-            apart = directions_loss(u, others, rows, world.groups[can] if world.grouped else None, tau2)
-            count = batch.present.sum(dim=0)[some]
-            return (alignment_loss(sigma, count, tau1) + apart).sum() * (world.ranks / int(can.sum()))
+            apart = directions_loss(u, items(world.vectors, can)[0], rows, world.groups[can], tau2)
+            total = (alignment_loss(sigma, batch.present[:, some].sum(dim=0), tau1) + apart).sum()
+            return total * (world.ranks / int(can.sum()))
 
 
 def alignment_loss(sigma: Tensor, count: Tensor, temperature: float | Tensor) -> Tensor:
@@ -216,7 +216,7 @@ def alignment_loss(sigma: Tensor, count: Tensor, temperature: float | Tensor) ->
 
 
 def directions_loss(
-    u: Tensor, everyone: Tensor, own: Tensor, groups: Tensor | None, temperature: float | Tensor = 0.1
+    u: Tensor, everyone: Tensor, own: Tensor, groups: Tensor, temperature: float | Tensor = 0.1
 ) -> Tensor:
     """Cross-entropy of each leading direction with all of them, its own being right (eq. 14).
 
@@ -224,7 +224,7 @@ def directions_loss(
         u: Directions, shape [n, d].
         everyone: Directions of all items, shape [N, d].
         own: Which of them is each row's own, shape [n].
-        groups: Shape [N]; items of one group are not told apart. None: every item is its own.
+        groups: Shape [N]; items of one group are not told apart.
         temperature: tau2.
 
     Returns:

@@ -13,7 +13,8 @@ F_k is infinite where the leading value is not alone and u is not defined: there
 e a few roundings of the dtype. Checked against autograd through a full SVD wherever that is finite.
 
 The sign of a singular vector is arbitrary. Here the sum of its loadings w_1 is positive: u points to where most
-modalities point. (Where the sum is 0, the first loading that is not is positive.)
+modalities point. (Where the sum is 0, as for two modalities with a negative cosine, the first loading that is not is
+positive; 0 is what lies below the root of the dtype's epsilon, since rows have unit length only to rounding.)
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 _ALONE = 16  # gaps of squared singular values below this many epsilons are damped
 _TIED = 64  # singular values closer than this many epsilons coincide
@@ -42,38 +44,34 @@ def leading(z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Leading(torch.autograd.Function):
-    """See the module's text. What is m x m is in float64; what is as long as the vectors is in their own dtype."""
+    """See the module's text."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401 - autograd's context
         """[B, m, d] -> [B, m] and [B, d]."""
+        z = z.contiguous()
         wide = z.to(torch.float64)
         values, loadings = torch.linalg.eigh(wide @ wide.mT)
         sigma = values.flip(-1).clamp(min=0.0).sqrt()
         loadings = loadings.flip(-1)
-        loadings = loadings * _sign(loadings[..., 0])[:, None, None]
-        u = _combined(loadings[..., 0] / sigma[:, :1], z)
+        loadings = loadings * _sign(loadings[..., 0], torch.finfo(z.dtype).eps)[:, None, None]
+        u = ((loadings[..., 0] / sigma[:, :1]).to(z.dtype).unsqueeze(1) @ z).squeeze(1)
         ctx.save_for_backward(z, sigma, loadings)
         return sigma.to(z.dtype), u
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        """Gradient of z: K Z + (w_1 / sigma_1) g^T, K of [m, m] per item."""
+        """Gradient of z: [B, m, m] factors in float64, and two products with [B, m, d]."""
         z, sigma, loadings = ctx.saved_tensors
-        by_sigma, g = gradients
+        by_sigma, by_u = gradients
         with torch.autocast(z.device.type, enabled=False):
             eps = torch.finfo(z.dtype).eps
-            first = loadings[..., :1] / sigma[:, :1, None]
-            inner = loadings.mT @ (z @ g.unsqueeze(-1)).to(torch.float64)  # y_k . g
-            inside = _of_direction(inner.squeeze(-1), sigma, loadings, eps)
-            inside += loadings * _of_values(by_sigma.to(torch.float64), sigma, eps).unsqueeze(1)
-            along = (inside @ loadings.mT).to(z.dtype) @ z
-            return torch.addcmul(along, first.to(z.dtype), g.unsqueeze(1))
-
-
-def _combined(weights: Tensor, z: Tensor) -> Tensor:
-    """Sum of each item's vectors [B, m, d] with weights [B, m], in the dtype of the vectors."""
-    return (weights.unsqueeze(1).to(z.dtype) @ z).squeeze(1)
+            along_z = (z @ by_u.unsqueeze(-1)).to(torch.float64)
+            factors = loadings * _of_values(by_sigma.to(torch.float64), sigma, eps).unsqueeze(1) @ loadings.mT
+            factors += _of_direction(along_z, sigma, loadings, eps)
+            first = (loadings[..., :1] / sigma[:, :1, None]).to(z.dtype)
+            return torch.baddbmm(first * by_u.unsqueeze(1), factors.to(z.dtype), z)
 
 
 def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
@@ -86,31 +84,20 @@ def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
     return torch.where(vanishes, 0.0, mean / torch.where(vanishes, 1.0, sigma))
 
 
-def _of_direction(inner: Tensor, sigma: Tensor, loadings: Tensor, eps: float) -> Tensor:
-    """What the gradient of u gives: coefficients of y_1 .. y_m in the gradient of each vector, [B, m, m].
-
-    With u = y_1 / sigma_1 the formula of the module's text becomes, but for w_1 g^T / sigma_1,
-    - (y_1.g) / sigma_1^3 w_1 y_1^T + sum_(k>1) F_k (y_k.g) / sigma_1 ( w_1 y_k^T + w_k y_1^T ).
-
-    Args:
-        inner: y_k . g, shape [B, m].
-        sigma: Shape [B, m].
-        loadings: w_k as columns, shape [B, m, m].
-        eps: Of the dtype.
-    """
-    largest = sigma[:, :1]
-    gap = largest**2 - sigma[:, 1:] ** 2
-    factor = gap / (gap * gap + (_ALONE * eps) ** 2) * inner[:, 1:] / largest
-    across = torch.cat([-inner[:, :1] / largest**3, factor], dim=-1)
-    inside = loadings[..., :1] * across.unsqueeze(1)
-    inside[..., :1] += loadings[..., 1:] @ factor.unsqueeze(-1)
-    return inside
+def _of_direction(along_z: Tensor, sigma: Tensor, loadings: Tensor, eps: float) -> Tensor:
+    """What the gradient g of u gives to z beside w_1 g^T / sigma_1, as factors [B, m, m] of z, from z g [B, m, 1]."""
+    first = loadings[..., :1] / sigma[:, :1, None]
+    squared = sigma * sigma
+    gap = (squared[:, :1] - squared[:, 1:]).unsqueeze(-1)
+    others = loadings[..., 1:]
+    turn = others @ (gap / (gap * gap + (_ALONE * eps) ** 2) * (others.mT @ along_z))
+    return first @ (turn - (first.mT @ along_z) * first).mT + turn @ first.mT
 
 
-def _sign(loadings: Tensor) -> Tensor:
+def _sign(loadings: Tensor, eps: float) -> Tensor:
     """The sign that makes the sum of loadings [B, m] positive, shape [B]."""
     total = loadings.sum(dim=-1)
-    size = 1e-12
+    size = eps**0.5
     significant = (loadings.abs() > size).to(torch.float64)
     first = loadings.gather(-1, significant.argmax(dim=-1, keepdim=True)).squeeze(-1)
     return torch.where(torch.where(total.abs() > size, total, first) < 0, -1.0, 1.0).to(loadings.dtype)

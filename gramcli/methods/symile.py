@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import ScreenSide, Side, plain_side, spread
-from gramcli.methods.batch import LossOptions, anchors, read_batch
+from gramcli.methods.batch import LossOptions, anchors, items, read_batch
 from gramcli.methods.contrast import temperature_of
 from gramcli.methods.product import InnerProduct
 
@@ -81,10 +81,10 @@ class Symile(InnerProduct):
             can = world.present.all(dim=0)
             if not bool(can.any()):
                 return batch.vectors.sum() * 0.0
-            own = batch.vectors[:, complete]
+            own = items(batch.vectors, complete)
             first = int(can[: world.start].sum())
             rows = torch.arange(first, first + own.shape[1], device=can.device)
-            groups, everyone = world.groups[can], world.vectors[:, can]
+            groups, everyone = world.groups[can], items(world.vectors, can)
             total = [
                 _asked(own, everyone, a, (rows, groups), temperature, options.get("generator")).sum() for a in chosen
             ]

@@ -1,19 +1,27 @@
-"""Squared volumes of one vector with several, for learning: one matrix product, and polynomials per item.
+"""Squared volumes of one vector with several, for learning: one quadratic form per pair, polynomials per item.
 
     vol^2(q, m_1 .. m_p) = |q|^2 det G_M - c^T adj(G_M) c,   c = M q
 
-Nothing is divided, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken per
-item in float64. With adj = U diag(s) U^T and x = U^T M the form is sum_a s_a (q . x_a)^2: where vectors nearly agree
-the terms are small one by one, and do not cancel. Per query and candidate the p products q . x_a are kept; the backward
-pass is two more matrix products of the size of the first.
+No small number divides, so gradients stay finite where a candidate's own vectors are dependent. det and adj are taken
+per item in float64; per pair there are p products c_a. The backward pass forms them again, and both passes go by blocks
+of queries, so that memory is a few [n, N] matrices whatever p.
+
+Where a candidate's vectors nearly agree, the form is a small difference of large float32 terms. So M is first replaced
+by T M with T unit lower triangular, which makes its rows nearly orthogonal. The volume is the same for every such T,
+and so is its gradient: T is a constant to autograd.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+_PIVOT = 1e-10  # squared distances below this are left alone
+_BLOCK = 256  # queries at a time, at least: products of fewer rows are slow
 
 
 def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,11 +36,13 @@ def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tup
         Squared volumes, slightly negative perhaps from rounding, shape [n, N], and det G_M, shape [N]; dtype of
         queries.
     """
-    rows = candidates.transpose(0, 1)
-    gram: Tensor = _Gram.apply(rows)  # type: ignore[no-untyped-call]
-    determinant, adjugate = determinant_and_adjugate(gram + torch.diag_embed((~present).T.to(torch.float64)))
-    form: Tensor = _Form.apply(queries, rows, adjugate)  # type: ignore[no-untyped-call]
+    gram: Tensor = _Gram.apply(candidates)  # type: ignore[no-untyped-call]
+    gram = gram + torch.diag_embed((~present).T.to(gram.dtype))
+    apart = _orthogonalising(gram.detach())
+    determinant, adjugate = determinant_and_adjugate(apart @ gram @ apart.mT)
     own = determinant.to(queries.dtype)
+    rows: Tensor = _Apart.apply(candidates, apart)  # type: ignore[no-untyped-call]
+    form: Tensor = _Form.apply(queries, rows, adjugate.to(queries.dtype))  # type: ignore[no-untyped-call]
     return torch.linalg.vecdot(queries, queries).unsqueeze(1) * own - form, own
 
 
@@ -66,52 +76,117 @@ def _trace(matrix: Tensor) -> Tensor:
     return matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
 
 
+def _orthogonalising(gram: Tensor) -> Tensor:
+    """Unit lower triangular T [N, p, p] with T G T^T nearly diagonal: Gaussian elimination, but of no tiny pivot."""
+    rest = gram.clone()
+    apart = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device).expand(gram.shape).clone()
+    for k in range(gram.shape[-1] - 1):
+        pivot = rest[:, k, k, None]
+        factor = torch.where(pivot > _PIVOT, rest[:, k + 1 :, k] / pivot, 0.0).unsqueeze(-1)
+        rest[:, k + 1 :] -= factor * rest[:, k, None]
+        apart[:, k + 1 :] -= factor * apart[:, k, None]
+    return apart
+
+
 class _Gram(torch.autograd.Function):
-    """Gram matrices in float64 of rows in any dtype; the gradient has the dtype of the rows."""
+    """Inner products of each item's vectors in float64; only they, not the vectors, are kept in float64."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
-        """[N, p, d] -> [N, p, p]."""
-        ctx.save_for_backward(rows)
-        wide = rows.to(torch.float64)
-        gram: Tensor = wide @ wide.mT
-        return gram
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
+        """[p, N, d] -> [N, p, p]."""
+        ctx.save_for_backward(x)
+        rows = x.transpose(0, 1).to(torch.float64)
+        return rows @ rows.mT
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
-        """Twice the symmetric part times the rows."""
-        (rows,) = ctx.saved_tensors
-        with torch.autocast(rows.device.type, enabled=False):
-            to_rows: Tensor = (gradients[0] + gradients[0].mT).to(rows.dtype) @ rows
-            return to_rows
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        """Gradient of x."""
+        (x,) = ctx.saved_tensors
+        factors = (gradient + gradient.mT).permute(1, 2, 0).unsqueeze(-1).to(x.dtype)
+        out = torch.zeros_like(x)
+        for total, line in zip(out, factors, strict=True):
+            for rows, factor in zip(x, line, strict=True):
+                total.addcmul_(rows, factor)
+        return out
+
+
+class _Apart(torch.autograd.Function):
+    """T x of each item's vectors, in float64 before it is rounded; T [N, p, p] is a constant."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401
+        """[p, N, d] -> [p, N, d]."""
+        factors = matrix.permute(1, 2, 0).unsqueeze(-1).contiguous()
+        ctx.save_for_backward(factors.to(x.dtype))
+        rows, out = x.to(torch.float64), torch.empty_like(x)
+        for a, line in enumerate(factors):
+            total = rows[a].clone()
+            for b in range(a):
+                total.addcmul_(rows[b], line[b])
+            out[a] = total
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        """Gradient of x."""
+        (factors,) = ctx.saved_tensors
+        total = gradient.clone()
+        for a in range(len(gradient)):
+            for b in range(a):
+                total[b].addcmul_(gradient[a], factors[a, b])
+        return total, None
 
 
 class _Form(torch.autograd.Function):
-    """c^T A c of every query with every candidate, c = M q, A symmetric and given apart from M."""
+    """c^T A c of every pair, c = X q; products are formed again backwards instead of kept."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, rows: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401 - autograd's context
-        """From q [n, d], rows [N, p, d] and A [N, p, p] in float64 to [n, N]."""
-        weights, axes = torch.linalg.eigh(matrix)
-        rotated = (axes.mT @ rows.to(torch.float64)).to(q.dtype).transpose(0, 1).contiguous()
-        scale = weights.T.to(q.dtype)
-        products = (q @ rotated.flatten(0, 1).T).view(len(q), *scale.shape)
-        ctx.save_for_backward(q, rotated, products, scale, axes)
-        form: Tensor = (products * products * scale).sum(dim=1)
+    def forward(ctx: Any, q: Tensor, x: Tensor, matrix: Tensor) -> Tensor:  # noqa: ANN401
+        """From q [n, d], x [p, N, d] and symmetric A [N, p, p] to [n, N]."""
+        lines = matrix.permute(1, 2, 0).contiguous()
+        ctx.save_for_backward(q, x, lines)
+        form = q.new_zeros(q.shape[0], x.shape[1])
+        for block, c in _products(q, x):
+            for a in range(len(x)):
+                form[block].addcmul_(c[:, a], _combined(c, lines[a]))
         return form
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
-        """Gradients of q, rows and A."""
-        q, rotated, products, scale, axes = ctx.saved_tensors
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+        """Gradients of q, x and A."""
+        q, x, lines = ctx.saved_tensors
+        to_q, to_x, to_matrix = torch.empty_like(q), x.new_zeros(x.shape), torch.zeros_like(lines)
         with torch.autocast(q.device.type, enabled=False):
-            weighted = (products * gradients[0].unsqueeze(1)).flatten(1)
-            scaled = rotated * scale.unsqueeze(-1)
-            to_q = (weighted @ scaled.flatten(0, 1)) * 2.0
-            back = (weighted.T @ q).view(rotated.shape)  # sum over queries of g (q . x_a) q
-            to_rows = axes.to(q.dtype) @ (back * (2.0 * scale).unsqueeze(-1)).transpose(0, 1)
-            inner = (back.transpose(0, 1) @ rotated.permute(1, 2, 0)).to(torch.float64)
-        return to_q, to_rows, axes @ inner @ axes.mT
+            for block, c in _products(q, x):
+                g = gradient[block]
+                weighted = g.unsqueeze(1) * c
+                for a in range(len(x)):
+                    for b in range(len(x)):
+                        to_matrix[a, b] += (weighted[:, a] * c[:, b]).sum(dim=0)
+                by_c = torch.stack([_combined(weighted, line) for line in lines], dim=1).flatten(1).mul_(2.0)
+                torch.mm(by_c, x.flatten(0, 1), out=to_q[block])
+                to_x.flatten(0, 1).addmm_(by_c.T, q[block])
+        return to_q, to_x, to_matrix.permute(2, 0, 1)
+
+
+def _products(q: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of queries and their products with all vectors, [block, p, N], together no larger than [n, N] is."""
+    p, n = x.shape[0], q.shape[0]
+    size = max(_BLOCK, -(-n // p))
+    for start in range(0, n, size):
+        block = slice(start, min(start + size, n))
+        yield block, (q[block] @ x.flatten(0, 1).T).view(block.stop - block.start, p, x.shape[1])
+
+
+def _combined(c: Tensor, factors: Tensor) -> Tensor:
+    """sum_b factors_b c_b, from c [block, p, N] and [p, N] to [block, N]."""
+    total = c[:, 0] * factors[0]
+    for b in range(1, len(factors)):
+        total.addcmul_(c[:, b], factors[b])
+    return total
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
