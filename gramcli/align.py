@@ -104,11 +104,11 @@ def align(
         training = work.training(method, output, ranks)
         heads = work.new_heads(ranks)
         reached = training.run(heads, ranks, progress or (lambda *_: None))
-        cosines = work.validator.mean_cosines(heads)
+        found = {"mean_cosines": work.validator.mean_cosines(heads), "start": work.before_training()}
         if ranks.rank == 0:
-            _write(output, work, heads, (reached.history, reached.best), cosines)
+            _write(output, work, heads, (reached.history, reached.best), found)
         ranks.wait()
-        return work.alignment(output, reached.history, reached.best, *sign_notes(cosines))
+        return work.alignment(output, reached.history, reached.best, *_notes(found))
 
 
 def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
@@ -116,7 +116,8 @@ def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
     with disk_errors(output):
         strangers = {one.name for one in output.iterdir()} - _OURS if output.is_dir() else _files(output)
     if strangers:
-        raise UserError("usage", f"{output} holds something else than heads ({min(strangers)}). Name another -o.")
+        example = min(strangers, key=lambda name: (name.startswith("."), name))
+        raise UserError("usage", f"{output} holds something else than heads ({example}). Name another -o.")
     ranks.wait()
     if work.options.overwrite and ranks.rank == 0:
         with disk_errors(output):
@@ -128,7 +129,7 @@ def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
     saved = load_heads(output)
     check_plan(output, saved.config["plan"], work.plan)
     history = [Epoch(**one) for one in saved.config["history"]]
-    notes = ["These heads were there already: nothing was trained.", *sign_notes(saved.config["mean_cosines"])]
+    notes = ["These heads were there already: nothing was trained.", *_notes(saved.config)]
     return work.alignment(output, history, saved.config["best"], *notes)
 
 
@@ -153,7 +154,43 @@ class _Work:
             raise UserError("input", f"{store.path}: {len(self.train)} items to train on; heads need at least 2.")
         self.start = None if options.init is None else load_heads(options.init)
         self.task = options.task or _validation_task(store, self.modalities)
+        self._check_rows()
+        complete = torch.stack([store.present(name) for name in self._asked()]).all(dim=0)[validation]
+        self.validation = validation[complete]
+        if len(self.validation) < len(validation):
+            n = len(validation) - len(self.validation)
+            self.notes.append(f"{n} validation items lack a modality of {self.task.name}: left out.")
+        if not len(self.validation):
+            raise UserError("input", f"No validation item has all modalities of {self.task.name}: name another --task.")
         self.plan = self._plan()
+
+    def _asked(self) -> tuple[str, ...]:
+        """Modalities of the validation task.
+
+        Raises:
+            UserError: One of them gets no head.
+        """
+        for name in self.task.modalities:
+            if name not in self.modalities:
+                heads = ", ".join(self.modalities)
+                raise UserError("usage", f"Task {self.task.name} needs {name}, which gets no head; heads: {heads}.")
+        return self.task.modalities
+
+    def _check_rows(self) -> None:
+        """Refuse modalities that the train items say nothing of.
+
+        Raises:
+            UserError: One that no two train items have, or that is the same vector for all of them.
+        """
+        rows = rows_of(self.store, self.train, self.modalities, None)
+        for name in self.modalities:
+            seen = rows.seen_by(name)
+            if len(seen) < 2 or not bool((seen != seen[:1]).any()):
+                what = (
+                    f"{len(seen)} train items have {name}" if len(seen) < 2 else f"All train items have one same {name}"
+                )
+                others = " ".join(f"--modality {other}" for other in self.modalities if other != name)
+                raise UserError("input", f"{what}: nothing to learn from. Leave it out: {others}.")
 
     def _split(self) -> tuple[Tensor, Tensor]:
         """Items to train on and items that choose the epoch."""
@@ -241,11 +278,6 @@ class _Work:
             raise UserError("usage", f"--temperature must be above 0; got {self.options.temperature:g}.")
         unit = torch.eye(2, self.options.dim)
         method.loss(dict.fromkeys(self.modalities, unit), **given)
-        lacking = [name for name in self.task.modalities if name not in self.modalities]
-        if lacking:
-            raise UserError(
-                "usage", f"Task {self.task.name} needs {lacking[0]}, which gets no head: {', '.join(self.modalities)}."
-            )
         judge = get_method(self.method)
         judge.check(len(self.task.query), len(self.task.candidates), self.options.dim)
         self.validator.measure(self.new_heads(Ranks(0, 1, "cpu")))
@@ -266,10 +298,14 @@ class _Work:
         if found.dims != wanted or (found.dim, found.hidden) != (options.dim, options.hidden):
             raise UserError(
                 "usage",
-                f"The heads of {start.path} are for {dict(found.dims)}, --dim {found.dim} --hidden {found.hidden}; "
-                f"asked for are {wanted}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
+                f"The heads of {start.path} are for {_listed(found.dims)}, --dim {found.dim} --hidden {found.hidden}; "
+                f"asked for are {_listed(wanted)}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
             )
         return replace(found, tensors={name: one.clone().to(ranks.device) for name, one in found.tensors.items()})
+
+    def before_training(self) -> dict[str, float] | None:
+        """Validation figures of the heads that training started from, where there are any."""
+        return None if self.start is None else self.validator.measure(self.start.heads)
 
     def alignment(self, output: Path, history: list[Epoch], best: int, *notes: str) -> Alignment:
         """The answer."""
@@ -285,6 +321,10 @@ class _Work:
             said.append("The last epoch was the best: more --epochs may help.")
         n, m = len(self.train), len(self.validation)
         return Alignment(output, self.loss, self.modalities, n, m, tuple(history), best, metric, tuple(said))
+
+
+def _listed(dims: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {d}" for name, d in dims.items())
 
 
 def _modalities(store: Store, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -304,20 +344,18 @@ def _validation_task(store: Store, modalities: tuple[str, ...]) -> Task:
     return Task((query,), tuple(name for name in modalities if name != query))
 
 
-def _write(
-    output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], int], cosines: Mapping[str, float]
-) -> None:
+def _write(output: Path, work: _Work, heads: Heads, reached: tuple[list[Epoch], int], found: Mapping[str, Any]) -> None:
     history, best = reached
     ids = work.store.ids
     config = {
         "plan": work.plan,
         "model": work.store.manifest["model"],
         "dataset": work.store.manifest["dataset"],
-        "trained": [ids[k] for k in work.train.tolist()],
-        "selected": [ids[k] for k in work.validation.tolist()],
+        "trained": _seen(work, "trained", [ids[k] for k in work.train.tolist()]),
+        "selected": _seen(work, "selected", [ids[k] for k in work.validation.tolist()]),
         "history": [{**vars(one), "measures": dict(one.measures)} for one in history],
         "best": best,
-        "mean_cosines": dict(cosines),
+        **found,
         "versions": {"gramcli": gramcli.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
     with disk_errors(output):
@@ -325,6 +363,26 @@ def _write(
     save_heads(output, heads, config)
     with disk_errors(output):
         (output / STATE).unlink(missing_ok=True)
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    """What the heads started from achieved, and whose signs are opposite."""
+    start = found.get("start")
+    before = (
+        [f"The heads it started from had R@1 {100 * start['R@1']:.1f}, MRR {start['MRR']:.3f} there."] if start else []
+    )
+    return [*before, *sign_notes(found["mean_cosines"])]
+
+
+def _seen(work: _Work, kind: str, own: list[str]) -> list[str]:
+    """Ids of the items that these heads, those they started from, or those that made their store have seen."""
+    dataset, before = work.store.manifest["dataset"].get("id"), []
+    if work.start is not None and work.start.config["dataset"].get("id") == dataset:
+        before += work.start.config[kind]
+    made = work.store.manifest["model"].get("heads") or {}
+    if made.get("dataset") == dataset:
+        before += made.get(kind, [])
+    return list(dict.fromkeys([*own, *before]))
 
 
 def sign_notes(cosines: Mapping[str, float]) -> list[str]:

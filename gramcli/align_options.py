@@ -74,13 +74,14 @@ class AlignOptions:
                 raise UserError(
                     "usage", f"--{name.replace('_', '-')} must be at least {least}; got {getattr(self, name)}."
                 )
-        if not 0 < self.lr < float("inf") or not 0 <= self.weight_decay < float("inf") or not 0 <= self.warmup <= 1:
-            given = f"--lr {self.lr:g}, --weight-decay {self.weight_decay:g}, --warmup {self.warmup:g}"
-            raise UserError(
-                "usage", f"A learning rate is above 0, a weight decay at least 0, a warm-up in 0..1; got {given}."
-            )
-        if not 0 <= self.dropout < 1:
-            raise UserError("usage", f"--dropout is a share of at least 0 and below 1; got {self.dropout:g}.")
+        for name, value, fits, rule in (
+            ("lr", self.lr, 0 < self.lr < float("inf"), "must be above 0"),
+            ("weight-decay", self.weight_decay, 0 <= self.weight_decay < float("inf"), "must be at least 0"),
+            ("warmup", self.warmup, 0 <= self.warmup <= 1, "is a share from 0 to 1"),
+            ("dropout", self.dropout, 0 <= self.dropout < 1, "is a share of at least 0 and below 1"),
+        ):
+            if not fits:
+                raise UserError("usage", f"--{name} {rule}; got {value:g}.")
         if self.metric not in MEASURES:
             hint = did_you_mean(self.metric, MEASURES)
             raise UserError("usage", f"--metric '{self.metric}' is none of {', '.join(MEASURES)}.{hint}")

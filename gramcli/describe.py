@@ -102,7 +102,7 @@ def describe(
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
         return describe_store(open_store(path), verify=verify)
-    if (path / "heads.json").is_file():
+    if (path / "heads.json").is_file() or (path / "training.safetensors").is_file():
         return describe_heads(path)
     if looks_like_checkpoint(path):
         return describe_checkpoint_at(path, checkpoint_step, config, verify=verify, allow_pickle=allow_pickle)
@@ -137,7 +137,7 @@ def describe_heads(path: Path) -> Description:
     saved = load_heads(path)
     config, plan = saved.config, saved.config["plan"]
     best = config["history"][config["best"] - 1]
-    figures = f"loss {best['loss']:.4f}, R@1 {best['measures']['R@1']:.3f}"
+    figures = f"loss {best['loss']:.4f}, R@1 {100 * best['measures']['R@1']:.1f}"
     shape = f"{saved.heads.hidden} hidden" if saved.heads.hidden else "linear"
     facts = {
         "loss": plan["loss"],

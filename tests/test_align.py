@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -244,11 +245,11 @@ def test_what_cannot_be_trained_is_said_before_or_at_once(store, tmp_path, loss,
         ({"metric": "R@2"}, "none of R@1, R@5, R@10, MRR"),
         ({"epochs": 0}, "--epochs must be at least 1"),
         ({"batch_size": 1}, "--batch-size must be at least 2"),
-        ({"lr": 0.0}, "learning rate is above 0"),
-        ({"lr": float("nan")}, "learning rate is above 0"),
-        ({"warmup": 1.5}, "warm-up in 0..1"),
+        ({"lr": 0.0}, "--lr must be above 0"),
+        ({"lr": float("nan")}, "--lr must be above 0"),
+        ({"warmup": 1.5}, "--warmup is a share"),
         ({"dropout": 1.0}, "below 1"),
-        ({"weight_decay": -1.0}, "weight decay at least 0"),
+        ({"weight_decay": -1.0}, "--weight-decay must be at least 0"),
     ],
 )
 def test_options_out_of_range_are_refused(changed, message):
@@ -267,6 +268,63 @@ def test_modalities_that_point_opposite_ways_are_named():
     assert (
         "text and video of an item point opposite ways (mean cosine -0.50)" in sign_notes({"text and video": -0.5})[0]
     )
+
+
+def test_items_that_ancestors_trained_on_are_remembered(store, tmp_path):
+    align(store, tmp_path / "first", "cosine", options=options(epochs=1))
+    align(store, tmp_path / "second", "gram", options=options(epochs=1, init=tmp_path / "first", train="test"))
+    write_projected(store, load_heads(tmp_path / "first"), store.ids, tmp_path / "seen")
+    align(open_store(tmp_path / "seen"), tmp_path / "third", "gram", options=options(epochs=1, train="test"))
+    for one, name in ((store, "second"), (open_store(tmp_path / "seen"), "third")):
+        seen = project(one, load_heads(tmp_path / name))
+        for split in ("train", "test"):
+            with pytest.raises(UserError, match="trained this store's heads"):
+                evaluate(seen, tasks=[TASK], methods=["gram"], options=EvalOptions(split=split))
+
+
+def test_the_order_of_tensors_in_a_file_changes_nothing(store, tmp_path):
+    align(store, tmp_path / "start", "cosine", options=options(epochs=1))
+    weights = tmp_path / "start" / "heads.safetensors"
+    digests = set()
+    for k in range(4):  # safetensors gives the tensors of a file in another order every time
+        align(store, tmp_path / f"heads{k}", "cosine", options=options(epochs=15, init=tmp_path / "start"))
+        digests.add((tmp_path / f"heads{k}" / "heads.safetensors").read_bytes())
+    assert weights.exists()
+    assert len(digests) == 1
+    heads = load_heads(tmp_path / "start").heads
+    turned = replace(heads, tensors=dict(reversed(list(heads.tensors.items()))))
+    assert list(turned.trainable) == list(heads.trainable) == sorted(heads.trainable)
+
+
+def test_a_modality_that_the_train_items_say_nothing_of_is_refused(tmp_path):
+    store = make_views(tmp_path / "none", without_audio=range(60))
+    with pytest.raises(UserError, match=r"0 train items have audio.*--modality text --modality video"):
+        align(store, tmp_path / "heads", "gram", options=options())
+    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1, modalities=("text", "video")))
+    assert found.modalities == ("text", "video")
+    same = make_views(tmp_path / "same")
+    same.embeddings("video")[:] = same.embeddings("video")[0].clone()
+    with pytest.raises(UserError, match="one same video"):
+        align(same, tmp_path / "other", "gram", options=options())
+
+
+def test_only_validation_items_that_are_ranked_are_counted(tmp_path):
+    store = make_views(tmp_path / "store", without_audio=[60, 61, 62])
+    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1))
+    assert found.n_validation == 17
+    assert any("3 validation items lack a modality of t2va" in note for note in found.notes)
+    assert len(load_heads(tmp_path / "heads").config["selected"]) == 17
+    nobody = make_views(tmp_path / "nobody", without_audio=range(60, 80))
+    with pytest.raises(UserError, match="No validation item has all modalities of t2va"):
+        align(nobody, tmp_path / "none", "gram", options=options(epochs=1))
+
+
+def test_what_the_heads_started_from_is_said(store, tmp_path):
+    align(store, tmp_path / "start", "cosine", options=options(epochs=3))
+    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
+    again = align(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
+    for one in (found, again):
+        assert any("The heads it started from had R@1" in note for note in one.notes)
 
 
 def test_every_method_has_a_loss_that_trains(store, tmp_path):

@@ -76,13 +76,14 @@ def embed_command(
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
-    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
-    dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
     if from_store is not None:
         from gramcli.cli.projected import embed_through_heads
 
         idle = {"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames, "--dry-run": dry_run}
-        return embed_through_heads(session, dataset, model, from_store, (output, overwrite), idle)
+        items = {"root": root, "split": split, "limit": limit, "protocol": protocol}
+        return embed_through_heads(session, data, items, (model, from_store), (output, overwrite), idle)
+    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
+    dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
     where = device_named(device)
     wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, stand_ins)
     encoder = wanted.load(model)

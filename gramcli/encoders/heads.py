@@ -33,8 +33,6 @@ class HeadsEncoder:
     stand_ins: Mapping[str, Any] = {}
 
     def __init__(self, argument: str, options: EncoderOptions) -> None:
-        if not argument:
-            raise UserError("usage", "heads needs the folder that gram align wrote: heads:DIR.")
         self._saved = load_heads(argument)
         base = self._saved.config["model"]
         if base.get("id") != SignalEncoder.spec:

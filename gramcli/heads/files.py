@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import load, save
 
 from gramcli.errors import UserError
 from gramcli.heads.model import Heads
-from gramcli.results_json import dump_json, read_document
+from gramcli.results_json import dump_json
 from gramcli.store.atomic import disk_errors, write_atomic
 
 WEIGHTS: Final = "heads.safetensors"
@@ -87,7 +88,10 @@ def load_heads(spec: str | Path) -> SavedHeads:
     Raises:
         UserError: No heads are there, they are not finished, of a newer format, or the files do not fit each other.
     """
-    path = Path(str(spec).removeprefix(PREFIX))
+    text = str(spec).removeprefix(PREFIX)
+    if not text:
+        raise UserError("usage", "heads: needs the folder that gram align wrote, heads:DIR.")
+    path = Path(text)
     if not (path / CONFIG).is_file():
         what = (
             "is not finished: run the gram align that began it again, it resumes"
@@ -95,8 +99,8 @@ def load_heads(spec: str | Path) -> SavedHeads:
             else "holds no heads. Train some with: gram align STORE -o HEADS --loss gram"
         )
         raise UserError("input", f"{path} {what}.")
-    config = read_document(path / CONFIG)
     try:
+        config = json.loads((path / CONFIG).read_text())
         if config["format"] != FORMAT:
             raise UserError(
                 "input", f"{path / CONFIG} has format {config['format']}; this gram reads {FORMAT}. Upgrade it."

@@ -44,8 +44,9 @@ class Heads:
 
     @property
     def trainable(self) -> dict[str, Tensor]:
-        """The tensors that learn."""
-        return {name: one for name, one in self.tensors.items() if name.rpartition("/")[2][:4] in ("weig", "bias")}
+        """The tensors that learn, always in one order: sums over all of them depend on it in the last digits."""
+        learns = ("weight0", "bias0", "weight1", "bias1")
+        return {name: self.tensors[name] for name in sorted(self.tensors) if name.rpartition("/")[2] in learns}
 
     def project(self, modality: str, rows: Tensor, kept: Tensor | None = None) -> Tensor:
         """Map rows to unit rows, with gradients, in float32.

@@ -117,7 +117,7 @@ def read_batch(
         if option not in known:
             raise UserError(
                 "usage",
-                f"The loss of {name} takes no '{option}'.{did_you_mean(option, known)} It takes: {', '.join(known)}.",
+                f"The loss of {name} takes no '{option}': leave it out.{did_you_mean(option, known)}",
             )
     if len(embeddings) < 2:
         raise UserError("input", f"A loss needs at least two modalities; got {', '.join(embeddings) or 'none'}.")

@@ -157,7 +157,7 @@ def learning_curves(history: Sequence[Epoch], best: int, metric: str) -> str:
     with style.context(["default", _RC, {"svg.hashsalt": "learning"}]):
         figure = Figure(figsize=(7.6, 3.0), layout="constrained")
         left, right = figure.subplots(1, 2)
-        left.plot(epochs, [one.loss for one in history], color=COLOURS[0])
+        left.plot(epochs, [one.loss for one in history], "o-" if len(epochs) == 1 else "-", color=COLOURS[0])
         left.set_ylabel("training loss")
         for number, name in enumerate(dict.fromkeys(("R@1", metric))):
             values = [100 * one.measures[name] for one in history]

@@ -85,6 +85,20 @@ def test_data_are_embedded_through_heads_from_a_store(gram, tmp_path):
         assert not (tmp_path / "other").exists()
 
 
+def test_a_store_without_media_is_written_through_heads(gram, tmp_path, views):
+    assert gram("align", views, "-o", "heads", "--loss", "gram", *QUICK).exit_code == 0
+    asked = ("embed", views, "--model", "heads:heads", "--from", views)
+    assert gram(*asked, "-o", "seen", "--split", "test").exit_code == 0
+    assert "40" in gram("inspect", "seen").stdout
+    assert gram(*asked, "-o", "all").exit_code == 0
+    assert (
+        gram.json("eval", "seen", "--task", "t2va")["results"] == gram.json("eval", "all", "--task", "t2va")["results"]
+    )
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "training.safetensors").write_bytes(b"")
+    assert "is not finished" in gram("inspect", "unfinished").stderr
+
+
 def test_a_store_is_seen_through_heads_only(gram, views):
     refused = gram("eval", views, "--model", "signal")
     assert refused.exit_code == 2

@@ -103,7 +103,7 @@ def change_config(folder, **changed):
         (lambda folder: change_config(folder, dims={"text": 7}), r"'text/mean' is not a finite \[7\]"),
         (lambda folder: change_config(folder, dims=[1]), "are damaged"),
         (lambda folder: change_config(folder, weights_sha256="0"), "not the file that was written"),
-        (lambda folder: (folder / "heads.json").write_text("{"), "heads.json"),
+        (lambda folder: (folder / "heads.json").write_text("{"), "are damaged"),
     ],
 )
 def test_damaged_folders_are_refused_with_a_sentence(tmp_path, damage, message):
@@ -122,7 +122,7 @@ def test_heads_of_signal_are_a_model_and_others_say_what_to_do(tmp_path):
     assert encoder.modalities == ("text",)
     assert encoder.dims == {"text": 4}
     assert np.array_equal(encoder.encode({"text": ["two dogs"]})["text"][0], heads.apply("text", rows["text"])[2])
-    with pytest.raises(UserError, match="heads needs the folder"):
+    with pytest.raises(UserError, match="needs the folder that gram align wrote"):
         load_encoder("heads")
     with pytest.raises(UserError, match="trained on other frames"):
         load_encoder(f"heads:{tmp_path / 'heads'}", frames=3)

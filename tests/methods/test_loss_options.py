@@ -24,7 +24,7 @@ def loss(method: str, rows: dict[str, Tensor] | None = None, **options: Any) -> 
 @pytest.mark.parametrize("method", NAMES)
 def test_unknown_options(method: str) -> None:
     with pytest.raises(
-        UserError, match=f"The loss of {method} takes no 'temperatur'. Did you mean 'temperature'?"
+        UserError, match=f"The loss of {method} takes no 'temperatur': leave it out. Did you mean 'temperature'?"
     ) as e:
         loss(method, temperatur=0.1)
     assert e.value.kind == "usage"
