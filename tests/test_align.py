@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from gramcli.align import AlignOptions, align, sign_notes
 from gramcli.errors import UserError
@@ -325,6 +327,36 @@ def test_what_the_heads_started_from_is_said(store, tmp_path):
     again = align(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
     for one in (found, again):
         assert any("The heads it started from had R@1" in note for note in one.notes)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda facts, tensors: tensors.pop("now/text/weight0"),
+        lambda facts, tensors: tensors.update({"now/text/weight0": torch.zeros(3, 3)}),
+        lambda facts, tensors: tensors.update({"adam/exp_avg/text/weight0": torch.tensor(float("nan"))}),
+        lambda facts, tensors: tensors.pop("best/text/weight0"),
+        lambda facts, tensors: facts.update(best=99),
+        lambda facts, tensors: facts.update(best="x"),
+        lambda facts, tensors: facts.update(plan=3),
+        lambda facts, tensors: facts["history"].clear(),
+        lambda facts, tensors: facts["history"][-1].update(measures=None),
+    ],
+)
+def test_a_damaged_state_is_one_sentence(store, tmp_path, spoil):
+    def stop(_done: int, _total: int, _words: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        align(store, tmp_path / "heads", "gram", options=options(), progress=stop)
+    path = tmp_path / "heads" / "training.safetensors"
+    with safe_open(path, framework="pt") as file:
+        facts = json.loads(file.metadata()["progress"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    spoil(facts, tensors)
+    save_file(tensors, path, {"progress": json.dumps(facts)})
+    with pytest.raises(UserError, match=r"training.safetensors is damaged .*--overwrite"):
+        align(store, tmp_path / "heads", "gram", options=options())
 
 
 def test_every_method_has_a_loss_that_trains(store, tmp_path):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.training.rows import Drawn, Rows, batches
-from gramcli.training.state import Epoch, Progress, load_progress, save_progress
+from gramcli.training.state import Epoch, Progress, damaged_state, load_progress, save_progress
 from gramcli.training.validation import MEASURES, better
 
 if TYPE_CHECKING:
@@ -223,6 +223,14 @@ class _Learning:
 
     def restored(self, progress: Progress) -> Progress:
         """Take over the tensors of an earlier run."""
+        wanted = {f"best/{name}": one.shape for name, one in self._heads.tensors.items()}
+        for name, one in self._parameters.items():
+            wanted |= {f"now/{name}": one.shape, f"adam/step/{name}": torch.Size(())}
+            wanted |= {f"adam/{key}/{name}": one.shape for key in ("exp_avg", "exp_avg_sq")}
+        for name, shape in wanted.items():
+            found = progress.tensors.get(name)
+            if found is None or found.shape != shape or not bool(found.isfinite().all()):
+                raise damaged_state(self._training.folder, ValueError(f"'{name}' is not a finite {list(shape)} tensor"))
         device = self._ranks.device
         with torch.no_grad():
             for name, one in self._parameters.items():

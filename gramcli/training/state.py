@@ -81,11 +81,19 @@ def load_progress(folder: Path, plan: Mapping[str, Any]) -> Progress | None:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        history = [Epoch(**one) for one in facts["history"]]
+        history = [Epoch(**{**one, "measures": dict(one["measures"])}) for one in facts["history"]]
+        found, best = dict(facts["plan"]), int(facts["best"])
+        if not 1 <= best <= len(history):
+            raise ValueError(f"no epoch {best}")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError("input", f"{path} is damaged ({error}). Add --overwrite to begin anew.") from error
-    check_plan(folder, facts["plan"], plan)
-    return Progress(history, int(facts["best"]), tensors)
+        raise damaged_state(folder, error) from error
+    check_plan(folder, found, plan)
+    return Progress(history, best, tensors)
+
+
+def damaged_state(folder: Path, error: Exception) -> UserError:
+    """What to say of a state that no run can go on from."""
+    return UserError("input", f"{folder / STATE} is damaged ({error}). Add --overwrite to begin anew.")
 
 
 def check_plan(folder: Path, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
