@@ -25,7 +25,7 @@ from gramcli.selection import chosen_items, groups_of
 from gramcli.store.atomic import disk_errors, write_atomic
 from gramcli.store.layout import TEXT
 from gramcli.store.reader import Store
-from gramcli.training.loop import Schedule, Training
+from gramcli.training.loop import TEMPERATURES, Schedule, Training
 from gramcli.training.ranks import Ranks, open_ranks
 from gramcli.training.rows import rows_of
 from gramcli.training.state import STATE, Epoch, check_plan
@@ -103,6 +103,8 @@ def align(
             return done
         training = work.training(method, output, ranks)
         heads = work.new_heads(ranks)
+        if work.options.overwrite:
+            _remove(output, ranks)
         reached = training.run(heads, ranks, progress or (lambda *_: None))
         found = {"mean_cosines": work.validator.mean_cosines(heads), "start": work.before_training()}
         if ranks.rank == 0:
@@ -112,25 +114,29 @@ def align(
 
 
 def _finished(output: Path, work: _Work, ranks: Ranks) -> Alignment | None:
-    """What an earlier run of the same plan finished; other heads are refused, or removed if told to."""
+    """What an earlier run of the same plan finished; other heads are refused, unless they are to be replaced."""
     with disk_errors(output):
         strangers = {one.name for one in output.iterdir()} - _OURS if output.is_dir() else _files(output)
     if strangers:
         example = min(strangers, key=lambda name: (name.startswith("."), name))
         raise UserError("usage", f"{output} holds something else than heads ({example}). Name another -o.")
-    ranks.wait()
-    if work.options.overwrite and ranks.rank == 0:
-        with disk_errors(output):
-            for name in (CONFIG, STATE, WEIGHTS):
-                (output / name).unlink(missing_ok=True)
-    ranks.wait()
-    if not (output / CONFIG).exists():
+    if work.options.overwrite or not (output / CONFIG).exists():
         return None
     saved = load_heads(output)
     check_plan(output, saved.config["plan"], work.plan)
     history = [Epoch(**one) for one in saved.config["history"]]
     notes = ["These heads were there already: nothing was trained.", *_notes(saved.config)]
     return work.alignment(output, history, saved.config["best"], *notes)
+
+
+def _remove(output: Path, ranks: Ranks) -> None:
+    """Remove heads of another run, now that everything about the new one was found to fit."""
+    ranks.wait()
+    if ranks.rank == 0:
+        with disk_errors(output):
+            for name in (CONFIG, STATE, WEIGHTS):
+                (output / name).unlink(missing_ok=True)
+    ranks.wait()
 
 
 def _files(output: Path) -> set[str]:
@@ -274,8 +280,9 @@ class _Work:
 
     def _check(self, method: Any, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - as above
         """Refuse now what would fail after the first epoch."""
-        if self.options.temperature is not None and not 0 < self.options.temperature < float("inf"):
-            raise UserError("usage", f"--temperature must be above 0; got {self.options.temperature:g}.")
+        given_temperature = self.options.temperature
+        if given_temperature is not None and not TEMPERATURES[0] <= given_temperature <= TEMPERATURES[1]:
+            raise UserError("usage", f"--temperature must be from 0.001 to 10; got {given_temperature:g}.")
         unit = torch.eye(2, self.options.dim)
         method.loss(dict.fromkeys(self.modalities, unit), **given)
         judge = get_method(self.method)

@@ -36,6 +36,7 @@ def project(store: Store, saved: SavedHeads) -> Store:
     """
     base, model = saved.config["model"], store.manifest["model"]
     same = all(base.get(key) == model.get(key) for key in ("id", "architecture", "weights_sha256", "preprocessing"))
+    same = same and (base.get("heads") or {}).get("sha256") == (model.get("heads") or {}).get("sha256")
     if not same:
         raise UserError(
             "usage",

@@ -96,6 +96,21 @@ def test_another_seed_gives_other_heads_and_is_not_mixed_up_with_the_first(store
     assert (tmp_path / "heads" / "heads.safetensors").read_bytes() != before
 
 
+def test_a_mistake_beside_overwrite_costs_no_heads(store, tmp_path):
+    align(store, tmp_path / "heads", "gram", options=options(epochs=1))
+    before = {file.name: file.read_bytes() for file in (tmp_path / "heads").iterdir()}
+    for changed in (
+        {"temperature": 50.0},
+        {"dim": 2},
+        {"anchor": "nosuch"},
+        {"method": "nosuch"},
+        {"modalities": ("nosuch",)},
+    ):
+        with pytest.raises(UserError, match=r"\w"):
+            align(store, tmp_path / "heads", "gram", options=options(**changed, overwrite=True))
+    assert {file.name: file.read_bytes() for file in (tmp_path / "heads").iterdir()} == before
+
+
 def test_foreign_files_are_never_touched(store, tmp_path):
     (tmp_path / "heads").mkdir()
     (tmp_path / "heads" / "thesis.tex").write_text("precious")
@@ -232,7 +247,7 @@ def test_an_anchor_is_text_unless_another_or_each_is_named(store, tmp_path):
         ("gram", {"train": "tran"}, "no split 'tran' to train on. Splits: test, train, val"),
         ("gram", {"validation": "train"}, "is the split that is trained on"),
         ("gram", {"validation": "vall"}, "no split 'vall'. Did you mean 'val'"),
-        ("gram", {"temperature": 0.0}, "--temperature must be above 0"),
+        ("gram", {"temperature": 0.0}, "--temperature must be from 0.001 to 10"),
         ("gram", {"lr": 1e30}, "lower --lr"),
     ],
 )

@@ -26,7 +26,7 @@ Tell = Callable[[int, int, str], None]
 TEXT: Final = "text"
 _LARGEST_GRADIENT: Final = 1.0
 _LOG_TEMPERATURE: Final = "log_temperature"
-_TEMPERATURES: Final = (1e-3, 10.0)
+TEMPERATURES: Final = (1e-3, 10.0)
 _MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -179,7 +179,7 @@ class _Learning:
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), _LARGEST_GRADIENT)
         self._optimiser.step()
         with torch.no_grad():
-            self._log_temperature.clamp_(*map(math.log, _TEMPERATURES))
+            self._log_temperature.clamp_(*map(math.log, TEMPERATURES))
         return loss.detach()
 
     def _loss(self, drawn: Drawn, step: int) -> Tensor:
