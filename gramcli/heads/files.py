@@ -111,14 +111,29 @@ def load_heads(spec: str | Path) -> SavedHeads:
         heads = Heads(
             {name: int(d) for name, d in config["dims"].items()}, int(config["dim"]), int(config["hidden"]), tensors
         )
-        for key in ("plan", "model", "dataset", "trained", "selected"):
-            config[key]
+        _check_config(config)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, SafetensorError) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
     if sha256 != config.get("weights_sha256"):
         raise _damaged(path, f"{WEIGHTS} is not the file that was written")
     _check_shapes(path, heads)
     return SavedHeads(path, heads, sha256, config)
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Refuse facts that are missing or of another kind.
+
+    Raises:
+        KeyError: A fact is missing.
+        ValueError: One is of another kind.
+    """
+    strings = ("trained", "selected")
+    kinds = [isinstance(config[key], dict) for key in ("plan", "model", "dataset")]
+    kinds += [isinstance(config[key], list) and all(isinstance(one, str) for one in config[key]) for key in strings]
+    if not all(kinds) or not isinstance(config["plan"]["loss"], str):
+        raise ValueError(f"{CONFIG} has a fact of another kind")
+    if "history" in config and not 1 <= config["best"] <= len(config["history"]):
+        raise ValueError(f"there is no epoch {config['best']}")
 
 
 def _check_shapes(path: Path, heads: Heads) -> None:
@@ -129,7 +144,9 @@ def _check_shapes(path: Path, heads: Heads) -> None:
             wanted |= {"weight1": (heads.dim, heads.hidden), "bias1": (heads.dim,)}
         for key, shape in wanted.items():
             found = heads.tensors.get(f"{modality}/{key}")
-            if found is None or tuple(found.shape) != shape or not bool(torch.isfinite(found).all()):
+            if found is None or tuple(found.shape) != shape or found.dtype != torch.float32:
+                raise _damaged(path, f"'{modality}/{key}' is not a finite {list(shape)} tensor")
+            if not bool(torch.isfinite(found).all()) or (key == "scale" and not bool((found > 0).all())):
                 raise _damaged(path, f"'{modality}/{key}' is not a finite {list(shape)} tensor")
 
 
