@@ -34,11 +34,11 @@ def leading(z: Tensor) -> tuple[Tensor, Tensor]:
     """Singular values and oriented leading left singular vector of the matrix of each item's vectors.
 
     Args:
-        z: Vectors of each item, zero where absent, not all zero; shape [B, m, d], float32 or float64.
+        z: Vectors of each item, zero where absent; shape [B, m, d], float32 or float64.
 
     Returns:
-        Singular values, largest first, shape [B, m], and unit directions, shape [B, d]; dtype of z, but computed in
-        float64.
+        Singular values, largest first, shape [B, m], and unit directions, shape [B, d], 0 for an item of zeros; dtype
+        of z, but computed in float64.
     """
     return cast("tuple[Tensor, Tensor]", _Leading.apply(z))  # type: ignore[no-untyped-call]
 
@@ -55,7 +55,7 @@ class _Leading(torch.autograd.Function):
         sigma = values.flip(-1).clamp(min=0.0).sqrt()
         loadings = loadings.flip(-1)
         loadings = loadings * _sign(loadings[..., 0], torch.finfo(z.dtype).eps)[:, None, None]
-        u = ((loadings[..., 0] / sigma[:, :1]).to(z.dtype).unsqueeze(1) @ z).squeeze(1)
+        u = (_over_largest(loadings, sigma).mT.to(z.dtype) @ z).squeeze(1)
         ctx.save_for_backward(z, sigma, loadings)
         return sigma.to(z.dtype), u
 
@@ -70,8 +70,14 @@ class _Leading(torch.autograd.Function):
             along_z = (z @ by_u.unsqueeze(-1)).to(torch.float64)
             factors = loadings * _of_values(by_sigma.to(torch.float64), sigma, eps).unsqueeze(1) @ loadings.mT
             factors += _of_direction(along_z, sigma, loadings, eps)
-            first = (loadings[..., :1] / sigma[:, :1, None]).to(z.dtype)
+            first = _over_largest(loadings, sigma).to(z.dtype)
             return torch.baddbmm(first * by_u.unsqueeze(1), factors.to(z.dtype), z)
+
+
+def _over_largest(loadings: Tensor, sigma: Tensor) -> Tensor:
+    """w_1 / sigma_1, [B, m, 1]; 0 where all vectors of the item are 0, which has no direction and no gradient."""
+    largest = sigma[:, :1, None]
+    return torch.where(largest > 0, loadings[..., :1] / torch.where(largest > 0, largest, 1.0), 0.0)
 
 
 def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
@@ -86,7 +92,7 @@ def _of_values(gradient: Tensor, sigma: Tensor, eps: float) -> Tensor:
 
 def _of_direction(along_z: Tensor, sigma: Tensor, loadings: Tensor, eps: float) -> Tensor:
     """What the gradient g of u gives to z beside w_1 g^T / sigma_1, as factors [B, m, m] of z, from z g [B, m, 1]."""
-    first = loadings[..., :1] / sigma[:, :1, None]
+    first = _over_largest(loadings, sigma)
     squared = sigma * sigma
     gap = (squared[:, :1] - squared[:, 1:]).unsqueeze(-1)
     others = loadings[..., 1:]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.store.layout import TEXT
 from gramcli.training.rows import Drawn, Rows, batches
 from gramcli.training.state import Epoch, Progress, damaged_state, load_progress, save_progress
 from gramcli.training.validation import MEASURES, better
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Tell = Callable[[int, int, str], None]
 
-TEXT: Final = "text"
 _LARGEST_GRADIENT: Final = 1.0
 _LOG_TEMPERATURE: Final = "log_temperature"
 TEMPERATURES: Final = (1e-3, 10.0)

@@ -166,3 +166,19 @@ def test_half_precision_is_read_as_float32(method: str, dtype: torch.dtype) -> N
 def _gradient(x: Tensor) -> Tensor:
     assert x.grad is not None
     return x.grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_item_of_zero_vectors_has_no_direction_and_no_gradient(dtype: torch.dtype) -> None:
+    rows = torch.nn.functional.normalize(torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(0)), dim=-1).to(
+        dtype
+    )
+    rows[:, 2] = 0
+    x = {name: one.clone().requires_grad_() for name, one in zip("tva", rows, strict=True)}
+    loss = get_method("pmrl").loss(x)
+    loss.backward()
+    assert bool(loss.isfinite())
+    for one in x.values():
+        assert one.grad is not None
+        assert bool(one.grad.isfinite().all())
+        assert not bool(one.grad[2].any())
