@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from gramcli.datasets import Dataset, Item
-from gramcli.embed import EmbedOptions, embed
+from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.reading import Reader
+from gramcli.embedding.workers import open_pool
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Preprocessing
-from gramcli.read_items import Reader
-from gramcli.workers import open_pool
 
 FRAMES = 8
 SIZE, FPS, SECONDS = (320, 240), 25, 10

@@ -20,10 +20,10 @@ from collections.abc import Callable
 
 import torch
 
-from gramcli import fused
 from gramcli.methods import get_method
-from gramcli.metrics.ranking import RankOptions, Ranks, rank
-from gramcli.screening import Screen
+from gramcli.scoring import fused
+from gramcli.scoring.ranking import RankOptions, Ranks, rank
+from gramcli.scoring.screening import Screen
 
 D = 512
 BLOCK = 1 << 14

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from gramcli.metrics.ranking import rank, rank_scores
-from gramcli.scoring import score_matrix
+from gramcli.scoring.ranking import rank, rank_scores
+from gramcli.scoring.scores import score_matrix
 
 D = 512
 NAMES = ("video", "audio", "subtitle", "depth", "image", "x", "y")

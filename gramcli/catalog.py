@@ -7,7 +7,7 @@ parties add rows through entry points, which are loaded only when a name is not 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar
@@ -28,6 +28,28 @@ class Row(Protocol):
 
 
 RowT = TypeVar("RowT", bound=Row)
+
+
+def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a module's `__getattr__` that imports a name's home when the name is first used.
+
+    Args:
+        package: The module's `__name__`.
+        homes: Public name -> the module that defines it, in full or below `package`.
+
+    Example:
+        >>> late_names("gramcli.results", {"LeftOut": "records"})("LeftOut").__name__
+        'LeftOut'
+    """
+
+    def late(name: str) -> Any:  # noqa: ANN401 - any public name of the package
+        """Import what `name` is."""
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        return getattr(import_module(home if home.startswith("gramcli.") else f"{package}.{home}"), name)
+
+    return late
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.align import AlignOptions, align
-from gramcli.compare import compare
+from gramcli.alignment.align import AlignOptions, align
 from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
-from gramcli.embed import embed
+from gramcli.embedding.embed import embed
 from gramcli.encoders import load_encoder
-from gramcli.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.compare import compare
+from gramcli.evaluation.evaluate import EvalOptions, evaluate
 from gramcli.heads.files import load_heads
+from gramcli.heads.projection import write_projected
 from gramcli.modalities import parse_task
-from gramcli.projection import write_projected
 from gramcli.store import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gramcli.modalities import Task
-    from gramcli.results import Comparison, Evaluation
+    from gramcli.results.records import Comparison, Evaluation
 
 Stage = Callable[[str], Callable[..., None]]
 """Name of a step -> what to call with (done, total) and perhaps a few words."""

@@ -11,6 +11,16 @@ import pytest
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
+@pytest.fixture(autouse=True)
+def _bfloat16_arithmetic(monkeypatch) -> None:
+    """GRAM_TEST_BFLOAT16=yes|no: run the suite as on a CPU that has, or has not, bfloat16 arithmetic."""
+    answer = os.environ.get("GRAM_TEST_BFLOAT16")
+    if answer:
+        from gramcli.scoring import screening
+
+        monkeypatch.setattr(screening, "_native_bfloat16", lambda dtype: answer == "yes" and "bfloat16" in str(dtype))
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """The folder with reference data (`data/`, `golden/`); skips where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gramcli.results import Comparison, ComparisonRow, Evaluation, LeftOut, RankVector, ResultRow
+from gramcli.results.records import Comparison, ComparisonRow, Evaluation, LeftOut, RankVector, ResultRow
 
 
 def figures(task: str, method: str, hit: float, n: int = 1000, stage: str = "raw") -> list[ResultRow]:

@@ -13,7 +13,7 @@ import torch
 from sklearn.cross_decomposition import CCA
 
 from gramcli.store import open_store
-from tests.training.views import make_views
+from tests.alignment.views import make_views
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks" / "experiments"
 
@@ -86,7 +86,7 @@ def test_a_whole_run_and_its_tables(experiments, tmp_path, capsys, monkeypatch):
 
 
 def test_figures_are_those_of_gram_eval(experiments, tmp_path):
-    from gramcli.evaluate import EvalOptions, evaluate
+    from gramcli.evaluation.evaluate import EvalOptions, evaluate
     from gramcli.modalities import parse_task
 
     store = make_views(tmp_path / "store")

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gramcli.metrics.ranking import RankOptions, Ranks, rank, rank_scores
 from gramcli.metrics.retrieval import hit_at
-from gramcli.scoring import score_matrix, score_pairs
+from gramcli.scoring.ranking import RankOptions, Ranks, rank, rank_scores
+from gramcli.scoring.scores import score_matrix, score_pairs
 
 LETTERS = ("t", "v", "a", "s", "d")
 SIZES = [(B, d) for B in (4, 17) for d in (8, 64)]

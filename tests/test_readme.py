@@ -14,9 +14,9 @@ from gramcli import errors
 from gramcli.cli.main import COMMANDS, app
 from gramcli.cli.options import Missing
 from gramcli.methods import METHODS
-from gramcli.metrics.normalizations import NORMALIZATIONS
 from gramcli.modalities import LETTERS
 from gramcli.report import Format
+from gramcli.scoring.normalizations import NORMALIZATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

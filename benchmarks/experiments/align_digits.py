@@ -23,11 +23,11 @@ from data import DATASETS, RELEVANT
 from gcca import gcca_heads
 from measure import everything, seen_through, selection_measure
 
-from gramcli.align import AlignOptions, align
+from gramcli.alignment.align import AlignOptions, align
 from gramcli.errors import UserError
+from gramcli.evaluation.selection import chosen_items
 from gramcli.heads.files import load_heads
 from gramcli.heads.model import Heads
-from gramcli.selection import chosen_items
 from gramcli.store import Store
 
 DIM, EPOCHS, PATIENCE = 32, 40, 10

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from sklearn.model_selection import train_test_split
 
 from gramcli.datasets import open_dataset
-from gramcli.embed import embed
+from gramcli.embedding.embed import embed
 from gramcli.encoders import load_encoder
 from gramcli.store import Store, open_store, write_store
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from gramcli.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.selection import Relevant, chosen_items, select
 from gramcli.heads.model import Heads
 from gramcli.methods import get_method
-from gramcli.metrics.ranking import RankOptions, rank
 from gramcli.metrics.retrieval import average_precision, hit_at, reciprocal_rank
 from gramcli.modalities import Task
-from gramcli.selection import Relevant, chosen_items, select
+from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.store import Store
 
 Figures = dict[str, float]

@@ -78,11 +78,11 @@ def align_command(
 
     Example: gram eval clips_emb --model heads:heads_gram
     """
-    from gramcli.align import AlignOptions, align
+    from gramcli.alignment.align import AlignOptions, align
+    from gramcli.alignment.ranks import is_first
     from gramcli.cli.targets import device_named
     from gramcli.report.align import alignment_answer, write_curves
     from gramcli.store import open_store
-    from gramcli.training.ranks import is_first
 
     options = AlignOptions(
         modalities=tuple(modality or ()),

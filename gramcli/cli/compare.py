@@ -33,7 +33,7 @@ def compare_command(
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
     """
-    from gramcli.compare import compare, load_operand
+    from gramcli.evaluation.compare import compare, load_operand
     from gramcli.report.tables import comparison_answer
 
     if len(operands) < 2:

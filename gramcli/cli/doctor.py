@@ -12,7 +12,7 @@ def doctor_command(session: Session, output: OutputOpt = None) -> None:
 
     Example: gram doctor
     """
-    from gramcli.doctor import diagnose
+    from gramcli.inspection.doctor import diagnose
     from gramcli.report.listings import doctor_answer
 
     with session.progress("Trying packages") as progress:

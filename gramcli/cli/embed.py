@@ -71,8 +71,8 @@ def embed_command(
     """
     from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
-    from gramcli.describe import describe_dataset
-    from gramcli.embed import EmbedOptions, embed, preview
+    from gramcli.embedding.embed import EmbedOptions, embed, preview
+    from gramcli.inspection.describe import describe_dataset
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 

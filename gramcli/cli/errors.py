@@ -64,7 +64,7 @@ def _failed(session: Session, kind: str, message: str, code: int) -> typer.Exit:
 
 def _document(session: Session, kind: str, message: str) -> None:
     if session.wants_json:
-        from gramcli.results_json import dump_json
+        from gramcli.results.documents import dump_json
 
         with suppress(BrokenPipeError):
             emit(dump_json({"error": {"kind": kind, "message": message}}))

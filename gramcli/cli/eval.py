@@ -116,9 +116,9 @@ def eval_command(
     from gramcli.cli.effects import refuse_without_effect
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target, seen_through
-    from gramcli.embed import EmbedOptions
-    from gramcli.eval_options import ClassOptions
-    from gramcli.evaluate import EvalOptions, evaluate
+    from gramcli.embedding.embed import EmbedOptions
+    from gramcli.evaluation.evaluate import EvalOptions, evaluate
+    from gramcli.evaluation.options import ClassOptions
     from gramcli.metrics.prompts import read_templates
     from gramcli.report.tables import evaluation_answer
 

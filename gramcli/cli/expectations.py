@@ -13,7 +13,7 @@ from gramcli.report.answer import is_per_cent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.results import Evaluation, ResultRow
+    from gramcli.results.records import Evaluation, ResultRow
 
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _FORM = re.compile(

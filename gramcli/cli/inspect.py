@@ -24,7 +24,7 @@ def inspect_command(
 
     Example: gram inspect GRAM_pretrained_4modalities/
     """
-    from gramcli.describe import describe
+    from gramcli.inspection.describe import describe
     from gramcli.report.listings import description_answer
 
     found = describe(path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle)

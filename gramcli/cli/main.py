@@ -65,7 +65,7 @@ class Group(TyperGroup):
             error.message = clear_message(error.message)
             if asks_for_json(arguments):
                 from gramcli.cli.session import emit
-                from gramcli.results_json import dump_json
+                from gramcli.results.documents import dump_json
 
                 emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))
             raise

@@ -35,9 +35,9 @@ def embed_through_heads(
     Raises:
         UserError: `--from` without heads, a store of other data, an option without effect.
     """
-    from gramcli.describe import describe
     from gramcli.heads.files import PREFIX, load_heads
-    from gramcli.projection import write_projected
+    from gramcli.heads.projection import write_projected
+    from gramcli.inspection.describe import describe
     from gramcli.report.listings import description_answer
     from gramcli.store import open_store
 
@@ -60,7 +60,7 @@ def _ids(store: Store, data: str, items: Mapping[str, Any]) -> Sequence[str]:
         UserError: The store is of other data.
     """
     if (Path(data) / "manifest.json").is_file() and Path(data).resolve() == store.path.resolve():
-        from gramcli.selection import chosen_items
+        from gramcli.evaluation.selection import chosen_items
 
         return [store.ids[k] for k in chosen_items(store, items["split"] or "all", items["limit"]).tolist()]
     from gramcli.datasets import open_dataset

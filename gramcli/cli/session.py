@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
     from gramcli.report.answer import Answer
-    from gramcli.results import Evaluation
+    from gramcli.results.records import Evaluation
 
 Progress = Callable[..., None]
 """Called with (done, total) and, where there is more to say, a few words."""

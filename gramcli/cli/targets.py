@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
-    from gramcli.embed import EmbedOptions
+    from gramcli.embedding.embed import EmbedOptions
     from gramcli.encoders.base import Encoder
+    from gramcli.evaluation.rerank import Reranker
     from gramcli.metrics.prompts import TextEncoder
     from gramcli.modalities import Task
-    from gramcli.rerank import Reranker
     from gramcli.store import Store
 
 _LOOKED_AT = 1000
@@ -81,7 +81,7 @@ def chosen_dataset(
     found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
     if not with_train or undecided:
         return found
-    from gramcli.labels import LEARNT
+    from gramcli.evaluation.labels import LEARNT
 
     tested = {item.id for item in found.items}
     items = open_dataset(data, root, protocol=protocol).items
@@ -108,7 +108,7 @@ class Target:
         Raises:
             UserError: As `check_tasks`, `embed` and `open_store`.
         """
-        from gramcli.embed import check_tasks
+        from gramcli.embedding.embed import check_tasks
         from gramcli.store import open_store
 
         if self.dataset is None or self.encoder is None:
@@ -129,7 +129,7 @@ class Target:
         Raises:
             UserError: Another word than `itm`, a store without its media, or a model without a matching head.
         """
-        from gramcli.rerank import Reranker
+        from gramcli.evaluation.rerank import Reranker
 
         if how != "itm":
             raise UserError("usage", f"--rerank '{how}' is not known; known: itm, the model's matching head.")
@@ -173,7 +173,7 @@ def seen_through(store: Store, model: str | None) -> Store:
     if model is None:
         return store
     from gramcli.heads.files import PREFIX, load_heads
-    from gramcli.projection import project
+    from gramcli.heads.projection import project
 
     if not model.startswith(PREFIX):
         raise UserError(
@@ -185,7 +185,7 @@ def seen_through(store: Store, model: str | None) -> Store:
 
 
 def _refuse_checkpoint(path: Path) -> None:
-    from gramcli.describe import looks_like_checkpoint
+    from gramcli.inspection.describe import looks_like_checkpoint
 
     if not (path / "manifest.json").is_file() and looks_like_checkpoint(path):
         loose = " Embeddings in a file become a store with gramcli.store.write_store." if path.is_file() else ""
@@ -230,7 +230,7 @@ def _refuse_media(path: Path) -> None:
 
 
 def _is_evaluation(path: Path) -> bool:
-    from gramcli.results_json import is_evaluation, read_document
+    from gramcli.results.documents import is_evaluation, read_document
 
     try:
         return path.suffix.lower() == ".json" and is_evaluation(read_document(path))
@@ -239,8 +239,8 @@ def _is_evaluation(path: Path) -> bool:
 
 
 def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
-    from gramcli.cache import cached_store_path
-    from gramcli.embed import embed
+    from gramcli.embedding.cache import cached_store_path
+    from gramcli.embedding.embed import embed
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gramcli.modalities import LETTERS
-from gramcli.results import LeftOut
+from gramcli.results.records import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

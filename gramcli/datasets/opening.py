@@ -8,7 +8,7 @@ from gramcli.datasets.items import Dataset, Item, with_own_sound
 from gramcli.datasets.survey import Found, Survey, survey
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
-from gramcli.results import LeftOut
+from gramcli.results.records import LeftOut
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from gramcli.results import Reference
+from gramcli.results.records import Reference
 
 _ITM: Final = "rerank(50)"
 _UNKNOWN: Final = "?"

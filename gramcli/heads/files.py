@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from gramcli.errors import UserError
 from gramcli.heads.model import Heads
-from gramcli.results_json import dump_json
+from gramcli.results.documents import dump_json
 from gramcli.store.atomic import disk_errors, write_atomic
 
 WEIGHTS: Final = "heads.safetensors"

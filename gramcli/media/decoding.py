@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gramcli.media.timeline import Facts
+    from gramcli.media.facts import Facts
 
 _FULL_TURN: Final = 360
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gramcli.media.timeline import Facts
+    from gramcli.media.facts import Facts
 
 # One packet is one shown picture, in the order of showing.
 _IN_ORDER: Final = frozenset({"vp8", "vp9", "av1", "prores", "mjpeg"})

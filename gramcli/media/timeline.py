@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gramcli.media.facts import Facts
 from gramcli.media.limits import MAX_HELD_BYTES
 from gramcli.media.order import backward_reader, keeps_order
 
@@ -20,27 +21,6 @@ _CLOSED: Final = frozenset(
 _H264_IDR: Final = 5
 # MPEG program streams are cut into blocks of many frames, and mark all of them where the end cuts a block in two.
 _FLAGS_BLOCKS: Final = "mpeg"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """One packet: a frame as it is stored.
-
-    Attributes:
-        pts: When its frame is shown, in the track's time base; None when the file does not say.
-        duration: For how long, 0 when unknown.
-        keyframe: Whether decoding may start here.
-        hidden: Decoded but never shown, as an edit list says.
-        backward: Whether its frame is shown before one stored earlier, by its content; None when that does not tell.
-        lacking: Whether the container knows that bytes of it are lost.
-    """
-
-    pts: int | None
-    duration: int
-    keyframe: bool
-    hidden: bool
-    backward: bool | None = None
-    lacking: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def get_method(name: str, /, **options: Any) -> AlignmentMethod:  # noqa: ANN401
         **options: The same options as keywords; they win over those in the name.
 
     Returns:
-        The method, ready for `gramcli.scoring` and `gramcli.metrics.ranking`.
+        The method, ready for `gramcli.scoring.scores` and `gramcli.scoring.ranking`.
 
     Raises:
         UserError: Unknown name, unknown option or a value the method does not take.

@@ -21,7 +21,7 @@ from torch import Tensor
 from gramcli.methods.batch import LossOptions
 
 FusedKind = Literal["product", "volume", "secular"]
-"""Epilogues that the GPU kernel of `gramcli.fused` knows, for one query vector: the key is the product; the
+"""Epilogues that the GPU kernel of `gramcli.scoring.fused` knows, for one query vector: the key is the product; the
 sum of squared products less the candidate's constant; the sign of pmrl's secular function."""
 
 

@@ -1,1 +1,1 @@
-"""Numbers from scores or embeddings: ranks, retrieval figures, significance."""
+"""Figures from ranks, labels or embeddings, with their uncertainty."""

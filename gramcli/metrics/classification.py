@@ -17,7 +17,7 @@ from scipy import sparse
 
 from gramcli.errors import UserError
 from gramcli.metrics.significance import RESAMPLES, wilson_interval
-from gramcli.results import ResultRow
+from gramcli.results.records import ResultRow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gramcli.metrics.retrieval import average_precision, hit_at, ndcg_at, recall_at, reciprocal_rank
 from gramcli.metrics.significance import bootstrap_interval, bootstrap_means, weighted_median, wilson_interval
-from gramcli.results import RankVector, ResultRow
+from gramcli.results.records import RankVector, ResultRow
 
 CUTOFFS = (1, 5, 10, 50)
 NDCG_CUTOFF = 10

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.metrics.topk import top_k
-from gramcli.scoring import parts
+from gramcli.scoring.scores import parts
+from gramcli.scoring.topk import top_k
 
 _SHORT_OF_A_VOTE = 0.49
 _BLOCK = 4096

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gramcli.errors import UserError
 from gramcli.metrics.classification import Booleans, Floats, average_precisions
-from gramcli.scoring import parts
+from gramcli.scoring.scores import parts
 
 GRID: Final = tuple(10.0**power for power in range(-4, 3))
 """Inverse strengths of the regularisation (scikit-learn's C)."""

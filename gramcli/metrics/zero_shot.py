@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod
-from gramcli.scoring import parts, score_matrix
-from gramcli.screening import EVERYTHING, Presence
+from gramcli.scoring.scores import parts, score_matrix
+from gramcli.scoring.screening import EVERYTHING, Presence
 
 _BLOCK = 2048
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.report.answer import Answer, Table, counted, printable
 from gramcli.report.files import write_result
-from gramcli.results import SCHEMA
+from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
-    from gramcli.align import Alignment
-    from gramcli.training.state import Epoch
+    from gramcli.alignment.align import Alignment
+    from gramcli.alignment.state import Epoch
 
 FIGURE: Final = "curves.svg"
 COLUMNS: Final = ("epoch", "lr", "loss", "temperature", "R@1", "R@5", "R@10", "MRR")

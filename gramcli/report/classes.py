@@ -9,7 +9,7 @@ from gramcli.report.answer import Table, counted, metric_text, printable, with_i
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gramcli.results import ResultRow
+    from gramcli.results.records import ResultRow
 
 CLASS_METRICS: Final = ("accuracy", "top5", "macro_f1", "mean_recall")
 _MAP: Final = "mAP"

@@ -9,7 +9,7 @@ from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.catalog import DATASETS, DatasetRow, spelled
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, listing, printable
-from gramcli.results import SCHEMA
+from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
     from gramcli.datasets.survey import Survey

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gramcli.report.answer import Answer
 from gramcli.report.page import page
 from gramcli.report.tables import comparison_answer, evaluation_answer
-from gramcli.results_json import evaluation_document
+from gramcli.results.documents import evaluation_document
 
 if TYPE_CHECKING:
     from gramcli.demo import DemoResult

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from gramcli.report import Format
-from gramcli.results_json import dump_json, strict
+from gramcli.results.documents import dump_json, strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gramcli.metrics.geometry.catalog import Kind
-    from gramcli.results import ResultRow
+    from gramcli.results.records import ResultRow
 
 _Found = dict[str, dict[str, "ResultRow"]]
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.report.tables import left_out_tables
-from gramcli.results import SCHEMA
+from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.describe import Description, ModalityCount
-    from gramcli.doctor import Check
+    from gramcli.inspection.describe import Description, ModalityCount
+    from gramcli.inspection.doctor import Check
     from gramcli.methods import Method
-    from gramcli.metrics.normalizations import NormalizationRow
-    from gramcli.results import Exported
+    from gramcli.results.records import Exported
+    from gramcli.scoring.normalizations import NormalizationRow
 
 _NORMALIZE = "S the score, or minus it where lower is better; --normalize dsl:tau=20 sets an option."
 
@@ -24,7 +24,7 @@ _NORMALIZE = "S the score, or minus it where lower is better; --normalize dsl:ta
 def methods_answer() -> Answer:
     """Return the catalog of methods."""
     from gramcli.methods import METHODS, Method  # noqa: PLC0415 - entry points are read only here
-    from gramcli.metrics.normalizations import NORMALIZATIONS  # noqa: PLC0415 - as above
+    from gramcli.scoring.normalizations import NORMALIZATIONS  # noqa: PLC0415 - as above
 
     rows = tuple(asdict(method) for method in METHODS)
     about = [(method.name, method.summary, method.paper) for method in METHODS]

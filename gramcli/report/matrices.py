@@ -14,7 +14,7 @@ from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, listing, printable
 from gramcli.report.files import write_result
 from gramcli.report.tables import left_out_tables
-from gramcli.results import SCHEMA
+from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gramcli.matrix import AlignmentMatrix
+    from gramcli.evaluation.matrix import AlignmentMatrix
 
 SHOWN_WHOLE = 12
 

@@ -17,7 +17,7 @@ from gramcli.report.tables import comparison_answer, evaluation_answer, left_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.results import Comparison, Evaluation, ResultRow
+    from gramcli.results.records import Comparison, Evaluation, ResultRow
 
 MAX_CARDS = 6
 HEADLINE = "R@1"

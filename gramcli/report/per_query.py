@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gramcli.report.answer import printable
 
 if TYPE_CHECKING:
-    from gramcli.results import Evaluation
+    from gramcli.results.records import Evaluation
 
 BEST = 5
 

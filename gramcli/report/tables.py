@@ -18,13 +18,13 @@ from gramcli.report.answer import (
 )
 from gramcli.report.classes import class_tables, is_classification
 from gramcli.report.geometry import geometry_tables, is_geometry
-from gramcli.results import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
-from gramcli.results_json import evaluation_document
+from gramcli.results.documents import evaluation_document
+from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.embed import EmbedSummary
+    from gramcli.embedding.embed import EmbedSummary
 
 HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"

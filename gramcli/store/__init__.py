@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from gramcli.catalog import late_names
 
 if TYPE_CHECKING:
     from gramcli.store.derived import write_store
@@ -21,11 +22,5 @@ _HOMES: Final = {
     "open_store": "reader",
     "write_store": "derived",
 }
-
 __all__ = ["Plan", "PlannedItem", "ShardContent", "Store", "StoreWriter", "open_store", "write_store"]
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name of the folder
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = late_names(__name__, _HOMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.training.views import make_views
+from tests.alignment.views import make_views
 
 QUICK = ("--dim", "8", "--epochs", "4", "--batch-size", "30", "--lr", "0.01")
 

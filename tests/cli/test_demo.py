@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gramcli.cache import cache_folder
+from gramcli.embedding.cache import cache_folder
 from gramcli.store import open_store
 
 pytestmark = pytest.mark.e2e

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gramcli.metrics.normalize import parse_normalization
-from gramcli.results_json import load_evaluation
+from gramcli.results.documents import load_evaluation
+from gramcli.scoring.normalize import parse_normalization
 from tests.cli.conftest import make_store
 
 COLUMNS = ["task", "method", "stage", "metric", "value", "low", "high", "n"]

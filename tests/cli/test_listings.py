@@ -7,10 +7,10 @@ import io
 import pandas as pd
 import pytest
 
-from gramcli.doctor import Check, check_cache, check_package
+from gramcli.inspection.doctor import Check, check_cache, check_package
 from gramcli.methods import METHODS
 from gramcli.report.listings import doctor_answer
-from gramcli.results_json import dump_json, evaluation_document
+from gramcli.results.documents import dump_json, evaluation_document
 from tests.made_results import evaluation
 
 

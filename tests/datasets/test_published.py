@@ -8,11 +8,11 @@ import pytest
 
 from gramcli.datasets import DATASETS
 from gramcli.datasets.published import published
-from gramcli.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.evaluate import EvalOptions, evaluate
 from gramcli.methods import METHODS
 from gramcli.modalities import parse_task
 from gramcli.report.tables import evaluation_answer, reference_tables
-from gramcli.results_json import dump_json, evaluation_document, load_evaluation
+from gramcli.results.documents import dump_json, evaluation_document, load_evaluation
 from gramcli.store import open_store
 from tests.cli.conftest import make_store
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods import METHODS, get_method
-from gramcli.metrics.ranking import rank, top_k
 from gramcli.modalities import LETTERS
-from gramcli.scoring import score_matrix, score_pairs, score_tiles
-from gramcli.screening import Presence
+from gramcli.scoring.ranking import rank, top_k
+from gramcli.scoring.scores import score_matrix, score_pairs, score_tiles
+from gramcli.scoring.screening import Presence
 from tests.vectors import NAMES, PLAIN, TRIANGLES, VARIANTS, make_side, rows_of, splits_of
 
 EVERY = (*VARIANTS, *TRIANGLES)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gramcli.scoring import score_matrix, score_pairs
+from gramcli.scoring.scores import score_matrix, score_pairs
 from tests.vectors import NAMES, TRIANGLES, VARIANTS, make_side, splits_of, stacked
 
 SPLITS = [(name, r, p) for name in (*VARIANTS, *TRIANGLES) for r, p in splits_of(name, 5 if ":" in name else 8)]

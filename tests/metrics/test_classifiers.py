@@ -20,7 +20,7 @@ from gramcli.metrics.knn import joined, knn_blocks
 from gramcli.metrics.probe import GRID, Examples, fit_probe
 from gramcli.metrics.prompts import TEMPLATES, class_vectors, read_templates
 from gramcli.metrics.zero_shot import zero_shot_blocks
-from gramcli.screening import Presence
+from gramcli.scoring.screening import Presence
 
 
 def made(n: int, c: int = 5, d: int = 12, seed: int = 0):

@@ -8,8 +8,8 @@ import torch
 from sklearn.metrics import average_precision_score, ndcg_score
 from torchmetrics.functional import retrieval as theirs
 
-from gramcli.metrics.ranking import rank_scores
 from gramcli.metrics.retrieval import average_precision, hit_at, ndcg_at, recall_at, reciprocal_rank
+from gramcli.scoring.ranking import rank_scores
 
 N_QUERIES, N_CANDIDATES = 25, 40
 

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from gramcli.errors import UserError
-from gramcli.matrix import AlignmentMatrix
+from gramcli.evaluation.matrix import AlignmentMatrix
 from gramcli.report import Format
 from gramcli.report.files import write_result
 from gramcli.report.formats import render

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gramcli.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.evaluate import EvalOptions, evaluate
 from gramcli.report.formats import plain_table
 from gramcli.report.geometry import geometry_tables
 from gramcli.report.tables import evaluation_answer
-from gramcli.results import Evaluation, ResultRow
+from gramcli.results.records import Evaluation, ResultRow
 from tests.made_results import evaluation, figures
 from tests.small_stores import make_store
 

@@ -11,7 +11,7 @@ import pytest
 
 from gramcli.report.figures import INK, forest_plot, recall_curves
 from gramcli.report.page import best_per_task, page, provenance_table
-from gramcli.results import RankVector, ResultRow
+from gramcli.results.records import RankVector, ResultRow
 from tests.made_results import comparison, evaluation, figures, odd_evaluation
 
 VOID = {"meta", "link", "br", "img", "path", "use", "rect", "hr"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gramcli.report.answer import printable
 from gramcli.report.tables import comparison_answer, evaluation_answer, p_text
-from gramcli.results import LeftOut, ResultRow
+from gramcli.results.records import LeftOut, ResultRow
 from tests.made_results import comparison, evaluation, figures, odd_evaluation
 
 

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gramcli.checks import check_device
 from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
 from gramcli.encoders.vast.agreement import understand
 from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform, silent
@@ -26,6 +25,7 @@ from gramcli.encoders.vast.weights import LoadReport, Precision, load_weights
 from gramcli.errors import UserError
 from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE
 from gramcli.media.sampling import middle_of_segment
+from gramcli.scoring.checks import check_device
 
 _PRECISIONS: Final[dict[str, Precision]] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.methods.linalg import DEPENDENT
 from gramcli.metrics.geometry.rows import subsample, unit
-from gramcli.scoring import score_tiles
-from gramcli.screening import EVERYTHING, Presence
+from gramcli.scoring.scores import score_tiles
+from gramcli.scoring.screening import EVERYTHING, Presence
 
 MOST_SCORES: Final = 100_000_000
 """Scores that `gramian_value` computes at most: beyond, it looks at fewer queries and still at the whole gallery."""

@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from gramcli.checks import check_embeddings
 from gramcli.errors import UserError
+from gramcli.scoring.checks import check_embeddings
 
 CHUNK: Final = 4096
 """Rows in float64 at a time: 16 MB at d = 512."""

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from gramcli.datasets import open_dataset
-from gramcli.embed import EmbedOptions, embed
+from gramcli.embedding.embed import EmbedOptions, embed
 from gramcli.encoders import load_encoder
 from gramcli.encoders.vast.encoder import VastEncoder
 from gramcli.errors import UserError
+from gramcli.evaluation.selection import select
 from gramcli.media.audio import Waveform
 from gramcli.media.video import VideoClip
 from gramcli.modalities import Task
-from gramcli.selection import select
 from gramcli.store import open_store
 from tests.encoders.vast.reference import Reference
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gramcli.encoders.vast.model import VastModel
 from gramcli.errors import UserError
-from gramcli.scoring import score_matrix
+from gramcli.scoring.scores import score_matrix
 from tests.encoders.vast.reference import Reference, full_architecture, outputs_of, tokens_of
 
 MODALITIES = {"v": "video", "a": "audio", "s": "subtitle", "d": "depth"}

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from gramcli.errors import UserError
 from gramcli.metrics.geometry import joint
 from gramcli.metrics.geometry.joint import auc, derangement, eigenvector_uniformity, gramian_value, instances
-from gramcli.scoring import score_matrix, score_pairs
+from gramcli.scoring.scores import score_matrix, score_pairs
 from tests.metrics.geometry.test_modality import unit
 from tests.vectors import make_side
 

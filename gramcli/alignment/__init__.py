@@ -1,0 +1,1 @@
+"""The `align` verb: a store in, projection heads out."""

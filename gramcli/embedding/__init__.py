@@ -1,0 +1,1 @@
+"""The `embed` verb: media in, a store out."""

@@ -1,0 +1,1 @@
+"""The `eval`, `compare` and `matrix` verbs: stores in, figures out."""

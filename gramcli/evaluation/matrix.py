@@ -1,0 +1,76 @@
+"""The alignment matrix itself: `gram matrix`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gramcli.evaluation.evaluate import store_notes
+from gramcli.evaluation.options import EvalOptions
+from gramcli.evaluation.retrieval import degenerate_note
+from gramcli.evaluation.selection import Selection, chosen_items, select, zero_note
+from gramcli.methods import get_method
+from gramcli.methods.base import AlignmentMethod
+from gramcli.modalities import Task
+from gramcli.results.records import LeftOut
+from gramcli.scoring.normalize import n_degenerate
+from gramcli.scoring.scores import score_matrix
+from gramcli.scoring.screening import open_sides
+from gramcli.store.reader import Store
+
+
+@dataclass(frozen=True)
+class AlignmentMatrix:
+    """Scores of a task's queries against its candidates.
+
+    Attributes:
+        scores: Shape [queries, candidates], float32.
+        query_ids: Item of each row; captions of one item share its id.
+        candidate_ids: Item of each column.
+        left_out: Items the task does not cover, and why.
+        notes: What a reader must know.
+    """
+
+    scores: NDArray[np.float32]
+    query_ids: tuple[str, ...]
+    candidate_ids: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+
+def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions | None = None) -> AlignmentMatrix:
+    """The scores of a task's queries against its candidates.
+
+    Args:
+        store: An open store.
+        task: Query and candidate modalities.
+        method: Method name.
+        options: Split, limit and policy for missing modalities.
+
+    Returns:
+        The matrix with the ids of its rows and columns.
+
+    Raises:
+        UserError: As `evaluate`.
+    """
+    options = options or EvalOptions()
+    chosen = get_method(method)
+    selection = select(store, task, chosen_items(store, options.split, options.limit), options.missing)
+    scores = score_matrix(chosen, selection.queries, selection.candidates, present=selection.present)
+    better = "higher" if chosen.higher_is_better else "lower"
+    dependent = _n_degenerate(chosen, selection)
+    notes = (
+        *store_notes(store, options),
+        *([zero_note(store, selection)] if options.missing == "zero" else []),
+        *([degenerate_note(selection, dependent)] if dependent else []),
+        f"{better.capitalize()} scores are better aligned.",
+    )
+    return AlignmentMatrix(scores.numpy(), selection.query_ids, selection.candidate_ids, selection.left_out, notes)
+
+
+def _n_degenerate(method: AlignmentMethod, selection: Selection) -> int:
+    """Items whose own vectors are linearly dependent, as `evaluate` counts them."""
+    queries, candidates = open_sides(method, selection.queries, selection.candidates, present=selection.present)
+    return sum(n_degenerate(method, side) for side in (candidates, *([queries] if queries.k > 1 else [])))

@@ -1,0 +1,381 @@
+"""Retrieval figures of a store: every task under every method, in both directions, with their uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gramcli.errors import UserError
+from gramcli.evaluation.options import EvalOptions
+from gramcli.evaluation.postprocessing import PostProcessing, open_postprocessing
+from gramcli.evaluation.rerank import Ranked, Reranker, rerank_all
+from gramcli.evaluation.selection import (
+    TEXT,
+    Selection,
+    default_tasks,
+    duplicate_texts,
+    select,
+    select_by_presence,
+    zero_note,
+)
+from gramcli.methods import METHODS, get_method
+from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.figures import direction_rows
+from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.modalities import LETTERS, Task
+from gramcli.results.records import Figures, RankVector, ResultRow
+from gramcli.scoring.maxpool import pooled_ranks
+from gramcli.scoring.ranking import RankOptions, Ranks
+from gramcli.scoring.ties import Ties, placed, placed_positions
+from gramcli.scoring.topk import nearest, top_k
+from gramcli.store.reader import Store
+
+_BASELINE: Final = "cosine"
+_HUBNESS: Final = 10  # the k of the k-occurrences
+_TIE_RULES: Final[dict[Ties, str]] = {
+    "mean": "ranks take the middle of the tied range",
+    "optimistic": "ranks take the best place of the tied range",
+    "pessimistic": "ranks take the last place of the tied range",
+}
+
+
+def retrieval_figures(
+    store: Store, items: Tensor, tasks: Sequence[Task], methods: Sequence[str], options: EvalOptions
+) -> Figures:
+    """Rank every task under every method, in both directions.
+
+    Args:
+        store: An open store.
+        items: Positions of the items to use, int64.
+        tasks: Tasks; none means every one the store allows (`default_tasks`).
+        methods: Method names; none means every one a task's number of modalities and dimension allow.
+        options: Policy for missing modalities, device, normalisation, re-ranking.
+
+    Returns:
+        Figures, ranks per query, items left out and notes.
+
+    Raises:
+        UserError: As `gramcli.evaluation.evaluate.evaluate`.
+    """
+    named = [(name, get_method(name)) for name in dict.fromkeys(methods) or METHODS.names()]
+    selections, skipped = _selections(store, tasks, items, options)
+    runs = [
+        (selection, name, method)
+        for selection in selections
+        for name, method in named
+        if methods or _accepts(method, selection)
+    ]
+    if not runs:
+        raise UserError("store", f"No method applies to the tasks of {store.path}; name --task and --method.")
+    scores = open_postprocessing(store, selections, options.normalize, split=options.split, missing=options.missing)
+    work = _Work(options, sum(len(s.query_ids) * len(s.candidate_ids) for s, _, _ in runs), scores)
+    for selection, name, method in runs:
+        work.add(selection, name, method)
+    if options.reranker:
+        work.rerank(store, options.reranker)
+    skipped += [] if methods else _unfit_notes(selections, named)
+    zeros = [zero_note(store, selection) for selection in selections] if options.missing == "zero" else []
+    return Figures(
+        results=work.results,
+        ranks=work.ranks,
+        left_out=[entry for selection in selections for entry in selection.left_out],
+        notes=[*scores.notes(), *skipped, *zeros, *work.notes],
+        provenance=_provenance(selections, options) | scores.provenance() | _second_stage(options),
+    )
+
+
+def _selections(
+    store: Store, tasks: Sequence[Task], items: Tensor, options: EvalOptions
+) -> tuple[list[Selection], list[str]]:
+    """The rows of every task; of tasks that nobody named, those that no item has what it takes for are only noted."""
+
+    def chosen(task: Task) -> list[Selection]:
+        if options.missing == "present":
+            return select_by_presence(store, task, items, options.relevant)
+        return [select(store, task, items, options.missing, options.relevant)]
+
+    if tasks:
+        return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
+    selections: list[Selection] = []
+    notes, error = [], None
+    for task in default_tasks(store):
+        try:
+            selections += chosen(task)
+        except UserError as caught:
+            error = caught
+            notes.append(f"{task.name} was left out: no item has all of its modalities.")
+    if not selections and error is not None:
+        raise error
+    return selections, notes
+
+
+def _unfit_notes(selections: Sequence[Selection], named: Sequence[tuple[str, AlignmentMethod]]) -> list[str]:
+    """Name the methods that the dimension of the embeddings rules out."""
+    notes = []
+    for selection in selections:
+        d = next(iter(selection.queries.values())).shape[1]
+        m = len(selection.task.modalities)
+        unfit = [name for name, method in named if d < m and not _accepts(method, selection)]
+        if unfit:
+            notes.append(f"{selection.label()}: {', '.join(unfit)} left out: {m} vectors need {m} dimensions, not {d}.")
+    return notes
+
+
+def _takes(method: AlignmentMethod, queries: Mapping[str, Tensor], candidates: Mapping[str, Tensor]) -> bool:
+    try:
+        method.check(len(queries), len(candidates), next(iter(queries.values())).shape[1])
+    except UserError:
+        return False
+    return True
+
+
+def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
+    if not _takes(method, selection.queries, selection.candidates):
+        return False
+    return not (method.name == "triangle" and selection.present.queries is not None)
+
+
+@dataclass
+class _Work:
+    """Results as they come in; ranks of single pairs are kept for the aggregation gain."""
+
+    options: EvalOptions
+    total: int
+    scores: PostProcessing
+    results: list[ResultRow] = field(default_factory=list)
+    ranks: list[RankVector] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    done: int = 0
+    _ranked: list[Ranked] = field(default_factory=list)
+    _first_hits: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
+        """Rank one task under one method and collect its figures."""
+        ranks = self._rank(selection, method)
+        self.done += len(selection.query_ids) * len(selection.candidate_ids)
+        for forward in (True, False):
+            self._add_direction(selection, name, method, ranks, forward=forward)
+        self._add_pooled(selection, name, method)
+        self._add_gain(selection, name)
+        fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
+        if fused:
+            self.notes.append(
+                f"{', '.join(fused)}: embeddings of the model's own, not measures over several modalities."
+            )
+        self._add_notes(selection, name, ranks)
+        if self.options.reranker:
+            self._ranked.append(Ranked(selection, name, method, ranks))
+
+    def rerank(self, store: Store, reranker: Reranker) -> None:
+        """Add the figures of the second stage for every task and method that was ranked."""
+        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device, self.options.intervals)
+        self.results += results
+        self.ranks += ranks
+        self.notes += notes
+
+    def _add_direction(
+        self, selection: Selection, name: str, method: AlignmentMethod, ranks: Ranks, *, forward: bool
+    ) -> None:
+        side = "forward" if forward else "backward"
+        values, ties, positions, position_ties = (
+            getattr(ranks, f"{side}{what}") for what in ("", "_ties", "_positions", "_position_ties")
+        )
+        query = _query_of_pairs(selection, forward)
+        asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
+        best = self._best(selection, method, forward)
+        vector = RankVector(
+            selection.label(forward=forward),
+            name,
+            asking,
+            tuple(placed(values, ties, self.options.ties).tolist()),
+            len(answering),
+            _ids(best, answering, self.options.best),
+        )
+        self.ranks.append(vector)
+        places = placed_positions(positions, position_ties, torch.from_numpy(query), self.options.ties)
+        self.results += direction_rows(vector, self.scores.stage, ties, places, query, self.options.intervals)
+        if best is not None and len(selection.task.modalities) > 2 and best.shape[1] < len(answering):
+            skewness = occurrence_skewness(best, len(answering))
+            self._add(vector.task, name, f"hubness@{best.shape[1]}", skewness, len(answering))
+
+    def _best(self, selection: Selection, method: AlignmentMethod, forward: bool) -> Tensor | None:
+        """The best few of each query, where hubness or `best` asks for them and the scores are raw."""
+        wanted = max(_HUBNESS if len(selection.task.modalities) > 2 else 0, self.options.best)
+        asking, answering = (selection.queries, selection.candidates)[:: 1 if forward else -1]
+        masks = (selection.present.queries, selection.present.candidates)[:: 1 if forward else -1]
+        if not wanted or self.scores.normalization is not None or not _takes(method, asking, answering):
+            return None
+        k = min(wanted, len(selection.candidate_ids if forward else selection.query_ids))
+        present = replace(selection.present, queries=masks[0], candidates=masks[1])
+        if not self.options.best:
+            return nearest(method, asking, answering, k, present=present, device=self.options.device)
+        return top_k(method, asking, answering, k, present=present, device=self.options.device)[1]
+
+    def _add_pooled(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
+        """Items ranked by their best caption, where text asks alone and some item has several."""
+        n = len(selection.candidate_ids)
+        if (
+            selection.relevant == "label"
+            or selection.task.query != (TEXT,)
+            or len(selection.query_ids) == n
+            or self.scores.normalization is not None
+        ):
+            return
+        owner = selection.positives[1]
+        found = pooled_ranks(method, selection.queries, selection.candidates, owner, present=selection.present)
+        ranks = placed(found.ranks, found.ties, self.options.ties)
+        label = f"{selection.label(forward=False)}_maxpool"
+        vector = RankVector(label, name, selection.candidate_ids, tuple(ranks.tolist()), n)
+        self.ranks.append(vector)
+        self.results += direction_rows(
+            vector, self.scores.stage, found.ties, ranks, np.arange(n), self.options.intervals
+        )
+        self.notes.append(
+            f"{label}: an item scores as its best caption, and is ranked among {n} items instead of all captions."
+        )
+
+    def _add(self, task: str, name: str, metric: str, value: float, n: int) -> None:
+        self.results.append(ResultRow(task, name, self.scores.stage, metric, value, None, None, n))
+
+    def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:
+        def progress(done: int, _total: int) -> None:
+            """Place one ranking within the whole work."""
+            if self.options.progress and report:
+                self.options.progress(self.done + done, self.total)
+
+        options = RankOptions(every_positive=report, device=self.options.device, progress=progress)
+        return self.scores.rank(selection, method, options)
+
+    def _add_gain(self, selection: Selection, name: str) -> None:
+        """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
+        task = selection.task
+        if len(task.modalities) < 3:
+            return
+        if selection.present.queries is not None:
+            self.notes.append(f"{selection.label()}: no gain, for zero vectors have no cosine.")
+            return
+        best = [0.0, 0.0]
+        for query in task.query:
+            for candidate in task.candidates:
+                pair = replace(
+                    selection,
+                    queries={query: selection.queries[query]},
+                    candidates={candidate: selection.candidates[candidate]},
+                )
+                best = [max(x, y) for x, y in zip(best, self._pair_hits(pair), strict=True)]
+        self.notes.append("gain: R@1 minus that of the best single pair's cosine, over the same items.")
+        for forward, single in zip((True, False), best, strict=True):
+            label = selection.label(forward=forward)
+            vector = next(found for found in reversed(self.ranks) if found.task == label)
+            gain = float(np.mean(np.array(vector.ranks) <= 1)) - single
+            self._add(label, name, "aggregation_gain", gain, len(vector.ranks))
+
+    def _pair_hits(self, pair: Selection) -> tuple[float, float]:
+        key = (f"{next(iter(pair.queries))} {next(iter(pair.candidates))}", pair.gallery_sha256())
+        found = []
+        for direction in ("forward", "backward"):
+            if (key[0] + direction, key[1]) not in self._first_hits:
+                ranks = self._rank(pair, get_method(_BASELINE), report=False)
+                for name, values, ties in (
+                    ("forward", ranks.forward, ranks.forward_ties),
+                    ("backward", ranks.backward, ranks.backward_ties),
+                ):
+                    if values is not None and ties is not None:
+                        hits = placed(values, ties, self.options.ties) <= 1
+                        self._first_hits[key[0] + name, key[1]] = float(hits.double().mean())
+            found.append(self._first_hits[key[0] + direction, key[1]])
+        return found[0], found[1]
+
+    def _add_notes(self, selection: Selection, name: str, ranks: Ranks) -> None:
+        task = selection.label()
+        if ranks.n_degenerate:
+            self._add(task, name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
+            self.notes.append(degenerate_note(selection, ranks.n_degenerate))
+        if duplicates := duplicate_texts(selection):
+            texts = selection.query_ids if TEXT in selection.queries else selection.candidate_ids
+            self._add(task, name, "n_duplicate_texts", duplicates, len(texts))
+            self.notes.append(
+                f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
+            )
+        if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
+            other = selection.task.reversed().name
+            self.notes.append(f"{task}: items have several captions; --task {other} also gives {task}_maxpool.")
+        ties = int((ranks.forward_ties > 0).sum())
+        if ties:
+            self.notes.append(
+                f"{task} {name}: {ties} of {len(selection.query_ids)} queries tie with their best answer; "
+                f"{_TIE_RULES[self.options.ties]}."
+            )
+        for forward, gallery in ((True, selection.candidate_ids), (False, selection.query_ids)):
+            size = len(gallery)
+            if size <= 10:
+                label = selection.label(forward=forward)
+                self.notes.append(f"{label}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
+
+
+def degenerate_note(selection: Selection, found: int) -> str:
+    """Say that items have linearly dependent modality vectors, and which of them by `--missing zero` alone.
+
+    Args:
+        selection: The rows of a task.
+        found: How many such items there are.
+    """
+    zeroed = _zeroed(selection.present.candidates) if selection.present.absent_as_zero else 0
+    if selection.present.absent_as_zero and len(selection.queries) > 1:
+        zeroed += _zeroed(selection.present.queries)
+    among = f", {zeroed} of them because a zero vector stands for an absent modality (--missing zero)" if zeroed else ""
+    advice = "Use span, or find out why." if found > zeroed else "Use --missing drop or --missing present."
+    return (
+        f"{selection.label()}: {found} items have linearly dependent modality vectors{among}; their volume is 0, or "
+        f"mere rounding, for every query, so they win every gram query and are hubs for pmrl. {advice}"
+    )
+
+
+def _zeroed(present: Mapping[str, Tensor] | None) -> int:
+    """Rows of a side that lack a modality."""
+    masks = list((present or {}).values())
+    return int((~torch.stack(masks).all(dim=0)).sum()) if masks else 0
+
+
+def _second_stage(options: EvalOptions) -> dict[str, Any]:
+    if options.reranker is None:
+        return {}
+    return {"rerank": {"stage": options.reranker.stage, "top": options.reranker.top, "by": "matching head"}}
+
+
+def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:
+    """Query of every positive pair, sorted by query, in the direction asked for."""
+    indptr, indices = selection.positives
+    query = torch.repeat_interleave(torch.arange(len(indptr) - 1), indptr.diff())
+    found: NDArray[np.int64] = (query if forward else indices.sort().values).numpy()
+    return found
+
+
+def _ids(best: Tensor | None, names: Sequence[str], count: int) -> tuple[tuple[str, ...], ...]:
+    if best is None or not count:
+        return ()
+    return tuple(tuple(names[k] for k in row) for row in best[:, :count].tolist())
+
+
+def _provenance(selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
+    hits = "Wilson for hit rates of independent queries, else " if options.intervals == "wilson" else ""
+    return {
+        "relevant": options.relevant,
+        "ties": _TIE_RULES[options.ties],
+        "tasks": {
+            s.label(): {
+                "queries": len(s.query_ids),
+                "candidates": len(s.candidate_ids),
+                "left_out": len(dict.fromkeys(entry.id for entry in s.left_out)),
+                "gallery_sha256": s.gallery_sha256(),
+            }
+            for s in selections
+        },
+        "intervals": f"95 %: {hits}2000 bootstraps over items, seed 0; Wilson where all queries hit, or none",
+    }

@@ -1,0 +1,1 @@
+"""Plain records that verbs return, and their JSON; nothing heavy loads here."""

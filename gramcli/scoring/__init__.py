@@ -1,0 +1,26 @@
+"""Scores and ranks of queries against candidates, exact and in tiles. Names resolve late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gramcli.catalog import late_names
+
+if TYPE_CHECKING:
+    from gramcli.scoring.ranking import RankOptions, Ranks, rank
+    from gramcli.scoring.scores import score_matrix, score_pairs, score_tiles
+    from gramcli.scoring.screening import Presence
+    from gramcli.scoring.topk import top_k
+
+_HOMES: Final = {
+    "Presence": "screening",
+    "RankOptions": "ranking",
+    "Ranks": "ranking",
+    "rank": "ranking",
+    "score_matrix": "scores",
+    "score_pairs": "scores",
+    "score_tiles": "scores",
+    "top_k": "topk",
+}
+__all__ = ["Presence", "RankOptions", "Ranks", "rank", "score_matrix", "score_pairs", "score_tiles", "top_k"]
+__getattr__ = late_names(__name__, _HOMES)
