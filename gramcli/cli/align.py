@@ -78,8 +78,8 @@ def align_command(
 
     Example: gram eval clips_emb --model heads:heads_gram
     """
-    from gramcli.alignment.align import AlignOptions, align
     from gramcli.alignment.ranks import is_first
+    from gramcli.alignment.training import AlignOptions, train_heads
     from gramcli.cli.targets import device_named
     from gramcli.report.align import alignment_answer, write_curves
     from gramcli.store import open_store
@@ -109,7 +109,7 @@ def align_command(
         overwrite=overwrite,
     )
     with session.progress("Aligning") as progress:
-        found = align(open_store(store), output, loss, options=options, progress=progress)
+        found = train_heads(open_store(store), output, loss, options=options, progress=progress)
     if is_first():
         write_curves(found)
         session.show(alignment_answer(found))

@@ -33,7 +33,7 @@ def compare_command(
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
     """
-    from gramcli.evaluation.compare import compare, load_operand
+    from gramcli.evaluation.comparison import compare_evaluations, load_operand
     from gramcli.report.tables import comparison_answer
 
     if len(operands) < 2:
@@ -41,6 +41,6 @@ def compare_command(
     tasks = tasks_from(task)
     loaded = [load_operand(text, tasks=tasks, methods=method or (), split=split, limit=limit) for text in operands]
     names, evaluations = [name for name, _ in loaded], [evaluation for _, evaluation in loaded]
-    comparison = compare(evaluations, names, intersect=intersect)
+    comparison = compare_evaluations(evaluations, names, intersect=intersect)
     session.show(comparison_answer(comparison), output)
     session.finish(EXIT_LEFT_OUT if comparison.left_out else 0)

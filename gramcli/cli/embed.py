@@ -71,8 +71,8 @@ def embed_command(
     """
     from gramcli.cli.targets import ModelOptions, device_named
     from gramcli.datasets import open_dataset
-    from gramcli.embedding.embed import EmbedOptions, embed, preview
-    from gramcli.inspection.describe import describe_dataset
+    from gramcli.embedding.writing import EmbedOptions, preview, write_embeddings
+    from gramcli.inspection.inspect import describe_dataset
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
@@ -94,7 +94,7 @@ def embed_command(
         return session.show(description_answer(describe_dataset(data, dataset)))
     with session.progress("Embedding") as progress:
         how = {"overwrite": overwrite, "retry_failed": retry_failed}
-        summary = embed(dataset, encoder, output, **how, options=options, progress=progress)
+        summary = write_embeddings(dataset, encoder, output, **how, options=options, progress=progress)
     session.show(embed_answer(summary))
     if not summary.usable:
         session.complain(f"Nothing of {data} could be embedded; the reasons are in {output}/items.csv.")

@@ -116,8 +116,8 @@ def eval_command(
     from gramcli.cli.effects import refuse_without_effect
     from gramcli.cli.expectations import failures, parse_expectations
     from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target, seen_through
-    from gramcli.embedding.embed import EmbedOptions
-    from gramcli.evaluation.evaluate import EvalOptions, evaluate
+    from gramcli.embedding.writing import EmbedOptions
+    from gramcli.evaluation.measure import EvalOptions, measure
     from gramcli.evaluation.options import ClassOptions
     from gramcli.metrics.prompts import read_templates
     from gramcli.report.tables import evaluation_answer
@@ -159,7 +159,7 @@ def eval_command(
             relevant=relevant.value,
             allow_trained=allow_trained,
         )
-        evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
+        evaluation = measure(store, tasks=tasks, methods=method or (), options=options)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.write_per_query(per_query, evaluation)

@@ -38,8 +38,8 @@ def matrix_command(
 
     Example: gram matrix clips_emb --task t2va --method gram -o scores.npy
     """
-    from gramcli.evaluation.evaluate import EvalOptions
     from gramcli.evaluation.matrix import alignment_matrix
+    from gramcli.evaluation.measure import EvalOptions
     from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
     from gramcli.store import open_store
 

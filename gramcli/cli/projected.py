@@ -37,7 +37,7 @@ def embed_through_heads(
     """
     from gramcli.heads.files import PREFIX, load_heads
     from gramcli.heads.projection import write_projected
-    from gramcli.inspection.describe import describe
+    from gramcli.inspection.inspect import inspect
     from gramcli.report.listings import description_answer
     from gramcli.store import open_store
 
@@ -48,7 +48,7 @@ def embed_through_heads(
         raise UserError("usage", f"{given} has no effect with --from, where nothing is decoded. Leave it out.")
     store = open_store(source)
     write_projected(store, load_heads(model), _ids(store, data, items), path, overwrite=overwrite)
-    found = describe(path)
+    found = inspect(path)
     session.show(description_answer(found))
     session.finish(EXIT_LEFT_OUT if found.missing else 0)
 
@@ -60,7 +60,7 @@ def _ids(store: Store, data: str, items: Mapping[str, Any]) -> Sequence[str]:
         UserError: The store is of other data.
     """
     if (Path(data) / "manifest.json").is_file() and Path(data).resolve() == store.path.resolve():
-        from gramcli.evaluation.selection import chosen_items
+        from gramcli.store.splits import chosen_items
 
         return [store.ids[k] for k in chosen_items(store, items["split"] or "all", items["limit"]).tolist()]
     from gramcli.datasets import open_dataset

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
-    from gramcli.embedding.embed import EmbedOptions
+    from gramcli.embedding.writing import EmbedOptions
     from gramcli.encoders.base import Encoder
     from gramcli.evaluation.rerank import Reranker
     from gramcli.metrics.prompts import TextEncoder
@@ -108,7 +108,7 @@ class Target:
         Raises:
             UserError: As `check_tasks`, `embed` and `open_store`.
         """
-        from gramcli.embedding.embed import check_tasks
+        from gramcli.embedding.writing import check_tasks
         from gramcli.store import open_store
 
         if self.dataset is None or self.encoder is None:
@@ -185,7 +185,7 @@ def seen_through(store: Store, model: str | None) -> Store:
 
 
 def _refuse_checkpoint(path: Path) -> None:
-    from gramcli.inspection.describe import looks_like_checkpoint
+    from gramcli.inspection.inspect import looks_like_checkpoint
 
     if not (path / "manifest.json").is_file() and looks_like_checkpoint(path):
         loose = " Embeddings in a file become a store with gramcli.store.write_store." if path.is_file() else ""
@@ -240,12 +240,12 @@ def _is_evaluation(path: Path) -> bool:
 
 def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
     from gramcli.embedding.cache import cached_store_path
-    from gramcli.embedding.embed import embed
+    from gramcli.embedding.writing import write_embeddings
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     with session.progress("Embedding") as progress:
-        summary = embed(dataset, encoder, path, options=options, progress=progress)
+        summary = write_embeddings(dataset, encoder, path, options=options, progress=progress)
     session.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
     return path
 

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
-
-from gramcli.evaluation.evaluate import store_notes
+from gramcli.evaluation.measure import store_notes
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.retrieval import degenerate_note
-from gramcli.evaluation.selection import Selection, chosen_items, select, zero_note
+from gramcli.evaluation.selection import Selection, select, zero_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.modalities import Task
-from gramcli.results.records import LeftOut
+from gramcli.results.matrices import AlignmentMatrix
 from gramcli.scoring.normalize import n_degenerate
 from gramcli.scoring.scores import score_matrix
 from gramcli.scoring.screening import open_sides
 from gramcli.store.reader import Store
-
-
-@dataclass(frozen=True)
-class AlignmentMatrix:
-    """Scores of a task's queries against its candidates.
-
-    Attributes:
-        scores: Shape [queries, candidates], float32.
-        query_ids: Item of each row; captions of one item share its id.
-        candidate_ids: Item of each column.
-        left_out: Items the task does not cover, and why.
-        notes: What a reader must know.
-    """
-
-    scores: NDArray[np.float32]
-    query_ids: tuple[str, ...]
-    candidate_ids: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
+from gramcli.store.splits import chosen_items
 
 
 def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions | None = None) -> AlignmentMatrix:
@@ -67,7 +44,8 @@ def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions
         *([degenerate_note(selection, dependent)] if dependent else []),
         f"{better.capitalize()} scores are better aligned.",
     )
-    return AlignmentMatrix(scores.numpy(), selection.query_ids, selection.candidate_ids, selection.left_out, notes)
+    ids = selection.query_ids, selection.candidate_ids
+    return AlignmentMatrix(scores.numpy(), *ids, selection.left_out, notes, task.name, method)
 
 
 def _n_degenerate(method: AlignmentMethod, selection: Selection) -> int:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gramcli.evaluation.matrix import AlignmentMatrix
+    from gramcli.results.matrices import AlignmentMatrix
 
 SHOWN_WHOLE = 12
 

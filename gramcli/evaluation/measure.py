@@ -19,12 +19,12 @@ from gramcli.evaluation.classification import classification_figures
 from gramcli.evaluation.geometry import geometry_figures
 from gramcli.evaluation.options import EvalOptions, Kind
 from gramcli.evaluation.retrieval import retrieval_figures
-from gramcli.evaluation.selection import chosen_items, effective_split
 from gramcli.modalities import Task
 from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.store.reader import Store
+from gramcli.store.splits import chosen_items, effective_split
 
-__all__ = ["EvalOptions", "evaluate"]
+__all__ = ["EvalOptions", "measure"]
 
 Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
 _MEASURES: Final[dict[Kind, Measure]] = {
@@ -34,7 +34,7 @@ _MEASURES: Final[dict[Kind, Measure]] = {
 }
 
 
-def evaluate(
+def measure(
     store: Store, *, tasks: Sequence[Task] = (), methods: Sequence[str] = (), options: EvalOptions | None = None
 ) -> Evaluation:
     """Measure a store: retrieval under every task and method unless other kinds of figures are asked for.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
+from gramcli.results.descriptions import Description, ModalityCount
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
 from gramcli.results.records import LeftOut
 from gramcli.store.layout import ABSENT, FAILED, OK, STAND_IN, reason_of, state
@@ -25,47 +25,7 @@ _ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
 _CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
 
-@dataclass(frozen=True)
-class ModalityCount:
-    """How many items have a modality.
-
-    Attributes:
-        modality: Its name.
-        dim: Dimension of its embeddings; None where nothing is embedded yet.
-        ok: Items that have it.
-        absent: Items that never had it.
-        failed: Items whose file could not be embedded.
-    """
-
-    modality: str
-    dim: int | None
-    ok: int
-    absent: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Description:
-    """What `gram inspect` found.
-
-    Attributes:
-        kind: What the path is.
-        path: The path as given.
-        facts: Name and value, in reading order.
-        counts: One entry per modality; empty for an evaluation.
-        missing: What failed or was left out, and why.
-        notes: What else a reader must know.
-    """
-
-    kind: Literal["store", "evaluation", "dataset", "checkpoint", "heads"]
-    path: str
-    facts: tuple[tuple[str, str], ...]
-    counts: tuple[ModalityCount, ...]
-    missing: tuple[LeftOut, ...]
-    notes: tuple[str, ...] = ()
-
-
-def describe(
+def inspect(
     path: Path,
     *,
     verify: bool = False,

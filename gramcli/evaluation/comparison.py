@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.figures import cluster_index
 from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p, wilson_interval
 from gramcli.modalities import Task
@@ -64,7 +64,7 @@ def load_operand(
             "input", f"{text}: there is no {path}. Give a store, STORE@METHOD, or the JSON that `gram eval` wrote."
         )
     options = EvalOptions(split=split, limit=limit)
-    return text, evaluate(open_store(path), tasks=tasks, methods=methods, options=options)
+    return text, measure(open_store(path), tasks=tasks, methods=methods, options=options)
 
 
 def _only_methods(name: str, evaluation: Evaluation, methods: Sequence[str]) -> Evaluation:
@@ -86,7 +86,9 @@ def _only_tasks(name: str, evaluation: Evaluation, tasks: Sequence[Task]) -> Eva
     return replace(evaluation, ranks=ranks)
 
 
-def compare(evaluations: Sequence[Evaluation], names: Sequence[str], *, intersect: bool = False) -> Comparison:
+def compare_evaluations(
+    evaluations: Sequence[Evaluation], names: Sequence[str], *, intersect: bool = False
+) -> Comparison:
     """Compare every evaluation with the first, task by task, on the same queries.
 
     Where both sides hold one method of a task, those are compared whatever they are; else equal methods.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +13,9 @@ from gramcli.datasets.items import is_registered
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
 from gramcli.embedding.reading import Reader
 from gramcli.embedding.workers import open_pool
-from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
+from gramcli.errors import UserError
 from gramcli.results.records import LeftOut
+from gramcli.results.runs import EmbedSummary
 from gramcli.store.layout import (
     ABSENT,
     CAPTIONS,
@@ -81,49 +82,7 @@ class EmbedOptions:
         return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
 
 
-@dataclass(frozen=True)
-class EmbedSummary:
-    """What a run of `embed` left in the store, whichever part of it was there before.
-
-    Attributes:
-        path: The store.
-        items: Items in it.
-        captions: Rows of its text embedding.
-        ok: Modality -> items that have the embedding.
-        left_out: What failed, with the reason; `absent` is not a failure.
-        shards_written: By this run.
-        shards_reused: Finished before this run.
-        absent: Modality -> items that do not have it, where there are any.
-        partial: Modality -> items of which a part could not be decoded, where there are any; they are ok too.
-        notes: What the user should know, one sentence each.
-    """
-
-    path: Path
-    items: int
-    captions: int
-    ok: Mapping[str, int]
-    left_out: tuple[LeftOut, ...]
-    shards_written: int
-    shards_reused: int
-    absent: Mapping[str, int] = field(default_factory=dict)
-    partial: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def usable(self) -> bool:
-        """False when nothing was embedded, or texts only though the dataset has media."""
-        media = [name for name in self.ok if name not in (TEXT, SUBTITLE)]
-        return any(self.ok[name] for name in media or self.ok)
-
-    @property
-    def exit_code(self) -> int:
-        """0; 3 when something failed; 1 when nothing in the store is usable."""
-        if not self.usable:
-            return EXIT_FAILED
-        return EXIT_LEFT_OUT if self.left_out else EXIT_DONE
-
-
-def embed(
+def write_embeddings(
     dataset: Dataset,
     encoder: Encoder,
     output: Path | str,

@@ -6,7 +6,7 @@ import csv
 import io
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,20 +18,22 @@ from gramcli.alignment.loop import TEMPERATURES, Schedule, Training
 from gramcli.alignment.options import AlignOptions
 from gramcli.alignment.ranks import Ranks, open_ranks
 from gramcli.alignment.rows import rows_of
-from gramcli.alignment.state import STATE, Epoch, check_plan
+from gramcli.alignment.state import STATE, check_plan
 from gramcli.alignment.validation import MEASURES, Validation
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.evaluation.selection import chosen_items, groups_of
+from gramcli.evaluation.selection import groups_of
 from gramcli.heads.files import CONFIG, WEIGHTS, SavedHeads, load_heads, save_heads
 from gramcli.heads.model import Heads, new_heads
 from gramcli.methods import get_method
 from gramcli.modalities import Task
+from gramcli.results.runs import Alignment, Epoch
 from gramcli.store.atomic import disk_errors, write_atomic
 from gramcli.store.layout import TEXT
 from gramcli.store.reader import Store
+from gramcli.store.splits import chosen_items
 
-__all__ = ["AlignOptions", "Alignment", "align"]
+__all__ = ["AlignOptions", "Alignment", "train_heads"]
 
 CURVES: Final = "curves.csv"
 VALIDATION: Final = "val"
@@ -45,34 +47,7 @@ _OURS: Final = {CONFIG, WEIGHTS, STATE, CURVES, "curves.svg"} | {
 Tell = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """What a run of `align` left in its folder.
-
-    Attributes:
-        path: The folder.
-        loss: The method.
-        modalities: Which have heads.
-        n_train: Items trained on.
-        n_validation: Items that chose the epoch.
-        history: The learning curve.
-        best: Number of the epoch whose heads were kept.
-        metric: What chose it.
-        notes: What the user should know, one sentence each.
-    """
-
-    path: Path
-    loss: str
-    modalities: tuple[str, ...]
-    n_train: int
-    n_validation: int
-    history: tuple[Epoch, ...]
-    best: int
-    metric: str
-    notes: tuple[str, ...] = ()
-
-
-def align(
+def train_heads(
     store: Store, output: Path | str, loss: str, *, options: AlignOptions | None = None, progress: Tell | None = None
 ) -> Alignment:
     """Train heads with a method's loss, going on where an earlier run of the same plan stopped.
