@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from gramcli.datasets import Dataset, Item
+from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.reading import Reader
 from gramcli.embedding.workers import open_pool
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Preprocessing
 

@@ -5,85 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
-from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.figures import cluster_index
 from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p, wilson_interval
-from gramcli.modalities import Task
-from gramcli.results.documents import load_evaluation
 from gramcli.results.records import Comparison, ComparisonRow, Evaluation, RankVector
-from gramcli.store import open_store
 
 Floats = NDArray[np.float64]
 
 CUTOFFS = (1, 5, 10)
-
-
-def load_operand(
-    text: str,
-    *,
-    tasks: Sequence[Task] = (),
-    methods: Sequence[str] = (),
-    split: str | None = None,
-    limit: int | None = None,
-) -> tuple[str, Evaluation]:
-    """Resolve `STORE`, `STORE@METHOD` or an evaluation's JSON file.
-
-    Args:
-        text: The operand, `@METHOD` allowed after either; a path that exists wins over the `@` reading.
-        tasks: Tasks to evaluate; none means every one the store allows. An evaluation keeps only these.
-        methods: Methods; none means every one.
-        split: Split of a store.
-        limit: Use only the first so many items of a store.
-
-    Returns:
-        The operand's text as its name, and its evaluation.
-
-    Raises:
-        UserError: No such path, or as `evaluate` and `load_evaluation`.
-    """
-    path = Path(text)
-    if not path.exists() and "@" in text:
-        folder, _, method = text.rpartition("@")
-        path, methods = Path(folder), [method]
-    if path.is_file():
-        evaluation = load_evaluation(path)
-        if not evaluation.ranks:
-            raise UserError(
-                "input", f"{text} holds no ranks, as geometry and multi-label figures have none: nothing to compare."
-            )
-        return text, _only_methods(text, _only_tasks(text, evaluation, tasks), methods)
-    if not path.is_dir():
-        raise UserError(
-            "input", f"{text}: there is no {path}. Give a store, STORE@METHOD, or the JSON that `gram eval` wrote."
-        )
-    options = EvalOptions(split=split, limit=limit)
-    return text, measure(open_store(path), tasks=tasks, methods=methods, options=options)
-
-
-def _only_methods(name: str, evaluation: Evaluation, methods: Sequence[str]) -> Evaluation:
-    ranks = tuple(vector for vector in evaluation.ranks if not methods or vector.method in methods)
-    if not ranks:
-        known = ", ".join(dict.fromkeys(vector.method for vector in evaluation.ranks))
-        raise UserError("input", f"{name} holds none of the methods asked for. It holds: {known}.")
-    return replace(evaluation, ranks=ranks)
-
-
-def _only_tasks(name: str, evaluation: Evaluation, tasks: Sequence[Task]) -> Evaluation:
-    wanted = {task.name for task in tasks} | {task.reversed().name for task in tasks}
-    if not wanted:
-        return evaluation
-    ranks = tuple(vector for vector in evaluation.ranks if vector.task in wanted)
-    if not ranks:
-        known = ", ".join(dict.fromkeys(vector.task for vector in evaluation.ranks))
-        raise UserError("input", f"{name} holds none of the tasks asked for. It holds: {known}.")
-    return replace(evaluation, ranks=ranks)
 
 
 def compare_evaluations(

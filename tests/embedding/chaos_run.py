@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders.base import Preprocessing
 from gramcli.encoders.signal_prepare import prepare_media
 

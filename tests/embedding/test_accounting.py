@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder
 from gramcli.encoders.signal_prepare import prepare_media

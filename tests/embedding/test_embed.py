@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from gramcli.datasets import Dataset, Item, open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
@@ -253,7 +254,8 @@ def test_negative_workers(clips: Path, tmp_path: Path, signal_encoder: Encoder) 
 RUN = """
 import sys
 from gramcli.datasets import open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 tell = lambda done, *_: print(done, flush=True)
 write_embeddings(open_dataset(sys.argv[1]), load_encoder("signal"), sys.argv[2],

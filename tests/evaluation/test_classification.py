@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
 from gramcli.evaluation.measure import measure

@@ -96,7 +96,8 @@ def test_one_file_under_two_ids_is_leakage(tmp_path):
     from PIL import Image
 
     from gramcli.datasets import open_dataset
-    from gramcli.embedding.writing import EmbedOptions, write_embeddings
+    from gramcli.embedding.options import EmbedOptions
+    from gramcli.embedding.writing import write_embeddings
     from gramcli.encoders import load_encoder
 
     for name in "xy":

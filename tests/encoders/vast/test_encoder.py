@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.writing import EmbedOptions, write_embeddings
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.vast.encoder import VastEncoder
 from gramcli.errors import UserError
