@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from gramcli.datasets import Dataset, Item
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.reading import Reader
 from gramcli.embedding.workers import open_pool
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Preprocessing
 
@@ -130,9 +131,9 @@ def bench_throughput(clips: int, workers: int, rounds: int) -> None:
         rows: list[tuple[float, float, float, float]] = []
         for number in range(rounds):
             alone = seconds(lambda: decode_alone(dataset, workers, folder))
-            ours = seconds(lambda: embed(dataset, signal, folder / f"signal{number}", options=options))  # noqa: B023
+            ours = seconds(lambda: write_embeddings(dataset, signal, folder / f"signal{number}", options=options))  # noqa: B023
             slow = AsSlow(alone / clips)
-            both = seconds(lambda: embed(dataset, slow, folder / f"slow{number}", options=options))  # noqa: B023
+            both = seconds(lambda: write_embeddings(dataset, slow, folder / f"slow{number}", options=options))  # noqa: B023
             rows.append((alone, ours, both, both / alone))
     alone, ours, both = (statistics.median(column) for column in list(zip(*rows, strict=True))[:3])
     print(f"\n## {clips} clips of {SECONDS} s, {SIZE[0]} x {SIZE[1]}, {FRAMES} frames each, {workers} workers\n")
@@ -165,9 +166,9 @@ def report_memory(n: int) -> None:
         items = tuple(Item(f"{k:06d}", {"audio": file}, (f"sound {k}",)) for k in range(n))
         encoder = load_encoder("signal")
         options = EmbedOptions(workers=2)
-        embed(Dataset("warm", "generated", items[:64]), encoder, folder / "warm", options=options)
+        write_embeddings(Dataset("warm", "generated", items[:64]), encoder, folder / "warm", options=options)
         start, before = time.perf_counter(), resident_mb("VmRSS")
-        embed(Dataset("bench", "generated", items), encoder, folder / "s", options=options)
+        write_embeddings(Dataset("bench", "generated", items), encoder, folder / "s", options=options)
         print(json.dumps({"peak_mb": resident_mb("VmHWM") - before, "seconds": time.perf_counter() - start}))
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.alignment.align import AlignOptions, align
+from gramcli.alignment.training import AlignOptions, train_heads
 from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
-from gramcli.embedding.embed import embed
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
-from gramcli.evaluation.compare import compare
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.comparison import compare_evaluations
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.heads.files import load_heads
 from gramcli.heads.projection import write_projected
 from gramcli.modalities import parse_task
@@ -80,7 +80,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     begin = stage or _no_stage
     manifest = generate_dataset(folder / "data", items, seed, begin("Making clips"))
     encoder = load_encoder("signal")
-    embed(
+    write_embeddings(
         open_dataset(str(manifest)),
         encoder,
         folder / "embedded",
@@ -91,11 +91,11 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     tasks = [parse_task(task) for task in TASKS]
     options = EvalOptions(split=TEST, progress=begin("Evaluating"))
     found = {
-        loss: evaluate(open_store(folder / f"aligned_{loss}"), tasks=tasks, methods=METHODS, options=options)
+        loss: measure(open_store(folder / f"aligned_{loss}"), tasks=tasks, methods=METHODS, options=options)
         for loss in LOSSES
     }
     joint = [only(found[loss], parse_task(JOINT), loss) for loss in LOSSES]
-    comparison = compare(joint, [f"{folder / f'aligned_{loss}'}@{loss}" for loss in LOSSES])
+    comparison = compare_evaluations(joint, [f"{folder / f'aligned_{loss}'}@{loss}" for loss in LOSSES])
     return DemoResult(folder, found["gram"], comparison, (ALIGNED,))
 
 
@@ -119,7 +119,7 @@ def align_by(losses: Sequence[str], folder: Path, seed: int, begin: Stage) -> No
             overwrite=True,
         )
         heads = folder / f"heads_{loss}"
-        align(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}"))
+        train_heads(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}"))
         write_projected(store, load_heads(heads), store.ids, folder / f"aligned_{loss}", overwrite=True)
         start = start or heads
 

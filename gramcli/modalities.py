@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,3 +76,43 @@ def parse_task(text: str) -> Task:
     order = "".join(LETTERS)
     sides = ("".join(sorted(side, key=order.index)) for side in (query, candidates))
     return Task(*(tuple(LETTERS[x] for x in side) for side in sides))
+
+
+def tasks_from(tasks: Sequence[str | Task] = (), query: str | None = None, candidates: str | None = None) -> list[Task]:
+    """Return the tasks that are named; none means all.
+
+    Args:
+        tasks: Tasks, or their names.
+        query: Embeddings that ask, by name, comma between; together with `candidates`.
+        candidates: Embeddings that answer.
+
+    Raises:
+        UserError: A task cannot be read, or only one of `query` and `candidates` was given.
+
+    Example:
+        >>> [task.name for task in tasks_from(["t2va"], "text", "vas")]
+        ['t2va', 'text2vas']
+    """
+    found = [one if isinstance(one, Task) else parse_task(one) for one in tasks]
+    if (query is None) != (candidates is None):
+        missing = "--candidates" if candidates is None else "--query"
+        raise UserError("usage", f"--query and --candidates go together; {missing} is missing.")
+    if query is not None and candidates is not None:
+        found.append(Task(_names(query), _names(candidates)))
+    return found
+
+
+def one_task(task: str | Task | None, query: str | None, candidates: str | None) -> Task:
+    """Return the one task that a name, or `query` with `candidates`, names.
+
+    Raises:
+        UserError: None or two were named, or the task cannot be read.
+    """
+    found = tasks_from([task] if task else (), query, candidates)
+    if len(found) != 1:
+        raise UserError("usage", f"Name one task, --task t2va or --query with --candidates; got {len(found)}.")
+    return found[0]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in map(str.strip, text.split(",")) if name)

@@ -86,7 +86,7 @@ def test_a_whole_run_and_its_tables(experiments, tmp_path, capsys, monkeypatch):
 
 
 def test_figures_are_those_of_gram_eval(experiments, tmp_path):
-    from gramcli.evaluation.evaluate import EvalOptions, evaluate
+    from gramcli.evaluation.measure import EvalOptions, measure
     from gramcli.modalities import parse_task
 
     store = make_views(tmp_path / "store")
@@ -95,7 +95,7 @@ def test_figures_are_those_of_gram_eval(experiments, tmp_path):
     seen = experiments["measure"].seen_through(store, experiments["gcca"].gcca_heads(views, 8, 0.1, 1.0))
     found = experiments["measure"].retrieval(seen, "test", [parse_task("t2va")], "gram", "label")
     options = EvalOptions(split="test", relevant="label")
-    rows = evaluate(seen, tasks=[parse_task("t2va")], methods=["gram"], options=options).results
+    rows = measure(seen, tasks=[parse_task("t2va")], methods=["gram"], options=options).results
     for task in ("t2va", "va2t"):
         for metric in ("R@1", "MRR", "mAP"):
             (wanted,) = [row.value for row in rows if (row.task, row.metric) == (task, metric)]

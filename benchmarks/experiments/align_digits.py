@@ -23,12 +23,12 @@ from data import DATASETS, RELEVANT
 from gcca import gcca_heads
 from measure import everything, seen_through, selection_measure
 
-from gramcli.alignment.align import AlignOptions, align
+from gramcli.alignment.training import AlignOptions, train_heads
 from gramcli.errors import UserError
-from gramcli.evaluation.selection import chosen_items
 from gramcli.heads.files import load_heads
 from gramcli.heads.model import Heads
 from gramcli.store import Store
+from gramcli.store.splits import chosen_items
 
 DIM, EPOCHS, PATIENCE = 32, 40, 10
 
@@ -99,7 +99,7 @@ class Work:
             **setting,
         )
         with tempfile.TemporaryDirectory() as folder:
-            align(self.store, Path(folder) / "heads", who.loss, options=options)
+            train_heads(self.store, Path(folder) / "heads", who.loss, options=options)
             return load_heads(Path(folder) / "heads").heads
 
     def tuned(self, who: Contender) -> Any:  # noqa: ANN401 - a JSON document
@@ -128,7 +128,7 @@ class Work:
         folder = self.folder / "cosine_heads" / str(seed)
         best = self.tuned(Contender("cosine"))["best"]
         how = AlignOptions(dim=DIM, epochs=EPOCHS, patience=PATIENCE, seed=seed, relevant=self.relevant, **best)
-        align(self.store, folder, "cosine", options=how)
+        train_heads(self.store, folder, "cosine", options=how)
         return folder
 
     def measured(self, who: Contender, seed: int) -> Any:  # noqa: ANN401 - a JSON document

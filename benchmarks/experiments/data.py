@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from sklearn.model_selection import train_test_split
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import embed
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.store import Store, open_store, write_store
 
@@ -18,7 +18,7 @@ VIEWS = ("pix", "fac", "fou", "kar", "mor", "zer")  # pixels first: they are the
 
 def digits3(data: Path, output: Path) -> Store:
     """Image, recording and caption of 1,500 digits, embedded by `signal` (what `gram embed` would write)."""
-    embed(open_dataset(str(data / "digits3" / "annotations.json")), load_encoder("signal"), output)
+    write_embeddings(open_dataset(str(data / "digits3" / "annotations.json")), load_encoder("signal"), output)
     return open_store(output)
 
 

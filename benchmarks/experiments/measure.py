@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
-from gramcli.evaluation.selection import Relevant, chosen_items, select
+from gramcli.evaluation.measure import EvalOptions, measure
+from gramcli.evaluation.selection import Relevant, select
 from gramcli.heads.model import Heads
 from gramcli.methods import get_method
 from gramcli.metrics.retrieval import average_precision, hit_at, reciprocal_rank
 from gramcli.modalities import Task
 from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.store import Store
+from gramcli.store.splits import chosen_items
 
 Figures = dict[str, float]
 
@@ -109,7 +110,7 @@ def _classification(store: Store) -> Figures:
 def _geometry(store: Store) -> Figures:
     names = store.modalities
     task = Task((names[0],), tuple(names[1:]))
-    found = evaluate(store, tasks=[task], options=EvalOptions(split="test", kinds=("geometry",)))
+    found = measure(store, tasks=[task], options=EvalOptions(split="test", kinds=("geometry",)))
     means: dict[str, list[float]] = {}
     wanted = ("volume_positive", "sigma1_positive", "effective_rank", "modality_gap", "cosine_positive")
     for row in found.results:

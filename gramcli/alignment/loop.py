@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from gramcli.alignment.rows import Drawn, Rows, batches
-from gramcli.alignment.state import Epoch, Progress, damaged_state, load_progress, save_progress
+from gramcli.alignment.state import Progress, damaged_state, load_progress, save_progress
 from gramcli.alignment.validation import MEASURES, better
 from gramcli.errors import UserError
+from gramcli.results.runs import Epoch
 from gramcli.store.layout import TEXT
 
 if TYPE_CHECKING:

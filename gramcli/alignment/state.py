@@ -13,28 +13,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.results.runs import Epoch
 from gramcli.store.atomic import disk_errors, write_atomic
 
 STATE: Final = "training.safetensors"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of the learning curve.
-
-    Attributes:
-        epoch: From 1.
-        lr: At its end.
-        loss: Mean over its steps.
-        temperature: At its end; None where the loss has a fixed one.
-        measures: Name -> figure on the validation items, mean of both directions.
-    """
-
-    epoch: int
-    lr: float
-    loss: float
-    temperature: float | None
-    measures: Mapping[str, float]
 
 
 @dataclass

@@ -31,7 +31,6 @@ from gramcli.cli.options import (
     TrainSplitOpt,
     ValSplitOpt,
     WarmupOpt,
-    one_task,
 )
 from gramcli.cli.session import Session
 
@@ -78,38 +77,18 @@ def align_command(
 
     Example: gram eval clips_emb --model heads:heads_gram
     """
-    from gramcli.alignment.align import AlignOptions, align
+    from gramcli.alignment.align import align
     from gramcli.alignment.ranks import is_first
-    from gramcli.cli.targets import device_named
     from gramcli.report.align import alignment_answer, write_curves
-    from gramcli.store import open_store
 
-    options = AlignOptions(
-        modalities=tuple(modality or ()),
-        anchor=anchor,
-        dim=dim,
-        hidden=hidden,
-        epochs=epochs,
-        lr=lr,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        init=init,
-        warmup=warmup,
-        batch_size=batch_size,
-        temperature=temperature,
-        seed=seed,
-        train=train_split,
-        validation=val_split,
-        task=one_task(task, query, candidates) if task or query or candidates else None,
-        method=method,
-        metric=metric,
-        patience=patience,
-        relevant=relevant.value,
-        device=device_named(device),
-        overwrite=overwrite,
-    )
-    with session.progress("Aligning") as progress:
-        found = align(open_store(store), output, loss, options=options, progress=progress)
+    with session.watch() as watch:
+        found = align(
+            store, output, loss=loss, modalities=modality or (), anchor=anchor, dim=dim, hidden=hidden, epochs=epochs,
+            lr=lr, weight_decay=weight_decay, dropout=dropout, init=init, warmup=warmup, batch_size=batch_size,
+            temperature=temperature, seed=seed, train_split=train_split, val_split=val_split, task=task, query=query,
+            candidates=candidates, method=method, metric=metric, patience=patience, relevant=relevant.value,
+            device=device, overwrite=overwrite, watch=watch,
+        )  # fmt: skip
     if is_first():
         write_curves(found)
         session.show(alignment_answer(found))

@@ -10,10 +10,9 @@ from gramcli.cli.options import (
     OutputOpt,
     SplitOpt,
     TasksOpt,
-    tasks_from,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import EXIT_LEFT_OUT, UserError
+from gramcli.errors import EXIT_LEFT_OUT
 
 
 def compare_command(
@@ -33,14 +32,9 @@ def compare_command(
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
     """
-    from gramcli.evaluation.compare import compare, load_operand
+    from gramcli.evaluation.compare import compare
     from gramcli.report.tables import comparison_answer
 
-    if len(operands) < 2:
-        raise UserError("usage", f"compare needs a baseline and at least one more; got only {operands[0]}.")
-    tasks = tasks_from(task)
-    loaded = [load_operand(text, tasks=tasks, methods=method or (), split=split, limit=limit) for text in operands]
-    names, evaluations = [name for name, _ in loaded], [evaluation for _, evaluation in loaded]
-    comparison = compare(evaluations, names, intersect=intersect)
-    session.show(comparison_answer(comparison), output)
-    session.finish(EXIT_LEFT_OUT if comparison.left_out else 0)
+    found = compare(*operands, tasks=task or (), methods=method or (), split=split, limit=limit, intersect=intersect)
+    session.show(comparison_answer(found), output)
+    session.finish(EXIT_LEFT_OUT if found.left_out else 0)

@@ -15,7 +15,7 @@ def doctor_command(session: Session, output: OutputOpt = None) -> None:
     from gramcli.inspection.doctor import diagnose
     from gramcli.report.listings import doctor_answer
 
-    with session.progress("Trying packages") as progress:
-        checks = diagnose(progress)
+    with session.watch() as watch:
+        checks = diagnose(watch.stage("Trying packages"))
     session.show(doctor_answer(checks), output)
     session.finish(0 if all(check.works for check in checks) else EXIT_FAILED)

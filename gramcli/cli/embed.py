@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gramcli.cli.options import (
     BatchOpt,
     ConfigOpt,
@@ -25,10 +27,8 @@ from gramcli.cli.options import (
     TimeoutOpt,
     TokenizerOpt,
     WorkersOpt,
-    seconds_from,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import UserError
 
 
 def embed_command(
@@ -69,33 +69,27 @@ def embed_command(
 
     Example: gram embed clips/ --model heads:heads_gram --from clips_emb -o clips_gram
     """
-    from gramcli.cli.targets import ModelOptions, device_named
-    from gramcli.datasets import open_dataset
-    from gramcli.embedding.embed import EmbedOptions, embed, preview
-    from gramcli.inspection.describe import describe_dataset
+    from gramcli.embedding.embed import embed, opened_work, refuse_idle
+    from gramcli.embedding.writing import preview
+    from gramcli.inspection.inspect import describe_dataset, inspect
     from gramcli.report.listings import description_answer
     from gramcli.report.tables import embed_answer
 
-    if from_store is not None:
-        from gramcli.cli.projected import embed_through_heads
-
-        idle = {"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames, "--dry-run": dry_run}
-        items = {"root": root, "split": split, "limit": limit, "protocol": protocol}
-        return embed_through_heads(session, data, items, (model, from_store), (output, overwrite), idle)
-    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
-    dataset = open_dataset(data, root, split=split, limit=limit, protocol=protocol)
-    where = device_named(device)
-    wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, stand_ins)
-    encoder = wanted.load(model)
-    if stand_ins and not encoder.stand_ins:
-        raise UserError("usage", f"--stand-ins: {model} has no encoding of silence or of no words. Leave it out.")
+    what: dict[str, Any] = {
+        "model": model, "root": root, "protocol": protocol, "split": split, "limit": limit, "frames": frames,
+        "device": device, "precision": precision, "tokenizer": tokenizer, "checkpoint_step": checkpoint_step,
+        "config": config, "allow_pickle": allow_pickle, "stand_ins": stand_ins,
+    }  # fmt: skip
     if dry_run:
-        session.say(f"Nothing was embedded. {preview(dataset, encoder, output, options)}")
+        refuse_idle({"--dry-run": from_store is not None})
+        dataset, encoder = opened_work(data, **what)
+        session.say(f"Nothing was embedded. {preview(dataset, encoder, output)}")
         return session.show(description_answer(describe_dataset(data, dataset)))
-    with session.progress("Embedding") as progress:
-        how = {"overwrite": overwrite, "retry_failed": retry_failed}
-        summary = embed(dataset, encoder, output, **how, options=options, progress=progress)
-    session.show(embed_answer(summary))
+    how: dict[str, Any] = {"workers": workers, "timeout": timeout, "batch_size": batch_size}
+    again: dict[str, Any] = {"overwrite": overwrite, "retry_failed": retry_failed}
+    with session.watch() as watch:
+        summary = embed(data, output, from_store=from_store, watch=watch, **what, **how, **again)
+    session.show(description_answer(inspect(output)) if from_store else embed_answer(summary))
     if not summary.usable:
         session.complain(f"Nothing of {data} could be embedded; the reasons are in {output}/items.csv.")
     session.finish(summary.exit_code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from gramcli.cli.options import (
     AllowTrainedOpt,
     CandidatesOpt,
-    Classifier,
     ClassifiersOpt,
     ConfigOpt,
     DatasetOpt,
@@ -14,7 +13,6 @@ from gramcli.cli.options import (
     FramesOpt,
     Intervals,
     IntervalsOpt,
-    Kind,
     KnnOpt,
     LimitOpt,
     MethodsOpt,
@@ -47,8 +45,7 @@ from gramcli.cli.options import (
     TimeoutOpt,
     TokenizerOpt,
     WorkersOpt,
-    seconds_from,
-    tasks_from,
+    values,
 )
 from gramcli.cli.session import Session
 from gramcli.errors import EXIT_EXPECTATION, EXIT_LEFT_OUT
@@ -113,53 +110,21 @@ def eval_command(
 
     Example: gram eval clips_emb --model heads:heads_gram --split test
     """
-    from gramcli.cli.effects import refuse_without_effect
     from gramcli.cli.expectations import failures, parse_expectations
-    from gramcli.cli.targets import ModelOptions, chosen_dataset, device_named, open_target, seen_through
-    from gramcli.embedding.embed import EmbedOptions
-    from gramcli.evaluation.evaluate import EvalOptions, evaluate
-    from gramcli.evaluation.options import ClassOptions
-    from gramcli.metrics.prompts import read_templates
+    from gramcli.evaluation.evaluate import evaluate
     from gramcli.report.tables import evaluation_answer
 
-    classifying = {"--classifier": classifier, "--templates": templates, "--knn": knn}
-    refuse_without_effect(metrics, classifying, per_query, root, dataset)
-    tasks, expected = tasks_from(task, query, candidates), parse_expectations(expect)
-    how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
-    prompts = read_templates(templates or "plain")
-    where, zero = device_named(device), missing is Missing.zero
-    wanted = ModelOptions(frames, where, precision, tokenizer, checkpoint_step, config, allow_pickle, zero)
-    learns = Kind.classification in (metrics or ()) and classifier != [Classifier.zero_shot]
-    chosen = chosen_dataset(dataset, root, split, limit, protocol, with_train=learns) if dataset else None
-    opened_target = open_target(target, chosen, wanted)
-    store = seen_through(opened_target.store(session, how, tasks), model)
-    with session.stages() as stage:
-        second = opened_target.reranker(rerank, rerank_top, how, stage("Re-ranking")) if rerank else None
-        options = EvalOptions(
-            split,
-            limit,
-            missing.value,
-            wanted.device,
-            protocol,
-            stage("Evaluating"),
-            normalize,
-            second,
-            ties=ties.value,
-            intervals=intervals.value,
-            best=5 if per_query else 0,
-            kinds=tuple(kind.value for kind in metrics or (Kind.retrieval,)),
-            seed=seed,
-            classes=ClassOptions(
-                opened_target.class_texts(),
-                prompts,
-                knn,
-                tuple(one.value for one in classifier) if classifier else None,
-            ),
-            reference=reference,
-            relevant=relevant.value,
-            allow_trained=allow_trained,
-        )
-        evaluation = evaluate(store, tasks=tasks, methods=method or (), options=options)
+    expected = parse_expectations(expect)
+    with session.watch() as watch:
+        evaluation = evaluate(
+            target, dataset=dataset, root=root, protocol=protocol, split=split, limit=limit, missing=missing.value,
+            model=model, allow_trained=allow_trained, tasks=task or (), methods=method or (), query=query,
+            candidates=candidates, metrics=values(metrics), normalize=normalize, rerank=rerank, rerank_top=rerank_top,
+            relevant=relevant.value, ties=ties.value, intervals=intervals.value, per_query=per_query is not None,
+            reference=reference, classifiers=values(classifier), templates=templates, knn=knn, seed=seed,
+            frames=frames, device=device, precision=precision, tokenizer=tokenizer, checkpoint_step=checkpoint_step,
+            config=config, allow_pickle=allow_pickle, workers=workers, timeout=timeout, watch=watch,
+        )  # fmt: skip
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.write_per_query(per_query, evaluation)

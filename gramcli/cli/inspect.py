@@ -24,8 +24,8 @@ def inspect_command(
 
     Example: gram inspect GRAM_pretrained_4modalities/
     """
-    from gramcli.inspection.describe import describe
+    from gramcli.inspection.inspect import inspect
     from gramcli.report.listings import description_answer
 
-    found = describe(path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle)
+    found = inspect(path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle)
     session.show(description_answer(found), output)

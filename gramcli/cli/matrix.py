@@ -13,7 +13,6 @@ from gramcli.cli.options import (
     SplitOpt,
     StoreArg,
     TaskOpt,
-    one_task,
 )
 from gramcli.cli.session import Session
 from gramcli.errors import EXIT_LEFT_OUT
@@ -38,20 +37,17 @@ def matrix_command(
 
     Example: gram matrix clips_emb --task t2va --method gram -o scores.npy
     """
-    from gramcli.evaluation.evaluate import EvalOptions
-    from gramcli.evaluation.matrix import alignment_matrix
+    from gramcli.evaluation.matrix import matrix
     from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
-    from gramcli.store import open_store
 
-    asked = one_task(task, query, candidates)
     check_matrix_path(output)
-    options = EvalOptions(split, limit, missing.value)
-    matrix = alignment_matrix(open_store(store), asked, method, options)
-    answer = matrix_answer(matrix, f"{asked.name}, {method}")
+    sides = {"query": query, "candidates": candidates}
+    found = matrix(store, task, method, **sides, split=split, limit=limit, missing=missing.value)
+    answer = matrix_answer(found)
     if output:
-        write_matrix(matrix, output)
+        write_matrix(found, output)
         session.tell(answer)
-        session.say(f"Wrote {output}: {matrix.scores.shape[0]} queries x {matrix.scores.shape[1]} candidates, float32.")
+        session.say(f"Wrote {output}: {found.scores.shape[0]} queries x {found.scores.shape[1]} candidates, float32.")
     else:
         session.show(answer)
-    session.finish(EXIT_LEFT_OUT if matrix.left_out else 0)
+    session.finish(EXIT_LEFT_OUT if found.left_out else 0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gramcli.metrics.geometry.catalog import metric_names
 from gramcli.report import Format
-
-if TYPE_CHECKING:
-    from gramcli.modalities import Task
 
 
 class Kind(StrEnum):
@@ -308,58 +306,6 @@ VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Log what is d
 DebugOpt = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def seconds_from(text: str, option: str) -> float:
-    """Read a time: a number with the unit ms, s, m or h; none means seconds.
-
-    Raises:
-        UserError: It is no such time, or not above 0.
-
-    Example:
-        >>> seconds_from("90s", "--timeout"), seconds_from("1.5m", "--timeout")
-        (90.0, 90.0)
-    """
-    import re
-
-    from gramcli.errors import UserError
-
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?", text.strip())
-    seconds = float(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[2] or "s"] if found else 0.0
-    if seconds <= 0:
-        raise UserError("usage", f"{option} '{text}' is not a time above 0; write 60s, 2m or 1h.")
-    return seconds
-
-
-def tasks_from(tasks: list[str] | None, query: str | None = None, candidates: str | None = None) -> list[Task]:
-    """Return the tasks that `--task`, `--query` and `--candidates` name; none means all.
-
-    Raises:
-        UserError: A task cannot be read, or only one of `--query` and `--candidates` was given.
-    """
-    from gramcli.errors import UserError
-    from gramcli.modalities import Task, parse_task
-
-    found = [parse_task(text) for text in tasks or ()]
-    if (query is None) != (candidates is None):
-        missing = "--candidates" if candidates is None else "--query"
-        raise UserError("usage", f"--query and --candidates go together; {missing} is missing.")
-    if query is not None and candidates is not None:
-        found.append(Task(_names(query), _names(candidates)))
-    return found
-
-
-def one_task(task: str | None, query: str | None, candidates: str | None) -> Task:
-    """Return the one task that `--task`, or `--query` with `--candidates`, names.
-
-    Raises:
-        UserError: None or two were named, or the task cannot be read.
-    """
-    from gramcli.errors import UserError
-
-    found = tasks_from([task] if task else None, query, candidates)
-    if len(found) != 1:
-        raise UserError("usage", f"Name one task, --task t2va or --query with --candidates; got {len(found)}.")
-    return found[0]
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in map(str.strip, text.split(",")) if name)
+def values(chosen: Sequence[StrEnum] | None) -> tuple[str, ...]:
+    """Return the words of an option that repeats; none where it was not given."""
+    return tuple(one.value for one in chosen or ())

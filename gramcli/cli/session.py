@@ -15,6 +15,7 @@ import typer
 
 from gramcli.errors import UserError
 from gramcli.report import SUFFIX_FORMATS, Format
+from gramcli.results.watch import Progress, Watch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from gramcli.report.answer import Answer
     from gramcli.results.records import Evaluation
-
-Progress = Callable[..., None]
-"""Called with (done, total) and, where there is more to say, a few words."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,7 @@ class Session:
     def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
         """Write the HTML page of an evaluation, when `--report` names a file."""
         if path:
-            from gramcli.report.files import write_result
-            from gramcli.report.page import page
-
-            write_result(path, page(evaluation))
+            evaluation.report(path)
             self.say(f"Wrote {path}.")
 
     def write_per_query(self, path: Path | None, evaluation: Evaluation) -> None:
@@ -135,10 +130,10 @@ class Session:
             yield lambda label: _advance(shown, label)
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Progress]:
-        """Give the callback of one progress bar."""
+    def watch(self) -> Iterator[Watch]:
+        """Give what a verb tells of its work: bars, or off a terminal a line every few seconds, and messages."""
         with self.stages() as stage:
-            yield stage(label)
+            yield Shown(stage, self.say)
 
     def finish(self, code: int) -> None:
         """End the command with an exit code other than 0; 0 just goes on.
@@ -148,6 +143,19 @@ class Session:
         """
         if code:
             raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A `Watch` of the command line.
+
+    Attributes:
+        stage: Begins a labelled bar.
+        say: Writes one line to stderr.
+    """
+
+    stage: Callable[[str], Progress]
+    say: Callable[[str], None]
 
 
 def emit(text: str) -> None:

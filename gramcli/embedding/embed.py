@@ -1,378 +1,133 @@
-"""`gram embed`: media -> store. Decodes in worker processes, encodes beside them, writes one shard at a time."""
+"""The `embed` verb: a dataset or a media folder through a model into a store."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from gramcli.datasets.items import is_registered
-from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
-from gramcli.embedding.reading import Reader
-from gramcli.embedding.workers import open_pool
-from gramcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_LEFT_OUT, UserError
-from gramcli.results.records import LeftOut
-from gramcli.store.layout import (
-    ABSENT,
-    CAPTIONS,
-    FAILED,
-    MANIFEST,
-    MEDIA_FILES,
-    OK,
-    STAND_IN,
-    SUBTITLES,
-    TEXT,
-    Plan,
-    PlannedItem,
-    differences,
-    digest,
-    read_manifest,
-    reason_of,
-    shard_file,
-    state,
-)
-from gramcli.store.writer import StoreWriter
+from gramcli.datasets import Dataset, open_dataset
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.through_heads import ids_of, write_through_heads
+from gramcli.embedding.units import seconds_from
+from gramcli.embedding.writing import write_embeddings
+from gramcli.encoders import load_encoder
+from gramcli.encoders.base import Encoder
+from gramcli.errors import UserError
+from gramcli.results.runs import EmbedSummary
+from gramcli.results.watch import NOBODY, Watch
+from gramcli.store import open_store
 
-if TYPE_CHECKING:
-    from gramcli.datasets.items import Dataset, Item
-    from gramcli.encoders.base import Encoder
-    from gramcli.modalities import Task
-    from gramcli.store.items import ItemRow
-
-Progress = Callable[[int, int, str], None]
-"""Called with (items done, items in all, a few words on failures and the slower side)."""
-
-PARTIAL: Final = "partial: "
-_MOST_WORKERS: Final = 8
+PathLike = str | Path
 
 
-@dataclass(frozen=True)
-class EmbedOptions:
-    """How a run goes about its work; none of it changes the store.
+# fmt: off
+def embed(  # noqa: PLR0913 - a keyword for each option of the command
+    data: PathLike | Dataset, output: PathLike, *,
+    model: str | Path | Encoder = "signal", from_store: PathLike | None = None,
+    root: PathLike | None = None, protocol: str | None = None, split: str | None = None, limit: int | None = None,
+    frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
+    checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
+    stand_ins: bool = False, overwrite: bool = False, retry_failed: bool = False,
+    workers: int | None = None, timeout: str | float = "60s", batch_size: int = 16,
+    watch: Watch = NOBODY,
+) -> EmbedSummary:
+    """Embed media into a store, as `gram embed` does; a stopped run resumes.
 
-    Attributes:
-        workers: Processes that decode; 0 decodes in this one, None is one per processor, at most 8.
-        time_limit: Seconds a file may take to decode.
-        batch_size: Inputs of one modality that are encoded together.
-        shard_size: Items per shard: what a killed run can lose. The shards' borders depend on it, nothing else.
+    Args:
+        data: A media folder, a manifest, a dataset's name, or an open dataset.
+        output: The store to write or to resume.
+        model: `signal`, a checkpoint, `heads:DIR`, or an encoder.
+        from_store: With `heads:DIR`: embeddings of the base model, nothing is decoded again.
+        root: Folder that holds a dataset, or that paths start from.
+        protocol: A dataset's protocol, or a name to record.
+        split: Only the items of this split.
+        limit: Only the first so many items.
+        frames: Frames of each video; None leaves it to the model.
+        device: `cpu`, `cuda`, `cuda:i` or `auto`.
+        precision: `fp32`, `bf16` or `fp16`.
+        tokenizer: A vocabulary, where it is not found by itself.
+        checkpoint_step: Which saved step; None takes the last.
+        config: The hps.json of the weights, where it is not beside them.
+        allow_pickle: Load weight files that can run code.
+        stand_ins: Also encode silence and no words for absent sound and subtitles.
+        overwrite: Begin anew instead of resuming.
+        retry_failed: Also try again what failed.
+        workers: Processes that decode; None is one per processor, 0 none.
+        timeout: How long one file may take to decode.
+        batch_size: Inputs encoded together; no figure depends on it.
+        watch: Told of progress.
+
+    Returns:
+        What is in the store and what was left out.
+
+    Raises:
+        UserError: As `gram embed` says in one sentence.
+
+    Example:
+        >>> embed("clips", "clips_store").ok  # doctest: +SKIP
+        {'text': 4, 'video': 4, 'audio': 4}
     """
-
-    workers: int | None = None
-    time_limit: float = 60.0
-    batch_size: int = 16
-    shard_size: int = 64
-
-    def __post_init__(self) -> None:
-        for name, value, least in (
-            ("--workers", self.workers or 0, 0),
-            ("--batch-size", self.batch_size, 1),
-        ):
-            if value < least:
-                raise UserError("usage", f"{name} must not be below {least}; got {value}.")
-        if not self.time_limit > 0:
-            raise UserError("usage", f"--timeout must be more than 0 s; got {self.time_limit:g}.")
-
-    @property
-    def processes(self) -> int:
-        """How many processes decode."""
-        return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
+    path, where = Path(output), None if root is None else Path(root)
+    if from_store is not None:
+        refuse_idle({"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames})
+        store = open_store(from_store)
+        ids = ids_of(store, str(data), where, split, limit, protocol)
+        return write_through_heads(store, str(model), ids, path, overwrite=overwrite)
+    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
+    dataset, encoder = opened_work(
+        data, model=model, root=where, split=split, limit=limit, protocol=protocol, frames=frames, device=device,
+        precision=precision, tokenizer=tokenizer, config=config, checkpoint_step=checkpoint_step,
+        allow_pickle=allow_pickle, stand_ins=stand_ins,
+    )
+    progress = watch.stage("Embedding")
+    return write_embeddings(
+        dataset, encoder, path, overwrite=overwrite, retry_failed=retry_failed, options=options, progress=progress
+    )
+# fmt: on
 
 
-@dataclass(frozen=True)
-class EmbedSummary:
-    """What a run of `embed` left in the store, whichever part of it was there before.
-
-    Attributes:
-        path: The store.
-        items: Items in it.
-        captions: Rows of its text embedding.
-        ok: Modality -> items that have the embedding.
-        left_out: What failed, with the reason; `absent` is not a failure.
-        shards_written: By this run.
-        shards_reused: Finished before this run.
-        absent: Modality -> items that do not have it, where there are any.
-        partial: Modality -> items of which a part could not be decoded, where there are any; they are ok too.
-        notes: What the user should know, one sentence each.
-    """
-
-    path: Path
-    items: int
-    captions: int
-    ok: Mapping[str, int]
-    left_out: tuple[LeftOut, ...]
-    shards_written: int
-    shards_reused: int
-    absent: Mapping[str, int] = field(default_factory=dict)
-    partial: Mapping[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def usable(self) -> bool:
-        """False when nothing was embedded, or texts only though the dataset has media."""
-        media = [name for name in self.ok if name not in (TEXT, SUBTITLE)]
-        return any(self.ok[name] for name in media or self.ok)
-
-    @property
-    def exit_code(self) -> int:
-        """0; 3 when something failed; 1 when nothing in the store is usable."""
-        if not self.usable:
-            return EXIT_FAILED
-        return EXIT_LEFT_OUT if self.left_out else EXIT_DONE
-
-
-def embed(
-    dataset: Dataset,
-    encoder: Encoder,
-    output: Path | str,
+def opened_work(
+    data: PathLike | Dataset,
     *,
-    overwrite: bool = False,
-    retry_failed: bool = False,
-    options: EmbedOptions | None = None,
-    progress: Progress | None = None,
-) -> EmbedSummary:
-    """Embed a dataset into a store, resuming where an earlier run of the same plan stopped.
-
-    The modalities are those the dataset has and the encoder knows. A file that does not decode, hangs or crashes its
-    decoder costs its item that modality (`failed: reason`), never the run; a video without sound, where no sound file
-    was named, is `absent`.
+    model: str | Path | Encoder,
+    root: Path | None,
+    split: str | None,
+    limit: int | None,
+    protocol: str | None,
+    **options: Any,  # noqa: ANN401 - those of load_encoder
+) -> tuple[Dataset, Encoder]:
+    """Return what is to be embedded and the encoder.
 
     Args:
-        dataset: What to embed.
-        encoder: With what.
-        output: The store's directory.
-        overwrite: Begin anew where a store of another plan is.
-        retry_failed: Try again what failed before, in finished shards too. Its files may have been replaced.
-        options: Workers, time limit, batches, shards.
-        progress: Called from this thread.
-
-    Returns:
-        The whole store's counts, so that a run repeated returns the same but for the shards written and reused.
+        data: As for `embed`.
+        model: As for `embed`.
+        root: As for `embed`.
+        split: As for `embed`.
+        limit: As for `embed`.
+        protocol: As for `embed`.
+        **options: Of `load_encoder`.
 
     Raises:
-        UserError: The encoder knows none of the modalities, or see `StoreWriter.open`.
+        UserError: As `open_dataset` and `load_encoder`, or stand-ins of an encoder that has none.
     """
-    options = options or EmbedOptions()
-    modalities, notes = _modalities(dataset, encoder)
-    notes += encoder.describe(modalities).get("assumptions", [])
-    root = dataset.media_root
-    fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
-    plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
-    ahead = options.batch_size + 2 * options.processes
-    job = Job(dataset, encoder, modalities, fused, root, options.batch_size, ahead)
-    reader = Reader(encoder.preprocessing, encoder.prepare, root)
-    clock = Clock()
-    with (
-        StoreWriter.open(Path(output), plan, overwrite=overwrite, retry_failed=retry_failed) as writer,
-        open_pool(reader, options.processes, options.time_limit) as pool,
-    ):
-        if retry_failed:
-            notes.append(_retried(writer))
-        tasks = [
-            ShardTask(index, plan.shard_range(index), writer.before.get(index)) for index in writer.missing_shards()
-        ]
-        tell = _Counter(progress, len(dataset.items), sum(len(task.positions) for task in tasks), clock)
-        for task, content in zip(tasks, shard_contents(job, tasks, pool, tell.add, clock), strict=True):
-            writer.write_shard(task.index, content)
-        writer.finish()
-        rows = [row for record in writer.records for row in record.rows]
-        return _summary(writer, dataset, rows, len(tasks), notes)
+    dataset = data
+    if not isinstance(dataset, Dataset):
+        dataset = open_dataset(str(dataset), root, split=split, limit=limit, protocol=protocol)
+    encoder = load_encoder(model, **options) if isinstance(model, (str, Path)) else model
+    if options.get("stand_ins") and not encoder.stand_ins:
+        raise UserError("usage", f"--stand-ins: {model} has no encoding of silence or of no words. Leave it out.")
+    return dataset, encoder
 
 
-def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOptions | None = None) -> str:
-    """Say what `embed` would find at its output; nothing is written.
+def refuse_idle(options: Mapping[str, object]) -> None:
+    """Refuse options that mean nothing where a store is seen through heads.
 
     Args:
-        dataset: What would be embedded.
-        encoder: With what.
-        output: The store's directory.
-        options: As for `embed`.
-
-    Returns:
-        One sentence.
+        options: Option -> what was given.
 
     Raises:
-        UserError: The encoder knows none of the modalities, or what is there is no store.
+        UserError: One was given.
     """
-    modalities, _ = _modalities(dataset, encoder)
-    fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
-    plan = _plan(dataset, encoder, (*modalities, *fused), dataset.media_root, (options or EmbedOptions()).shard_size)
-    if not (output / MANIFEST).exists():
-        return f"A new store of {_shards(plan.n_shards)} would be written to {output}."
-    manifest = read_manifest(output)
-    found = differences(manifest, plan.identity())
-    if found:
-        return (
-            f"{output} is a store of something else ({'; '.join(found[:3])}): it would be refused without --overwrite."
-        )
-    there = sum((output / shard_file(index)).exists() for index in range(plan.n_shards))
-    if there == plan.n_shards:
-        return f"{output} has all it needs ({_shards(there)}): nothing would be written."
-    return f"{output} has {there} of {_shards(plan.n_shards)}: the others would be written."
-
-
-def _shards(n: int) -> str:
-    return "1 shard" if n == 1 else f"{n} shards"
-
-
-def _retried(writer: StoreWriter) -> str:
-    """How many items `--retry-failed` tries again: those of finished shards of which some modality had failed."""
-    statuses = [list(content.status.values()) for content in writer.before.values()]
-    n = sum(any(state(status) == FAILED for status in item) for one in statuses for item in zip(*one, strict=True))
-    if not n:
-        return "--retry-failed: nothing in the finished shards had failed; nothing was tried again."
-    which = "1 item that had failed was" if n == 1 else f"{n} items that had failed were"
-    return f"--retry-failed: {which} tried again."
-
-
-class _Counter:
-    """Turns items into calls of the progress callback."""
-
-    def __init__(self, progress: Progress | None, total: int, to_do: int, clock: Clock) -> None:
-        self._progress, self._total, self._done, self._clock = progress, total, total - to_do, clock
-        self._failed = 0
-        self.add(0, 0)
-
-    def add(self, n: int, n_failed: int) -> None:
-        """Count n more items, and n_failed more files or texts that failed."""
-        self._done += n
-        self._failed += n_failed
-        if self._progress is not None:
-            words = [f"{self._failed} failed"] * bool(self._failed)
-            words += [f"bottleneck: {self._clock.bottleneck}"] * bool(self._clock.waiting + self._clock.working)
-            self._progress(self._done, self._total, ", ".join(words))
-
-
-def _modalities(dataset: Dataset, encoder: Encoder) -> tuple[tuple[str, ...], list[str]]:
-    known = ", ".join(encoder.modalities)
-    chosen = tuple(name for name in dataset.modalities if name in encoder.modalities)
-    if not chosen:
-        has = ", ".join(dataset.modalities) or "none"
-        raise UserError("input", f"{encoder.spec} embeds {known}; {dataset.id} has {has}. Use another model.")
-    skipped = [name for name in dataset.modalities if name not in encoder.modalities]
-    # Where no item at all has sound or subtitles, what stands for them is still asked for.
-    chosen += tuple(name for name in encoder.stand_ins if name not in chosen)
-    return chosen, [f"{name} was not embedded: {encoder.spec} embeds {known}." for name in skipped]
-
-
-def check_tasks(dataset: Dataset, encoder: Encoder, tasks: Sequence[Task]) -> None:
-    """Refuse tasks whose embeddings this dataset and encoder do not give, before anything is embedded.
-
-    Raises:
-        UserError: A task names what the encoder does not encode, or what no item of the dataset has.
-    """
-    chosen, _ = _modalities(dataset, encoder)
-    given = (*chosen, *(name for name, parts in encoder.fused.items() if set(parts) <= set(chosen)))
-    for task in tasks:
-        for name in task.modalities:
-            if name not in encoder.dims:
-                known = ", ".join(encoder.dims)
-                why = f"{encoder.spec} does not encode; it encodes {known}"
-            elif name not in given:
-                parts = encoder.fused.get(name, ())
-                lacking = ", ".join(part for part in parts if part not in chosen)
-                why = f"{dataset.id} does not have{f' ({lacking})' if parts else ''}; it gives {', '.join(given)}"
-            else:
-                continue
-            raise UserError("usage", f"Task {task.name} needs {name}, which {why}. Name another --task.")
-
-
-def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root: Path, shard_size: int) -> Plan:
-    sources: dict[str, str] = {}
-    inputs = tuple(_inputs(item, root) for item in dataset.items)
-    if TEXT in modalities:
-        sources[CAPTIONS] = digest([one[TEXT] for one in inputs])
-    if SUBTITLE in modalities:
-        sources[SUBTITLES] = digest([one[SUBTITLE] for one in inputs])
-    sources[MEDIA_FILES] = digest(
-        [{name: one[name] for name in item.media} for item, one in zip(dataset.items, inputs, strict=True)]
-    )
-    return Plan(
-        model=encoder.describe([name for name in modalities if name in encoder.modalities]),
-        dataset=_described(dataset),
-        dims={name: encoder.dims[name] for name in modalities},
-        items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
-        shard_size=shard_size,
-        sources=sources,
-        inputs=inputs,
-    )
-
-
-def _described(dataset: Dataset) -> dict[str, Any]:
-    """What the manifest says of the dataset; of a registered protocol also its size and whom it leaves out."""
-    said: dict[str, Any] = {
-        "id": dataset.id,
-        "protocol": dataset.protocol,
-        "annotation_sha256": dataset.annotation_sha256,
-    }
-    if is_registered(dataset.protocol):
-        said |= {
-            "n": len(dataset.items),
-            "protocol_n": dataset.size,
-            "left_out": [asdict(entry) for entry in dataset.left_out],
-        }
-    return said
-
-
-def _inputs(item: Item, root: Path) -> dict[str, Any]:
-    """What an item's embeddings are made from, by modality: texts themselves, and the identity of files."""
-    files = {name: _identity(path, root) for name, path in item.media.items()}
-    return {TEXT: item.captions, SUBTITLE: item.subtitle, **files}
-
-
-def _identity(path: Path, root: Path) -> tuple[str, int, int]:
-    """Return relative path, size and modification time: what changes when a file does, without reading it."""
-    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return name, -1, -1  # the reader will say what is wrong with it
-    return name, status.st_size, status.st_mtime_ns
-
-
-def _summary(
-    writer: StoreWriter, dataset: Dataset, rows: Sequence[ItemRow], written: int, notes: Sequence[str]
-) -> EmbedSummary:
-    counts = {name: Counter(state(row.status[name]) for row in rows) for name in writer.plan.modalities}
-    partial = {name: sum(_is_partial(row.status[name]) for row in rows) for name in writer.plan.modalities}
-    absent = {name: n for name, count in counts.items() if (n := count[ABSENT] + count[STAND_IN])}
-    standing = {name: count[STAND_IN] for name, count in counts.items() if count[STAND_IN]}
-    summary = EmbedSummary(
-        path=writer.path,
-        items=len(rows),
-        captions=sum(row.captions for row in rows),
-        ok={name: count[OK] for name, count in counts.items()},
-        left_out=tuple(_left_out(dataset, rows)),
-        shards_written=written,
-        shards_reused=writer.reused,
-        absent=absent,
-        partial={name: n for name, n in partial.items() if n},
-    )
-    told = [*dataset.told, *notes]
-    told += [f"{name}: absent from {n} of {len(rows)} items." for name, n in absent.items()]
-    told += [
-        f"{name}: {n} of the absent have a stand-in, which --missing zero evaluates." for name, n in standing.items()
-    ]
-    told += [
-        f"{name}: {n} of {len(rows)} items were decoded in part; items.csv says how far."
-        for name, n in summary.partial.items()
-    ]
-    if not summary.usable:
-        told.append("Nothing usable was embedded: no item has a medium that decodes; items.csv holds the reasons.")
-    return replace(summary, notes=tuple(told))
-
-
-def _left_out(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[LeftOut]:
-    for item, row in zip(dataset.items, rows, strict=True):
-        for name, status in row.status.items():
-            if state(status) == FAILED:
-                yield LeftOut(row.id, name, reason_of(status))
-            elif name == TEXT and row.captions < len(item.captions):
-                lost = len(item.captions) - row.captions
-                yield LeftOut(row.id, name, f"{lost} of {len(item.captions)} captions could not be embedded")
-
-
-def _is_partial(status: str) -> bool:
-    return state(status) == OK and PARTIAL in status
+    if given := next((option for option, value in options.items() if value), None):
+        raise UserError("usage", f"{given} has no effect with --from, where nothing is decoded. Leave it out.")

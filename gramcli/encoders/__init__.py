@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.catalog import Catalog
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
+
+_WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,11 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     Raises:
         UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
-    if device == "auto":
-        device = _best_device()
+    _refuse_store(str(spec))
+    if device != "cpu":
+        from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
+
+        device = device_named(device)
     vocabulary, configuration = (None if path is None else Path(path) for path in (tokenizer, config))
     options = EncoderOptions(
         frames, device, precision, vocabulary, checkpoint_step, configuration, allow_pickle, stand_ins
@@ -124,7 +130,17 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
         raise UserError(error.kind, f"{error} {advice}") from None
 
 
-def _best_device() -> str:
-    import torch  # noqa: PLC0415 - only where a model is loaded
+def looks_like_checkpoint(path: Path) -> bool:
+    """Whether a path is a weight file, or a folder that training code or an export would leave."""
+    if path.is_file():
+        return path.suffix.lower() in _WEIGHTS
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+    trained = any(name in {"ckpt", "log", "hps.json", "arch.json"} or name.startswith("checkpoint-") for name in names)
+    return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+
+def _refuse_store(model: str) -> None:
+    path = Path(model)
+    if (path / "manifest.json").is_file() and (path / "shards").is_dir():
+        advice = f"Evaluate it with gram eval {quote(model)}, without --dataset, or name a model, such as signal"
+        raise UserError("usage", f"{model} is a store, where a model belongs. {advice}.")

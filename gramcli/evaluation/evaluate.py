@@ -1,207 +1,122 @@
-"""The `eval` verb: a store as retrieval, classification and geometry figures, each with its uncertainty."""
+"""The `eval` verb: a store, or a model and a dataset, as figures."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.units import seconds_from
+from gramcli.encoders import load_encoder
+from gramcli.evaluation.effects import refuse_without_effect
+from gramcli.evaluation.measure import measure
+from gramcli.evaluation.options import ClassOptions, EvalOptions
+from gramcli.evaluation.target import chosen_dataset, open_target, seen_through
+from gramcli.metrics.prompts import read_templates
+from gramcli.modalities import Task, tasks_from
+from gramcli.results.records import Evaluation
+from gramcli.results.watch import NOBODY, Watch
+from gramcli.scoring.checks import device_named
 
-import gramcli
-from gramcli.datasets.items import is_registered
-from gramcli.datasets.published import published
-from gramcli.errors import UserError
-from gramcli.evaluation.classification import classification_figures
-from gramcli.evaluation.geometry import geometry_figures
-from gramcli.evaluation.options import EvalOptions, Kind
-from gramcli.evaluation.retrieval import retrieval_figures
-from gramcli.evaluation.selection import chosen_items, effective_split
-from gramcli.modalities import Task
-from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
-from gramcli.store.reader import Store
+if TYPE_CHECKING:
+    from gramcli.datasets import Dataset
+    from gramcli.encoders.base import Encoder
+    from gramcli.store import Store
 
-__all__ = ["EvalOptions", "evaluate"]
-
-Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
-_MEASURES: Final[dict[Kind, Measure]] = {
-    "retrieval": retrieval_figures,
-    "classification": classification_figures,
-    "geometry": geometry_figures,
-}
+PathLike = str | Path
 
 
-def evaluate(
-    store: Store, *, tasks: Sequence[Task] = (), methods: Sequence[str] = (), options: EvalOptions | None = None
+# fmt: off
+def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
+    target: PathLike | Store | Encoder, *,
+    dataset: PathLike | Dataset | None = None, root: PathLike | None = None, protocol: str | None = None,
+    split: str | None = None, limit: int | None = None, missing: str = "drop",
+    model: str | None = None, allow_trained: bool = False,
+    tasks: Sequence[str | Task] = (), methods: Sequence[str] = (),
+    query: str | None = None, candidates: str | None = None,
+    metrics: Sequence[str] = (), normalize: str | None = None, rerank: str | None = None, rerank_top: int = 50,
+    relevant: str = "item", ties: str = "mean", intervals: str = "bootstrap", per_query: bool = False,
+    reference: bool = False, classifiers: Sequence[str] = (), templates: PathLike | None = None,
+    knn: int | None = None, seed: int = 0,
+    frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
+    checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
+    workers: int | None = None, timeout: str | float = "60s",
+    watch: Watch = NOBODY,
 ) -> Evaluation:
-    """Measure a store: retrieval under every task and method unless other kinds of figures are asked for.
+    """Evaluate a store, or a model on a dataset, as `gram eval` does.
 
     Args:
-        store: An open store.
-        tasks: Tasks; none means every one the store allows (`default_tasks`).
-        methods: Method names; none means every one a task's number of modalities and dimension allow.
-        options: Split, policy for missing modalities, device, kinds of figures.
+        target: A store, open or by its path; with `dataset` a model's spec or path, or an encoder.
+        dataset: What to embed with the model first (kept in the cache): a folder, a manifest or a known name.
+        root: Folder that holds the dataset, or that its paths start from.
+        protocol: A dataset's protocol, or a name to record.
+        split: Only the items of this split; None takes `test` where there are several, `all` takes every item.
+        limit: Only the first so many items.
+        missing: Items that lack a modality of a task: `drop`, `present`, `zero` or `error`.
+        model: `heads:DIR`, to see a store through heads.
+        allow_trained: Also evaluate items that the heads were trained on.
+        tasks: For instance `["t2va"]`; none means all that the store allows.
+        methods: Names as `gram methods` lists them; none means all that fit.
+        query: Query embeddings by name, comma between, with `candidates`.
+        candidates: Candidate embeddings by name.
+        metrics: Of `retrieval` (the default), `classification`, `geometry`.
+        normalize: Demote hubs: `dsl`, `csls` or `qbnorm`.
+        rerank: `itm`: also re-rank the best by the model's matching head.
+        rerank_top: How many of each query's best are re-ranked.
+        relevant: What answers a query: its own `item`, or all items of its `label`.
+        ties: Where a right answer stands that ties with wrong ones: `mean`, `optimistic`, `pessimistic`.
+        intervals: 95 % intervals of R@k: `bootstrap` or `wilson`.
+        per_query: Keep the five best answers of every query in `ranks`.
+        reference: Put published figures of the dataset beside the measured ones.
+        classifiers: Of `zero-shot`, `knn`, `probe`; none means all that the data allow.
+        templates: Prompts: `plain`, `photo`, `sound`, `video`, or a file.
+        knn: How many nearest neighbours vote.
+        seed: Of all that is drawn at random.
+        frames: Frames of each video; None leaves it to the model.
+        device: `cpu`, `cuda`, `cuda:i` or `auto`.
+        precision: `fp32`, `bf16` or `fp16`, of the model.
+        tokenizer: A vocabulary, where it is not found by itself.
+        checkpoint_step: Which saved step; None takes the last.
+        config: The hps.json of the weights, where it is not beside them.
+        allow_pickle: Load weight files that can run code.
+        workers: Processes that decode; None is one per processor.
+        timeout: How long one file may take to decode.
+        watch: Told of progress.
 
     Returns:
-        Figures, ranks per query, items left out and notes.
+        Figures with intervals, ranks per query, items left out, notes and provenance.
 
     Raises:
-        UserError: Not the store's protocol, an unknown method or normalisation, a task whose modality is not in the
-            store, nothing left to evaluate, no train split to take a querybank from.
+        UserError: What the command says in one sentence: wrong arguments, unusable input, nothing to evaluate.
+
+    Example:
+        >>> evaluate("clips_store", tasks=["t2va"], methods=["gram"]).to_frame()  # doctest: +SKIP
     """
-    options = options or EvalOptions()
-    _check_protocol(store, options.protocol)
-    items = chosen_items(store, options.split, options.limit)
-    _check_trained(store, items, options)
-    found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
-    notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
-    rows = [row for figures in found for row in figures.results]
-    whole = _part_of_protocol(store, options) is None
-    reference = _reference(store, rows, comparable=whole) if options.reference else ()
-    if options.reference and not reference:
-        notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
-    return Evaluation(
-        provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
-        results=tuple(rows),
-        left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
-        ranks=tuple(vector for figures in found for vector in figures.ranks),
-        notes=tuple(dict.fromkeys(notes)),
-        reference=tuple(reference),
+    classifying = {"--classifier": classifiers, "--templates": templates, "--knn": knn}
+    refuse_without_effect(metrics, classifying, per_query, root, dataset)
+    wanted, prompts = tasks_from(tasks, query, candidates), read_templates(str(templates or "plain"))
+    where = device_named(device)
+    how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
+
+    def load(spec: str) -> Encoder:
+        """Make the encoder of the target."""
+        return load_encoder(
+            spec, frames=frames, device=where, precision=precision, tokenizer=tokenizer, config=config,
+            checkpoint_step=checkpoint_step, allow_pickle=allow_pickle, stand_ins=missing == "zero",
+        )
+
+    learns = "classification" in metrics and tuple(classifiers) != ("zero-shot",)
+    if isinstance(dataset, (str, Path)):
+        dataset = chosen_dataset(str(dataset), root, split, limit, protocol, with_train=learns)
+    found = open_target(target, dataset, load)
+    store = seen_through(found.store(watch, how, wanted), model)
+    second = found.reranker(rerank, rerank_top, how, watch.stage("Re-ranking")) if rerank else None
+    classes = ClassOptions(found.class_texts(), prompts, knn, tuple(classifiers) or None)  # type: ignore[arg-type]
+    options = EvalOptions(
+        split, limit, missing, where, protocol, watch.stage("Evaluating"), normalize, second,
+        tuple(metrics) or ("retrieval",), ties, intervals, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
+        reference, relevant, allow_trained,  # type: ignore[arg-type]
     )
-
-
-def store_notes(store: Store, options: EvalOptions) -> list[str]:
-    """What a reader of any figure of this store must know, one sentence each."""
-    notes = []
-    split = effective_split(store, options.split)
-    if split is not None and options.split is None:
-        notes.append(f"Evaluated split '{split}'; --split all evaluates every item.")
-    if not store.shared_space:
-        notes.append(
-            f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
-            "modalities are chance until they are aligned."
-        )
-    notes += store.manifest["model"].get("assumptions", [])
-    if options.relevant == "label":
-        notes.append("Every item of a query's label is a right answer (--relevant label).")
-    notes += _training_notes(store, chosen_items(store, options.split, options.limit))
-    if part := _part_of_protocol(store, options):
-        notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
-    return notes
-
-
-def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:
-    """`30 of the 1,000 items of msrvtt-1k@1`, where only a part of a registered protocol is evaluated."""
-    dataset = store.manifest["dataset"]
-    n, whole = len(chosen_items(store, options.split, options.limit)), dataset.get("protocol_n")
-    if not isinstance(whole, int) or n >= whole:
-        return None
-    return f"{n:,} of the {whole:,} items of {dataset.get('protocol')}"
-
-
-def _protocol(store: Store, named: str | None) -> str | None:
-    """The protocol of the store's items, or the name given to that of a folder or manifest."""
-    recorded: str | None = store.manifest["dataset"].get("protocol")
-    return recorded if is_registered(recorded) else named or recorded
-
-
-def _check_protocol(store: Store, named: str | None) -> None:
-    """A registered protocol is decided when its items are embedded; figures never get another's name."""
-    recorded: str | None = store.manifest["dataset"].get("protocol")
-    if named and is_registered(recorded) and named not in (recorded, str(recorded).rpartition("@")[0]):
-        name = store.manifest["dataset"].get("id")
-        raise UserError(
-            "usage",
-            f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
-            f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
-        )
-
-
-def _heads_of(store: Store) -> dict[str, Any]:
-    """What the store's model says of the heads that made it, where they were trained on its dataset."""
-    heads: dict[str, Any] = store.manifest["model"].get("heads") or {}
-    return heads if heads.get("dataset") == store.manifest["dataset"].get("id") else {}
-
-
-def _among(store: Store, items: Tensor, kind: str) -> list[str]:
-    known = set(_heads_of(store).get(kind, ()))
-    return [store.ids[k] for k in items.tolist() if store.ids[k] in known]
-
-
-def _check_trained(store: Store, items: Tensor, options: EvalOptions) -> None:
-    """Refuse to evaluate heads on what they were trained on.
-
-    Raises:
-        UserError: Some of the items were trained on, and nobody allowed it.
-    """
-    found = _among(store, items, "trained")
-    if found and not options.allow_trained:
-        left = sorted({split for split in store.splits if split} - {"train"})
-        hint = f" Name another split: --split {left[0]}." if left and options.split != left[0] else ""
-        raise UserError(
-            "usage",
-            f"{len(found)} of the {len(items)} items, for instance '{found[0]}', trained this store's heads: their "
-            f"figures say nothing about new data.{hint} With --allow-trained they are made all the same.",
-        )
-
-
-def _training_notes(store: Store, items: Tensor) -> list[str]:
-    """Say how many of the items the heads have seen, and how."""
-    notes = []
-    if n := len(_among(store, items, "trained")):
-        notes.append(f"{n} of {len(items)} items trained the heads: these are no figures of new data.")
-    if n := len(_among(store, items, "selected")):
-        notes.append(f"{n} of {len(items)} items chose the heads' epoch: figures are a little too good.")
-    return notes
-
-
-def _described_model(store: Store) -> dict[str, Any]:
-    """The store's model; of heads, how many items they saw instead of their ids."""
-    model: dict[str, Any] = dict(store.manifest["model"])
-    if heads := model.get("heads"):
-        counts = {f"n_{kind}": len(heads.get(kind, ())) for kind in ("trained", "selected")}
-        model["heads"] = {k: v for k, v in heads.items() if k not in ("trained", "selected")} | counts
-    return model
-
-
-def _reference(store: Store, rows: Sequence[ResultRow], *, comparable: bool) -> list[Reference]:
-    """Published figures of the store's dataset with the measured ones that answer them, the most alike first."""
-    dataset = store.manifest["dataset"]
-    protocol = str(dataset.get("protocol")).rpartition("@")[0]
-    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows if comparable}
-    tasks = {row.task for row in rows}
-    figures = [
-        replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
-        for one in published(str(dataset.get("id")))
-    ]
-    return sorted(figures, key=lambda one: (one.measured is None, one.task not in tasks, one.protocol != protocol))
-
-
-def _by_protocol(store: Store) -> list[LeftOut]:
-    return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
-
-
-def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
-    dataset = store.manifest["dataset"]
-    return {
-        "protocol": _protocol(store, options.protocol),
-        "n": len(chosen_items(store, options.split, options.limit)),
-        "protocol_n": dataset.get("protocol_n"),
-        "model": _described_model(store),
-        "dataset": dataset,
-        "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},
-        "split": effective_split(store, options.split) or "all",
-        "limit": options.limit,
-        "missing": options.missing,
-        "kinds": list(options.kinds),
-        "device": options.device,
-        "versions": {
-            "gramcli": gramcli.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
+    return measure(store, tasks=wanted, methods=methods, options=options)
+# fmt: on

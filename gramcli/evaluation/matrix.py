@@ -1,43 +1,56 @@
-"""The alignment matrix itself: `gram matrix`."""
+"""The `matrix` verb: the alignment matrix itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gramcli.evaluation.evaluate import store_notes
+from gramcli.evaluation.measure import store_notes
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.retrieval import degenerate_note
-from gramcli.evaluation.selection import Selection, chosen_items, select, zero_note
+from gramcli.evaluation.selection import Selection, select, zero_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
-from gramcli.modalities import Task
-from gramcli.results.records import LeftOut
+from gramcli.modalities import Task, one_task
+from gramcli.results.matrices import AlignmentMatrix
 from gramcli.scoring.normalize import n_degenerate
 from gramcli.scoring.scores import score_matrix
 from gramcli.scoring.screening import open_sides
-from gramcli.store.reader import Store
+from gramcli.store.reader import Store, open_store
+from gramcli.store.splits import chosen_items
 
 
-@dataclass(frozen=True)
-class AlignmentMatrix:
-    """Scores of a task's queries against its candidates.
+def matrix(  # noqa: PLR0913 - a keyword for each option of the command
+    store: str | Path | Store,
+    task: str | Task | None = None,
+    method: str = "cosine",
+    *,
+    query: str | None = None,
+    candidates: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    missing: str = "drop",
+) -> AlignmentMatrix:
+    """Score a task's queries against its candidates, as `gram matrix` does.
 
-    Attributes:
-        scores: Shape [queries, candidates], float32.
-        query_ids: Item of each row; captions of one item share its id.
-        candidate_ids: Item of each column.
-        left_out: Items the task does not cover, and why.
-        notes: What a reader must know.
+    Args:
+        store: A store, open or by its path.
+        task: For instance `t2va`; or `query` and `candidates`, embeddings by name.
+        method: As `gram methods` lists them.
+        query: Query embeddings by name, comma between.
+        candidates: Candidate embeddings by name.
+        split: Only the items of this split.
+        limit: Only the first so many items.
+        missing: Items that lack a modality: `drop`, `present`, `zero` or `error`.
+
+    Returns:
+        Scores with the ids of rows and columns; `to_frame` gives them as a table.
+
+    Raises:
+        UserError: As `gram matrix` says in one sentence.
     """
-
-    scores: NDArray[np.float32]
-    query_ids: tuple[str, ...]
-    candidate_ids: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
+    asked = one_task(task, query, candidates)
+    opened = store if isinstance(store, Store) else open_store(store)
+    return alignment_matrix(opened, asked, method, EvalOptions(split, limit, missing))
 
 
 def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions | None = None) -> AlignmentMatrix:
@@ -67,7 +80,8 @@ def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions
         *([degenerate_note(selection, dependent)] if dependent else []),
         f"{better.capitalize()} scores are better aligned.",
     )
-    return AlignmentMatrix(scores.numpy(), selection.query_ids, selection.candidate_ids, selection.left_out, notes)
+    ids = selection.query_ids, selection.candidate_ids
+    return AlignmentMatrix(scores.numpy(), *ids, selection.left_out, notes, task.name, method)
 
 
 def _n_degenerate(method: AlignmentMethod, selection: Selection) -> int:

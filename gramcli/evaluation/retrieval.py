@@ -61,7 +61,7 @@ def retrieval_figures(
         Figures, ranks per query, items left out and notes.
 
     Raises:
-        UserError: As `gramcli.evaluation.evaluate.evaluate`.
+        UserError: As `gramcli.evaluation.measure.measure`.
     """
     named = [(name, get_method(name)) for name in dict.fromkeys(methods) or METHODS.names()]
     selections, skipped = _selections(store, tasks, items, options)

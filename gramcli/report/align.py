@@ -9,8 +9,7 @@ from gramcli.report.files import write_result
 from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
-    from gramcli.alignment.align import Alignment
-    from gramcli.alignment.state import Epoch
+    from gramcli.results.runs import Alignment, Epoch
 
 FIGURE: Final = "curves.svg"
 COLUMNS: Final = ("epoch", "lr", "loss", "temperature", "R@1", "R@5", "R@10", "MRR")

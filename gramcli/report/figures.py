@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from gramcli.alignment.state import Epoch
     from gramcli.results.records import RankVector, ResultRow
+    from gramcli.results.runs import Epoch
 
 # Okabe and Ito's palette less black and yellow: told apart by colour-blind readers, on white and on near-black.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

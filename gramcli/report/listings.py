@@ -12,10 +12,10 @@ from gramcli.results.records import SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.inspection.describe import Description, ModalityCount
     from gramcli.inspection.doctor import Check
     from gramcli.methods import Method
-    from gramcli.results.records import Exported
+    from gramcli.results.descriptions import Description, ModalityCount
+    from gramcli.results.runs import Exported
     from gramcli.scoring.normalizations import NormalizationRow
 
 _NORMALIZE = "S the score, or minus it where lower is better; --normalize dsl:tau=20 sets an option."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gramcli.evaluation.matrix import AlignmentMatrix
+    from gramcli.results.matrices import AlignmentMatrix
 
 SHOWN_WHOLE = 12
 
@@ -90,18 +90,17 @@ def write_matrix(matrix: AlignmentMatrix, path: Path) -> None:
     write_result(path, WRITERS[path.suffix.lower()](matrix))
 
 
-def matrix_answer(found: AlignmentMatrix, title: str) -> Answer:
+def matrix_answer(found: AlignmentMatrix) -> Answer:
     """Return a summary of an alignment matrix; up to 12 x 12 the matrix itself too.
 
     Args:
         found: Scores and ids.
-        title: Task and method.
 
     Returns:
         The summary as a table; a square matrix also has the mean of its diagonal (its matched pairs when
         queries and candidates are the same items). CSV rows are the summary.
     """
-    matrix = found.scores
+    matrix, title = found.scores, f"{found.task}, {found.method}"
     facts = {"queries": matrix.shape[0], "candidates": matrix.shape[1], **_summary(matrix)}
     tables = [listing(("figure", "value"), [(name, _text(value)) for name, value in facts.items()], title)]
     if matrix.size and max(matrix.shape) <= SHOWN_WHOLE:

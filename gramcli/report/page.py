@@ -17,6 +17,7 @@ from gramcli.report.tables import comparison_answer, evaluation_answer, left_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gramcli.report.answer import Answer
     from gramcli.results.records import Comparison, Evaluation, ResultRow
 
 MAX_CARDS = 6
@@ -64,14 +65,7 @@ def page(
     answer = evaluation_answer(evaluation)
     compared = comparison_answer(comparison) if comparison else None
     left_out = left_out_tables(evaluation.left_out)
-    environment = Environment(
-        loader=PackageLoader("gramcli", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return _rendered(
         title=title,
         subtitle=_subtitle(evaluation.provenance),
         remarks=remarks,
@@ -82,8 +76,37 @@ def page(
         notes=dict.fromkeys((*answer.notes, *(compared.notes if compared else ()))),
         left_out=[(printable(item.id), item.modality, printable(item.reason)) for item in evaluation.left_out],
         provenance=provenance_table(evaluation.provenance),
-        version=__version__,
     )
+
+
+def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any]) -> str:
+    """Return the HTML page of any answer: its tables, notes and provenance.
+
+    Args:
+        answer: Ready for every format; what it lists as left out is among its tables.
+        title: The page's heading.
+        provenance: Where its figures come from.
+
+    Returns:
+        The page; every text in it is escaped.
+    """
+    entries = answer.document.get("left_out", ())
+    left_out = [(printable(one["id"]), one["modality"], printable(one["reason"])) for one in entries]
+    tables = [table for table in answer.tables if not table.title.startswith("Left out")]
+    found = {"tables": tables, "notes": answer.notes, "left_out": left_out}
+    nothing = {"subtitle": "", "remarks": (), "cards": (), "comparisons": (), "drawings": ()}
+    return _rendered(title=title, provenance=provenance_table(provenance), **found, **nothing)
+
+
+def _rendered(**parts: Any) -> str:  # noqa: ANN401 - what the template names
+    environment = Environment(
+        loader=PackageLoader("gramcli", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(version=__version__, **parts)
 
 
 def best_per_task(results: Sequence[ResultRow]) -> list[Card]:

@@ -24,7 +24,7 @@ from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluatio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gramcli.embedding.embed import EmbedSummary
+    from gramcli.results.runs import EmbedSummary
 
 HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+
+from gramcli.results.readable import Readable
 
 SCHEMA = 1
 
@@ -104,8 +104,8 @@ class Figures:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Readable):
     """What `gram eval` found, with everything needed to compare and to cite it."""
 
     provenance: dict[str, Any]
@@ -146,8 +146,8 @@ class ComparisonRow:
     p_holm: float | None = None
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Readable):
     """What `gram compare` found; `names[0]` is the baseline."""
 
     names: tuple[str, ...]
@@ -155,28 +155,3 @@ class Comparison:
     provenance: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: tuple[LeftOut, ...] = field(default=())
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What an export wrote.
-
-    Attributes:
-        path: The file.
-        tensors: Tensors in it; tied ones once.
-        bytes_before: Size of the checkpoint's weight files.
-        bytes_after: Size of the file.
-        sha256: Of the file.
-        dtypes: Number types in it, with counts of tensors.
-        half: Whether numbers were rounded to float16 (`--half`).
-        notes: What was assumed of the checkpoint, one sentence each.
-    """
-
-    path: Path
-    tensors: int
-    bytes_before: int
-    bytes_after: int
-    sha256: str
-    dtypes: Mapping[str, int] = field(default_factory=dict)
-    half: bool = False
-    notes: tuple[str, ...] = ()

@@ -199,3 +199,25 @@ def check_device(device: str | torch.device) -> torch.device:
     if found.type == "meta":
         raise UserError("usage", "Device 'meta' holds no values. Use 'cpu' or 'cuda'.")
     return found
+
+
+def device_named(text: str) -> str:
+    """Return the torch device `auto`, `cpu`, `cuda` or `cuda:i` stands for.
+
+    Raises:
+        UserError: No such device here.
+    """
+    if text == "cpu":
+        return text
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if text == "auto":
+        return "cuda" if cards else "cpu"
+    name, _, index = text.partition(":")
+    if name != "cuda" or not (index or "0").isdecimal():
+        raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
+    if int(index or 0) >= cards:
+        raise UserError(
+            "usage",
+            f"--device {text}: this machine has {cards} CUDA device{'' if cards == 1 else 's'}. Use --device auto.",
+        )
+    return text

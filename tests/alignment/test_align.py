@@ -16,9 +16,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gramcli.alignment.align import AlignOptions, align, sign_notes
+from gramcli.alignment.training import AlignOptions, sign_notes, train_heads
 from gramcli.errors import UserError
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.heads.files import load_heads
 from gramcli.heads.projection import project, write_projected
 from gramcli.methods import METHODS
@@ -41,21 +41,21 @@ def options(**changed) -> AlignOptions:
 
 def recall(store, heads: Path, method: str, split: str = "test") -> float:
     seen = project(store, load_heads(heads))
-    found = evaluate(seen, tasks=[TASK], methods=[method], options=EvalOptions(split=split))
+    found = measure(seen, tasks=[TASK], methods=[method], options=EvalOptions(split=split))
     return next(row.value for row in found.results if row.metric == "R@1" and row.task == "t2va")
 
 
 @pytest.mark.parametrize("loss", ["cosine", "centroid", "centroid:weights=query", "gram", "span", "triangle"])
 def test_heads_of_unseen_items_find_each_other(store, tmp_path, loss):
-    found = align(store, tmp_path / "heads", loss, options=options(epochs=40))
+    found = train_heads(store, tmp_path / "heads", loss, options=options(epochs=40))
     assert found.history[0].loss > found.history[found.best - 1].loss
     assert recall(store, tmp_path / "heads", loss.partition(":")[0]) > 0.4  # 40 items: chance is 0.025
 
 
 @pytest.mark.parametrize("loss", ["pmrl", "symile", "gram:log=true", "triangle:squared=true", "gram"])
 def test_losses_that_do_not_see_signs_learn_from_heads_of_the_cosine_loss(store, tmp_path, loss):
-    align(store, tmp_path / "start", "cosine", options=options(epochs=20))
-    found = align(store, tmp_path / "heads", loss, options=options(lr=2e-3, init=tmp_path / "start"))
+    train_heads(store, tmp_path / "start", "cosine", options=options(epochs=20))
+    found = train_heads(store, tmp_path / "heads", loss, options=options(lr=2e-3, init=tmp_path / "start"))
     assert found.history[-1].loss < found.history[0].loss
     assert recall(store, tmp_path / "heads", "cosine") > 0.4
 
@@ -63,18 +63,18 @@ def test_losses_that_do_not_see_signs_learn_from_heads_of_the_cosine_loss(store,
 @pytest.mark.parametrize("loss", ["gram", "symile"])
 def test_the_same_run_gives_the_same_bits_and_a_stopped_one_too(store, tmp_path, loss):
     how = options(epochs=6, dropout=0.2, hidden=12)
-    align(store, tmp_path / "whole", loss, options=how)
+    train_heads(store, tmp_path / "whole", loss, options=how)
 
     def stop(done: int, _total: int, _words: str) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
-        align(store, tmp_path / "stopped", loss, options=how, progress=stop)
+        train_heads(store, tmp_path / "stopped", loss, options=how, progress=stop)
     with pytest.raises(UserError, match="is not finished"):
         load_heads(tmp_path / "stopped")
     told = []
-    align(store, tmp_path / "stopped", loss, options=how, progress=lambda done, *_: told.append(done))
+    train_heads(store, tmp_path / "stopped", loss, options=how, progress=lambda done, *_: told.append(done))
     assert told == [4, 5, 6]
     for name in ("heads.safetensors", "curves.csv"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -85,19 +85,19 @@ def test_the_same_run_gives_the_same_bits_and_a_stopped_one_too(store, tmp_path,
 
 
 def test_another_seed_gives_other_heads_and_is_not_mixed_up_with_the_first(store, tmp_path):
-    align(store, tmp_path / "heads", "gram", options=options(epochs=2))
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=2))
     before = (tmp_path / "heads" / "heads.safetensors").read_bytes()
     with pytest.raises(UserError, match=r"seed: 0 there, 1 now.*--overwrite"):
-        align(store, tmp_path / "heads", "gram", options=options(epochs=2, seed=1))
+        train_heads(store, tmp_path / "heads", "gram", options=options(epochs=2, seed=1))
     assert (tmp_path / "heads" / "heads.safetensors").read_bytes() == before
-    again = align(store, tmp_path / "heads", "gram", options=options(epochs=2))
+    again = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=2))
     assert any("there already" in note for note in again.notes)
-    align(store, tmp_path / "heads", "gram", options=options(epochs=2, seed=1, overwrite=True))
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=2, seed=1, overwrite=True))
     assert (tmp_path / "heads" / "heads.safetensors").read_bytes() != before
 
 
 def test_a_mistake_beside_overwrite_costs_no_heads(store, tmp_path):
-    align(store, tmp_path / "heads", "gram", options=options(epochs=1))
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1))
     before = {file.name: file.read_bytes() for file in (tmp_path / "heads").iterdir()}
     for changed in (
         {"temperature": 50.0},
@@ -107,7 +107,7 @@ def test_a_mistake_beside_overwrite_costs_no_heads(store, tmp_path):
         {"modalities": ("nosuch",)},
     ):
         with pytest.raises(UserError, match=r"\w"):
-            align(store, tmp_path / "heads", "gram", options=options(**changed, overwrite=True))
+            train_heads(store, tmp_path / "heads", "gram", options=options(**changed, overwrite=True))
     assert {file.name: file.read_bytes() for file in (tmp_path / "heads").iterdir()} == before
 
 
@@ -116,15 +116,15 @@ def test_foreign_files_are_never_touched(store, tmp_path):
     (tmp_path / "heads" / "thesis.tex").write_text("precious")
     for overwrite in (False, True):
         with pytest.raises(UserError, match=r"something else than heads \(thesis.tex\)"):
-            align(store, tmp_path / "heads", "gram", options=options(overwrite=overwrite))
+            train_heads(store, tmp_path / "heads", "gram", options=options(overwrite=overwrite))
     assert (tmp_path / "heads" / "thesis.tex").read_text() == "precious"
     (tmp_path / "file").write_text("precious")
     with pytest.raises(UserError, match="something else than heads"):
-        align(store, tmp_path / "file", "gram", options=options(overwrite=True))
+        train_heads(store, tmp_path / "file", "gram", options=options(overwrite=True))
 
 
 def test_early_stopping_keeps_the_best_epoch(store, tmp_path):
-    found = align(store, tmp_path / "heads", "cosine", options=options(epochs=60, patience=3, metric="R@5"))
+    found = train_heads(store, tmp_path / "heads", "cosine", options=options(epochs=60, patience=3, metric="R@5"))
     figures = [one.measures["R@5"] for one in found.history]
     assert found.best == 1 + int(np.argmax(figures))
     assert len(figures) == min(found.best + 3, 60)
@@ -132,13 +132,13 @@ def test_early_stopping_keeps_the_best_epoch(store, tmp_path):
     assert [float(line["R@5"]) for line in lines] == figures
     seen = project(store, load_heads(tmp_path / "heads"))
     how = EvalOptions(split="val", ties="mean")
-    rows = evaluate(seen, tasks=[TASK], methods=["cosine"], options=how).results
+    rows = measure(seen, tasks=[TASK], methods=["cosine"], options=how).results
     both = [row.value for row in rows if row.metric == "R@5" and row.task in ("t2va", "va2t")]
     assert np.mean(both) == pytest.approx(max(figures), abs=1e-6)
 
 
 def test_items_that_were_trained_on_are_not_evaluated_unless_asked_for(store, tmp_path):
-    align(store, tmp_path / "heads", "cosine", options=options(epochs=2))
+    train_heads(store, tmp_path / "heads", "cosine", options=options(epochs=2))
     saved = load_heads(tmp_path / "heads")
     assert saved.config["trained"] == [f"item{k:03d}" for k in range(60)]
     assert saved.config["selected"] == [f"item{k:03d}" for k in range(60, 80)]
@@ -146,18 +146,18 @@ def test_items_that_were_trained_on_are_not_evaluated_unless_asked_for(store, tm
     write_projected(store, saved, store.ids, tmp_path / "written")
     for one in (seen, open_store(tmp_path / "written")):
         with pytest.raises(UserError, match=r"60 of the 120 items, for instance 'item000', trained.*--split test"):
-            evaluate(one, tasks=[TASK], options=EvalOptions(split="all"))
-        found = evaluate(one, tasks=[TASK], methods=["gram"], options=EvalOptions(split="all", allow_trained=True))
+            measure(one, tasks=[TASK], options=EvalOptions(split="all"))
+        found = measure(one, tasks=[TASK], methods=["gram"], options=EvalOptions(split="all", allow_trained=True))
         assert any("60 of 120 items trained the heads" in note for note in found.notes)
         assert found.provenance["model"]["heads"]["n_trained"] == 60
         assert "trained" not in found.provenance["model"]["heads"]
-        assert not any("trained" in note for note in evaluate(one, tasks=[TASK], methods=["gram"]).notes)
-    chosen = evaluate(seen, tasks=[TASK], methods=["gram"], options=EvalOptions(split="val"))
+        assert not any("trained" in note for note in measure(one, tasks=[TASK], methods=["gram"]).notes)
+    chosen = measure(seen, tasks=[TASK], methods=["gram"], options=EvalOptions(split="val"))
     assert any("20 of 20 items chose the heads' epoch" in note for note in chosen.notes)
 
 
 def test_a_store_through_heads_is_the_same_written_or_not(store, tmp_path):
-    align(store, tmp_path / "heads", "gram", options=options(epochs=3, hidden=6))
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=3, hidden=6))
     saved = load_heads(tmp_path / "heads")
     order = [store.ids[k] for k in (100, 3, 110, 97)]
     write_projected(store, saved, order, tmp_path / "written")
@@ -177,7 +177,7 @@ def test_a_store_through_heads_is_the_same_written_or_not(store, tmp_path):
 
 
 def test_a_store_of_another_model_is_refused(store, tmp_path):
-    align(store, tmp_path / "heads", "gram", options=options(epochs=1))
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1))
     other = make_views(tmp_path / "other", model="another")
     with pytest.raises(UserError, match="trained on embeddings of 'made'"):
         project(other, load_heads(tmp_path / "heads"))
@@ -186,8 +186,8 @@ def test_a_store_of_another_model_is_refused(store, tmp_path):
 def test_without_a_validation_split_a_fifth_is_held_out(tmp_path):
     store = make_views(tmp_path / "store", 50, splits=[None] * 50)
     with pytest.raises(UserError, match="--train-split all"):
-        align(store, tmp_path / "heads", "gram", options=options())
-    found = align(store, tmp_path / "heads", "gram", options=options(train="all", epochs=1))
+        train_heads(store, tmp_path / "heads", "gram", options=options())
+    found = train_heads(store, tmp_path / "heads", "gram", options=options(train="all", epochs=1))
     assert (found.n_train, found.n_validation) == (40, 10)
     assert any("10 of 50 items" in note and "held out" in note for note in found.notes)
     config = load_heads(tmp_path / "heads").config
@@ -198,7 +198,7 @@ def test_items_without_a_second_modality_are_left_out_and_others_are_masked(tmp_
     store = make_views(tmp_path / "store", without_audio=[*range(20), 70], without_video=[1, 2, 71])
     assert store.status("video")[1] == "failed: broken"
     for loss in ("gram", "pmrl", "cosine", "symile"):
-        found = align(store, tmp_path / loss, loss, options=options(epochs=3))
+        found = train_heads(store, tmp_path / loss, loss, options=options(epochs=3))
         assert found.n_train == 58
         assert any("2 train items have fewer than two modalities" in note for note in found.notes)
         assert all(np.isfinite(one.loss) for one in found.history)
@@ -209,14 +209,14 @@ def test_garbage_in_absent_rows_changes_nothing(tmp_path):
     dirty = make_views(tmp_path / "dirty", without_audio=range(0, 60, 3))
     dirty.embeddings("audio")[0:60:3] = 1e6
     for name, one in (("a", clean), ("b", dirty)):
-        align(one, tmp_path / name, "gram", options=options(epochs=3))
+        train_heads(one, tmp_path / name, "gram", options=options(epochs=3))
     first, second = (load_heads(tmp_path / name).heads.tensors for name in ("a", "b"))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_labels_say_who_is_no_negative(store, tmp_path):
-    plain = align(store, tmp_path / "item", "cosine", options=options(epochs=3))
-    labelled = align(store, tmp_path / "label", "cosine", options=options(epochs=3, relevant="label"))
+    plain = train_heads(store, tmp_path / "item", "cosine", options=options(epochs=3))
+    labelled = train_heads(store, tmp_path / "label", "cosine", options=options(epochs=3, relevant="label"))
     assert labelled.history[0].loss < plain.history[0].loss  # fewer candidates to be told from
     assert labelled.history[0].measures["R@1"] > plain.history[0].measures["R@1"]
 
@@ -224,14 +224,14 @@ def test_labels_say_who_is_no_negative(store, tmp_path):
 def test_an_anchor_is_text_unless_another_or_each_is_named(store, tmp_path):
     losses = {}
     for anchor in (None, "text", "video", "each"):
-        found = align(store, tmp_path / str(anchor), "gram", options=options(epochs=1, anchor=anchor))
+        found = train_heads(store, tmp_path / str(anchor), "gram", options=options(epochs=1, anchor=anchor))
         losses[anchor] = found.history[0].loss
     assert losses[None] == losses["text"]
     assert len(set(losses.values())) == 3
     with pytest.raises(UserError, match=r"no modality 'vidoe' to be the anchor\. Did you mean 'video'"):
-        align(store, tmp_path / "x", "gram", options=options(anchor="vidoe"))
+        train_heads(store, tmp_path / "x", "gram", options=options(anchor="vidoe"))
     with pytest.raises(UserError, match="The loss of pmrl takes no 'anchor'"):
-        align(store, tmp_path / "x", "pmrl", options=options(anchor="text"))
+        train_heads(store, tmp_path / "x", "pmrl", options=options(anchor="text"))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_an_anchor_is_text_unless_another_or_each_is_named(store, tmp_path):
 )
 def test_what_cannot_be_trained_is_said_before_or_at_once(store, tmp_path, loss, changed, message):
     with pytest.raises(UserError, match=message):
-        align(store, tmp_path / "heads", loss, options=options(**changed))
+        train_heads(store, tmp_path / "heads", loss, options=options(**changed))
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_options_out_of_range_are_refused(changed, message):
 
 
 def test_heads_to_start_from_must_be_of_the_same_shape(store, tmp_path):
-    align(store, tmp_path / "start", "cosine", options=options(epochs=1))
+    train_heads(store, tmp_path / "start", "cosine", options=options(epochs=1))
     with pytest.raises(UserError, match=r"--dim 8 --hidden 0; asked for .* --dim 9 --hidden 0"):
-        align(store, tmp_path / "heads", "gram", options=options(dim=9, init=tmp_path / "start"))
+        train_heads(store, tmp_path / "heads", "gram", options=options(dim=9, init=tmp_path / "start"))
 
 
 def test_modalities_that_point_opposite_ways_are_named():
@@ -288,23 +288,23 @@ def test_modalities_that_point_opposite_ways_are_named():
 
 
 def test_items_that_ancestors_trained_on_are_remembered(store, tmp_path):
-    align(store, tmp_path / "first", "cosine", options=options(epochs=1))
-    align(store, tmp_path / "second", "gram", options=options(epochs=1, init=tmp_path / "first", train="test"))
+    train_heads(store, tmp_path / "first", "cosine", options=options(epochs=1))
+    train_heads(store, tmp_path / "second", "gram", options=options(epochs=1, init=tmp_path / "first", train="test"))
     write_projected(store, load_heads(tmp_path / "first"), store.ids, tmp_path / "seen")
-    align(open_store(tmp_path / "seen"), tmp_path / "third", "gram", options=options(epochs=1, train="test"))
+    train_heads(open_store(tmp_path / "seen"), tmp_path / "third", "gram", options=options(epochs=1, train="test"))
     for one, name in ((store, "second"), (open_store(tmp_path / "seen"), "third")):
         seen = project(one, load_heads(tmp_path / name))
         for split in ("train", "test"):
             with pytest.raises(UserError, match="trained this store's heads"):
-                evaluate(seen, tasks=[TASK], methods=["gram"], options=EvalOptions(split=split))
+                measure(seen, tasks=[TASK], methods=["gram"], options=EvalOptions(split=split))
 
 
 def test_the_order_of_tensors_in_a_file_changes_nothing(store, tmp_path):
-    align(store, tmp_path / "start", "cosine", options=options(epochs=1))
+    train_heads(store, tmp_path / "start", "cosine", options=options(epochs=1))
     weights = tmp_path / "start" / "heads.safetensors"
     digests = set()
     for k in range(4):  # safetensors gives the tensors of a file in another order every time
-        align(store, tmp_path / f"heads{k}", "cosine", options=options(epochs=15, init=tmp_path / "start"))
+        train_heads(store, tmp_path / f"heads{k}", "cosine", options=options(epochs=15, init=tmp_path / "start"))
         digests.add((tmp_path / f"heads{k}" / "heads.safetensors").read_bytes())
     assert weights.exists()
     assert len(digests) == 1
@@ -316,30 +316,30 @@ def test_the_order_of_tensors_in_a_file_changes_nothing(store, tmp_path):
 def test_a_modality_that_the_train_items_say_nothing_of_is_refused(tmp_path):
     store = make_views(tmp_path / "none", without_audio=range(60))
     with pytest.raises(UserError, match=r"0 train items have audio.*--modality text --modality video"):
-        align(store, tmp_path / "heads", "gram", options=options())
-    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1, modalities=("text", "video")))
+        train_heads(store, tmp_path / "heads", "gram", options=options())
+    found = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1, modalities=("text", "video")))
     assert found.modalities == ("text", "video")
     same = make_views(tmp_path / "same")
     same.embeddings("video")[:] = same.embeddings("video")[0].clone()
     with pytest.raises(UserError, match="one same video"):
-        align(same, tmp_path / "other", "gram", options=options())
+        train_heads(same, tmp_path / "other", "gram", options=options())
 
 
 def test_only_validation_items_that_are_ranked_are_counted(tmp_path):
     store = make_views(tmp_path / "store", without_audio=[60, 61, 62])
-    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1))
+    found = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1))
     assert found.n_validation == 17
     assert any("3 validation items lack a modality of t2va" in note for note in found.notes)
     assert len(load_heads(tmp_path / "heads").config["selected"]) == 17
     nobody = make_views(tmp_path / "nobody", without_audio=range(60, 80))
     with pytest.raises(UserError, match="No validation item has all modalities of t2va"):
-        align(nobody, tmp_path / "none", "gram", options=options(epochs=1))
+        train_heads(nobody, tmp_path / "none", "gram", options=options(epochs=1))
 
 
 def test_what_the_heads_started_from_is_said(store, tmp_path):
-    align(store, tmp_path / "start", "cosine", options=options(epochs=3))
-    found = align(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
-    again = align(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
+    train_heads(store, tmp_path / "start", "cosine", options=options(epochs=3))
+    found = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
+    again = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=1, init=tmp_path / "start"))
     for one in (found, again):
         assert any("The heads it started from had R@1" in note for note in one.notes)
 
@@ -363,7 +363,7 @@ def test_a_damaged_state_is_one_sentence(store, tmp_path, spoil):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
-        align(store, tmp_path / "heads", "gram", options=options(), progress=stop)
+        train_heads(store, tmp_path / "heads", "gram", options=options(), progress=stop)
     path = tmp_path / "heads" / "training.safetensors"
     with safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["progress"])
@@ -371,12 +371,12 @@ def test_a_damaged_state_is_one_sentence(store, tmp_path, spoil):
     spoil(facts, tensors)
     save_file(tensors, path, {"progress": json.dumps(facts)})
     with pytest.raises(UserError, match=r"training.safetensors is damaged .*--overwrite"):
-        align(store, tmp_path / "heads", "gram", options=options())
+        train_heads(store, tmp_path / "heads", "gram", options=options())
 
 
 def test_every_method_has_a_loss_that_trains(store, tmp_path):
     for name in METHODS.names():
-        found = align(store, tmp_path / name, name, options=options(epochs=1))
+        found = train_heads(store, tmp_path / name, name, options=options(epochs=1))
         assert np.isfinite(found.history[0].loss)
 
 

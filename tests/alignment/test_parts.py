@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from gramcli.alignment.loop import Schedule
 from gramcli.alignment.rows import Rows, batches, rows_of
-from gramcli.alignment.state import STATE, Epoch, Progress, load_progress, save_progress
+from gramcli.alignment.state import STATE, Progress, load_progress, save_progress
 from gramcli.errors import UserError
+from gramcli.results.runs import Epoch
 from tests.alignment.views import make_views
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gramcli.datasets import DATASETS
 from gramcli.datasets.published import published
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.methods import METHODS
 from gramcli.modalities import parse_task
 from gramcli.report.tables import evaluation_answer, reference_tables
@@ -66,7 +66,7 @@ def _evaluation(tmp_path, protocol):
             "left_out": [{"id": "gone", "modality": "audio", "reason": "no audio track"}],
         },
     )
-    return evaluate(open_store(tmp_path / "emb"), methods=["gram", "cosine"], options=EvalOptions(reference=True))
+    return measure(open_store(tmp_path / "emb"), methods=["gram", "cosine"], options=EvalOptions(reference=True))
 
 
 def test_figures_stand_beside_those_of_the_same_kind_only(tmp_path):
@@ -100,6 +100,6 @@ def test_reference_is_a_list_of_its_own(tmp_path):
 
 def test_a_dataset_without_published_figures_says_so(tmp_path):
     store = open_store(make_store(tmp_path / "emb"))
-    found = evaluate(store, methods=["cosine"], options=EvalOptions(reference=True))
+    found = measure(store, methods=["cosine"], options=EvalOptions(reference=True))
     assert found.reference == ()
     assert "No published figures are known for the dataset 'made'." in found.notes

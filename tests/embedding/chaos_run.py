@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders.base import Preprocessing
 from gramcli.encoders.signal_prepare import prepare_media
 
@@ -44,7 +45,7 @@ class Tiny:
 
 
 if __name__ == "__main__":
-    embed(
+    write_embeddings(
         open_dataset(sys.argv[1]),
         Tiny(),
         sys.argv[2],

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder
 from gramcli.encoders.signal_prepare import prepare_media
@@ -58,7 +59,7 @@ def dangerous(modality: str, media: Any) -> Any:
 def test_a_hang_and_a_crash_cost_one_item_each(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     encoder = _Wrapped(signal_encoder, prepare=dangerous)
     options = EmbedOptions(workers=2, time_limit=2.0)
-    summary = embed(open_dataset(str(clips)), encoder, tmp_path / "s", options=options)
+    summary = write_embeddings(open_dataset(str(clips)), encoder, tmp_path / "s", options=options)
     assert {left.id: left.reason for left in summary.left_out} == {
         "b": "b.mp4: it took longer than 2 s (--timeout)",
         "d": "d.mp4: it crashed the decoder (SIGSEGV)",
@@ -74,7 +75,7 @@ def test_parts_of_files_are_said_and_counted(clips: Path, tmp_path: Path, signal
     data = whole.read_bytes()
     (clips / "g.mkv").write_bytes(data[: len(data) * 2 // 3])
     write_video(clips / "h.mp4", n_frames=2)
-    summary = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
+    summary = write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
     status = dict(zip(open_store(tmp_path / "s").ids, open_store(tmp_path / "s").status("video"), strict=True))
     assert status["a"] == "ok"
     assert status["g"].startswith("ok: partial: ")
@@ -90,7 +91,7 @@ def _broken_then_mended(clips: Path, tmp_path: Path, encoder: Encoder) -> tuple[
     options = EmbedOptions(shard_size=2, workers=1)
     good = shutil.move(clips / "c.mp4", tmp_path / "good.mp4")
     (clips / "c.mp4").write_text("not yet downloaded")
-    summary = embed(open_dataset(str(clips)), encoder, tmp_path / "s", options=options)
+    summary = write_embeddings(open_dataset(str(clips)), encoder, tmp_path / "s", options=options)
     assert _left_out(summary) == {("c", "video"), ("c", "audio")}
     shutil.move(good, clips / "c.mp4")
     return tmp_path / "s", options
@@ -99,16 +100,16 @@ def _broken_then_mended(clips: Path, tmp_path: Path, encoder: Encoder) -> tuple[
 def test_retry_failed_mends_only_what_failed(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     store, options = _broken_then_mended(clips, tmp_path, signal_encoder)
     with pytest.raises(UserError, match=r"the media files changed .*If you mended what had failed, use --retry-failed"):
-        embed(open_dataset(str(clips)), signal_encoder, store, options=options)
+        write_embeddings(open_dataset(str(clips)), signal_encoder, store, options=options)
     untouched = {path: path.stat().st_ino for path in store.glob("shards/0000[02].*")}
-    summary = embed(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
+    summary = write_embeddings(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
     assert (summary.shards_written, summary.shards_reused, summary.left_out) == (1, 2, ())
     assert untouched == {path: path.stat().st_ino for path in store.glob("shards/0000[02].*")}
-    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "fresh", options=options)
+    write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "fresh", options=options)
     assert _shards(store) == _shards(tmp_path / "fresh")
     for name in ("items.csv", "manifest.json"):
         assert (store / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
-    again = embed(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
+    again = write_embeddings(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
     assert (again.shards_written, again.shards_reused) == (0, 3)
 
 
@@ -122,7 +123,7 @@ def test_retry_failed_reads_no_file_that_was_fine(clips: Path, tmp_path: Path, s
 
     in_this_process = replace(options, workers=0)
     encoder = _Wrapped(signal_encoder, prepare=remember, describe=signal_encoder.describe)
-    embed(open_dataset(str(clips)), encoder, store, retry_failed=True, options=in_this_process)
+    write_embeddings(open_dataset(str(clips)), encoder, store, retry_failed=True, options=in_this_process)
     assert read == [("video", 6), ("audio", None)]
 
 
@@ -131,15 +132,15 @@ def test_retry_failed_refuses_when_a_good_file_changed(clips: Path, tmp_path: Pa
     before = _shards(store)
     os.utime(clips / "a.mp4", ns=(1, 1))
     with pytest.raises(UserError, match=r"the (audio|video) of item 'a' changed after it was embedded; .*--overwrite"):
-        embed(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
+        write_embeddings(open_dataset(str(clips)), signal_encoder, store, retry_failed=True, options=options)
     assert _shards(store) == before
 
 
 def test_retry_failed_that_fails_again_changes_nothing(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     (clips / "c.mp4").write_text("never a video")
-    first = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
+    first = write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
     before = _shards(tmp_path / "s")
-    again = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=ONE)
+    again = write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=ONE)
     assert again.left_out == first.left_out
     assert _shards(tmp_path / "s") == before
 
@@ -153,7 +154,7 @@ def test_batches_do_not_change_the_store(batch_size: int, tmp_path: Path, signal
         (folder / f"{number}.txt").write_text("\n".join("word " * (9 - number) + str(k) for k in range(number)))
     for size in (16, batch_size):
         options = EmbedOptions(workers=0, batch_size=size, shard_size=4)
-        embed(open_dataset(str(folder)), signal_encoder, tmp_path / str(size), options=options)
+        write_embeddings(open_dataset(str(folder)), signal_encoder, tmp_path / str(size), options=options)
     assert _shards(tmp_path / "16") == _shards(tmp_path / str(batch_size))
 
 
@@ -172,7 +173,7 @@ def test_texts_come_in_the_order_of_their_lengths(tmp_path: Path, signal_encoder
             return super().rows(modality, inputs)
 
     options = EmbedOptions(workers=0, batch_size=2)
-    embed(open_dataset(str(folder)), Watching(signal_encoder), tmp_path / "s", options=options)
+    write_embeddings(open_dataset(str(folder)), Watching(signal_encoder), tmp_path / "s", options=options)
     assert seen == [[1, 2], [4, 7], [9]]
     texts = open_store(tmp_path / "s").embeddings("text")
     assert texts[0].numpy() == pytest.approx(signal_encoder.encode({"text": ["x" * 9]})["text"][0])
@@ -191,14 +192,14 @@ def test_captions_that_cannot_be_read_are_failures_and_can_be_mended(
 ) -> None:
     (clips / "b.txt").write_bytes(b"caf\xe9\n")
     (clips / "c.srt").write_bytes("1\n00:00:00,000 --> 00:00:01,000\nhi\n".encode("utf-16"))
-    summary = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
+    summary = write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=ONE)
     assert _left_out(summary) == {("b", "text"), ("c", "subtitle")}
     assert summary.exit_code == 3
     status = open_store(tmp_path / "s").status
     assert "b.txt is not UTF-8" in status("text")[1]
     assert str(tmp_path) not in status("text")[1]
     (clips / "b.txt").write_text("café\n", encoding="utf-8")
-    again = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=ONE)
+    again = write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=ONE)
     assert _left_out(again) == {("c", "subtitle")}
     assert open_store(tmp_path / "s").status("text")[1] == "ok"
 
@@ -212,9 +213,11 @@ def test_an_unfinished_store_takes_a_mended_file(clips: Path, tmp_path: Path, si
     (clips / "c.mp4").write_text("not yet downloaded")
     options = EmbedOptions(shard_size=2, workers=1)
     with pytest.raises(KeyboardInterrupt):
-        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=options, progress=stop)
+        write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=options, progress=stop)
     shutil.move(good, clips / "c.mp4")
-    summary = embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=options)
+    summary = write_embeddings(
+        open_dataset(str(clips)), signal_encoder, tmp_path / "s", retry_failed=True, options=options
+    )
     assert (summary.left_out, summary.shards_reused) == ((), 1)
-    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "fresh", options=options)
+    write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "fresh", options=options)
     assert _shards(tmp_path / "s") == _shards(tmp_path / "fresh")

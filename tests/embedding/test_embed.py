@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 
 from gramcli.datasets import Dataset, Item, open_dataset
-from gramcli.embedding.embed import EmbedOptions, EmbedSummary, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
+from gramcli.results.runs import EmbedSummary
 from gramcli.store import open_store
 from tests.media_factory import write_image, write_subtitle, write_video, write_wav
 
@@ -62,7 +64,7 @@ def _left_out(summary: EmbedSummary) -> set[tuple[str, str]]:
 def test_what_fails_is_told_and_the_rest_goes_on(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     seen: list[tuple[Any, ...]] = []
     dataset = open_dataset(str(clips))
-    summary = embed(
+    summary = write_embeddings(
         dataset,
         signal_encoder,
         tmp_path / "s",
@@ -92,10 +94,10 @@ def test_what_fails_is_told_and_the_rest_goes_on(clips: Path, tmp_path: Path, si
 
 def test_running_it_again_changes_nothing(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     dataset = open_dataset(str(clips))
-    first = embed(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=2))
+    first = write_embeddings(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=2))
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "s").rglob("*") if path.name != ".lock"}
     seen: list[tuple[Any, ...]] = []
-    again = embed(
+    again = write_embeddings(
         dataset,
         signal_encoder,
         tmp_path / "s",
@@ -108,27 +110,33 @@ def test_running_it_again_changes_nothing(clips: Path, tmp_path: Path, signal_en
 
 
 def test_shards_depend_on_the_content_only(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=3, workers=1))
+    write_embeddings(
+        open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=3, workers=1)
+    )
     elsewhere = tmp_path / "else" / "where" / "my clips"
     shutil.copytree(clips, elsewhere, copy_function=shutil.copyfile)
     for workers in (0, 4, None):
         output = tmp_path / f"s{workers}"
-        embed(open_dataset(str(elsewhere)), signal_encoder, output, options=EmbedOptions(shard_size=3, workers=workers))
+        write_embeddings(
+            open_dataset(str(elsewhere)), signal_encoder, output, options=EmbedOptions(shard_size=3, workers=workers)
+        )
         assert _shards(output) == _shards(tmp_path / "s")
         assert open_store(output).fingerprint() == open_store(tmp_path / "s").fingerprint()
 
 
 def test_a_changed_file_is_noticed(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
-    embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
+    write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
     os.utime(clips / "a.mp4", ns=(1, 1))
     with pytest.raises(UserError, match=r"finished store of something else: the media files changed .*--overwrite"):
-        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
+        write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
     (clips / "b.txt").write_text("another caption\n")
     with pytest.raises(UserError, match="the captions changed"):
-        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
+        write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s")
     with pytest.raises(UserError, match=r"model\.preprocessing\.frames was 2, now 3"):
-        embed(open_dataset(str(clips)), load_encoder("signal", frames=3), tmp_path / "s")
-    assert embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", overwrite=True).shards_written == 1
+        write_embeddings(open_dataset(str(clips)), load_encoder("signal", frames=3), tmp_path / "s")
+    assert (
+        write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", overwrite=True).shards_written == 1
+    )
 
 
 def test_nothing_usable(tmp_path: Path, signal_encoder: Encoder) -> None:
@@ -137,7 +145,7 @@ def test_nothing_usable(tmp_path: Path, signal_encoder: Encoder) -> None:
     for name in "ab":
         (folder / f"{name}.mp4").write_text("hello")
         (folder / f"{name}.txt").write_text("a caption")
-    summary = embed(open_dataset(str(folder)), signal_encoder, tmp_path / "s")
+    summary = write_embeddings(open_dataset(str(folder)), signal_encoder, tmp_path / "s")
     assert (summary.usable, summary.exit_code, summary.ok["text"]) == (False, 1, 2)
     assert summary.notes[-1].startswith("Nothing usable was embedded")
     assert open_store(tmp_path / "s").ids == ("a", "b")
@@ -145,7 +153,7 @@ def test_nothing_usable(tmp_path: Path, signal_encoder: Encoder) -> None:
 
 def test_texts_alone_are_usable(tmp_path: Path, signal_encoder: Encoder) -> None:
     dataset = _dataset(Item("a", {}, captions=("one", "two")), Item("b", {}))
-    summary = embed(dataset, signal_encoder, tmp_path / "s")
+    summary = write_embeddings(dataset, signal_encoder, tmp_path / "s")
     assert (summary.exit_code, summary.captions, summary.absent) == (0, 2, {"text": 1})
 
 
@@ -157,7 +165,7 @@ def test_a_named_sound_file_without_sound_is_a_failure(tmp_path: Path, signal_en
         Item("named", {"video": other, "audio": silent}),
         Item("gone", {"video": tmp_path / "gone.mp4"}),
     )
-    embed(dataset, signal_encoder, tmp_path / "s")
+    write_embeddings(dataset, signal_encoder, tmp_path / "s")
     store = open_store(tmp_path / "s")
     assert store.status("audio")[0] == "absent: no audio track"
     assert store.status("audio")[2] == "absent: no audio file"
@@ -200,7 +208,7 @@ class _Wrapped:
 def test_vectors_that_cannot_be_used_are_failures(tmp_path: Path, signal_encoder: Encoder) -> None:
     texts = [("fine", "zero"), ("nan", "zero"), ("refused",), ("fine",), ("refused", "fine", "refused")]
     dataset = _dataset(*(Item(str(i), {}, captions=captions) for i, captions in enumerate(texts)))
-    summary = embed(dataset, _Wrapped(signal_encoder), tmp_path / "s")
+    summary = write_embeddings(dataset, _Wrapped(signal_encoder), tmp_path / "s")
     assert {left.id: left.reason for left in summary.left_out} == {
         "0": "1 of 2 captions could not be embedded",
         "1": "wrapped gave a vector that is zero or not finite",
@@ -215,13 +223,13 @@ def test_vectors_that_cannot_be_used_are_failures(tmp_path: Path, signal_encoder
 def test_modalities_the_encoder_does_not_know(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     dataset = open_dataset(str(clips))
     only_text = _Wrapped(signal_encoder, dims={"text": 256})
-    summary = embed(dataset, only_text, tmp_path / "s")
+    summary = write_embeddings(dataset, only_text, tmp_path / "s")
     assert list(summary.ok) == ["text"]
     assert "video was not embedded: wrapped embeds text." in summary.notes
     with pytest.raises(UserError, match=r"wrapped embeds depth; my clips has text, video, audio, subtitle, image\."):
-        embed(dataset, _Wrapped(signal_encoder, dims={"depth": 2}), tmp_path / "t")
+        write_embeddings(dataset, _Wrapped(signal_encoder, dims={"depth": 2}), tmp_path / "t")
     with pytest.raises(UserError, match=r"gave 'text' \[1, 256\] where \[1, 7\] was due"):
-        embed(_dataset(Item("a", {}, ("x",))), _Wrapped(signal_encoder, dims={"text": 7}), tmp_path / "u")
+        write_embeddings(_dataset(Item("a", {}, ("x",))), _Wrapped(signal_encoder, dims={"text": 7}), tmp_path / "u")
 
 
 def test_interrupting_keeps_what_is_finished(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
@@ -231,25 +239,26 @@ def test_interrupting_keeps_what_is_finished(clips: Path, tmp_path: Path, signal
 
     dataset = open_dataset(str(clips))
     with pytest.raises(KeyboardInterrupt):
-        embed(
+        write_embeddings(
             dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=1, workers=2), progress=interrupt
         )
-    summary = embed(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=1))
+    summary = write_embeddings(dataset, signal_encoder, tmp_path / "s", options=EmbedOptions(shard_size=1))
     assert (summary.shards_reused, summary.shards_written) == (2, 3)
 
 
 def test_negative_workers(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     with pytest.raises(UserError, match="--workers must not be below 0; got -1"):
-        embed(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(workers=-1))
+        write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(workers=-1))
 
 
 RUN = """
 import sys
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 tell = lambda done, *_: print(done, flush=True)
-embed(open_dataset(sys.argv[1]), load_encoder("signal"), sys.argv[2],
+write_embeddings(open_dataset(sys.argv[1]), load_encoder("signal"), sys.argv[2],
       options=EmbedOptions(shard_size=3, workers=2), progress=tell)
 """
 
@@ -272,7 +281,7 @@ def test_kill_9_and_run_again(tmp_path: Path) -> None:
         write_wav(folder / f"{number:02d}.wav", seconds=0.5, hz=200 + 20 * number)
         (folder / f"{number:02d}.txt").write_text(f"tone number {number}\n")
     encoder = load_encoder("signal")
-    embed(open_dataset(str(folder)), encoder, tmp_path / "whole", options=EmbedOptions(shard_size=3))
+    write_embeddings(open_dataset(str(folder)), encoder, tmp_path / "whole", options=EmbedOptions(shard_size=3))
     chance, store, kills = random.Random(7), tmp_path / "s", 0
     for _ in range(4):
         before = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
@@ -280,7 +289,7 @@ def test_kill_9_and_run_again(tmp_path: Path) -> None:
         after = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
         assert before.items() <= after.items()
     assert kills >= 3
-    summary = embed(open_dataset(str(folder)), encoder, store, options=EmbedOptions(shard_size=3))
+    summary = write_embeddings(open_dataset(str(folder)), encoder, store, options=EmbedOptions(shard_size=3))
     assert 0 < summary.shards_reused < 30
     assert _shards(store) == _shards(tmp_path / "whole")
     assert (store / "items.csv").read_bytes() == (tmp_path / "whole" / "items.csv").read_bytes()

@@ -14,10 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
-from gramcli.evaluation.evaluate import evaluate
+from gramcli.evaluation.measure import measure
 from gramcli.evaluation.options import ClassOptions, EvalOptions
 from gramcli.metrics.probe import GRID
 from gramcli.modalities import Task, parse_task
@@ -64,7 +65,7 @@ def labelled(
 def classified(store, tasks=(), methods=(), **options):
     how = {name: options.pop(name) for name in ("templates", "neighbours", "classifiers") if name in options}
     how = ClassOptions(options.pop("texts", encode), **how)
-    return evaluate(
+    return measure(
         store, tasks=tasks, methods=methods, options=EvalOptions(kinds=("classification",), classes=how, **options)
     )
 
@@ -122,7 +123,7 @@ def test_real_digits_from_their_files(reference_data, tmp_path):
     ]
     (tmp_path / "digits.json").write_text(json.dumps(rows))
     dataset = open_dataset(str(tmp_path / "digits.json"), source)
-    embed(dataset, load_encoder("signal"), tmp_path / "s", options=EmbedOptions(workers=0))
+    write_embeddings(dataset, load_encoder("signal"), tmp_path / "s", options=EmbedOptions(workers=0))
     store = open_store(tmp_path / "s")
     found = classified(store, texts=None)
     y = np.array(store.labels)

@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from gramcli.errors import UserError
-from gramcli.evaluation.compare import compare, load_operand
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.comparison import compare_evaluations, load_operand
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.significance import holm
 from gramcli.modalities import parse_task
 from gramcli.results.documents import dump_json, evaluation_document
@@ -33,7 +33,7 @@ def row_of(found, metric: str):
 def test_mcnemar_counts_and_p_values() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.integers(1, 8, 60).astype(float), rng.integers(1, 5, 60).astype(float)
-    found = compare([made(a.tolist()), made(b.tolist())], ["A", "B"])
+    found = compare_evaluations([made(a.tolist()), made(b.tolist())], ["A", "B"])
     for k in (1, 5, 10):
         row = row_of(found, f"R@{k}")
         assert row.wins == int(((b <= k) & (a > k)).sum())
@@ -52,7 +52,7 @@ def test_mcnemar_counts_and_p_values() -> None:
 
 def test_captions_of_one_item_are_not_independent_queries() -> None:
     ids = ["x"] * 5 + ["y"] * 5 + ["z"] * 5
-    found = compare([made([2.0] * 15, ids), made([1.0] * 15, ids)], ["A", "B"])
+    found = compare_evaluations([made([2.0] * 15, ids), made([1.0] * 15, ids)], ["A", "B"])
     row = row_of(found, "R@1")
     assert row.test == "paired sign flips"
     assert row.p_value == pytest.approx(0.25, abs=0.02)
@@ -61,8 +61,8 @@ def test_captions_of_one_item_are_not_independent_queries() -> None:
 
 def test_equal_evaluations_differ_in_nothing(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12)
-    one = evaluate(store, tasks=TASKS, methods=["gram"])
-    found = compare([one, one], ["A", "B"])
+    one = measure(store, tasks=TASKS, methods=["gram"])
+    found = compare_evaluations([one, one], ["A", "B"])
     assert {row.delta for row in found.rows} == {0.0}
     assert {row.p_holm for row in found.rows} == {1.0}
     assert {row.task for row in found.rows} == {"t2v", "v2t"}
@@ -70,11 +70,11 @@ def test_equal_evaluations_differ_in_nothing(tmp_path: Path) -> None:
 
 def test_other_galleries_are_refused_unless_intersected(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12)
-    whole = evaluate(store, tasks=TASKS, methods=["gram"])
-    part = evaluate(store, tasks=TASKS, methods=["gram"], options=EvalOptions(limit=9))
+    whole = measure(store, tasks=TASKS, methods=["gram"])
+    part = measure(store, tasks=TASKS, methods=["gram"], options=EvalOptions(limit=9))
     with pytest.raises(UserError, match="12 queries and 12 candidates against 9 and 9, 9 queries in common"):
-        compare([whole, part], ["A", "B"])
-    found = compare([whole, part], ["A", "B"], intersect=True)
+        compare_evaluations([whole, part], ["A", "B"])
+    found = compare_evaluations([whole, part], ["A", "B"], intersect=True)
     assert {row.n for row in found.rows} == {9}
     assert any("compared on the 9 queries in common" in note for note in found.notes)
     assert any("differ in limit" in note for note in found.notes)
@@ -89,15 +89,15 @@ def row_of_task(found, task: str, metric: str):
 
 def test_same_queries_in_another_gallery_are_refused() -> None:
     with pytest.raises(UserError, match="not comparable on t2v"):
-        compare([made([1.0, 2.0], n=50), made([1.0, 2.0], n=40)], ["A", "B"])
+        compare_evaluations([made([1.0, 2.0], n=50), made([1.0, 2.0], n=40)], ["A", "B"])
     with pytest.raises(UserError, match="no query of t2v in common"):
-        compare([made([1.0], ["x"]), made([1.0], ["y"])], ["A", "B"], intersect=True)
+        compare_evaluations([made([1.0], ["x"]), made([1.0], ["y"])], ["A", "B"], intersect=True)
 
 
 def test_intersection_pairs_captions_by_item_and_position() -> None:
     a = made([1.0, 2.0, 3.0, 4.0], ["x", "x", "y", "z"])
     b = made([5.0, 6.0, 1.0], ["y", "x", "x"], n=40)
-    found = compare([a, b], ["A", "B"], intersect=True)
+    found = compare_evaluations([a, b], ["A", "B"], intersect=True)
     row = row_of(found, "MRR")
     assert row.n == 3
     assert row.value_a == pytest.approx(np.mean([1, 1 / 2, 1 / 3]))
@@ -105,18 +105,18 @@ def test_intersection_pairs_captions_by_item_and_position() -> None:
 
 
 def test_methods_are_paired_by_name_or_alone() -> None:
-    found = compare([made([1.0, 2.0], method="cosine"), made([1.0, 1.0], method="gram")], ["s", "s@gram"])
+    found = compare_evaluations([made([1.0, 2.0], method="cosine"), made([1.0, 1.0], method="gram")], ["s", "s@gram"])
     assert {(row.a, row.b) for row in found.rows} == {("s@cosine", "s@gram")}
     both = Evaluation({}, (), (), (*made([1.0]).ranks, *made([1.0], method="cosine").ranks))
     other = Evaluation({}, (), (), (*made([1.0], method="span").ranks, *made([1.0], method="cosine").ranks))
-    assert {(row.a, row.b) for row in compare([both, other], "AB").rows} == {("A@cosine", "B@cosine")}
+    assert {(row.a, row.b) for row in compare_evaluations([both, other], "AB").rows} == {("A@cosine", "B@cosine")}
     with pytest.raises(UserError, match="A and B have no task and method in common"):
-        compare([both, Evaluation({}, (), (), ())], "AB")
+        compare_evaluations([both, Evaluation({}, (), (), ())], "AB")
 
 
 def test_fewer_than_two_are_refused() -> None:
     with pytest.raises(UserError, match="needs at least two evaluations"):
-        compare([made([1.0])], ["A"])
+        compare_evaluations([made([1.0])], ["A"])
 
 
 def test_operands(tmp_path: Path) -> None:
@@ -134,14 +134,14 @@ def test_operands(tmp_path: Path) -> None:
 def test_another_tie_rule_is_said(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12)
     mean, last = (
-        evaluate(store, tasks=TASKS, methods=["gram"], options=EvalOptions(ties=rule))
+        measure(store, tasks=TASKS, methods=["gram"], options=EvalOptions(ties=rule))
         for rule in ("mean", "pessimistic")
     )
-    assert any("differ in ties" in note for note in compare([mean, last], ["A", "B"]).notes)
+    assert any("differ in ties" in note for note in compare_evaluations([mean, last], ["A", "B"]).notes)
 
 
 def test_figures_without_ranks_are_refused_by_what_they_are(tmp_path: Path) -> None:
-    found = evaluate(make_store(tmp_path / "store", 12), options=EvalOptions(kinds=("geometry",)))
+    found = measure(make_store(tmp_path / "store", 12), options=EvalOptions(kinds=("geometry",)))
     path = tmp_path / "geometry.json"
     path.write_text(dump_json(evaluation_document(found)))
     with pytest.raises(UserError, match=r"geometry\.json holds no ranks"):

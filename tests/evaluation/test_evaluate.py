@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from gramcli.errors import UserError
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
 from gramcli.evaluation.matrix import alignment_matrix
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.evaluation.selection import default_tasks
 from gramcli.modalities import parse_task
 from gramcli.scoring.scores import score_matrix
@@ -42,7 +42,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(store):
-    return evaluate(store, tasks=[TASK, parse_task("t2v")], methods=["cosine", "gram"])
+    return measure(store, tasks=[TASK, parse_task("t2v")], methods=["cosine", "gram"])
 
 
 @pytest.mark.parametrize(("method", "higher"), [("cosine", True), ("gram", False)])
@@ -73,7 +73,7 @@ def test_aggregation_gain_is_joint_minus_the_best_single_pair(store, found) -> N
 
 def test_several_captions_share_their_item(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 8, captions=(3, 1, 2, 1, 1, 2, 1, 1))
-    found = evaluate(store, tasks=[parse_task("t2v")], methods=["cosine"])
+    found = measure(store, tasks=[parse_task("t2v")], methods=["cosine"])
     scores = score_matrix(
         "cosine", {"t": store.embeddings("text")}, {"v": store.embeddings("video")}, dtype=torch.float64
     )
@@ -93,7 +93,7 @@ def test_several_captions_share_their_item(tmp_path: Path) -> None:
 
 def test_left_out_items_are_listed_once_for_all_methods(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 9, without={"audio": (2, 5)})
-    found = evaluate(store, tasks=[TASK, parse_task("t2v")])
+    found = measure(store, tasks=[TASK, parse_task("t2v")])
     assert [(entry.id, entry.modality) for entry in found.left_out] == [("item02", "audio"), ("item05", "audio")]
     assert found.provenance["tasks"]["t2va"] | {"gallery_sha256": ""} == {
         "queries": 7,
@@ -107,10 +107,10 @@ def test_left_out_items_are_listed_once_for_all_methods(tmp_path: Path) -> None:
 
 def test_present_policy_scores_what_is_there(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 9, without={"audio": (2, 5)})
-    found = evaluate(store, tasks=[TASK], options=EvalOptions(missing="present"))
+    found = measure(store, tasks=[TASK], options=EvalOptions(missing="present"))
     assert not found.left_out
     assert len(ranks_of(found, "t2va", "gram")) == len(ranks_of(found, "t2va", "triangle")) == 7
-    both = evaluate(store, tasks=[TASK], methods=["gram"])
+    both = measure(store, tasks=[TASK], methods=["gram"])
     assert ranks_of(found, "t2va", "gram") == ranks_of(both, "t2va", "gram")
     assert [v.query_ids for v in found.ranks if v.task == "t2va/t2v" and v.method == "gram"] == [("item02", "item05")]
     assert {v.task for v in found.ranks} == {"t2va", "va2t", "t2va/t2v", "va2t/v2t"}
@@ -119,25 +119,25 @@ def test_present_policy_scores_what_is_there(tmp_path: Path) -> None:
     np.testing.assert_allclose(matrix[:, [2, 5]], pair[:, [2, 5]], rtol=1e-5)
     zero = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).scores
     assert not zero[:, [2, 5]].any()
-    notes = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(missing="zero")).notes
+    notes = measure(store, tasks=[TASK], methods=["gram"], options=EvalOptions(missing="zero")).notes
     assert any("as zero vectors (items: audio 2)" in note and "silence" not in note for note in notes)
     assert any("2 items have linearly dependent modality vectors, 2 of them because a zero" in note for note in notes)
     assert not any("find out why" in note for note in notes)
     matrix_notes = alignment_matrix(store, TASK, "gram", EvalOptions(missing="zero")).notes
     assert [note for note in notes if "dependent" in note] == [note for note in matrix_notes if "dependent" in note]
-    nothing = evaluate(make_store(tmp_path / "whole", 9), tasks=[TASK], options=EvalOptions(missing="zero")).notes
+    nothing = measure(make_store(tmp_path / "whole", 9), tasks=[TASK], options=EvalOptions(missing="zero")).notes
     assert any("changed nothing" in note for note in nothing)
     with pytest.raises(UserError, match="item 'item02' has no audio"):
-        evaluate(store, tasks=[TASK], options=EvalOptions(missing="error"))
+        measure(store, tasks=[TASK], options=EvalOptions(missing="error"))
 
 
 def test_default_split_and_limit(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 10, splits=["train", "test"] * 5)
-    found = evaluate(store, tasks=[parse_task("t2v")], methods=["cosine"])
+    found = measure(store, tasks=[parse_task("t2v")], methods=["cosine"])
     assert found.provenance["split"] == "test"
     assert len(found.ranks[0].ranks) == 5
     assert any("Evaluated split 'test'" in note for note in found.notes)
-    limited = evaluate(store, tasks=[parse_task("t2v")], methods=["cosine"], options=EvalOptions("all", 7))
+    limited = measure(store, tasks=[parse_task("t2v")], methods=["cosine"], options=EvalOptions("all", 7))
     assert len(limited.ranks[0].ranks) == 7
     assert limited.provenance["limit"] == 7
 
@@ -146,13 +146,13 @@ def test_default_tasks_and_progress(store) -> None:
     assert [task.name for task in default_tasks(store)] == ["t2v", "t2a", "t2va"]
     seen: list[tuple[int, int]] = []
     options = EvalOptions(progress=lambda done, total: seen.append((done, total)))
-    evaluate(store, methods=["cosine"], options=options)
+    measure(store, methods=["cosine"], options=options)
     assert seen[-1] == (3 * 14 * 14, 3 * 14 * 14)
 
 
 def test_degenerate_items_are_counted_and_noted(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12, noise=0.0)
-    found = evaluate(store, tasks=[TASK], methods=["gram"])
+    found = measure(store, tasks=[TASK], methods=["gram"])
     assert figure(found, "t2va", "gram", "n_degenerate") == 12
     assert any("12 items have linearly dependent" in note for note in found.notes)
     assert figure(found, "t2va", "gram", "tie_rate") == 1.0
@@ -168,15 +168,15 @@ def test_the_zero_note_says_where_the_model_s_stand_ins_were_used(tmp_path: Path
         status={"audio": ["ok", "ok", "stand-in: no audio track", "absent: no audio track"]},
         model={"id": "made", "shared_space": True}, dataset={"id": "made"},
     )  # fmt: skip
-    notes = evaluate(open_store(tmp_path / "s"), methods=["gram"], options=EvalOptions(missing="zero")).notes
+    notes = measure(open_store(tmp_path / "s"), methods=["gram"], options=EvalOptions(missing="zero")).notes
     note = next(note for note in notes if "t2va: absent modalities" in note)
     assert "no words (items: audio 1) and as zero vectors (items: audio 1)" in note
 
 
 def test_refusals(store) -> None:
     with pytest.raises(UserError, match="exactly 3 modalities"):
-        evaluate(store, tasks=[parse_task("t2v")], methods=["triangle"])
+        measure(store, tasks=[parse_task("t2v")], methods=["triangle"])
     with pytest.raises(UserError, match="Unknown method 'gran'"):
-        evaluate(store, methods=["gran"])
+        measure(store, methods=["gran"])
     with pytest.raises(UserError, match="needs 'depth'"):
-        evaluate(store, tasks=[parse_task("t2d")])
+        measure(store, tasks=[parse_task("t2d")])

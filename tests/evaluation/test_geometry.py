@@ -10,7 +10,7 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.evaluation import geometry
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.geometry.catalog import GEOMETRY
 from gramcli.metrics.geometry.joint import derangement
 from gramcli.modalities import parse_task
@@ -35,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def found(store: Store) -> Evaluation:
-    return evaluate(store, options=GEOMETRY_ONLY)
+    return measure(store, options=GEOMETRY_ONLY)
 
 
 def test_every_figure_of_the_catalog_is_there_once(found: Evaluation) -> None:
@@ -76,26 +76,26 @@ def test_means_have_intervals(found: Evaluation) -> None:
 
 def test_missing_modalities(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 30, without={"audio": range(5), "video": (4, 20)})
-    found = evaluate(store, options=GEOMETRY_ONLY)
+    found = measure(store, options=GEOMETRY_ONLY)
     sizes = {"text": 30, "video": 28, "audio": 25, "text~video": 28, "text~audio": 25, "video~audio": 24}
     for task, n in sizes.items():
         metric = "alignment" if "~" in task else "effective_rank"
         assert row(found, task, metric).n == n
     assert row(found, "t2va", "volume_positive").n == 24
     assert {(entry.id, entry.modality) for entry in found.left_out} >= {("item00", "audio"), ("item20", "video")}
-    present = evaluate(store, options=EvalOptions(kinds=("geometry",), missing="present"))
+    present = measure(store, options=EvalOptions(kinds=("geometry",), missing="present"))
     assert row(present, "t2va", "volume_positive").n == 24
     assert any("not on one scale" in note for note in present.notes)
-    zero = evaluate(store, options=EvalOptions(kinds=("geometry",), missing="zero"))
+    zero = measure(store, options=EvalOptions(kinds=("geometry",), missing="zero"))
     assert row(zero, "t2va", "degenerate_share").value == pytest.approx(5 / 29)  # item04 has neither
     with pytest.raises(UserError, match="item 'item04' has no video"):
-        evaluate(store, options=EvalOptions(kinds=("geometry",), missing="error"))
+        measure(store, options=EvalOptions(kinds=("geometry",), missing="error"))
 
 
 def test_captions(tmp_path: Path) -> None:
     """Modality and pair: the first caption. Joint: every caption, shuffled to another item."""
     store = make_store(tmp_path / "store", 12, captions=(3, 1, 2) * 4)
-    found = evaluate(store, options=GEOMETRY_ONLY)
+    found = measure(store, options=GEOMETRY_ONLY)
     owners = store.caption_items()
     first = [int((owners == k).nonzero()[0]) for k in range(12)]
     x, y = (
@@ -109,20 +109,20 @@ def test_captions(tmp_path: Path) -> None:
     shuffled = scores[torch.arange(24), derangement(12, 0)[owners]]
     assert row(found, "t2v", "volume_negative").value == pytest.approx(float(shuffled.mean()), abs=1e-6)
     assert any("first caption of each item" in note for note in found.notes)
-    reverse = evaluate(store, tasks=[parse_task("v2t")], options=GEOMETRY_ONLY)
+    reverse = measure(store, tasks=[parse_task("v2t")], options=GEOMETRY_ONLY)
     assert row(reverse, "v2t", "volume_positive").value == pytest.approx(row(found, "t2v", "volume_positive").value)
 
 
 def test_tasks_and_methods_choose(store: Store) -> None:
-    found = evaluate(store, tasks=[parse_task("t2v")], methods=["pmrl:value=share"], options=GEOMETRY_ONLY)
+    found = measure(store, tasks=[parse_task("t2v")], methods=["pmrl:value=share"], options=GEOMETRY_ONLY)
     assert {row.task for row in found.results} == {"text", "video", "text~video", "t2v"}
     assert {row.method for row in found.results} == {"geometry", "pmrl"}
-    neither = evaluate(store, tasks=[TASK], methods=["cosine"], options=GEOMETRY_ONLY)
+    neither = measure(store, tasks=[TASK], methods=["cosine"], options=GEOMETRY_ONLY)
     assert {row.method for row in neither.results} == {"geometry"}
     assert any("neither was asked for" in note for note in neither.notes)
     with pytest.raises(UserError, match="Unknown method 'gran'"):
-        evaluate(store, methods=["gran"], options=GEOMETRY_ONLY)
-    both = evaluate(store, tasks=[TASK], methods=["gram"], options=EvalOptions(kinds=("retrieval", "geometry")))
+        measure(store, methods=["gran"], options=GEOMETRY_ONLY)
+    both = measure(store, tasks=[TASK], methods=["gram"], options=EvalOptions(kinds=("retrieval", "geometry")))
     assert {"R@1", "volume_auc"} <= {row.metric for row in both.results}
 
 
@@ -130,7 +130,7 @@ def test_subsamples_are_said_and_seeded(store: Store, monkeypatch: pytest.Monkey
     monkeypatch.setattr(geometry, "MOST_ROWS", 25)
     values = []
     for seed in (1, 1, 2):
-        found = evaluate(store, tasks=[TASK], options=EvalOptions(kinds=("geometry",), seed=seed))
+        found = measure(store, tasks=[TASK], options=EvalOptions(kinds=("geometry",), seed=seed))
         assert row(found, "text", "uniformity").n == 25
         assert row(found, "text", "rankme").n == 40
         assert row(found, "text~video", "mutual_knn_chance").value == pytest.approx(10 / 24)
@@ -141,10 +141,10 @@ def test_subsamples_are_said_and_seeded(store: Store, monkeypatch: pytest.Monkey
 
 def test_what_is_undefined_is_none_with_a_note(tmp_path: Path) -> None:
     for n in (1, 2, 3):
-        found = evaluate(make_store(tmp_path / f"store{n}", n), options=GEOMETRY_ONLY)
+        found = measure(make_store(tmp_path / f"store{n}", n), options=GEOMETRY_ONLY)
         assert row(found, "text~video", "cka").value is None
         assert any("cka needs at least 4 rows" in note for note in found.notes)
-    small = evaluate(make_store(tmp_path / "one", 1), options=GEOMETRY_ONLY)
+    small = measure(make_store(tmp_path / "one", 1), options=GEOMETRY_ONLY)
     assert not [one for one in small.results if one.metric == "volume_negative"]
     assert any("at least 2 items" in note for note in small.notes)
 
@@ -170,7 +170,7 @@ def test_stores_of_odd_shapes(tmp_path: Path, dims: dict[str, int], tasks: set[s
         model={"id": "made", "shared_space": True},
         dataset={"id": "made", "protocol": None, "annotation_sha256": None},
     )
-    found = evaluate(open_store(tmp_path / "store"), options=GEOMETRY_ONLY)
+    found = measure(open_store(tmp_path / "store"), options=GEOMETRY_ONLY)
     assert {row.task for row in found.results} >= tasks
     assert any(note in text for text in found.notes)
     if len(dims) == 2:
@@ -180,5 +180,5 @@ def test_stores_of_odd_shapes(tmp_path: Path, dims: dict[str, int], tasks: set[s
 
 def test_progress_ends_at_the_whole(store: Store) -> None:
     seen: list[tuple[int, int]] = []
-    evaluate(store, options=EvalOptions(kinds=("geometry",), progress=lambda done, total: seen.append((done, total))))
+    measure(store, options=EvalOptions(kinds=("geometry",), progress=lambda done, total: seen.append((done, total))))
     assert seen[-1] == (9, 9)

@@ -10,8 +10,8 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.evaluation.labels import check_leakage, copied_rows, fold, read_labels, split_label
-from gramcli.evaluation.selection import chosen_items
 from gramcli.store import open_store, write_store
+from gramcli.store.splits import chosen_items
 
 
 def labelled_store(path: Path, labels, splits=None, rows=None):
@@ -96,7 +96,8 @@ def test_one_file_under_two_ids_is_leakage(tmp_path):
     from PIL import Image
 
     from gramcli.datasets import open_dataset
-    from gramcli.embedding.embed import EmbedOptions, embed
+    from gramcli.embedding.options import EmbedOptions
+    from gramcli.embedding.writing import write_embeddings
     from gramcli.encoders import load_encoder
 
     for name in "xy":
@@ -104,7 +105,7 @@ def test_one_file_under_two_ids_is_leakage(tmp_path):
     rows = ["id,image,label,split", "a,x.png,dog,train", "b,y.png,cat,test", "c,x.png,dog,test"]
     (tmp_path / "m.csv").write_text("\n".join(rows))
     encoder = load_encoder("signal")
-    embed(open_dataset(str(tmp_path / "m.csv")), encoder, tmp_path / "s", options=EmbedOptions(workers=0))
+    write_embeddings(open_dataset(str(tmp_path / "m.csv")), encoder, tmp_path / "s", options=EmbedOptions(workers=0))
     store = open_store(tmp_path / "s")
     with pytest.raises(UserError, match="same media file is fitted on and tested: 'c' and 'a'"):
         fold(store, read_labels(store), chosen_items(store, None, None))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gramcli.errors import UserError
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
-from gramcli.evaluation.selection import chosen_items, duplicate_texts, select
+from gramcli.evaluation.measure import EvalOptions, measure
+from gramcli.evaluation.selection import duplicate_texts, select
 from gramcli.methods import METHODS, get_method
 from gramcli.metrics.hubness import occurrence_skewness
 from gramcli.metrics.significance import wilson_interval
@@ -29,6 +29,7 @@ from gramcli.scoring.scores import score_matrix
 from gramcli.scoring.ties import TIES, placed, placed_positions
 from gramcli.scoring.topk import nearest, top_k
 from gramcli.store import open_store, write_store
+from gramcli.store.splits import chosen_items
 from tests.small_stores import make_store
 from tests.vectors import make_side
 
@@ -84,7 +85,7 @@ def test_ties_reach_the_figures(tmp_path: Path, policy: str) -> None:
     if policy != "mean":
         with pytest.raises(UserError, match="is none of mean, optimistic, pessimistic"):
             EvalOptions(ties="middle")
-    answer = evaluate(store, tasks=[parse_task("t2v")], methods=["cosine"], options=EvalOptions(ties=policy))
+    answer = measure(store, tasks=[parse_task("t2v")], methods=["cosine"], options=EvalOptions(ties=policy))
     assert {"mean": "middle", "optimistic": "best", "pessimistic": "last"}[policy] in answer.provenance["ties"]
 
 
@@ -107,13 +108,13 @@ def test_pooled_ranks_are_those_of_the_pooled_matrix(name: str, p: int) -> None:
 
 def test_pooled_figures_have_a_name_of_their_own(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12, captions=CAPTIONS)
-    found = evaluate(store, tasks=[parse_task("t2v")], methods=["cosine"])
+    found = measure(store, tasks=[parse_task("t2v")], methods=["cosine"])
     pooled = vector(found, "v2t_maxpool", "cosine")
     assert len(pooled.ranks) == pooled.n_candidates == 12
     assert vector(found, "v2t", "cosine").n_candidates == sum(CAPTIONS)
     assert all(x <= y for x, y in zip(pooled.ranks, vector(found, "v2t", "cosine").ranks, strict=True))
     one = make_store(tmp_path / "one", 5)
-    assert not [v for v in evaluate(one).ranks if "maxpool" in v.task]
+    assert not [v for v in measure(one).ranks if "maxpool" in v.task]
 
 
 def test_hubness_is_scipys_skewness(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_hubness_is_scipys_skewness(tmp_path: Path) -> None:
     assert occurrence_skewness(best, 40) == pytest.approx(stats.skew(counts), rel=1e-12)
     assert occurrence_skewness(torch.arange(4).unsqueeze(1), 4) == 0.0
     store = make_store(tmp_path / "store", 30)
-    found = evaluate(store, tasks=[parse_task("t2va"), parse_task("t2v")], methods=["gram"])
+    found = measure(store, tasks=[parse_task("t2va"), parse_task("t2v")], methods=["gram"])
     scores = score_matrix("gram", *_sides(store), dtype=torch.float64)
     counts = np.bincount(scores.argsort(1)[:, :10].flatten(), minlength=30)
     assert figure(found, "t2va", "gram", "hubness@10").value == pytest.approx(stats.skew(counts))
@@ -135,7 +136,7 @@ def _sides(store):
 
 def test_every_query_is_written_with_its_best_answers(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12, captions=CAPTIONS)
-    found = evaluate(store, tasks=[parse_task("t2va")], methods=["gram"], options=EvalOptions(best=5))
+    found = measure(store, tasks=[parse_task("t2va")], methods=["gram"], options=EvalOptions(best=5))
     rows = list(csv.DictReader(io.StringIO(per_query_csv(found))))
     forward = [row for row in rows if row["task"] == "t2va"]
     assert [(row["query"], row["caption"]) for row in forward][:4] == [
@@ -150,7 +151,7 @@ def test_every_query_is_written_with_its_best_answers(tmp_path: Path) -> None:
 
 def test_the_best_answer_is_the_right_one_exactly_where_the_rank_is_1(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 15, captions=(2, 1, 1) * 5)
-    found = evaluate(store, tasks=[parse_task("t2va"), parse_task("t2v")], options=EvalOptions(best=5))
+    found = measure(store, tasks=[parse_task("t2va"), parse_task("t2v")], options=EvalOptions(best=5))
     told = [vector for vector in found.ranks if vector.best]
     assert {vector.task for vector in told} == {"t2va", "va2t", "t2v", "v2t"}
     assert {vector.method for vector in told if vector.task == "va2t"} >= {"gram", "span", "pmrl", "cosine", "symile"}
@@ -163,7 +164,7 @@ def test_intervals_are_bootstrapped_or_wilsons_on_request(tmp_path: Path) -> Non
     store = make_store(tmp_path / "store", 30)
     tasks = [parse_task("t2v")]
     boot, wilson = (
-        figure(evaluate(store, tasks=tasks, methods=["cosine"], options=EvalOptions(intervals=how)), "t2v", "cosine",
+        figure(measure(store, tasks=tasks, methods=["cosine"], options=EvalOptions(intervals=how)), "t2v", "cosine",
                "R@5")
         for how in ("bootstrap", "wilson")
     )  # fmt: skip
@@ -173,7 +174,7 @@ def test_intervals_are_bootstrapped_or_wilsons_on_request(tmp_path: Path) -> Non
 
 
 def test_average_precision_is_always_there_and_equals_mrr_for_one_answer(tmp_path: Path) -> None:
-    found = evaluate(make_store(tmp_path / "store", 20), tasks=[parse_task("t2v")], methods=["cosine"])
+    found = measure(make_store(tmp_path / "store", 20), tasks=[parse_task("t2v")], methods=["cosine"])
     assert figure(found, "t2v", "cosine", "mAP").value == pytest.approx(figure(found, "t2v", "cosine", "MRR").value)
     assert figure(found, "t2v", "cosine", "nDCG@10").low is not None
 
@@ -205,7 +206,7 @@ def test_text_that_answers_is_told_like_text_that_asks(tmp_path: Path) -> None:
         dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
     )
     copy = open_store(tmp_path / "copy")
-    forward, reverse = (evaluate(copy, tasks=[parse_task(name)], methods=["cosine"]) for name in ("t2v", "v2t"))
+    forward, reverse = (measure(copy, tasks=[parse_task(name)], methods=["cosine"]) for name in ("t2v", "v2t"))
     assert figure(forward, "t2v", "cosine", "n_duplicate_texts").value == 2
     duplicates = figure(reverse, "v2t", "cosine", "n_duplicate_texts")
     assert (duplicates.value, duplicates.n) == (2, sum(CAPTIONS))

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from gramcli.errors import UserError
-from gramcli.evaluation.selection import chosen_items, effective_split, select
+from gramcli.evaluation.selection import select
 from gramcli.modalities import parse_task
+from gramcli.store.splits import chosen_items, effective_split
 from tests.small_stores import make_store
 
 CAPTIONS = (2, 1, 3, 1, 2, 1)

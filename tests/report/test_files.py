@@ -12,11 +12,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from gramcli.errors import UserError
-from gramcli.evaluation.matrix import AlignmentMatrix
 from gramcli.report import Format
 from gramcli.report.files import write_result
 from gramcli.report.formats import render
 from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
+from gramcli.results.matrices import AlignmentMatrix
 
 
 def named(scores):

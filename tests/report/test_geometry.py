@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gramcli.evaluation.evaluate import EvalOptions, evaluate
+from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.report.formats import plain_table
 from gramcli.report.geometry import geometry_tables
 from gramcli.report.tables import evaluation_answer
@@ -19,7 +19,7 @@ from tests.small_stores import make_store
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder: Path = tmp_path_factory.mktemp("stores")
-    return evaluate(make_store(folder / "plain", 30), options=EvalOptions(kinds=("geometry",)))
+    return measure(make_store(folder / "plain", 30), options=EvalOptions(kinds=("geometry",)))
 
 
 def test_one_table_per_kind(found: Evaluation) -> None:

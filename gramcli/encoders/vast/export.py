@@ -19,7 +19,7 @@ from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.sampling import sampling_assumptions
 from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
 from gramcli.errors import UserError
-from gramcli.results.records import Exported
+from gramcli.results.runs import Exported
 
 _NAMES: Final = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gramcli.datasets import open_dataset
-from gramcli.embedding.embed import EmbedOptions, embed
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.vast.encoder import VastEncoder
 from gramcli.errors import UserError
@@ -204,7 +205,7 @@ def test_stand_ins_are_what_the_authors_put_in_place_of_nothing(
     first = dataset.items[0]
     silent = {name: path for name, path in first.media.items() if name != "audio"}
     items = (replace(first, media=silent, subtitle=None), replace(dataset.items[1], subtitle="hello"))
-    embed(replace(dataset, items=items), encoder, tmp_path / "s", options=EmbedOptions(workers=0))
+    write_embeddings(replace(dataset, items=items), encoder, tmp_path / "s", options=EmbedOptions(workers=0))
     store = open_store(tmp_path / "s")
     assert store.status("audio") == ["stand-in: no audio file", "ok"]
     assert store.status("subtitle") == ["stand-in: no subtitle", "ok"]
@@ -222,7 +223,9 @@ def test_stand_ins_are_what_the_authors_put_in_place_of_nothing(
     filled = select(store, task, both, "zero")
     assert filled.candidate_ids == (items[0].id, items[1].id) and filled.present.candidates is None
     store.verify()
-    embed(replace(dataset, items=(first,)), encoder, tmp_path / "no_subtitles", options=EmbedOptions(workers=0))
+    write_embeddings(
+        replace(dataset, items=(first,)), encoder, tmp_path / "no_subtitles", options=EmbedOptions(workers=0)
+    )
     assert open_store(tmp_path / "no_subtitles").status("vas") == ["stand-in: no subtitle"]
 
 
@@ -240,7 +243,9 @@ def test_half_precision_stays_near(reference: Reference, reference_data: Path, i
 def test_from_real_clips_to_a_store(loaded: VastEncoder, reference_data: Path, tmp_path: Path) -> None:
     dataset = open_dataset(str(reference_data / "data" / "clips" / "annotations.json"))
     for workers in (0, 2):
-        summary = embed(dataset, loaded, tmp_path / str(workers), options=EmbedOptions(workers=workers, batch_size=3))
+        summary = write_embeddings(
+            dataset, loaded, tmp_path / str(workers), options=EmbedOptions(workers=workers, batch_size=3)
+        )
         assert summary.ok == {"text": 4, "video": 4, "audio": 4, "va": 4}
     stores = [open_store(tmp_path / str(workers)) for workers in (0, 2)]
     assert stores[0].fingerprint() == stores[1].fingerprint()

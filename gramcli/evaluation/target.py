@@ -1,20 +1,25 @@
-"""What TARGET and DEVICE stand for: an open store, a torch device."""
+"""What TARGET stands for: a store, a model and its dataset, or a store seen through heads."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from gramcli.datasets import open_dataset
+from gramcli.encoders import looks_like_checkpoint
 from gramcli.errors import UserError
+from gramcli.heads.files import PREFIX, load_heads
+from gramcli.heads.projection import project
+from gramcli.results.watch import Progress, Watch
+from gramcli.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from gramcli.cli.session import Session
     from gramcli.datasets import Dataset
-    from gramcli.embedding.embed import EmbedOptions
+    from gramcli.embedding.options import EmbedOptions
     from gramcli.encoders.base import Encoder
     from gramcli.evaluation.rerank import Reranker
     from gramcli.metrics.prompts import TextEncoder
@@ -24,34 +29,9 @@ if TYPE_CHECKING:
 _LOOKED_AT = 1000
 
 
-@dataclass(frozen=True)
-class ModelOptions:
-    """What the command line says of a model; see `gramcli.encoders.load_encoder`."""
-
-    frames: int | None = None
-    device: str = "cpu"
-    precision: str = "fp32"
-    tokenizer: Path | None = None
-    checkpoint_step: int | None = None
-    config: Path | None = None
-    allow_pickle: bool = False
-    stand_ins: bool = False
-
-    def load(self, spec: str) -> Encoder:
-        """Load the model a spec names.
-
-        Raises:
-            UserError: It is a store, or what `load_encoder` raises.
-        """
-        _refuse_store(spec)
-        from gramcli.encoders import load_encoder
-
-        return load_encoder(spec, **asdict(self))
-
-
 def chosen_dataset(
     data: str,
-    root: Path | None,
+    root: str | Path | None,
     split: str | None,
     limit: int | None,
     protocol: str | None = None,
@@ -74,14 +54,13 @@ def chosen_dataset(
     Raises:
         UserError: As `open_dataset`.
     """
-    from gramcli.datasets import open_dataset
-
+    root = None if root is None else Path(root)
     dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
     found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
     if not with_train or undecided:
         return found
-    from gramcli.evaluation.labels import LEARNT
+    from gramcli.evaluation.labels import LEARNT  # noqa: PLC0415 - where classifiers learn
 
     tested = {item.id for item in found.items}
     items = open_dataset(data, root, protocol=protocol).items
@@ -94,27 +73,30 @@ class Target:
 
     Attributes:
         text: As given.
+        opened: The store, once it was handed over open; None for a path and for a model.
         dataset: None for a store.
         encoder: None for a store.
     """
 
     text: str
+    opened: Store | None
     dataset: Dataset | None
     encoder: Encoder | None
 
-    def store(self, session: Session, options: EmbedOptions, tasks: Sequence[Task]) -> Store:
+    def store(self, watch: Watch, options: EmbedOptions, tasks: Sequence[Task]) -> Store:
         """Open the store; a model's dataset is embedded into the cache first, if it can serve the tasks.
 
         Raises:
-            UserError: As `check_tasks`, `embed` and `open_store`.
+            UserError: As `check_tasks`, `write_embeddings` and `open_store`.
         """
-        from gramcli.embedding.embed import check_tasks
-        from gramcli.store import open_store
-
+        if self.opened is not None:
+            return self.opened
         if self.dataset is None or self.encoder is None:
             return open_store(self.text)
+        from gramcli.embedding.writing import check_tasks  # noqa: PLC0415 - decoders load here
+
         check_tasks(self.dataset, self.encoder, tasks)
-        return open_store(_embedded(session, self.encoder, self.dataset, options))
+        return open_store(_embedded(watch, self.encoder, self.dataset, options))
 
     def class_texts(self) -> TextEncoder | None:
         """Texts to unit rows by the model; None for a store, or for a model that takes no text."""
@@ -123,13 +105,13 @@ class Target:
             return None
         return lambda texts: encoder.encode({"text": list(texts)})["text"]
 
-    def reranker(self, how: str, top: int, options: EmbedOptions, progress: Callable[[int, int], None]) -> Reranker:
+    def reranker(self, how: str, top: int, options: EmbedOptions, progress: Progress) -> Reranker:
         """The second stage that `--rerank` asks for.
 
         Raises:
             UserError: Another word than `itm`, a store without its media, or a model without a matching head.
         """
-        from gramcli.evaluation.rerank import Reranker
+        from gramcli.evaluation.rerank import Reranker  # noqa: PLC0415 - decoders load here
 
         if how != "itm":
             raise UserError("usage", f"--rerank '{how}' is not known; known: itm, the model's matching head.")
@@ -143,25 +125,34 @@ class Target:
         return Reranker(self.dataset, encoder, top, options.processes, options.time_limit, progress)
 
 
-def open_target(target: str, dataset: Dataset | None, model: ModelOptions) -> Target:
+def open_target(
+    target: str | Path | Store | Encoder, dataset: Dataset | None, load: Callable[[str], Encoder]
+) -> Target:
     """Find out what TARGET is: a store, or with a dataset a model, which is loaded.
 
     Args:
-        target: A store; a model's spec when there is a dataset.
+        target: A store, open or by its path; a model or its spec when there is a dataset.
         dataset: What to embed, None for a store.
-        model: How a model is loaded.
+        load: Makes an encoder of a spec.
 
     Raises:
         UserError: `target` is no store and there is no dataset, or what `load_encoder` raises.
     """
-    if dataset is None:
-        if not Path(target).exists():
-            advice = _advice_on_dataset(target) or "Write it with `gram embed`, or add --dataset DATA."
-            raise UserError("store", f"There is no store {target}. {advice}")
-        _refuse_checkpoint(Path(target))
-        _refuse_media(Path(target))
-        return Target(target, None, None)
-    return Target(target, dataset, model.load(target))
+    if dataset is not None:
+        encoder: Any = target if hasattr(target, "encode") else load(str(target))
+        return Target(str(getattr(target, "spec", target)), None, dataset, encoder)
+    if not isinstance(target, (str, Path)):
+        opened: Any = target
+        if not hasattr(opened, "fingerprint"):
+            raise UserError("usage", f"A {type(target).__name__} is no store. A model needs dataset=, what to embed.")
+        return Target(str(opened.path), opened, None, None)
+    if not Path(target).exists():
+        advice = _advice_on_dataset(str(target)) or "Write it with `gram embed`, or add --dataset DATA."
+        raise UserError("store", f"There is no store {target}. {advice}")
+    _refuse_heads(Path(target))
+    _refuse_checkpoint(Path(target))
+    _refuse_media(Path(target))
+    return Target(str(target), None, None, None)
 
 
 def seen_through(store: Store, model: str | None) -> Store:
@@ -172,21 +163,22 @@ def seen_through(store: Store, model: str | None) -> Store:
     """
     if model is None:
         return store
-    from gramcli.heads.files import PREFIX, load_heads
-    from gramcli.heads.projection import project
-
     if not model.startswith(PREFIX):
         raise UserError(
             "usage",
-            f"--model {model}: a STORE is seen through heads only, heads:DIR. For a model: gram eval {model} "
+            f"--model {model}: a STORE is seen through heads only, heads:DIR. For a model: gram eval {quote(model)} "
             "--dataset DATA.",
         )
     return project(store, load_heads(model))
 
 
-def _refuse_checkpoint(path: Path) -> None:
-    from gramcli.inspection.describe import looks_like_checkpoint
+def _refuse_heads(path: Path) -> None:
+    if (path / "heads.json").is_file():
+        advice = f"See a store through them: gram eval STORE --model {quote(f'{PREFIX}{path}')}"
+        raise UserError("usage", f"{path} holds heads that `gram align` wrote, not a store. {advice}")
 
+
+def _refuse_checkpoint(path: Path) -> None:
     if not (path / "manifest.json").is_file() and looks_like_checkpoint(path):
         loose = " Embeddings in a file become a store with gramcli.store.write_store." if path.is_file() else ""
         raise UserError(
@@ -195,15 +187,8 @@ def _refuse_checkpoint(path: Path) -> None:
         )
 
 
-def _refuse_store(model: str) -> None:
-    path = Path(model)
-    if (path / "manifest.json").is_file() and (path / "shards").is_dir():
-        advice = f"Evaluate it with gram eval {model}, without --dataset, or name a model, such as signal"
-        raise UserError("usage", f"{model} is a store, where a model belongs. {advice}.")
-
-
 def _advice_on_dataset(name: str) -> str:
-    from gramcli.datasets.catalog import known_names, spelled
+    from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - for this message only
 
     known = spelled(name) in known_names()
     return (
@@ -215,8 +200,8 @@ def _advice_on_dataset(name: str) -> str:
 
 def _refuse_media(path: Path) -> None:
     """Refuse what is a dataset by its looks: a manifest, or a folder with media among its first files."""
-    from gramcli.datasets.tables import PARSERS
-    from gramcli.media.kinds import kind_of
+    from gramcli.datasets.tables import PARSERS  # noqa: PLC0415 - for this message only
+    from gramcli.media.kinds import kind_of  # noqa: PLC0415 - as above
 
     if (path / "manifest.json").exists():
         return
@@ -226,11 +211,12 @@ def _refuse_media(path: Path) -> None:
         media = any(kind_of(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
         what = "a media folder" if media else ""
     if what:
-        raise UserError("usage", f"{path} is {what}, not a store. Name a model too: gram eval MODEL --dataset {path}")
+        advice = f"Name a model too: gram eval MODEL --dataset {quote(str(path))}"
+        raise UserError("usage", f"{path} is {what}, not a store. {advice}")
 
 
 def _is_evaluation(path: Path) -> bool:
-    from gramcli.results.documents import is_evaluation, read_document
+    from gramcli.results.documents import is_evaluation, read_document  # noqa: PLC0415 - for this message only
 
     try:
         return path.suffix.lower() == ".json" and is_evaluation(read_document(path))
@@ -238,37 +224,12 @@ def _is_evaluation(path: Path) -> bool:
         return False
 
 
-def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
-    from gramcli.embedding.cache import cached_store_path
-    from gramcli.embedding.embed import embed
+def _embedded(watch: Watch, encoder: Encoder, dataset: Dataset, options: EmbedOptions) -> Path:
+    from gramcli.embedding.cache import cached_store_path  # noqa: PLC0415 - decoders load here
+    from gramcli.embedding.writing import write_embeddings  # noqa: PLC0415 - as above
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with session.progress("Embedding") as progress:
-        summary = embed(dataset, encoder, path, options=options, progress=progress)
-    session.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
+    summary = write_embeddings(dataset, encoder, path, options=options, progress=watch.stage("Embedding"))
+    watch.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
     return path
-
-
-def device_named(text: str) -> str:
-    """Return the torch device `auto`, `cpu`, `cuda` or `cuda:i` stands for.
-
-    Raises:
-        UserError: No such device here.
-    """
-    if text == "cpu":
-        return text
-    import torch
-
-    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if text == "auto":
-        return "cuda" if cards else "cpu"
-    name, _, index = text.partition(":")
-    if name != "cuda" or not (index or "0").isdecimal():
-        raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
-    if int(index or 0) >= cards:
-        raise UserError(
-            "usage",
-            f"--device {text}: this machine has {cards} CUDA device{'' if cards == 1 else 's'}. Use --device auto.",
-        )
-    return text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
+from gramcli.encoders import looks_like_checkpoint
 from gramcli.errors import UserError
+from gramcli.results.descriptions import Description, ModalityCount
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
 from gramcli.results.records import LeftOut
 from gramcli.store.layout import ABSENT, FAILED, OK, STAND_IN, reason_of, state
@@ -20,57 +21,16 @@ if TYPE_CHECKING:
     from gramcli.store import Store
 
 
-_WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
 _ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
 _CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
 
-@dataclass(frozen=True)
-class ModalityCount:
-    """How many items have a modality.
-
-    Attributes:
-        modality: Its name.
-        dim: Dimension of its embeddings; None where nothing is embedded yet.
-        ok: Items that have it.
-        absent: Items that never had it.
-        failed: Items whose file could not be embedded.
-    """
-
-    modality: str
-    dim: int | None
-    ok: int
-    absent: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Description:
-    """What `gram inspect` found.
-
-    Attributes:
-        kind: What the path is.
-        path: The path as given.
-        facts: Name and value, in reading order.
-        counts: One entry per modality; empty for an evaluation.
-        missing: What failed or was left out, and why.
-        notes: What else a reader must know.
-    """
-
-    kind: Literal["store", "evaluation", "dataset", "checkpoint", "heads"]
-    path: str
-    facts: tuple[tuple[str, str], ...]
-    counts: tuple[ModalityCount, ...]
-    missing: tuple[LeftOut, ...]
-    notes: tuple[str, ...] = ()
-
-
-def describe(
-    path: Path,
+def inspect(
+    path: str | Path,
     *,
     verify: bool = False,
     checkpoint_step: int | None = None,
-    config: Path | None = None,
+    config: str | Path | None = None,
     allow_pickle: bool = False,
 ) -> Description:
     """Say what a path is, what it holds and what is missing.
@@ -89,6 +49,7 @@ def describe(
         UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` of something else than a
             store or a checkpoint.
     """
+    path, config = Path(path), None if config is None else Path(config)
     if not path.exists():
         from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
 
@@ -209,15 +170,6 @@ def describe_store(store: Store, *, verify: bool = False) -> Description:
             if state(status) == FAILED
         ),
     )
-
-
-def looks_like_checkpoint(path: Path) -> bool:
-    """Whether a path is a weight file, or a folder that training code or an export would leave."""
-    if path.is_file():
-        return path.suffix.lower() in _WEIGHTS
-    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
-    trained = any(name in {"ckpt", "log", "hps.json", "arch.json"} or name.startswith("checkpoint-") for name in names)
-    return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
 
 
 def describe_checkpoint_at(

@@ -1,0 +1,43 @@
+"""How to embed: what a run of `gram embed` is told that does not change the store."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from gramcli.errors import UserError
+
+_MOST_WORKERS: Final = 8
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How a run goes about its work; none of it changes the store.
+
+    Attributes:
+        workers: Processes that decode; 0 decodes in this one, None is one per processor, at most 8.
+        time_limit: Seconds a file may take to decode.
+        batch_size: Inputs of one modality that are encoded together.
+        shard_size: Items per shard: what a killed run can lose. The shards' borders depend on it, nothing else.
+    """
+
+    workers: int | None = None
+    time_limit: float = 60.0
+    batch_size: int = 16
+    shard_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("--workers", self.workers or 0, 0),
+            ("--batch-size", self.batch_size, 1),
+        ):
+            if value < least:
+                raise UserError("usage", f"{name} must not be below {least}; got {value}.")
+        if not self.time_limit > 0:
+            raise UserError("usage", f"--timeout must be more than 0 s; got {self.time_limit:g}.")
+
+    @property
+    def processes(self) -> int:
+        """How many processes decode."""
+        return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers

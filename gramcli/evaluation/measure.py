@@ -1,0 +1,207 @@
+"""The `eval` verb: a store as retrieval, classification and geometry figures, each with its uncertainty."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import gramcli
+from gramcli.datasets.items import is_registered
+from gramcli.datasets.published import published
+from gramcli.errors import UserError
+from gramcli.evaluation.classification import classification_figures
+from gramcli.evaluation.geometry import geometry_figures
+from gramcli.evaluation.options import EvalOptions, Kind
+from gramcli.evaluation.retrieval import retrieval_figures
+from gramcli.modalities import Task
+from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
+from gramcli.store.reader import Store
+from gramcli.store.splits import chosen_items, effective_split
+
+__all__ = ["EvalOptions", "measure"]
+
+Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
+_MEASURES: Final[dict[Kind, Measure]] = {
+    "retrieval": retrieval_figures,
+    "classification": classification_figures,
+    "geometry": geometry_figures,
+}
+
+
+def measure(
+    store: Store, *, tasks: Sequence[Task] = (), methods: Sequence[str] = (), options: EvalOptions | None = None
+) -> Evaluation:
+    """Measure a store: retrieval under every task and method unless other kinds of figures are asked for.
+
+    Args:
+        store: An open store.
+        tasks: Tasks; none means every one the store allows (`default_tasks`).
+        methods: Method names; none means every one a task's number of modalities and dimension allow.
+        options: Split, policy for missing modalities, device, kinds of figures.
+
+    Returns:
+        Figures, ranks per query, items left out and notes.
+
+    Raises:
+        UserError: Not the store's protocol, an unknown method or normalisation, a task whose modality is not in the
+            store, nothing left to evaluate, no train split to take a querybank from.
+    """
+    options = options or EvalOptions()
+    _check_protocol(store, options.protocol)
+    items = chosen_items(store, options.split, options.limit)
+    _check_trained(store, items, options)
+    found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
+    notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
+    rows = [row for figures in found for row in figures.results]
+    whole = _part_of_protocol(store, options) is None
+    reference = _reference(store, rows, comparable=whole) if options.reference else ()
+    if options.reference and not reference:
+        notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
+    return Evaluation(
+        provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
+        results=tuple(rows),
+        left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
+        ranks=tuple(vector for figures in found for vector in figures.ranks),
+        notes=tuple(dict.fromkeys(notes)),
+        reference=tuple(reference),
+    )
+
+
+def store_notes(store: Store, options: EvalOptions) -> list[str]:
+    """What a reader of any figure of this store must know, one sentence each."""
+    notes = []
+    split = effective_split(store, options.split)
+    if split is not None and options.split is None:
+        notes.append(f"Evaluated split '{split}'; --split all evaluates every item.")
+    if not store.shared_space:
+        notes.append(
+            f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
+            "modalities are chance until they are aligned."
+        )
+    notes += store.manifest["model"].get("assumptions", [])
+    if options.relevant == "label":
+        notes.append("Every item of a query's label is a right answer (--relevant label).")
+    notes += _training_notes(store, chosen_items(store, options.split, options.limit))
+    if part := _part_of_protocol(store, options):
+        notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
+    return notes
+
+
+def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:
+    """`30 of the 1,000 items of msrvtt-1k@1`, where only a part of a registered protocol is evaluated."""
+    dataset = store.manifest["dataset"]
+    n, whole = len(chosen_items(store, options.split, options.limit)), dataset.get("protocol_n")
+    if not isinstance(whole, int) or n >= whole:
+        return None
+    return f"{n:,} of the {whole:,} items of {dataset.get('protocol')}"
+
+
+def _protocol(store: Store, named: str | None) -> str | None:
+    """The protocol of the store's items, or the name given to that of a folder or manifest."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    return recorded if is_registered(recorded) else named or recorded
+
+
+def _check_protocol(store: Store, named: str | None) -> None:
+    """A registered protocol is decided when its items are embedded; figures never get another's name."""
+    recorded: str | None = store.manifest["dataset"].get("protocol")
+    if named and is_registered(recorded) and named not in (recorded, str(recorded).rpartition("@")[0]):
+        name = store.manifest["dataset"].get("id")
+        raise UserError(
+            "usage",
+            f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
+            f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
+        )
+
+
+def _heads_of(store: Store) -> dict[str, Any]:
+    """What the store's model says of the heads that made it, where they were trained on its dataset."""
+    heads: dict[str, Any] = store.manifest["model"].get("heads") or {}
+    return heads if heads.get("dataset") == store.manifest["dataset"].get("id") else {}
+
+
+def _among(store: Store, items: Tensor, kind: str) -> list[str]:
+    known = set(_heads_of(store).get(kind, ()))
+    return [store.ids[k] for k in items.tolist() if store.ids[k] in known]
+
+
+def _check_trained(store: Store, items: Tensor, options: EvalOptions) -> None:
+    """Refuse to evaluate heads on what they were trained on.
+
+    Raises:
+        UserError: Some of the items were trained on, and nobody allowed it.
+    """
+    found = _among(store, items, "trained")
+    if found and not options.allow_trained:
+        left = sorted({split for split in store.splits if split} - {"train"})
+        hint = f" Name another split: --split {left[0]}." if left and options.split != left[0] else ""
+        raise UserError(
+            "usage",
+            f"{len(found)} of the {len(items)} items, for instance '{found[0]}', trained this store's heads: their "
+            f"figures say nothing about new data.{hint} With --allow-trained they are made all the same.",
+        )
+
+
+def _training_notes(store: Store, items: Tensor) -> list[str]:
+    """Say how many of the items the heads have seen, and how."""
+    notes = []
+    if n := len(_among(store, items, "trained")):
+        notes.append(f"{n} of {len(items)} items trained the heads: these are no figures of new data.")
+    if n := len(_among(store, items, "selected")):
+        notes.append(f"{n} of {len(items)} items chose the heads' epoch: figures are a little too good.")
+    return notes
+
+
+def _described_model(store: Store) -> dict[str, Any]:
+    """The store's model; of heads, how many items they saw instead of their ids."""
+    model: dict[str, Any] = dict(store.manifest["model"])
+    if heads := model.get("heads"):
+        counts = {f"n_{kind}": len(heads.get(kind, ())) for kind in ("trained", "selected")}
+        model["heads"] = {k: v for k, v in heads.items() if k not in ("trained", "selected")} | counts
+    return model
+
+
+def _reference(store: Store, rows: Sequence[ResultRow], *, comparable: bool) -> list[Reference]:
+    """Published figures of the store's dataset with the measured ones that answer them, the most alike first."""
+    dataset = store.manifest["dataset"]
+    protocol = str(dataset.get("protocol")).rpartition("@")[0]
+    measured = {(protocol, row.task, row.method, row.stage, row.metric): row.value for row in rows if comparable}
+    tasks = {row.task for row in rows}
+    figures = [
+        replace(one, measured=measured.get((one.protocol, one.task, one.method, one.stage, one.metric)))
+        for one in published(str(dataset.get("id")))
+    ]
+    return sorted(figures, key=lambda one: (one.measured is None, one.task not in tasks, one.protocol != protocol))
+
+
+def _by_protocol(store: Store) -> list[LeftOut]:
+    return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
+
+
+def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
+    dataset = store.manifest["dataset"]
+    return {
+        "protocol": _protocol(store, options.protocol),
+        "n": len(chosen_items(store, options.split, options.limit)),
+        "protocol_n": dataset.get("protocol_n"),
+        "model": _described_model(store),
+        "dataset": dataset,
+        "store": {"path": str(store.path), "fingerprint": store.fingerprint(), "items": len(store.ids)},
+        "split": effective_split(store, options.split) or "all",
+        "limit": options.limit,
+        "missing": options.missing,
+        "kinds": list(options.kinds),
+        "device": options.device,
+        "versions": {
+            "gramcli": gramcli.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
