@@ -342,10 +342,7 @@ class Screen:
             out.copy_(torch.mm(left, right))
 
     def error(self, queries: Operand, candidates: Operand, cross: Tensor | None = None) -> TileError:
-        """The bound of the module docstring for a tile.
-
-        Products that are rounded when stored are off by a share of themselves: at most of `cross`, else of |q| |w|.
-        """
+        """The bound of the module docstring for a tile; products rounded when stored are off by a share of `cross`."""
         u = _ROUNDOFF[self.epilogue]
         gamma = (self.d + 2) * u / (1 - (self.d + 2) * u)
         half = self.storage not in _ROUNDOFF
