@@ -7,7 +7,7 @@ their signs are flipped, together.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -58,10 +58,11 @@ def weighted_mean(values: Floats, weights: Floats) -> Floats:
 def weighted_median(values: Floats, weights: Floats) -> Floats:
     """Median of values [n] repeated by whole-number weights [B, n], mean of the two middle ones; shape [B]."""
     order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[:, order], axis=1)
-    total = cumulative[:, -1]
-    low = (cumulative <= ((total - 1) // 2)[:, None]).sum(axis=1)
-    high = (cumulative <= (total // 2)[:, None]).sum(axis=1)
+    whole = weights.T.astype(np.int32)[order]  # [n, B]: sums run down the rows, and are exact
+    cumulative = np.cumsum(whole, axis=0, dtype=np.int32)
+    total = cumulative[-1]
+    low = np.count_nonzero(cumulative <= (total - 1) // 2, axis=0)
+    high = np.count_nonzero(cumulative <= total // 2, axis=0)
     middle: Floats = (values[order][low] + values[order][high]) / 2
     return middle
 
@@ -101,8 +102,19 @@ def bootstrap_means(values: Floats, clusters: NDArray[np.int64], seed: int = 0) 
     return bounds
 
 
-def _resampled(clusters: NDArray[np.int64], seed: int) -> Iterator[Floats]:
-    """How often each query is drawn, in blocks [b, n] of resamples."""
+def _resampled(clusters: NDArray[np.int64], seed: int) -> Iterable[Floats]:
+    """How often each query is drawn, in blocks [b, n] of resamples; few queries' are kept for the next figure."""
+    if RESAMPLES * max(int(clusters.max()) + 1, len(clusters)) <= _BLOCK_NUMBERS:
+        return _kept_weights(clusters.tobytes(), seed)
+    return _weights(clusters, seed)
+
+
+@lru_cache(maxsize=1)
+def _kept_weights(clusters: bytes, seed: int) -> tuple[Floats, ...]:
+    return tuple(_weights(np.frombuffer(clusters, dtype=np.int64), seed))
+
+
+def _weights(clusters: NDArray[np.int64], seed: int) -> Iterator[Floats]:
     count = int(clusters.max()) + 1
     block = max(1, _BLOCK_NUMBERS // max(count, len(clusters)))
     draws = _kept_draws(count, seed) if RESAMPLES * count <= _KEPT_NUMBERS else _draws(count, seed)
