@@ -52,6 +52,17 @@ def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     return late
 
 
+def resolve(target: str) -> Any:  # noqa: ANN401 - a target can be anything
+    """Import and return what `package.module:attribute` points at.
+
+    Example:
+        >>> resolve("gramcli.errors:UserError").__name__
+        'UserError'
+    """
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return ` Did you mean 'x'?` for a near miss, else the empty string.
 
@@ -115,5 +126,4 @@ class Catalog(Generic[RowT]):
         Raises:
             UserError: No row has that name.
         """
-        module, _, attribute = self.row(name).target.partition(":")
-        return getattr(import_module(module), attribute)
+        return resolve(self.row(name).target)
