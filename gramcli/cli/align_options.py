@@ -45,7 +45,8 @@ PatienceOpt = Annotated[
     int, validation("--patience", min=0, metavar="N", help="Epochs without a better one that end it; 0: never.")
 ]
 ValTaskOpt = Annotated[
-    str | None, validation("--task", metavar="TASK", help="What is ranked, for instance t2va. Default: all of the store.")
+    str | None,
+    validation("--task", metavar="TASK", help="What is ranked: t2va. Default: all of the store."),
 ]
 ValQueryOpt = Annotated[
     str | None, validation("--query", metavar="NAMES", help="Query embeddings by name, comma between; not --task.")

@@ -39,7 +39,8 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     """
     shared, configuring = (inspect.signature(one, eval_str=True).parameters for one in (_shared, _configuring))
     own = [value for name, value in inspect.signature(function, eval_str=True).parameters.items() if name != "session"]
-    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in (*own, *shared.values(), *configuring.values())]
+    every = (*own, *shared.values(), *configuring.values())
+    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in every]
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type

@@ -37,28 +37,28 @@ _RESUMES: Final = "Finished {} are kept: run the same command again and it resum
 _STARTS_OVER: Final = "Run the same command again: it starts over."
 
 _ROWS: Final = (
-        CommandRow(
-            "embed",
-            "Bring and take",
-            "Embed media into a store; a stopped run resumes.",
-            _RESUMES.format("shards"),
-        ),
-        CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
-        CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
-        CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
-        CommandRow(
-            "align",
-            "Measure",
-            "Train projection heads on a store by a method's loss.",
-            _RESUMES.format("epochs"),
-        ),
-        CommandRow("export", "Bring and take", "Rewrite a checkpoint as one self-describing file."),
-        CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
-        CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),
-        CommandRow("methods", "Look", "List the alignment methods with formula and paper."),
-        CommandRow("metrics", "Look", "List the metrics with range, formula and source."),
-        CommandRow("demo", "Start here", "Make data, embed, align, evaluate, compare: all offline.", _STARTS_OVER),
-        CommandRow("doctor", "Start here", "Check versions, devices, decoders, cache: what works here."),
+    CommandRow(
+        "embed",
+        "Bring and take",
+        "Embed media into a store; a stopped run resumes.",
+        _RESUMES.format("shards"),
+    ),
+    CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
+    CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
+    CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
+    CommandRow(
+        "align",
+        "Measure",
+        "Train projection heads on a store by a method's loss.",
+        _RESUMES.format("epochs"),
+    ),
+    CommandRow("export", "Bring and take", "Rewrite a checkpoint as one self-describing file."),
+    CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
+    CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),
+    CommandRow("methods", "Look", "List the alignment methods with formula and paper."),
+    CommandRow("metrics", "Look", "List the metrics with range, formula and source."),
+    CommandRow("demo", "Start here", "Make data, embed, align, evaluate, compare: all offline.", _STARTS_OVER),
+    CommandRow("doctor", "Start here", "Check versions, devices, decoders, cache: what works here."),
 )
 ROWS: Final = {row.name: row for row in _ROWS}
 

@@ -19,13 +19,7 @@ Rows = list[tuple[str, str]]
 
 
 def examples(function: Callable[..., Any]) -> list[str]:
-    """Return the examples of a command, one command line each, from its docstring.
-
-    Example:
-        >>> def body(): "Do it.\\n\\nExample: gram do it"
-        >>> examples(body)
-        ['gram do it']
-    """
+    """Return the examples of a command, one command line each: the `Example:` paragraphs of its docstring."""
     paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
     return [" ".join(one.removeprefix(_EXAMPLE).split()) for one in paragraphs if one.startswith(_EXAMPLE)]
 

@@ -108,9 +108,7 @@ RerankOpt = Annotated[
 RerankTopOpt = Annotated[
     int, retrieval("--rerank-top", min=1, metavar="N", help="How many of each query's best are re-ranked.")
 ]
-StepOpt = Annotated[
-    int | None, model("--checkpoint-step", metavar="N", help="Which saved step; by default the last.")
-]
+StepOpt = Annotated[int | None, model("--checkpoint-step", metavar="N", help="Which saved step; by default the last.")]
 ConfigOpt = Annotated[
     Path | None,
     model("--config", metavar="FILE", help="The hps.json of the weights, where it is not beside them."),
@@ -120,9 +118,7 @@ CheckpointArg = Annotated[
 ]
 WeightsOut = Annotated[Path, output("-o", "--output", metavar="FILE", help="The .safetensors file to write.")]
 HalfOpt = Annotated[bool, model("--half", help="Store float16: half the size on disk and in memory.")]
-PickleOpt = Annotated[
-    bool, model("--allow-pickle", help="Load weight files that can run code. Only files you trust.")
-]
+PickleOpt = Annotated[bool, model("--allow-pickle", help="Load weight files that can run code. Only files you trust.")]
 StandInsOpt = Annotated[
     bool,
     model("--stand-ins", help="Also encode silence and no words for absent sound and subtitles."),
@@ -131,9 +127,7 @@ WorkersOpt = Annotated[
     int | None,
     running("--workers", min=0, metavar="N", help="Processes that decode; 0: none. Default: one per processor."),
 ]
-TimeoutOpt = Annotated[
-    str, running("--timeout", metavar="TIME", help="How long one file may take to decode: 60s, 2m.")
-]
+TimeoutOpt = Annotated[str, running("--timeout", metavar="TIME", help="How long one file may take to decode: 60s, 2m.")]
 BatchOpt = Annotated[
     int, running("--batch-size", min=1, metavar="N", help="Inputs encoded together; no figure depends on it.")
 ]
@@ -209,9 +203,7 @@ DeviceOpt = Annotated[
 ]
 ProtocolOpt = Annotated[
     str | None,
-    data(
-        "--protocol", metavar="NAME", help="A dataset's protocol (`gram datasets NAME`), or a name to record."
-    ),
+    data("--protocol", metavar="NAME", help="A dataset's protocol (`gram datasets NAME`), or a name to record."),
 ]
 DatasetNameArg = Annotated[
     str | None,
@@ -241,9 +233,7 @@ SeedOpt = Annotated[int, running("--seed", min=0, metavar="N", help="Seed of all
 # Through heads
 FromOpt = Annotated[
     Path | None,
-    data(
-        "--from", metavar="STORE", help="With --model heads:DIR: embeddings of the base model, not decoded again."
-    ),
+    data("--from", metavar="STORE", help="With --model heads:DIR: embeddings of the base model, not decoded again."),
 ]
 SeenThroughOpt = Annotated[
     str | None,
@@ -253,9 +243,7 @@ RelevantOpt = Annotated[
     Relevance,
     retrieval("--relevant", help="What answers a query: its own item, or all items of its label."),
 ]
-AllowTrainedOpt = Annotated[
-    bool, data("--allow-trained", help="Also evaluate items that the heads were trained on.")
-]
+AllowTrainedOpt = Annotated[bool, data("--allow-trained", help="Also evaluate items that the heads were trained on.")]
 
 # Where the answer goes
 DemoOut = Annotated[Path, output("-o", "--output", metavar="DIR", help="Where everything is written.")]

@@ -1,4 +1,4 @@
-"""From words to arguments: the command group, a command with its settings file, and what a wrong command line is told."""
+"""From words to arguments: the group of commands, and a command with its settings file."""
 
 from __future__ import annotations
 

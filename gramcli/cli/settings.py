@@ -72,7 +72,8 @@ def option_keys(function: Callable[..., Any]) -> dict[str, OptionKey]:
     found = {}
     for value in inspect.signature(function).parameters.values():
         kind, info = get_args(value.annotation)[:2]
-        long = next((one for one in getattr(info, "param_decls", None) or () if one.startswith("--")), None)
+        written = (info.default, *(info.param_decls or ()))  # Typer takes the first name for a default, at first
+        long = next((one for one in written if isinstance(one, str) and one.startswith("--")), None)
         if long is None or (key := long[2:]) in _OPERATING:
             continue
         bare = next(one for one in (*get_args(kind), kind) if one is not NoneType) if _optional(kind) else kind
@@ -219,12 +220,13 @@ def _text_of(path: Path) -> str:
 def _line(text: str, table: str | None, key: str | None) -> int | None:
     """The line of a table's heading, or of a key below it; None where it is written another way."""
     current = None
+    spelled = re.escape((key or "").replace("_", "-")).replace(r"\-", "[-_]")
+    pattern = rf"\s*[\"']?{spelled}[\"']?\s*=" if key else None
     for number, line in enumerate(text.splitlines(), 1):
         if heading := re.match(r"\s*\[\s*[\"']?([^\]\"']+?)[\"']?\s*\]", line):
             current = heading[1]
             if key is None and current == table:
                 return number
-        elif key and current == table and (found := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line)):
-            if found[1].replace("_", "-") == key.replace("_", "-"):
-                return number
+        elif pattern and current == table and re.match(pattern, line):
+            return number
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
@@ -12,13 +12,13 @@ from gramcli.errors import UserError
 
 Kind = Literal["store", "heads", "checkpoint", "evaluation", "manifest", "media folder", "model"]
 _NAMES: Final[dict[Kind, str]] = {
-    "store": "a store",
-    "heads": "a folder of heads",
-    "checkpoint": "a checkpoint",
-    "evaluation": "an evaluation already",
-    "manifest": "a manifest",
-    "media folder": "a media folder",
-    "model": "a model",
+    "store": "is a store",
+    "heads": "is a folder of heads",
+    "checkpoint": "looks like a checkpoint",
+    "evaluation": "is an evaluation already",
+    "manifest": "is a manifest",
+    "media folder": "is a media folder",
+    "model": "is a model",
 }
 _MEDIA: Final = ("media folder", "manifest")
 _MODELS: Final = ("checkpoint", "model")
@@ -26,11 +26,12 @@ _HEADS: Final = "heads:"
 _LOOKED_AT: Final = 1000
 
 
-def kind_of(text: str) -> Kind | None:
+def kind_of(text: str, *, media_first: bool = False) -> Kind | None:
     """Say what an operand is by its looks; None for what is not there or not known.
 
     Args:
         text: A path, or the name of a model.
+        media_first: Whether a folder with media and with weights counts as media.
     """
     path = Path(text)
     try:
@@ -38,7 +39,7 @@ def kind_of(text: str) -> Kind | None:
             return "store"
         if (path / "heads.json").is_file() or (path / "training.safetensors").is_file():
             return "heads"
-        return _kind_of_path(path) if path.exists() else _kind_of_name(text)
+        return _kind_of_path(path, media_first) if path.exists() else _kind_of_name(text)
     except (OSError, ValueError):
         return None
 
@@ -50,10 +51,10 @@ def _kind_of_name(text: str) -> Kind | None:
     return "model" if name in ENCODERS.names() and (colon or name not in {CHECKPOINTS, "heads"}) else None
 
 
-def _kind_of_path(path: Path) -> Kind | None:
+def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
     from gramcli.inspection.describe import looks_like_checkpoint
 
-    if looks_like_checkpoint(path):
+    if looks_like_checkpoint(path) and not (media_first and _holds_media(path)):
         return "checkpoint"
     if path.is_file():
         from gramcli.datasets.tables import PARSERS
@@ -61,10 +62,13 @@ def _kind_of_path(path: Path) -> Kind | None:
         if _is_evaluation(path):
             return "evaluation"
         return "manifest" if path.suffix.lower() in PARSERS else None
+    return "media folder" if _holds_media(path) else None
+
+
+def _holds_media(path: Path) -> bool:
     from gramcli.media.kinds import kind_of as media_kind
 
-    media = any(media_kind(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
-    return "media folder" if media else None
+    return any(media_kind(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
 
 
 def _is_evaluation(path: Path) -> bool:
@@ -91,9 +95,9 @@ def check_start(command: str, arguments: Mapping[str, Any]) -> None:
         check(arguments)
 
 
-def _refuse(text: object, kind: Kind, belongs: str, *meant: Sequence[object]) -> NoReturn:
+def _refuse(text: object, kind: Kind, belongs: str, *meant: Sequence[object], hint: str = "") -> NoReturn:
     commands = ", or ".join(command_line(*words) for words in meant)
-    raise UserError("usage", f"{text} is {_NAMES[kind]}, where {belongs} belongs. Did you mean: {commands}")
+    raise UserError("usage", f"{text} {_NAMES[kind]}, where {belongs} belongs. Did you mean: {commands}{hint}")
 
 
 def command_line(*words: object) -> str:
@@ -120,13 +124,15 @@ def embeddings_of(data: str) -> str:
 def _check_eval(given: Mapping[str, Any]) -> None:
     target, dataset, model = given["target"], given["dataset"], given["model"]
     kind = kind_of(target)
+    _suggest_near(target, kind if dataset is None else "model", lambda other: ("eval", other))
     if dataset is not None:
         _check_model_and_dataset(target, kind, dataset)
     elif kind in _MEDIA:
         other = model if model and not model.startswith(_HEADS) else "signal"
         _refuse(target, kind, "a store", ("eval", other, "--dataset", target))
     elif kind in _MODELS:
-        _refuse(target, kind, "a store", ("eval", target, "--dataset", "DATA"))
+        loose = "; embeddings in a file become a store with gramcli.store.write_store" if Path(target).is_file() else ""
+        _refuse(target, kind, "a store", ("eval", target, "--dataset", "DATA"), hint=loose)
     elif kind == "heads":
         _refuse(target, kind, "a store", ("eval", "STORE", "--model", f"{_HEADS}{target}"))
     elif kind == "evaluation":
@@ -138,7 +144,7 @@ def _check_eval(given: Mapping[str, Any]) -> None:
 def _check_model_and_dataset(target: str, kind: Kind | None, dataset: str) -> None:
     if kind == "store":
         _refuse(target, kind, "a model", ("eval", target))
-    other = kind_of(dataset)
+    other = kind_of(dataset, media_first=True)
     if kind in _MEDIA:
         model, data = (dataset, target) if other in _MODELS else ("signal", dataset)
         _refuse(target, kind, "a model", ("eval", model, "--dataset", data))
@@ -152,7 +158,7 @@ def _check_model_and_dataset(target: str, kind: Kind | None, dataset: str) -> No
 
 def _check_embed(given: Mapping[str, Any]) -> None:
     data, model, output, source = given["data"], given["model"], given["output"], given["from_store"]
-    kind = kind_of(data)
+    kind = kind_of(data, media_first=True)
     if kind == "store" and source is None:
         through = ("embed", data, "--model", model, "--from", data, "-o", output)
         _refuse(data, kind, "media", through if model.startswith(_HEADS) else ("eval", data))
@@ -186,17 +192,29 @@ def _check_align(given: Mapping[str, Any]) -> None:
     _need_store(store, lambda other: ("align", other, "-o", output, "--loss", loss))
 
 
-def _need_store(store: str, command: Any) -> None:  # noqa: ANN401 - other store -> words
+def _suggest_near(store: str, kind: Kind | None, command: Callable[[str], Sequence[object]]) -> None:
+    """Refuse a store that is not there where one of nearly its name lies beside it."""
+    path = Path(store)
+    if kind is not None or path.exists():
+        return
+    import difflib
+
+    beside = islice(path.parent.glob("*/manifest.json"), _LOOKED_AT)
+    names = {found.parent.name: found.parent for found in beside}
+    if near := difflib.get_close_matches(path.name, names, n=1):
+        meant = command_line(*command(str(names[near[0]])))
+        raise UserError("store", f"There is no store {store}. Did you mean: {meant}")
+
+
+def _need_store(store: str, command: Callable[[str], Sequence[object]]) -> None:
     kind = kind_of(store)
+    _suggest_near(store, kind, command)
     if kind in _MEDIA:
         made = embeddings_of(store)
         first, then = command_line("embed", store, "-o", made), command_line(*command(made))
-        raise UserError("usage", f"{store} is {_NAMES[kind]}, where a store belongs. First: {first}; then: {then}")
+        raise UserError("usage", f"{store} {_NAMES[kind]}, where a store belongs. First: {first}; then: {then}")
     if kind in _MODELS:
-        made = ("embed", "DATA", "--model", store, "-o", "STORE")
-        raise UserError(
-            "usage", f"{store} is {_NAMES[kind]}, where a store belongs. Make one with it: {command_line(*made)}"
-        )
+        _refuse(store, kind, "a store", ("embed", "DATA", "--model", store, "-o", "STORE"))
     if kind == "heads":
         seen = ("embed", "STORE", "--model", f"{_HEADS}{store}", "--from", "STORE", "-o", "SEEN")
         _refuse(store, kind, "a store", seen)

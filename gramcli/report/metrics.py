@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from gramcli.catalog import did_you_mean
+from gramcli.errors import UserError
 from gramcli.metrics.catalog import METRICS, Metric
 from gramcli.metrics.geometry.catalog import QUANTILES
 from gramcli.report.answer import Answer, Table, is_per_cent, listing
@@ -27,7 +29,10 @@ def metrics_answer(name: str | None = None) -> Answer:
     Raises:
         UserError: There is no such metric; names a near one.
     """
-    rows = [_row(row) for row in ([METRICS.row(name)] if name else METRICS)]
+    known = {row.name: row for row in METRICS}
+    if name and name not in known:
+        raise UserError("usage", f"Unknown metric '{name}'.{did_you_mean(name, list(known))} `gram metrics` lists all.")
+    rows = [_row(row) for row in ([known[name]] if name else METRICS)]
     return Answer(
         tables=_one(rows[0]) if name else _all(rows),
         columns=_COLUMNS,
