@@ -6,10 +6,8 @@ parties add rows through entry points, which are loaded only when a name is not 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar
 
 from gramcli.errors import UserError
@@ -72,6 +70,8 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
         >>> did_you_mean("GRAM", ["cosine", "gram"])
         " Did you mean 'gram'?"
     """
+    import difflib  # noqa: PLC0415 - only a wrong word needs it
+
     folded = {one.lower(): one for one in reversed(known)}
     close = difflib.get_close_matches(name, known, n=1) or [
         folded[one] for one in difflib.get_close_matches(name.lower(), list(folded), n=1)
@@ -107,6 +107,8 @@ class Catalog(Generic[RowT]):
         """
         if name in self._rows:
             return self._rows[name]
+        from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and only a plug-in needs it
+
         found = [point for point in entry_points(group=self.group) if point.name == name]
         if len(found) > 1:
             where = ", ".join(point.value for point in found)
