@@ -6,10 +6,8 @@ parties add rows through entry points, which are loaded only when a name is not 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar
 
 from gramcli.errors import UserError
@@ -52,6 +50,17 @@ def late_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     return late
 
 
+def resolve(target: str) -> Any:  # noqa: ANN401 - a target can be anything
+    """Import and return what `package.module:attribute` points at.
+
+    Example:
+        >>> resolve("gramcli.errors:UserError").__name__
+        'UserError'
+    """
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return ` Did you mean 'x'?` for a near miss, else the empty string.
 
@@ -61,6 +70,8 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
         >>> did_you_mean("GRAM", ["cosine", "gram"])
         " Did you mean 'gram'?"
     """
+    import difflib  # noqa: PLC0415 - only a wrong word needs it
+
     folded = {one.lower(): one for one in reversed(known)}
     close = difflib.get_close_matches(name, known, n=1) or [
         folded[one] for one in difflib.get_close_matches(name.lower(), list(folded), n=1)
@@ -96,6 +107,8 @@ class Catalog(Generic[RowT]):
         """
         if name in self._rows:
             return self._rows[name]
+        from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and only a plug-in needs it
+
         found = [point for point in entry_points(group=self.group) if point.name == name]
         if len(found) > 1:
             where = ", ".join(point.value for point in found)
@@ -115,5 +128,4 @@ class Catalog(Generic[RowT]):
         Raises:
             UserError: No row has that name.
         """
-        module, _, attribute = self.row(name).target.partition(":")
-        return getattr(import_module(module), attribute)
+        return resolve(self.row(name).target)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from gramcli.cli.options import (
+from gramcli.cli.align_options import (
     AnchorOpt,
-    CandidatesOpt,
     DecayOpt,
-    DeviceOpt,
     DimOpt,
     DropoutOpt,
     EpochsOpt,
@@ -16,22 +14,19 @@ from gramcli.cli.options import (
     JudgeOpt,
     LossOpt,
     ModalitiesOpt,
-    OverwriteOpt,
     PatienceOpt,
-    QueryOpt,
     RateOpt,
-    Relevance,
-    RelevantOpt,
-    SeedOpt,
     StepSizeOpt,
     StopMetricOpt,
-    StoreArg,
-    TaskOpt,
     TemperatureOpt,
     TrainSplitOpt,
+    ValCandidatesOpt,
+    ValQueryOpt,
     ValSplitOpt,
+    ValTaskOpt,
     WarmupOpt,
 )
+from gramcli.cli.options import DeviceOpt, OverwriteOpt, Relevance, RelevantOpt, SeedOpt, StoreArg
 from gramcli.cli.session import Session
 
 
@@ -39,30 +34,30 @@ def align_command(
     session: Session,
     store: StoreArg,
     *,
-    output: HeadsOut,
     loss: LossOpt,
+    output: HeadsOut,
     modality: ModalitiesOpt = None,
     anchor: AnchorOpt = None,
     dim: DimOpt = 64,
     hidden: HiddenOpt = 0,
+    init: InitOpt = None,
     epochs: EpochsOpt = 100,
     lr: RateOpt = 1e-3,
+    batch_size: StepSizeOpt = 256,
+    warmup: WarmupOpt = 0.1,
     weight_decay: DecayOpt = 0.01,
     dropout: DropoutOpt = 0.0,
-    init: InitOpt = None,
-    warmup: WarmupOpt = 0.1,
-    batch_size: StepSizeOpt = 256,
     temperature: TemperatureOpt = None,
-    seed: SeedOpt = 0,
     train_split: TrainSplitOpt = "train",
     val_split: ValSplitOpt = None,
-    task: TaskOpt = None,
-    query: QueryOpt = None,
-    candidates: CandidatesOpt = None,
-    method: JudgeOpt = None,
     metric: StopMetricOpt = "MRR",
     patience: PatienceOpt = 20,
+    task: ValTaskOpt = None,
+    method: JudgeOpt = None,
+    query: ValQueryOpt = None,
+    candidates: ValCandidatesOpt = None,
     relevant: RelevantOpt = Relevance.item,
+    seed: SeedOpt = 0,
     device: DeviceOpt = "cpu",
     overwrite: OverwriteOpt = False,
 ) -> None:
@@ -73,7 +68,7 @@ def align_command(
 
     Example: gram align clips_emb -o heads_gram --loss gram
 
-    Example: gram align clips_emb -o heads_pmrl --loss pmrl --dim 128 --hidden 256 --relevant label
+    Example: gram align clips_emb -o heads_pmrl --loss pmrl --hidden 256 --relevant label
 
     Example: gram eval clips_emb --model heads:heads_gram
     """

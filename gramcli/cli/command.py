@@ -1,4 +1,4 @@
-"""What makes a function a command: the shared options, the error report, an example that keeps its line."""
+"""What makes a function a command: the shared options, the look at where it starts, the error report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from gramcli.cli.errors import report_errors
-from gramcli.cli.options import DebugOpt, FormatOpt, QuietOpt, VerboseOpt
+from gramcli.cli.options import DebugOpt, FormatOpt, PrintConfigOpt, QuietOpt, SettingsOpt, VerboseOpt
 from gramcli.cli.session import Session
+from gramcli.cli.starts import check_start
 
 NOTHING_WRITTEN = "Nothing was written."
 
@@ -19,7 +20,11 @@ NOTHING_WRITTEN = "Nothing was written."
 def _shared(
     output_format: FormatOpt = None, quiet: QuietOpt = False, verbose: VerboseOpt = False, debug: DebugOpt = False
 ) -> None:
-    """Carry the signature of the options that every command has."""
+    """Carry the signature of the options that every command has and its session knows."""
+
+
+def _configuring(settings: SettingsOpt = None, print_config: PrintConfigOpt = False) -> None:
+    """Carry the signature of the options that are done with once the command line is read."""
 
 
 def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) -> Callable[..., None]:
@@ -32,27 +37,25 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     Returns:
         A function with the options of `function` and the shared ones, that reports errors.
     """
-    shared = inspect.signature(_shared, eval_str=True).parameters
+    shared, configuring = (inspect.signature(one, eval_str=True).parameters for one in (_shared, _configuring))
     own = [value for name, value in inspect.signature(function, eval_str=True).parameters.items() if name != "session"]
-    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in (*own, *shared.values())]
+    every = (*own, *shared.values(), *configuring.values())
+    parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in every]
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type
         """Open the session, run the command, report its errors."""
         session = Session(**{name: arguments.pop(name) for name in shared}, on_interrupt=on_interrupt)
+        for name in configuring:
+            arguments.pop(name, None)
         with logged(session, function.__name__, arguments), report_errors(session):
+            check_start(function.__name__.removesuffix("_command"), arguments)
             function(session, **arguments)
 
     del run.__wrapped__  # else Typer would look at the signature behind
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {value.name: value.annotation for value in parameters}
-    run.__doc__ = help_text(function)
     return run
-
-
-def help_text(function: Callable[..., None]) -> str:
-    """Return the docstring, its Example paragraph marked as not to be re-wrapped."""
-    return inspect.cleandoc(function.__doc__ or "").replace("\nExample:", "\n\b\nExample:")
 
 
 @contextmanager

@@ -31,6 +31,8 @@ def compare_command(
     Every difference has its 95 % interval and a paired test.
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
+
+    Example: gram compare before.json after.json
     """
     from gramcli.evaluation.compare import compare
     from gramcli.report.tables import comparison_answer

@@ -55,58 +55,60 @@ def eval_command(
     session: Session,
     target: TargetArg,
     *,
-    dataset: DatasetOpt = None,
-    model: SeenThroughOpt = None,
-    allow_trained: AllowTrainedOpt = False,
-    root: RootOpt = None,
     task: TasksOpt = None,
     method: MethodsOpt = None,
+    metrics: MetricsOpt = None,
     query: QueryOpt = None,
     candidates: CandidatesOpt = None,
+    dataset: DatasetOpt = None,
+    root: RootOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
-    metrics: MetricsOpt = None,
-    classifier: ClassifiersOpt = None,
-    templates: TemplatesOpt = None,
-    knn: KnnOpt = None,
-    missing: MissingOpt = Missing.drop,
-    normalize: NormalizeOpt = None,
-    rerank: RerankOpt = None,
-    rerank_top: RerankTopOpt = 50,
     protocol: ProtocolOpt = None,
+    missing: MissingOpt = Missing.drop,
+    allow_trained: AllowTrainedOpt = False,
+    model: SeenThroughOpt = None,
     frames: FramesOpt = None,
-    device: DeviceOpt = "cpu",
     precision: PrecisionOpt = "fp32",
     tokenizer: TokenizerOpt = None,
     checkpoint_step: StepOpt = None,
     config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
-    workers: WorkersOpt = None,
-    timeout: TimeoutOpt = "60s",
+    normalize: NormalizeOpt = None,
+    rerank: RerankOpt = None,
+    rerank_top: RerankTopOpt = 50,
     relevant: RelevantOpt = Relevance.item,
     ties: TiesOpt = Ties.mean,
     intervals: IntervalsOpt = Intervals.bootstrap,
-    per_query: PerQueryOpt = None,
+    classifier: ClassifiersOpt = None,
+    templates: TemplatesOpt = None,
+    knn: KnnOpt = None,
+    device: DeviceOpt = "cpu",
+    workers: WorkersOpt = None,
+    timeout: TimeoutOpt = "60s",
     seed: SeedOpt = 0,
+    output: OutputOpt = None,
+    report: ReportOpt = None,
+    per_query: PerQueryOpt = None,
     reference: ReferenceOpt = False,
     expect: ExpectOpt = None,
-    report: ReportOpt = None,
-    output: OutputOpt = None,
 ) -> None:
     """Evaluate a store, or a model on a dataset.
 
     Retrieval in both directions, with 95 % intervals, for every task and method that fits. With --metrics
     classification: zero-shot, nearest neighbours and linear probe by the labels; a label may be several, `rain|wind`.
 
-    Example: gram eval clips_emb --task t2va --method gram --method pmrl --format csv
+    Example: gram eval clips_emb
 
-    Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
-
-    Example: gram eval signal --dataset clips.csv --metrics classification --templates sound
+    Example: gram eval clips_emb --task t2va --method gram --method pmrl -o run.json
 
     Example: gram eval CKPT --dataset msrvtt --root DIR --protocol msrvtt-1k-av
 
+    Example: gram eval signal --dataset clips/ --metrics classification
+
     Example: gram eval clips_emb --metrics geometry --format csv
+
+    Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
 
     Example: gram eval clips_emb --model heads:heads_gram --split test
     """

@@ -138,6 +138,7 @@ class _Asked:
 
     @property
     def ready(self) -> bool:
+        """Whether its answer is there."""
         return self.future.done()
 
     def answer(self, idle: Callable[[], None]) -> Had | Missing:

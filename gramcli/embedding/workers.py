@@ -201,6 +201,7 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def prepare(self, function: Function) -> str:
@@ -250,6 +251,7 @@ class _Worker:
         self._complaints.close()
 
     def kill(self) -> None:
+        """End the process at once."""
         if self.alive:
             self._process.kill()
 

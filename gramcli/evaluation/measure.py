@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 
 import gramcli
+from gramcli.catalog import resolve
 from gramcli.datasets.items import is_registered
 from gramcli.datasets.published import published
 from gramcli.errors import UserError
-from gramcli.evaluation.classification import classification_figures
-from gramcli.evaluation.geometry import geometry_figures
 from gramcli.evaluation.options import EvalOptions, Kind
-from gramcli.evaluation.retrieval import retrieval_figures
 from gramcli.modalities import Task
 from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.store.reader import Store
@@ -27,10 +25,10 @@ from gramcli.store.splits import chosen_items, effective_split
 __all__ = ["EvalOptions", "measure"]
 
 Measure = Callable[[Store, Tensor, Sequence[Task], Sequence[str], EvalOptions], Figures]
-_MEASURES: Final[dict[Kind, Measure]] = {
-    "retrieval": retrieval_figures,
-    "classification": classification_figures,
-    "geometry": geometry_figures,
+_MEASURES: Final[dict[Kind, str]] = {  # imported when asked for: classification and geometry need half of scipy
+    "retrieval": "gramcli.evaluation.retrieval:retrieval_figures",
+    "classification": "gramcli.evaluation.classification:classification_figures",
+    "geometry": "gramcli.evaluation.geometry:geometry_figures",
 }
 
 
@@ -56,7 +54,8 @@ def measure(
     _check_protocol(store, options.protocol)
     items = chosen_items(store, options.split, options.limit)
     _check_trained(store, items, options)
-    found = [_MEASURES[kind](store, items, tasks, methods, options) for kind in options.kinds]
+    measures: list[Measure] = [resolve(_MEASURES[kind]) for kind in options.kinds]
+    found = [figures_of(store, items, tasks, methods, options) for figures_of in measures]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     rows = [row for figures in found for row in figures.results]
     whole = _part_of_protocol(store, options) is None

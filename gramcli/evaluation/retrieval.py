@@ -96,6 +96,7 @@ def _selections(
     """The rows of every task; of tasks that nobody named, those that no item has what it takes for are only noted."""
 
     def chosen(task: Task) -> list[Selection]:
+        """The rows of a task; under `present` those of each of its parts."""
         if options.missing == "present":
             return select_by_presence(store, task, items, options.relevant)
         return [select(store, task, items, options.missing, options.relevant)]

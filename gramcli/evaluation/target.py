@@ -139,7 +139,7 @@ def open_target(
         UserError: `target` is no store and there is no dataset, or what `load_encoder` raises.
     """
     if dataset is not None:
-        encoder: Any = target if hasattr(target, "encode") else load(str(target))
+        encoder: Any = load(str(target)) if isinstance(target, (str, Path)) else target
         return Target(str(getattr(target, "spec", target)), None, dataset, encoder)
     if not isinstance(target, (str, Path)):
         opened: Any = target

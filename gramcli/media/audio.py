@@ -79,6 +79,7 @@ class _Run:
 
     @property
     def seconds(self) -> float:
+        """Length."""
         return len(self.samples) / self.rate if self.rate else 0.0
 
 

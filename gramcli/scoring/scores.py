@@ -212,7 +212,12 @@ def key_tiles(
 
 def fast_tile(screen: Screen, queries: Operand, candidates: Operand, out: Tensor | None = None) -> Tensor:
     """Keys of a tile by the fast pass, shape [n, N]."""
-    return screen.tile_keys(queries, candidates, screen.products(queries, candidates, out))
+    return tile_keys(screen, queries, candidates, screen.products(queries, candidates, out))
+
+
+def tile_keys(screen: Screen, queries: Operand, candidates: Operand, cross: Tensor) -> Tensor:
+    """Keys of a tile from its products, shape [n, N]; `cross` may be overwritten."""
+    return screen.method.tile_keys(cross, queries.constants.unsqueeze(-1), candidates.constants.unsqueeze(-2))
 
 
 def _fast_scores(

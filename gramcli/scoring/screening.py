@@ -331,10 +331,6 @@ class Screen:
                 self._multiply(left, right.T, cross[a, b])
         return cross
 
-    def tile_keys(self, queries: Operand, candidates: Operand, cross: Tensor) -> Tensor:
-        """Keys of a tile from its products, shape [n, N]; `cross` may be overwritten."""
-        return self.method.tile_keys(cross, queries.constants.unsqueeze(-1), candidates.constants.unsqueeze(-2))
-
     def _multiply(self, left: Tensor, right: Tensor, out: Tensor) -> None:
         if left.dtype == out.dtype:
             torch.mm(left, right, out=out)
@@ -346,11 +342,7 @@ class Screen:
             out.copy_(torch.mm(left, right))
 
     def error(self, queries: Operand, candidates: Operand, cross: Tensor | None = None) -> TileError:
-        """The bound of the module docstring for a tile.
-
-        Where products are rounded once more when they are stored, each is off by a share of itself: `cross`, the
-        tile's products, says how large that can be; without it, |q| |w| does.
-        """
+        """The bound of the module docstring for a tile; products rounded when stored are off by a share of `cross`."""
         u = _ROUNDOFF[self.epilogue]
         gamma = (self.d + 2) * u / (1 - (self.d + 2) * u)
         half = self.storage not in _ROUNDOFF

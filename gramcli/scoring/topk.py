@@ -10,7 +10,7 @@ from torch import Tensor
 from gramcli.methods.base import AlignmentMethod, Side
 from gramcli.scoring.checks import check_cutoff, check_dtype
 from gramcli.scoring.prepared import Prepared, prepare
-from gramcli.scoring.scores import as_method, index, parts
+from gramcli.scoring.scores import as_method, index, parts, tile_keys
 from gramcli.scoring.screening import (
     COLUMN_TILE,
     EVERYTHING,
@@ -145,7 +145,7 @@ def _nearest(screen: Screen, left: Operand, right: Prepared, kept: int) -> tuple
         operand = right.operand(column_part)
         cross = screen.products(left, operand)
         slack = screen.slack(left, operand, cross)
-        keys = screen.tile_keys(left, operand, cross)
+        keys = tile_keys(screen, left, operand, cross)
         values, where = keys.topk(min(kept, keys.shape[1]), dim=1)
         upper = torch.cat([upper, values + slack], 1)
         columns = torch.cat([columns, right.order[column_part].to(screen.device)[where]], 1)

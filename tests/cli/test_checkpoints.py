@@ -71,7 +71,11 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
             2,
             "Task t2i needs image, which CKPT does not encode",
         ),
-        (["export", "CLIPS", "-o", "x.safetensors"], 4, "is no weight file"),
+        (
+            ["export", "CLIPS", "-o", "x.safetensors"],
+            2,
+            "CLIPS is a manifest, where a checkpoint belongs",
+        ),
         (["export", "CKPT", "-o", "x.pt"], 2, "has to end in .safetensors"),
     ],
 )
@@ -94,6 +98,7 @@ class Evil:
 
 def test_a_checkpoint_that_runs_code_is_refused_and_does_not_run(gram, tmp_path):
     torch.save({"x": Evil()}, tmp_path / "evil.pt", pickle_module=pickle)
+    (tmp_path / "a.mp4").write_bytes(b"x")
     for command in (["inspect", "evil.pt"], ["embed", ".", "-o", "emb", "--model", "evil.pt"]):
         result = gram(*command)
         assert result.exit_code in (1, 4)

@@ -84,10 +84,9 @@ def test_a_closed_pipe_is_silent():
 
 
 def test_progress_and_messages_are_for_terminals(capsys):
-    with Session(quiet=True).progress("Working") as progress:
-        progress(1, 2)
-    with Session().progress("Working") as progress:
-        progress(1, 2)
+    for session in (Session(quiet=True), Session()):
+        with session.watch() as watch:
+            watch.stage("Working")(1, 2)
     Session(quiet=True).say("hidden")
     assert capsys.readouterr().err == ""
 
@@ -99,8 +98,8 @@ def test_a_terminal_gets_a_bar_with_a_rate(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")
-    with Session().progress("Working") as progress:
-        progress(3, 4)
+    with Session().watch() as watch:
+        watch.stage("Working")(3, 4)
     assert "Working" in sys.stderr.getvalue()
     assert "3/4" in sys.stderr.getvalue()
 

@@ -93,9 +93,17 @@ def test_the_report_is_a_page(gram, store, tmp_path):
     [
         (["nowhere"], 1, "--dataset"),
         (["MSR-VTT"], 1, "It is a dataset: gram eval MODEL --dataset msrvtt --root DIR"),
-        (["STORE", "--dataset", "clips"], 2, "is a store, where a model belongs. Evaluate it with gram eval"),
-        (["clips"], 2, "clips is a media folder, not a store. Name a model too: gram eval MODEL --dataset clips"),
-        (["clips.csv"], 2, "clips.csv is a manifest, not a store. Name a model too"),
+        (["STORE", "--dataset", "clips"], 2, "is a store, where a model belongs. Did you mean: gram eval"),
+        (
+            ["clips"],
+            2,
+            "clips is a media folder, where a store belongs. Did you mean: gram eval signal",
+        ),
+        (
+            ["clips.csv"],
+            2,
+            "clips.csv is a manifest, where a store belongs. Did you mean: gram eval signal",
+        ),
         ([".", "--task", "t2v"], 1, "Write one with"),
         (["STORE", "--method", "gramm"], 2, "Did you mean 'gram'"),
         (["STORE", "--task", "t2x"], 2, "unknown letter"),
@@ -250,8 +258,16 @@ def test_compare_says_what_it_leaves_out(gram, gappy_store):
     ("name", "code", "message"),
     [
         ("e.npz", 1, "Embeddings in a file become a store with gramcli.store.write_store"),
-        ("model.pt", 2, "model.pt looks like a checkpoint, not a store. Add --dataset DATA"),
-        ("run/log/hps.json", 2, "run looks like a checkpoint, not a store. Add --dataset DATA"),
+        (
+            "model.pt",
+            2,
+            "model.pt looks like a checkpoint, where a store belongs. Did you mean: gram eval model.pt",
+        ),
+        (
+            "run/log/hps.json",
+            2,
+            "run looks like a checkpoint, where a store belongs. Did you mean: gram eval run",
+        ),
     ],
 )
 def test_what_is_no_store_is_told_what_to_do(gram, tmp_path, name, code, message):

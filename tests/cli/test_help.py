@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+import shlex
 import subprocess
 import sys
 
@@ -11,7 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from gramcli import __version__
+from gramcli.cli.commands import GROUPS, ROWS
+from gramcli.cli.help import examples
 from gramcli.cli.main import COMMANDS, app, asks_for_json
+from gramcli.cli.panels import EVERY_COMMAND
 
 HEAVY = {
     "torch",
@@ -48,20 +53,95 @@ def test_help_loads_nothing_heavy(arguments):
     assert not HEAVY & set(report["modules"])
 
 
+def help_of(*words, columns=80):
+    result = CliRunner().invoke(app, [*words, "--help"], terminal_width=columns - 2)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def sections(output):
+    """Heading -> lines of a help page."""
+    found, current = {}, None
+    for line in output.splitlines():
+        if line and not line.startswith(" ") and line.endswith(":"):
+            current = found.setdefault(line[:-1], [])
+        elif current is not None and line:
+            current.append(line)
+    return found
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_an_example(name):
-    result = CliRunner().invoke(app, [name, "--help"])
-    assert result.exit_code == 0
-    examples = [line.strip() for line in result.output.splitlines() if "Example:" in line]
-    assert examples[0].startswith(f"Example: gram {name}")
+def test_every_command_has_help_that_ends_with_examples_of_it(name):
+    title, lines = list(sections(help_of(name)).items())[-1]
+    assert title in {"Example", "Examples"}
+    assert lines == [f"  {one}" for one in examples(COMMANDS[name])]
+    assert lines[0].startswith(f"  gram {name}")
+    assert all(len(line) <= 80 for line in lines)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_parse(name):
-    text = inspect.getdoc(COMMANDS[name]) or ""
-    example = next(line for line in text.splitlines() if line.startswith("Example: gram "))
-    result = CliRunner().invoke(app, [*example.removeprefix("Example: gram ").split(), "--help"])
-    assert result.exit_code == 0, result.output
+    for example in examples(COMMANDS[name]):
+        result = CliRunner().invoke(app, [*shlex.split(example)[1:], "--help"])
+        assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_panel_and_stands_in_it(name):
+    found = sections(help_of(name))
+    for value in inspect.signature(COMMANDS[name]).parameters.values():
+        info = value.annotation.__metadata__[0]
+        if hasattr(info, "rich_help_panel") and type(info).__name__ == "OptionInfo":
+            assert info.rich_help_panel, value.name
+            long = next(one for one in (info.default, *info.param_decls) if one.startswith("--"))
+            assert any(re.search(rf"(^|\s){long}(\s|$)", line) for line in found[info.rich_help_panel])
+    titles = list(found)
+    assert titles[-2] == EVERY_COMMAND
+    assert "Options" not in titles
+
+
+def test_the_options_of_eval_stand_in_the_order_in_which_they_are_needed():
+    assert list(sections(help_of("eval"))) == [
+        "Operands",
+        "What to measure",
+        "Data",
+        "Model",
+        "Retrieval",
+        "Classification",
+        "Running",
+        "Output",
+        "Every command",
+        "Examples",
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_no_word_is_broken_and_no_line_too_long(name, columns):
+    narrow, wide = (help_of(*([name] if name else []), columns=width) for width in (columns, 1000))
+    assert narrow.split() == wide.split()
+    lines = narrow[: narrow.rindex("\nExample")].splitlines()
+    assert all(len(line) <= columns for line in lines)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_overview_says_what_the_command_says(name):
+    assert ROWS[name].summary == (inspect.getdoc(ROWS[name].load()) or "").splitlines()[0]
+
+
+def test_the_overview_groups_the_commands():
+    found = sections(help_of())
+    assert tuple(found)[: len(GROUPS)] == GROUPS
+    listed = [line.split()[0] for group in GROUPS for line in found[group]]
+    assert sorted(listed) == sorted(COMMANDS)
+    assert found["Examples"][0] == "  gram demo -o demo"
+
+
+def test_the_overview_imports_no_command():
+    code = PROBE.replace("sorted(sys.modules)", "[one for one in sys.modules if one.startswith('gramcli')]")
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout.splitlines()[-1])["modules"])
+    assert not modules & {"gramcli.cli.eval", "gramcli.cli.options", "gramcli.metrics", "gramcli.report"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -75,12 +155,6 @@ def test_every_option_has_help():
     for name in COMMANDS:
         parameters = inspect.signature(COMMANDS[name]).parameters.values()
         assert all(value.annotation.__metadata__[0].help for value in parameters), name
-
-
-def test_the_overview_does_not_cut_the_commands_short():
-    output = CliRunner().invoke(app, ["--help"]).output
-    assert "..." not in output.partition("Commands:")[2]
-    assert "Example: gram demo" in output
 
 
 def test_version():
@@ -105,7 +179,17 @@ def test_a_wrong_command_line_is_a_json_document_when_json_is_asked_for():
 
 
 def test_no_arguments_show_the_help():
-    assert "Commands:" in CliRunner().invoke(app, []).output
+    result = CliRunner().invoke(app, [])
+    assert "Start here:" in result.output
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["embed", "eval", "compare", "matrix", "align", "export", "inspect"])
+def test_a_command_without_its_operand_shows_its_help(name):
+    result = CliRunner().invoke(app, [name])
+    assert result.stderr.split() == help_of(name).split()
+    assert result.exit_code == 2
+    assert result.stdout == ""
 
 
 def test_json_is_recognised_in_a_command_line_that_cannot_be_parsed():
@@ -118,8 +202,9 @@ def test_the_package_runs_as_a_module_and_its_help_cuts_no_summary():
     done = subprocess.run(
         [sys.executable, "-m", "gramcli", "--help"], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert "..." not in done.stdout.partition("Start here:")[2]
     assert "doctor" in done.stdout
+    assert done.stdout.startswith("Usage: gram ")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from gramcli.errors import UserError
-from gramcli.evaluation.comparison import compare_evaluations, load_operand
+from gramcli.evaluation.compare import load_operand
+from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.significance import holm
 from gramcli.modalities import parse_task

@@ -78,14 +78,14 @@ def test_an_unknown_suffix_is_refused_before_any_work(tmp_path):
 
 
 def test_small_matrices_are_shown_large_ones_summarised():
-    small = matrix_answer(MATRIX, "t2v, gram")
+    small = matrix_answer(MATRIX)
     assert [row for row in small.tables[0].rows if row[0] == "max"] == [("max", "1.0000")]
     assert small.tables[1].rows[0][:2] == ("q0", "-1.000")
-    large = matrix_answer(named(np.eye(13, dtype=np.float32)), "t2v, gram")
+    large = matrix_answer(named(np.eye(13, dtype=np.float32)))
     assert len(large.tables) == 1
     assert ("matched pairs, mean", "1.0000") in large.tables[0].rows
 
 
 def test_a_matrix_without_queries_has_no_figures():
-    rows = pd.read_csv(io.StringIO(render(matrix_answer(named(np.zeros((0, 4), np.float32)), "x"), Format.csv)))
+    rows = pd.read_csv(io.StringIO(render(matrix_answer(named(np.zeros((0, 4), np.float32))), Format.csv)))
     assert rows.value.tolist() == [0, 4]

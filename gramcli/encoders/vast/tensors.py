@@ -34,13 +34,17 @@ _SAFETENSORS_DTYPES: Final = {
 class _File(Protocol):
     """One weight file, opened."""
 
-    def entries(self) -> Mapping[str, tuple[Shape, torch.dtype]]: ...
+    def entries(self) -> Mapping[str, tuple[Shape, torch.dtype]]:
+        """Names with shapes and number types."""
 
-    def read(self, key: str) -> Tensor: ...
+    def read(self, key: str) -> Tensor:
+        """One tensor."""
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Let go of what is held open."""
 
-    def verify(self) -> None: ...
+    def verify(self) -> None:
+        """Read everything once."""
 
 
 class WeightFiles:
@@ -126,15 +130,18 @@ class _Safetensors:
         self._handle: Any = None
 
     def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
+        """Names with shapes and number types."""
         handle = self._open()
         slices = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - it is no mapping
         return {key: (tuple(s.get_shape()), self._dtype(key, s.get_dtype())) for key, s in slices.items()}
 
     def read(self, key: str) -> Tensor:
+        """One tensor."""
         tensor: Tensor = self._open().get_tensor(key)
         return tensor
 
     def release(self) -> None:
+        """Let go of what is held open."""
         self._handle = None
 
     def verify(self) -> None:
@@ -161,12 +168,15 @@ class _Torch:
         self._mapped = False
 
     def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
+        """Names with shapes and number types."""
         return {key: (tuple(tensor.shape), tensor.dtype) for key, tensor in self._open().items()}
 
     def read(self, key: str) -> Tensor:
+        """One tensor."""
         return self._open()[key].detach()
 
     def release(self) -> None:
+        """Let go of what is held open."""
         # What cannot be mapped (files from before PyTorch 1.6, compressed ones) would be read whole once more.
         if self._mapped:
             self._tensors = None

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from gramcli.errors import UserError
@@ -229,6 +228,8 @@ def auc(positive: Tensor, negative: Tensor, *, higher_is_better: bool) -> float:
     n, k = len(positive), len(negative)
     if not n or not k:
         raise UserError("embedding", f"An AUC needs scores of both kinds; got {n} matched and {k} mismatched.")
+    from scipy import stats  # noqa: PLC0415 - takes as long as half of torch
+
     ranks = stats.rankdata(np.concatenate([positive.double().numpy(), negative.double().numpy()]))
     share = float((ranks[:n].sum() - n * (n + 1) / 2) / (n * k))
     return share if higher_is_better else 1.0 - share

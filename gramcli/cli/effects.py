@@ -1,0 +1,37 @@
+"""Defaults of a settings file that the rest of the command line leaves without effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_INSTEAD = {"task": ("query", "candidates"), "query": ("task",), "candidates": ("task",)}
+
+
+def idle_defaults(
+    command: str, params: Mapping[str, object], from_file: Collection[str], typed: Collection[str]
+) -> set[str]:
+    """Name the defaults of a settings file that the rest of the command line leaves without effect.
+
+    Typed, they would be refused (`refuse_without_effect`); a default for other runs is only left out of this one.
+
+    Args:
+        command: Its name.
+        params: Argument -> value.
+        from_file: Arguments whose value the file gave.
+        typed: Arguments whose value the command line gave.
+
+    Example:
+        >>> sorted(idle_defaults("eval", {"root": "media", "dataset": None, "metrics": None}, {"root"}, set()))
+        ['root']
+    """
+    idle = {name for name, others in _INSTEAD.items() if any(one in typed for one in others)}
+    if command == "eval":
+        metrics = params.get("metrics")
+        kinds = {str(kind) for kind in metrics} if isinstance(metrics, (list, tuple)) and metrics else {"retrieval"}
+        idle |= set() if "classification" in kinds else {"classifier", "templates", "knn"}
+        idle |= set() if "retrieval" in kinds else {"per_query", "rerank"}
+        idle |= set() if params.get("dataset") else {"root", "rerank"}
+    return idle & set(from_file)

@@ -1,0 +1,169 @@
+"""From words to arguments: the group of commands, and a command with its settings file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, MutableMapping
+from itertools import pairwise
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from gramcli.cli.commands import COMMANDS, GROUPS, ROWS
+
+# The public names of Typer hold only this kind of wrong command line; its base is all of them.
+WRONG_COMMAND_LINE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+
+_PARSER_WORDS = (
+    (r"Input should be greater than or equal to ([\d.]+)\.?", r"It must be at least \1."),
+    (r"Input should be less than or equal to ([\d.]+)\.?", r"It must be at most \1."),
+    (r"Input should be a valid integer[^;]*", "It must be a whole number."),
+)
+
+
+class Command(TyperCommand):
+    """A command: its help in panels, its defaults from gram.toml, no words at all its help."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(*arguments, **attributes)
+        self.no_args_is_help = any(one.required and one.param_type_name == "argument" for one in self.params)
+
+    def _flags(self) -> list[Any]:
+        return [one for one in self.params if getattr(one, "is_flag", False) and not one.secondary_opts]
+
+    def make_parser(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
+        """Make the parser; every flag can be turned off again with --no-FLAG, for one that a file turned on."""
+        parser = super().make_parser(ctx)
+        for flag in self._flags():
+            negatives = [f"--no-{name[2:]}" for name in flag.opts if name.startswith("--")]
+            parser.add_option(obj=flag, opts=negatives, dest=flag.name, action="store_const", const=False)
+        return parser
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's
+        """Read the words, and below them the settings file; `--print-config` ends here."""
+        if ctx.resilient_parsing or not args:
+            return super().parse_args(ctx, args)
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        if given.get("help"):
+            return super().parse_args(ctx, args)
+        from gramcli.cli.configuration import Configuration
+
+        configuration = Configuration(ctx, args, given)
+        if given.get("print_config"):
+            configuration.show()
+        with configuration.blamed():
+            rest = super().parse_args(ctx, args)
+        configuration.settle()
+        return rest
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
+        """Write the help page."""
+        from gramcli.cli.help import about, examples, option_sections, page
+
+        function = ROWS[str(self.name)].load()
+        usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}".translate({ord(b): None for b in "{}"})
+        sections = option_sections(self.get_params(ctx), ctx)
+        formatter.write(page(usage, about(function), sections, examples(function), formatter.width))
+
+
+class _Commands(MutableMapping[str, Any]):
+    """Typer's commands by name, each made when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - Typer's
+        if name not in self._made:
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(name, cls=Command)(COMMANDS[name])
+            self._made[name] = typer.main.get_command(single)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in ROWS
+
+    def __setitem__(self, name: str, command: Any) -> None:  # noqa: ANN401 - Typer's
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+
+class Group(TyperGroup):
+    """All commands; a wrong command line says what was probably meant, in JSON too when JSON was asked for."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(**attributes)
+        self.commands = _Commands()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
+        """Write the overview: commands in groups, their options below."""
+        from gramcli.cli.help import about, examples, option_sections, page
+
+        function = cast("Callable[..., Any]", self.callback)
+        groups = [(group, [(row.name, row.summary) for row in ROWS.values() if row.group == group]) for group in GROUPS]
+        options = [("Options", rows) for title, rows in option_sections(self.get_params(ctx), ctx) if rows]
+        usage = f"{ctx.command_path} COMMAND ..."
+        formatter.write(page(usage, about(function), [*groups, *options], examples(function), formatter.width))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's
+        """Find the command, or say which one may be meant."""
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from gramcli.cli.meant import unknown_command
+
+            ctx.fail(unknown_command(args))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
+        """Run the subcommand."""
+        arguments = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+        try:
+            return super().invoke(ctx)
+        except WRONG_COMMAND_LINE as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            from gramcli.cli.meant import explain
+
+            explain(error, arguments)
+            error.message = clear_message(error.message)
+            if asks_for_json(arguments):
+                from gramcli.cli.session import emit
+                from gramcli.results.documents import dump_json
+
+                emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))
+            raise
+
+
+def clear_message(message: str) -> str:
+    """Return the message of a wrong command line without words of its parser, and with a hint for a near miss.
+
+    Example:
+        >>> clear_message("Value error, 'Zero' is not one of 'drop', 'zero'.")
+        "'Zero' is not one of 'drop', 'zero'. Did you mean 'zero'?"
+        >>> clear_message("Input should be greater than or equal to 1")
+        'It must be at least 1.'
+    """
+    from gramcli.catalog import did_you_mean
+
+    clear = message.replace("Value error, ", "")
+    for theirs, ours in _PARSER_WORDS:
+        clear = re.sub(theirs, ours, clear)
+    found = re.search(r"'([^']*)' is not one of (.*)", clear)
+    return clear + (did_you_mean(found[1], re.findall(r"'([^']*)'", found[2])) if found else "")
+
+
+def asks_for_json(arguments: list[str]) -> bool:
+    """Say whether `--format json` is among arguments that could not be parsed.
+
+    Example:
+        >>> asks_for_json(["store", "--format", "json"]), asks_for_json(["--format=csv"])
+        (True, False)
+    """
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
