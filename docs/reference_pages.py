@@ -195,7 +195,10 @@ def python_page() -> str:
         "How they go together: [The same from Python](../tutorial.md).\n",
         *(f"::: gramcli.{name}\n" for name in sorted(gramcli.__all__, key=lambda name: (name == "UserError", name))),
         "## What they return\n",
-        *(f"::: gramcli.{name}\n    options:\n      members: true\n      inherited_members: true\n" for name in RESULTS),
+        *(
+            f"::: gramcli.{name}\n    options:\n      members: true\n      inherited_members: true\n"
+            for name in RESULTS
+        ),
     ]
     return "\n".join(parts)
 
