@@ -51,8 +51,8 @@ def steps(block):
 def matches(shown, printed):
     """Whether what a page shows is what was printed.
 
-    A line `...` stands for any lines that were cut, `...` in a line for any part of it. Between two cuts the first lines
-    that fit are taken, which finds a fit wherever there is one.
+    A line `...` stands for any lines that were cut, `...` in a line for any part of it. Between two cuts the first
+    lines that fit are taken, which finds a fit wherever there is one.
     """
     lines = [line.rstrip() for line in printed.rstrip("\n").split("\n")] if printed.strip() else []
     parts = [[]]
