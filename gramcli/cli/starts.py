@@ -52,7 +52,7 @@ def _kind_of_name(text: str) -> Kind | None:
 
 
 def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
-    from gramcli.inspection.describe import looks_like_checkpoint
+    from gramcli.encoders import looks_like_checkpoint
 
     if looks_like_checkpoint(path) and not (media_first and _holds_media(path)):
         return "checkpoint"
