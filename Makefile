@@ -1,10 +1,12 @@
-# `make demo` and `make test` set up all they need: Python >= 3.11 and make are enough.
+# `make demo`, `make test` and `make docs` set up all they need: Python >= 3.11 and make are enough.
 PYTHON ?= python3
 BIN := .venv/bin
 # Plain output in logs, and no tests that depend on the user's terminal.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check format bench clean
+BUILD_DOCS := $(BIN)/python -m mkdocs build --quiet --strict
+
+.PHONY: demo test check docs format bench clean
 
 demo: .venv/run.stamp
 	$(BIN)/gram demo -o demo/
@@ -16,7 +18,12 @@ check: .venv/dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+	$(BUILD_DOCS)
 	$(BIN)/python -m pytest -n 2
+
+docs: .venv/docs.stamp
+	$(BUILD_DOCS)
+	@echo "The pages are in site/; open site/index.html."
 
 format: .venv/dev.stamp
 	$(BIN)/python -m ruff format .
@@ -39,7 +46,11 @@ bench: .venv/dev.stamp
 
 .venv/dev.stamp: .venv/python.stamp pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@ .venv/run.stamp .venv/docs.stamp
+
+.venv/docs.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@ .venv/run.stamp
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site
