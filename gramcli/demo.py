@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.alignment.training import AlignOptions, train_heads
+from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
 from gramcli.embedding.writing import write_embeddings

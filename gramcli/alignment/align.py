@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gramcli.alignment.options import AlignOptions
-from gramcli.alignment.training import train_heads
+from gramcli.alignment.run import train_heads
 from gramcli.modalities import Task, one_task
 from gramcli.results.runs import Alignment
 from gramcli.results.watch import NOBODY, Watch

@@ -44,7 +44,8 @@ class Command(TyperCommand):
         """Read the words, and below them the settings file; `--print-config` ends here."""
         if ctx.resilient_parsing or not args:
             return super().parse_args(ctx, args)
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        _refuse_repeated(ctx, order)
         if given.get("help"):
             return super().parse_args(ctx, args)
         from gramcli.cli.configuration import Configuration
@@ -65,6 +66,13 @@ class Command(TyperCommand):
         usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}".translate({ord(b): None for b in "{}"})
         sections = option_sections(self.get_params(ctx), ctx)
         formatter.write(page(usage, about(function), sections, examples(function), formatter.width))
+
+
+def _refuse_repeated(ctx: Any, order: list[Any]) -> None:  # noqa: ANN401 - Typer's
+    """Refuse an option that is given twice and holds one value: the last would win without a word."""
+    for one in order:
+        if one.param_type_name == "option" and not one.multiple and not one.is_flag and order.count(one) > 1:
+            raise typer.BadParameter("it is given more than once and takes one value.", ctx=ctx, param=one)
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from gramcli.errors import UserError
-from gramcli.report import SUFFIX_FORMATS, Format
+from gramcli.report import Format
 from gramcli.results.watch import Progress, Watch
 
 if TYPE_CHECKING:
@@ -72,20 +71,17 @@ class Session:
         """
         from gramcli.report.formats import render
 
-        suffix_format = SUFFIX_FORMATS.get(output.suffix.lower(), Format.table) if output else Format.table
-        chosen = self.output_format or suffix_format
+        chosen: Format | None = self.output_format or Format.table
         if output:
-            from gramcli.report.files import write_result
+            from gramcli.report.files import write_answer
 
-            if output.suffix.lower() in {".html", ".htm"}:
-                raise UserError("usage", f"{output}: -o writes no HTML page; use --report {output}.")
-            write_result(output, render(answer, chosen))
+            chosen = write_answer(output, answer, self.output_format)
             self.say(f"Wrote {output}.")
         elif chosen is Format.table and (console := _terminal()):
             from gramcli.report.terminal import print_answer
 
             print_answer(console, answer)
-        else:
+        elif chosen:
             emit(render(answer, chosen))
         if chosen in {Format.csv, Format.markdown, Format.latex}:
             for note in answer.notes:
@@ -93,6 +89,17 @@ class Session:
         if answer.left_out and (output or chosen is Format.csv):
             where = f"{output} lists them" if output and chosen is Format.json else "--format json lists them"
             self.say(f"Note: {answer.left_out} left out (items x modalities); {where}.")
+
+    def check_output(self, output: Path | None) -> None:
+        """Refuse a file of no known form before any work is done for it.
+
+        Raises:
+            UserError: Its suffix is unknown and no `--format` was given.
+        """
+        if output and self.output_format is None:
+            from gramcli.report.files import check_suffix
+
+            check_suffix(output)
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""
