@@ -19,6 +19,7 @@ HEAVY = {
     "av",
     "pandas",
     "sklearn",
+    "transformers",
     "scipy",
     "numpy",
     "matplotlib",
