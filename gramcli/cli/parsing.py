@@ -58,12 +58,16 @@ class Command(TyperCommand):
         configuration.settle()
         return rest
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's
+        """Return what follows the name in the usage line, without braces round what is needed."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
         """Write the help page."""
         from gramcli.cli.help import about, examples, option_sections, page
 
         function = ROWS[str(self.name)].load()
-        usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}".translate({ord(b): None for b in "{}"})
+        usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}"
         sections = option_sections(self.get_params(ctx), ctx)
         formatter.write(page(usage, about(function), sections, examples(function), formatter.width))
 
