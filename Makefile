@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Plain output in logs, and no tests that depend on the user's terminal.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-BUILD_DOCS := $(BIN)/python -m mkdocs build --quiet --strict
+BUILD_DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 .PHONY: demo test check docs format bench clean
 

@@ -5,7 +5,6 @@ MkDocs loads this file as a hook. Nothing of these pages is written down, so not
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from pathlib import Path
@@ -51,8 +50,8 @@ def escaped(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """Return a text as code in a cell; empty for an empty text."""
-    return f"`{str(text).replace('|', chr(92) + '|')}`" if str(text) else ""
+    """Return a text as code in a cell; a dash and an empty text stay as they are."""
+    return f"`{str(text).replace('|', chr(92) + '|')}`" if str(text) not in ("", "-") else str(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -87,82 +86,54 @@ def prose(text: str) -> str:
 # --- Commands
 
 
-def commands() -> dict[str, Any]:
-    """Return the commands by name, as Typer parses them."""
+def commands_page() -> str:
+    """Return every command with its operands and options: the words of `gram COMMAND --help`."""
     import typer
 
+    from gramcli.cli.commands import GROUPS, ROWS
     from gramcli.cli.main import app
+    from gramcli.cli.panels import EVERY_COMMAND
 
-    return dict(typer.main.get_command(app).commands)
-
-
-def commands_page() -> str:
-    """Return every command with its operands and options."""
-    parts = ["# Commands\n", "Made from the command line itself; `gram COMMAND --help` says the same.\n"]
-    for name, command in commands().items():
-        parts += [f"## gram {name}\n", *_help(command.help or ""), *_operands(command), *_options(command)]
+    every: dict[str, str] = {}
+    parts = ["# Commands\n", "`gram COMMAND --help` says the same.\n"]
+    commands = typer.main.get_command(app).commands
+    for group in GROUPS:
+        rows = [row for row in ROWS.values() if row.group == group]
+        listed = [[f"[`gram {row.name}`](#gram-{row.name})", prose(row.summary)] for row in rows]
+        parts.append(table([group, ""], listed))
+    for name in ROWS:
+        parts += _command(name, commands[name], every)
+    parts += [f"## {EVERY_COMMAND}\n", table(["option", "what it does"], [[*row] for row in every.items()])]
     return "\n".join(parts)
 
 
-def _help(text: str) -> Iterator[str]:
-    text = inspect.cleandoc(text).replace("\b\n", "")
-    examples = re.findall(r"^Example: (.*(?:\n(?!\n).*)*)$", text, re.M)
-    words = re.sub(r"^Examples?: .*(?:\n(?!\n).*)*$", "", text, flags=re.M).strip()
-    yield f"{prose(words)}\n"
-    if examples:
-        lines = "\n".join(f"$ {' '.join(example.split())}" for example in examples)
-        yield f"```console\n{lines}\n```\n"
+def _command(name: str, command: Any, every: dict[str, str]) -> Iterator[str]:  # noqa: ANN401 - Typer's own type
+    """One command as Markdown; the options that all have are put into `every` instead."""
+    from gramcli.cli.commands import COMMANDS
+    from gramcli.cli.help import about, examples, option_sections
+    from gramcli.cli.panels import EVERY_COMMAND
 
-
-def _operands(command: Any) -> Iterator[str]:  # noqa: ANN401 - Typer's own type
-    rows = [
-        [code(one.metavar or one.name), prose(one.help or "").replace("|", "\\|")]
-        for one in command.params
-        if one.param_type_name == "argument"
-    ]
-    if rows:
-        yield table(["operand", "what it is"], rows)
-
-
-def _options(command: Any) -> Iterator[str]:  # noqa: ANN401 - Typer's own type
-    panels: dict[str, list[list[str]]] = {}
-    for one in command.params:
-        if one.param_type_name == "option" and not one.hidden:
-            panel = getattr(one, "rich_help_panel", None) or "Options"
-            panels.setdefault(panel, []).append(_option(one))
-    for panel, rows in panels.items():
-        yield f"**{panel}**\n"
-        yield table(["option", "what it does", "default"], rows)
-
-
-def _option(one: Any) -> list[str]:  # noqa: ANN401 - Typer's own type
-    takes = "" if one.is_flag else f" {one.metavar or _choices(one) or one.type.name.upper()}"
-    names = ", ".join([*one.opts, *one.secondary_opts])
-    default = one.default
-    shown = "" if default in (None, False, (), []) or callable(default) else str(getattr(default, "value", default))
-    required = "required" if one.required else code(shown)
-    return [code(names + takes), prose(one.help or "").replace("|", "\\|"), required]
-
-
-def _choices(one: Any) -> str:  # noqa: ANN401 - Typer's own type
-    return "|".join(str(getattr(choice, "value", choice)) for choice in getattr(one.type, "choices", ()))
+    yield f"## gram {name}\n"
+    yield f"{prose(about(COMMANDS[name]))}\n"
+    if shown := examples(COMMANDS[name]):
+        yield "```console\n{}\n```\n".format("\n".join(f"$ {example}" for example in shown))
+    context = command.make_context(name, [], resilient_parsing=True)
+    for panel, options in option_sections(command.get_params(context), context):
+        rows = [[code(names), prose(words).replace("|", "\\|")] for names, words in options]
+        if panel == EVERY_COMMAND:
+            every.update({names: words for names, words in rows})
+        elif rows:
+            yield table([panel, ""], rows)
 
 
 # --- Catalogs
 
 
 def metrics_page() -> str:
-    """Return every figure of geometry: name, formula, range, direction and source."""
-    from gramcli.metrics.geometry.catalog import measures
+    """Return every metric: name, range, direction, formula and source."""
+    from gramcli.report.metrics import metrics_answer
 
-    parts = ["# Metrics\n"]
-    for kind in ("modality", "pair", "joint"):
-        rows = [
-            [code(one.name), code(one.formula), escaped(one.range), escaped(one.reading), escaped(one.source)]
-            for one in measures(kind)
-        ]
-        parts += [f"## Of {kind}\n", table(["metric", "formula", "range", "reading", "source"], rows)]
-    return "\n".join(parts)
+    return "\n".join(["# Metrics\n", answer_tables(metrics_answer(), as_code=frozenset({"name", "formula"}))])
 
 
 def methods_page() -> str:
@@ -199,14 +170,35 @@ def encoders_page() -> str:
     return "\n".join(["# Encoders\n", words, table(["encoder", "modalities", "what it is", "source"], rows)])
 
 
+RESULTS = (
+    "results.runs.EmbedSummary",
+    "results.records.Evaluation",
+    "results.records.ResultRow",
+    "results.records.RankVector",
+    "results.records.Comparison",
+    "results.records.ComparisonRow",
+    "results.runs.Alignment",
+    "results.matrices.AlignmentMatrix",
+    "results.descriptions.Description",
+    "store.reader.Store",
+)
+"""What the verbs return, in the order of the verbs."""
+
+
 def python_page() -> str:
     """Return the public names of the package, for mkdocstrings to fill from their docstrings."""
     import gramcli
 
     parts = [
         "# Python\n",
-        "`import gramcli` offers these names. They are imported when they are first used.\n",
-        *(f"::: gramcli.{name}\n" for name in gramcli.__all__),
+        "`import gramcli` offers these names. They are imported when they are first used. "
+        "How they go together: [The same from Python](../tutorial.md).\n",
+        *(f"::: gramcli.{name}\n" for name in sorted(gramcli.__all__, key=lambda name: (name == "UserError", name))),
+        "## What they return\n",
+        *(
+            f"::: gramcli.{name}\n    options:\n      members: true\n      inherited_members: true\n"
+            for name in RESULTS
+        ),
     ]
     return "\n".join(parts)
 

@@ -1,0 +1,73 @@
+"""Folders in which pages run: the demo's, made once, clips of the reference data, a copy of MSR-VTT's ids."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+CLIPS = {
+    "barking": ("video1", "A dog is barking\n"),
+    "howling": ("video2", "A dog is howling\nA dog howls at something we cannot see\n"),
+    "red_cat": ("video3", "A red cat is meowing\n"),
+    "black_cat": ("video4", "A black cat is meowing\n"),
+}
+ABSENT_FROM_MSRVTT = {"video9770", "video7020"}
+
+
+def run_gram(arguments):
+    """Run a command line in this process; returns the exit code and what a reader sees: the answer, then errors."""
+    from gramcli.cli.main import app
+
+    result = CliRunner().invoke(app, arguments)
+    errors = "".join(f"{line}\n" for line in result.stderr.splitlines() if line.startswith("gram: error"))
+    return result.exit_code, result.stdout + errors
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """What `gram demo -o demo` prints, and the folder it wrote."""
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        code, printed = run_gram(["demo", "-o", "demo"])
+    assert code == 0
+    return folder / "demo", printed
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty current folder, and a cache of its own."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def clips(workplace, request):
+    """`clips/`: four videos, their captions, a subtitle, and a file that is no video."""
+    data = request.getfixturevalue("reference_data") / "data" / "clips" / "videos"
+    folder = workplace / "clips"
+    folder.mkdir()
+    for name, (video, captions) in CLIPS.items():
+        shutil.copy(data / f"{video}.mp4", folder / f"{name}.mp4")
+        (folder / f"{name}.txt").write_text(captions, encoding="utf-8")
+    (folder / "barking.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\n(barking)\n", encoding="utf-8")
+    (folder / "broken.mp4").write_text("not a video\n", encoding="utf-8")
+    (folder / "broken.txt").write_text("A cat is jumping\n", encoding="utf-8")
+
+
+@pytest.fixture
+def msrvtt(workplace, request):
+    """`MSRVTT/`: the ids and captions of the test clips, and names of all videos but two."""
+    import json
+
+    source = request.getfixturevalue("reference_data") / "data" / "annotations" / "msrvtt" / "descs_ret_test.json"
+    (workplace / "MSRVTT" / "annotations").mkdir(parents=True)
+    (workplace / "MSRVTT" / "videos").mkdir()
+    shutil.copy(source, workplace / "MSRVTT" / "annotations")
+    for name in {row["video_id"] for row in json.loads(source.read_text())} - ABSENT_FROM_MSRVTT:
+        (workplace / "MSRVTT" / "videos" / f"{name}.mp4").touch()
