@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 MAX_ANNOTATION_BYTES: Final = 2**30
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_NO_TEXT: Final = {
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook, not text; unpack it, or export it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook, not text; export it as CSV in UTF-8",
+    b"\x1f\x8b": "is compressed by gzip; unpack it first",
+    b"PAR1": "is a Parquet file, not text; export it as CSV in UTF-8",
+    b"\xff\xfe": "is not UTF-8 text (it starts with a UTF-16 mark); save it as UTF-8",
+    b"\xfe\xff": "is not UTF-8 text (it starts with a UTF-16 mark); save it as UTF-8",
+}
 _QUOTED_LIST: Final = re.compile(r"""\[\s*["']""")
 
 
@@ -47,7 +55,7 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
         raise UserError("input", message) from error
     text = decode_text(raw)
     if text is None or "\0" in text:
-        raise UserError("input", f"{shown(path)} is not UTF-8 text{_first_bad_line(raw)}; save it as UTF-8.")
+        raise UserError("input", f"{shown(path)} {_not_text(raw)}.")
     return raw, text
 
 
@@ -179,6 +187,13 @@ def cell_captions(cell: str, where: str) -> tuple[str, ...]:
             'write ["first", "second"].',
         )
     return captions(text, where)
+
+
+def _not_text(raw: bytes) -> str:
+    for start, what in _NO_TEXT.items():
+        if raw.startswith(start):
+            return what
+    return f"is not UTF-8 text{_first_bad_line(raw)}; save it as UTF-8"
 
 
 def _first_bad_line(raw: bytes) -> str:
