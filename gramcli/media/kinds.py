@@ -55,6 +55,11 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Control characters, line ends, and the halves that stand for bytes which are not UTF-8.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SNIFFED: Final = 512
+_POINTERS: Final = (
+    (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),
+    (re.compile(rb"\s*(?:[\w./\\-]*\.git)?[/\\]annex[/\\]objects[/\\]"), "git-annex", "git annex get FILE"),
+)
+_LARGEST_POINTER: Final = 1024
 
 
 def kind_of(path: Path) -> Kind:
@@ -104,6 +109,27 @@ def check_regular_file(path: Path, *, allow_empty: bool = False) -> None:
         raise UserError("media", f"{shown(path)} is {what}, not a file; name a regular file.")
     if status.st_size == 0 and not allow_empty:
         raise UserError("media", f"{shown(path)} is empty (0 bytes); copy or download it again.")
+    if 0 < status.st_size <= _LARGEST_POINTER and (why := pointer_sentence(path)):
+        raise UserError("media", why)
+
+
+def pointer_sentence(path: Path) -> str | None:
+    """Say that a file is the pointer which a clone leaves in place of a large file, and how to fetch that.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        The sentence; None where the file is no pointer of Git LFS or git-annex.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    head = first_bytes(path)
+    for pattern, system, command in _POINTERS:
+        if pattern.match(head):
+            return f"{shown(path)} is a {system} pointer, not the file itself; fetch the content with: {command}."
+    return None
 
 
 def check_binary_media(path: Path, what: str) -> None:

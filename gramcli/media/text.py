@@ -43,6 +43,15 @@ def read_text(path: Path) -> list[str]:
     return [line.strip() for line in _lines(path) if line.strip()]
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file as they stand, empty ones included, without what ends them.
+
+    Raises:
+        UserError: As `read_text`.
+    """
+    return _lines(path)
+
+
 def read_subtitle(path: Path) -> str:
     """Read what is said in a subtitle file (.srt, .vtt) or a plain transcript.
 
