@@ -47,8 +47,9 @@ _PLAYLIST: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PICTURES: Final = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|P[1-6]\s[\d\s#]|\0\0\0\x0cjP  |"
-    rb".{4}ftyp(?:avi[fs]|hei[cfsx]|hevc|mif1|msf1)",
+    rb"\xff\xd8\xff|\x89PNG\r\n|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|P[1-6]\s[\d\s#]|"
+    rb"\0\0\0\x0c(?:jP  |JXL )|\xff\x0a|"
+    rb".{4}ftyp(?:avi[fs]|hei[cfmsx]|hev[cmsx]|mi[fa][12f]|msf1|crx )",
     re.DOTALL,
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
@@ -169,7 +170,11 @@ def first_bytes(path: Path, n: int = _SNIFFED) -> bytes:
         raise UserError("media", f"{shown(path)} cannot be read ({_reason(error)}); check its permissions.") from error
 
 
-def undecodable(path: Path, what: str, reason: object) -> UserError:
+class Undecodable(UserError):  # noqa: N818 - said of a file, as NoAudioTrack is
+    """A file whose content is not what it should be."""
+
+
+def undecodable(path: Path, what: str, reason: object) -> Undecodable:
     """Build the error for a file whose content is not what it should be.
 
     Args:
@@ -187,7 +192,7 @@ def undecodable(path: Path, what: str, reason: object) -> UserError:
         f"{shown(path)} is not {article} {what} file that can be decoded (starts with '{printable}'): "
         f"{_reason(reason)}; replace the file or leave the item out."
     )
-    return UserError("media", message)
+    return Undecodable("media", message)
 
 
 def _reason(error: object) -> str:
