@@ -121,7 +121,7 @@ def _command(name: str, command: Any, every: dict[str, str]) -> Iterator[str]:  
     for panel, options in option_sections(command.get_params(context), context):
         rows = [[code(names), prose(words).replace("|", "\\|")] for names, words in options]
         if panel == EVERY_COMMAND:
-            every.update({names: words for names, words in rows})
+            every.update((names, words) for names, words in rows)
         elif rows:
             yield table([panel, ""], rows)
 

@@ -74,5 +74,5 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
         method, metric, patience, relevant, device_named(device), overwrite,  # type: ignore[arg-type]
     )
     opened = store if isinstance(store, Store) else open_store(store)
-    return train_heads(opened, output, loss, options=options, progress=watch.stage("Aligning"))
+    return train_heads(opened, output, loss, options=options, progress=watch.stage("Aligning", "epochs"))
 # fmt: on

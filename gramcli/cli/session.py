@@ -123,18 +123,18 @@ class Session:
             self.say(f"Wrote {path}.")
 
     @contextmanager
-    def stages(self) -> Iterator[Callable[[str], Progress]]:
+    def stages(self) -> Iterator[Callable[..., Progress]]:
         """Give a function that starts a labelled progress bar; off a terminal, a line every few seconds."""
         if self.quiet:
-            yield lambda _label: _silent
+            yield lambda _label, _unit="items": _silent
             return
         if not sys.stderr.isatty():
-            yield lambda label: Lines(label, self.say)
+            yield lambda label, unit="items": Lines(label, unit, self.say)
             return
         from gramcli.cli.progress import bars
 
         with bars() as shown:
-            yield lambda label: _advance(shown, label)
+            yield lambda label, unit="items": _advance(shown, label, unit)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
@@ -161,7 +161,7 @@ class Shown:
         say: Writes one line to stderr.
     """
 
-    stage: Callable[[str], Progress]
+    stage: Callable[..., Progress]
     say: Callable[[str], None]
 
 
@@ -180,8 +180,8 @@ class Lines:
 
     EVERY: Final = 5.0  # seconds
 
-    def __init__(self, label: str, say: Callable[[str], None]) -> None:
-        self._label, self._say = label, say
+    def __init__(self, label: str, unit: str, say: Callable[[str], None]) -> None:
+        self._label, self._unit, self._say = label, unit, say
         self._start = self._told = time.monotonic()
         self._first: int | None = None
 
@@ -193,13 +193,15 @@ class Lines:
         if now - self._told < self.EVERY:
             return
         self._told = now
-        rate = (done - self._first) / max(now - self._start, 1e-9)
+        spent, unit = now - self._start, self._unit
+        rate = (done - self._first) / max(spent, 1e-9)
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
-        self._say(f"{self._label}: {done:,} of {total:,}, {rate:.1f}/s{left}{f'; {words}' if words else ''}")
+        times = f"{rate:,.1f} {unit}/s, {spent:.0f} s so far{left}"
+        self._say(f"{self._label}: {done:,} of {total:,} {unit}, {times}{f'; {words}' if words else ''}")
 
 
-def _advance(shown: RichProgress, label: str) -> Progress:
-    bar = shown.add_task(label, total=None, words="")
+def _advance(shown: RichProgress, label: str, unit: str) -> Progress:
+    bar = shown.add_task(label, total=None, words="", unit=unit)
 
     def advance(done: int, total: int, words: str = "") -> None:
         """Move the bar."""
