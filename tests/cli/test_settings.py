@@ -172,7 +172,11 @@ def test_defaults_for_other_runs_are_left_out_of_this_one(gram, store, tmp_path)
 
 def test_which_defaults_are_idle():
     given = {"metrics": ["geometry"], "dataset": "clips"}
-    assert idle_defaults("eval", given, {"per_query", "templates", "root"}, set()) == {"per_query", "templates"}
+    assert idle_defaults("eval", given, {"per_query", "templates", "root", "relevant"}, set()) == {
+        "per_query",
+        "templates",
+        "relevant",
+    }
     assert idle_defaults("matrix", {}, {"query", "candidates"}, {"task"}) == {"query", "candidates"}
 
 
