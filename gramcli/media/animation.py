@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -77,7 +77,7 @@ def read_animation(path: Path, choose: FrameRule, n: int) -> Animation | None:
 
 def _decoded(
     path: Path,
-    picture: Any,
+    picture: Image.Image,
     count: int,
     wanted: Collection[int],
     still_apart: bool,

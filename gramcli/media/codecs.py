@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _SCANNED: Final = 2**22
 # The first entry of an MP4's sample description, and a Matroska track's CodecID.
 _MP4: Final = re.compile(rb"stsd.{4}.{4}.{4}(.{4})", re.DOTALL)
-_MATROSKA: Final = re.compile(rb"\x86[\x81-\xc0]([VASB]_[A-Z0-9/_.]+)")
+_MATROSKA: Final = re.compile(rb"\x86([\x81-\xc0])([VASB]_[A-Z0-9/_.]+)")
 
 
 def codec_names(path: Path, container: Any) -> dict[int, str]:  # noqa: ANN401 - PyAV's container
@@ -27,8 +27,12 @@ def codec_names(path: Path, container: Any) -> dict[int, str]:  # noqa: ANN401 -
     unknown = [stream.index for stream in container.streams if stream.type != "data" and stream.codec_context is None]
     if not unknown:
         return {}
-    pattern = _MATROSKA if container.format.name.startswith("matroska") else _MP4
-    names = [name.decode("latin-1").strip("\0 ") for name in pattern.findall(_ends(path))]
+    ends = _ends(path)
+    if container.format.name.startswith("matroska"):
+        found = [name[: length[0] & 0x7F] for length, name in _MATROSKA.findall(ends)]
+    else:
+        found = _MP4.findall(ends)
+    names = [name.decode("latin-1").strip("\0 ") for name in found]
     # One description for each stream, or the file is of another kind than thought.
     whole = len(names) == len(container.streams)
     return {index: names[index] for index in unknown if whole and names[index].isprintable()}

@@ -20,6 +20,7 @@ import numpy as np
 
 from gramcli.errors import UserError
 from gramcli.media.animation import read_animation
+from gramcli.media.chain import is_followed
 from gramcli.media.container import cut_off, ends_early, open_container, packets, strict_decoder
 from gramcli.media.decoding import Damage, decode_groups, decode_packets, orientation, stored
 from gramcli.media.kinds import Undecodable, check_binary_media, looks_like_picture, shown, undecodable
@@ -158,6 +159,8 @@ def _read_track(path: Path, chosen: Track, choose: FrameRule, n: int) -> VideoCl
         if container.format.name == "gif" and len(timeline.facts) == 1:
             raise undecodable(path, "video", "it is a picture")
         notes += cut_off(path, container) or ends_early(path, track, timeline.times)
+        if is_followed(path, container.format.name):
+            notes.append("partial: another recording follows the first, and is not read")
         source = _Source(path, track, context, timeline)
         picked = (_pick_groups(source, choose, n) or _pick_by_seeking(source, choose, n)) or (
             _pick_in_order(source, choose, n)
