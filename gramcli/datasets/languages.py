@@ -33,14 +33,15 @@ def take_by_language(stems: dict[str, dict[str, Path]]) -> list[str]:
         named = _LANGUAGE.fullmatch(stem)
         if named and files.keys() == {"subtitle"} and stems.get(named["stem"], {}).keys() & _MEDIA:
             found[named["stem"]].append(stem)
-    taken, unclear = [], []
+    taken: list[Path] = []
+    unclear: list[Path] = []
     for item, named_so in found.items():
-        files = [stems[stem]["subtitle"] for stem in named_so]
-        if len(files) == 1 and "subtitle" not in stems[item]:
-            stems[item]["subtitle"] = files[0]
-            taken += files
+        subtitles = [stems[stem]["subtitle"] for stem in named_so]
+        if len(subtitles) == 1 and "subtitle" not in stems[item]:
+            stems[item]["subtitle"] = subtitles[0]
+            taken += subtitles
         else:
-            unclear += files
+            unclear += subtitles
         for stem in named_so:
             del stems[stem]
     return [

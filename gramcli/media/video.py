@@ -120,8 +120,8 @@ def read_video(path: Path, n_frames: int, rule: str = "middle-of-segment") -> Vi
     """
     choose = frame_rule(rule)
     check_binary_media(path, "video")
-    if looks_like_picture(path) and (clip := _animated(path, choose, n_frames)):
-        return clip
+    if looks_like_picture(path) and (animation := _animated(path, choose, n_frames)):
+        return animation
     with open_container(path, "video") as container:
         choice = choose_track(path, container, "video")
         if not choice.best:
