@@ -149,13 +149,17 @@ class _Losses:
 def _read_container(path: Path, mixer: Mixer) -> tuple[list[Run], list[str]]:
     with open_container(path, "audio") as container:
         choice = choose_track(path, container, "audio")
-    if not choice.best:
-        raise _no_sound(path, choice)
-    for track in choice.best:
-        runs, notes = _read_track(path, track, mixer)
-        if sum(len(run.samples) for run in runs):
-            return runs, [*notes, *choice.passed_over(track)]
-    return [], []
+        if not choice.best:
+            raise _no_sound(path, choice)
+        used = choice.best[0]
+        found = _read_track(path, container, used, mixer)
+    for track in choice.best[1:]:
+        if any(len(run.samples) for run in found[0]):
+            break
+        used = track
+        with open_container(path, "audio") as container:
+            found = _read_track(path, container, track, mixer)
+    return found[0], [*found[1], *choice.passed_over(used)]
 
 
 def _no_sound(path: Path, choice: Choice) -> UserError:
@@ -170,17 +174,16 @@ def _no_sound(path: Path, choice: Choice) -> UserError:
     return undecodable(path, "audio", "it has no audio track")
 
 
-def _read_track(path: Path, chosen: Track, mixer: Mixer) -> tuple[list[Run], list[str]]:
+def _read_track(path: Path, container: Any, chosen: Track, mixer: Mixer) -> tuple[list[Run], list[str]]:  # noqa: ANN401
     notes: list[str] = []
     losses = _Losses()
-    with open_container(path, "audio") as container:
-        track = container.streams[chosen.index]
-        frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
-        runs = _runs(path, frames, mixer)
-        mixer.check(path)
-        notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
-        if is_followed(path, container.format.name):
-            notes.append("partial: another recording follows the first, and is not read")
+    track = container.streams[chosen.index]
+    frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
+    runs = _runs(path, frames, mixer)
+    mixer.check(path)
+    notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
+    if is_followed(path, container.format.name):
+        notes.append("partial: another recording follows the first, and is not read")
     return runs, notes
 
 

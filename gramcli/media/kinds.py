@@ -23,7 +23,11 @@ AUDIO_SUFFIXES: Final = frozenset(
      ".au", ".ac3", ".amr"}
 )
 IMAGE_SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif"}
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif", ".apng", ".jfif",
+     ".mpo", ".jp2"}
+)
+UNREAD_PICTURE_SUFFIXES: Final = frozenset(
+    {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".psd", ".svg"}
 )
 # fmt: on
 TEXT_SUFFIXES: Final = frozenset({".txt"})

@@ -64,18 +64,21 @@ class Mixer:
         heard = raw.take([0], axis=axis) if self._channels == "first" else raw
         with np.errstate(over="ignore", invalid="ignore"):
             mean = _mean(heard, axis)
-            if raw.shape[axis] > 1:
-                self._weigh(raw, mean, axis)
+            if raw.shape[axis] > 1 and len(mean):
+                self._weigh(raw, mean)
         if raw.dtype.kind == "f" and not np.isfinite(mean).all():
             broken = int(np.count_nonzero(~np.isfinite(heard)))
             self.broken += broken
             self.overflows = self.overflows or not broken
         return mean
 
-    def _weigh(self, raw: NDArray[Any], mean: NDArray[np.float32], axis: int) -> None:
-        powers = [float(np.square(_mean(raw.take([k], axis=axis), axis)).sum()) for k in range(raw.shape[axis])]
-        self._there += sum(powers) / len(powers)
-        self._heard += float(np.square(mean).sum())
+    def _weigh(self, raw: NDArray[Any], mean: NDArray[np.float32]) -> None:
+        every = raw.reshape(-1)
+        if raw.dtype.kind != "f":
+            half = np.float32(2.0 ** (8 * raw.dtype.itemsize - 1))
+            every = every.astype(np.float32) / half - np.float32(raw.dtype.kind == "u")
+        self._there += float(np.vdot(every, every)) * len(mean) / len(every)
+        self._heard += float(np.vdot(mean, mean))
         self._count += len(mean)
 
     def notes(self) -> list[str]:

@@ -120,21 +120,32 @@ def read_video(path: Path, n_frames: int, rule: str = "middle-of-segment") -> Vi
     """
     choose = frame_rule(rule)
     check_binary_media(path, "video")
-    if looks_like_picture(path) and (clip := _animated(path, choose, n_frames)):
-        return clip
+    if looks_like_picture(path) and (animation := _animated(path, choose, n_frames)):
+        return animation
     with open_container(path, "video") as container:
         choice = choose_track(path, container, "video")
-    if not choice.best:
-        raise _no_video(path, choice)
-    failures: list[Undecodable] = []
-    for track in choice.best:
-        try:
-            clip = _read_track(path, track, choose, n_frames)
-        except Undecodable as error:
-            failures.append(error)
-        else:
-            return replace(clip, notes=(*clip.notes, *choice.passed_over(track)))
-    raise failures[0]
+        if not choice.best:
+            raise _no_video(path, choice)
+        first = _tried(path, container, choice.best[0], choose, n_frames)
+    if isinstance(first, VideoClip):
+        return _noted(first, choice, choice.best[0])
+    for track in choice.best[1:]:
+        with open_container(path, "video") as container:
+            clip = _tried(path, container, track, choose, n_frames)
+        if isinstance(clip, VideoClip):
+            return _noted(clip, choice, track)
+    raise first
+
+
+def _noted(clip: VideoClip, choice: Choice, used: Track) -> VideoClip:
+    return replace(clip, notes=(*clip.notes, *choice.passed_over(used)))
+
+
+def _tried(path: Path, container: Any, track: Track, choose: FrameRule, n: int) -> VideoClip | Undecodable:  # noqa: ANN401
+    try:
+        return _read_track(path, container, track, choose, n)
+    except Undecodable as error:
+        return error
 
 
 def _animated(path: Path, choose: FrameRule, n: int) -> VideoClip | None:
@@ -149,22 +160,21 @@ def _animated(path: Path, choose: FrameRule, n: int) -> VideoClip | None:
     return VideoClip(found.frames, tuple(found.indices), fps, found.seconds, found.total, notes)
 
 
-def _read_track(path: Path, chosen: Track, choose: FrameRule, n: int) -> VideoClip:
+def _read_track(path: Path, container: Any, chosen: Track, choose: FrameRule, n: int) -> VideoClip:  # noqa: ANN401
     notes: list[str] = []
-    with open_container(path, "video") as container:
-        track = container.streams[chosen.index]
-        context = strict_decoder(track)
-        _check_size(path, context.width, context.height, n)
-        timeline = read_timeline(track, packets(container, track, notes))
-        if container.format.name == "gif" and len(timeline.facts) == 1:
-            raise undecodable(path, "video", "it is a picture")
-        notes += cut_off(path, container) or ends_early(path, track, timeline.times)
-        if is_followed(path, container.format.name):
-            notes.append("partial: another recording follows the first, and is not read")
-        source = _Source(path, track, context, timeline)
-        picked = (_pick_groups(source, choose, n) or _pick_by_seeking(source, choose, n)) or (
-            _pick_in_order(source, choose, n)
-        )
+    track = container.streams[chosen.index]
+    context = strict_decoder(track)
+    _check_size(path, context.width, context.height, n)
+    timeline = read_timeline(track, packets(container, track, notes))
+    if container.format.name == "gif" and len(timeline.facts) == 1:
+        raise undecodable(path, "video", "it is a picture")
+    notes += cut_off(path, container) or ends_early(path, track, timeline.times)
+    if is_followed(path, container.format.name):
+        notes.append("partial: another recording follows the first, and is not read")
+    source = _Source(path, track, context, timeline)
+    picked = (_pick_groups(source, choose, n) or _pick_by_seeking(source, choose, n)) or (
+        _pick_in_order(source, choose, n)
+    )
     notes = [*_losses(picked, timeline), *notes, *_repeats(picked), *source.remarks]
     return VideoClip(picked.frames, tuple(picked.indices), timeline.fps, timeline.duration, picked.total, tuple(notes))
 
