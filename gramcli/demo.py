@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.alignment.training import AlignOptions, train_heads
+from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
 from gramcli.embedding.writing import write_embeddings
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gramcli.modalities import Task
     from gramcli.results.records import Comparison, Evaluation
 
-Stage = Callable[[str], Callable[..., None]]
-"""Name of a step -> what to call with (done, total) and perhaps a few words."""
+Stage = Callable[..., Callable[..., None]]
+"""Name of a step and what it counts -> what to call with (done, total) and perhaps a few words."""
 
 TASKS: Final = ("t2v", "t2a", "t2va")
 METHODS: Final = ("cosine", "gram", "pmrl")
@@ -78,7 +78,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
         UserError: Too few items to train on, or the folder cannot be written.
     """
     begin = stage or _no_stage
-    manifest = generate_dataset(folder / "data", items, seed, begin("Making clips"))
+    manifest = generate_dataset(folder / "data", items, seed, begin("Making clips", "clips"))
     encoder = load_encoder("signal")
     write_embeddings(
         open_dataset(str(manifest)),
@@ -89,7 +89,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     )
     align_by(LOSSES, folder, seed, begin)
     tasks = [parse_task(task) for task in TASKS]
-    options = EvalOptions(split=TEST, progress=begin("Evaluating"))
+    options = EvalOptions(split=TEST, progress=begin("Evaluating", "pairs"))
     found = {
         loss: measure(open_store(folder / f"aligned_{loss}"), tasks=tasks, methods=METHODS, options=options)
         for loss in LOSSES
@@ -119,7 +119,7 @@ def align_by(losses: Sequence[str], folder: Path, seed: int, begin: Stage) -> No
             overwrite=True,
         )
         heads = folder / f"heads_{loss}"
-        train_heads(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}"))
+        train_heads(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}", "epochs"))
         write_projected(store, load_heads(heads), store.ids, folder / f"aligned_{loss}", overwrite=True)
         start = start or heads
 
@@ -134,5 +134,5 @@ def only(evaluation: Evaluation, task: Task, method: str) -> Evaluation:
     )
 
 
-def _no_stage(_name: str) -> Callable[..., None]:
+def _no_stage(_name: str, _unit: str = "items") -> Callable[..., None]:
     return lambda *_: None

@@ -23,7 +23,7 @@ from data import DATASETS, RELEVANT
 from gcca import gcca_heads
 from measure import everything, seen_through, selection_measure
 
-from gramcli.alignment.training import AlignOptions, train_heads
+from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.errors import UserError
 from gramcli.heads.files import load_heads
 from gramcli.heads.model import Heads

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gramcli.alignment.options import AlignOptions
-from gramcli.alignment.training import train_heads
+from gramcli.alignment.run import train_heads
 from gramcli.modalities import Task, one_task
 from gramcli.results.runs import Alignment
 from gramcli.results.watch import NOBODY, Watch
@@ -74,5 +74,5 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
         method, metric, patience, relevant, device_named(device), overwrite,  # type: ignore[arg-type]
     )
     opened = store if isinstance(store, Store) else open_store(store)
-    return train_heads(opened, output, loss, options=options, progress=watch.stage("Aligning"))
+    return train_heads(opened, output, loss, options=options, progress=watch.stage("Aligning", "epochs"))
 # fmt: on

@@ -37,6 +37,7 @@ def compare_command(
     from gramcli.evaluation.compare import compare
     from gramcli.report.tables import comparison_answer
 
+    session.check_output(output)
     found = compare(*operands, tasks=task or (), methods=method or (), split=split, limit=limit, intersect=intersect)
     session.show(comparison_answer(found), output)
     session.finish(EXIT_LEFT_OUT if found.left_out else 0)

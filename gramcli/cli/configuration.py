@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +15,7 @@ from gramcli.cli.effects import idle_defaults
 from gramcli.cli.errors import report_errors
 from gramcli.cli.parsing import WRONG_COMMAND_LINE, asks_for_json, clear_message
 from gramcli.cli.session import Session, emit
-from gramcli.cli.settings import OptionKey, not_for_found, option_keys, read_settings
+from gramcli.cli.settings import OptionKey, not_for_found, option_keys, read_settings, toml_value
 from gramcli.report import Format
 
 _SOURCES = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment"}
@@ -36,7 +34,7 @@ class Configuration:
     """
 
     def __init__(self, context: Any, words: list[str], given: Mapping[str, Any]) -> None:  # noqa: ANN401 - Typer's
-        self.context, self.words, self.given = context, words, given
+        self.context, self.words, self.given = context, list(words), given  # the parser empties what it is given
         self.command = str(context.command.name)
         with self._reported():
             self.settings = read_settings(given.get("settings"))
@@ -69,13 +67,15 @@ class Configuration:
 
     def settle(self) -> None:
         """Drop defaults of the file that the command line leaves without effect, and say which are used."""
+        if self.settings is None:
+            return
         params, own = self.context.params, {one.name: one.default for one in self.context.command.params}
         from_file = {name for name in self.tables if self._source(name) == "DEFAULT_MAP"}
         typed = {name for name in params if self._source(name) == "COMMANDLINE"}
         idle = idle_defaults(self.command, params, from_file, typed)
         params.update({name: own[name] for name in idle})
         self.tables = {name: table for name, table in self.tables.items() if name in from_file - idle}
-        if self.settings and self.tables and not params.get("quiet") and not self.given.get("print_config"):
+        if self.tables and not params.get("quiet") and not self.given.get("print_config"):
             used = [option.key for option in self._options() if option.name in self.tables]
             typer.echo(f"Defaults from {self.settings.path}: {', '.join(used)}.", err=True)
 
@@ -112,25 +112,8 @@ class Configuration:
         if self.settings and option.name in self.tables:
             table = self.tables[option.name]
             source = f"{self.settings.path}{'' if table == self.command else f' [{table}]'}"
-        if value is None or value == []:
+        if value is None or (isinstance(value, (list, tuple)) and not value):
             return f"# {option.key} is not set  # {source}"
         entry = f"{option.key} = {toml_value(value)}  # {source}"
         plain = str(value) if isinstance(value, Path) else value
         return f"# {entry}, which a gram.toml may not set" if not_for_found(option, plain) else entry
-
-
-def toml_value(value: Any) -> str:  # noqa: ANN401 - options of every type
-    """Return a value as TOML writes it.
-
-    Example:
-        >>> toml_value(["t2va"]), toml_value(True), toml_value(0.001)
-        ('["t2va"]', 'true', '0.001')
-    """
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(toml_value(one) for one in value)}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)) and not isinstance(value, Enum):
-        return repr(value)
-    text = str(value.value if isinstance(value, Enum) else value)
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

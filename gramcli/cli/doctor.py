@@ -16,6 +16,6 @@ def doctor_command(session: Session, output: OutputOpt = None) -> None:
     from gramcli.report.listings import doctor_answer
 
     with session.watch() as watch:
-        checks = diagnose(watch.stage("Trying packages"))
+        checks = diagnose(watch.stage("Trying packages", "packages"))
     session.show(doctor_answer(checks), output)
     session.finish(0 if all(check.works for check in checks) else EXIT_FAILED)

@@ -33,5 +33,6 @@ def idle_defaults(
         kinds = {str(kind) for kind in metrics} if isinstance(metrics, (list, tuple)) and metrics else {"retrieval"}
         idle |= set() if "classification" in kinds else {"classifier", "templates", "knn"}
         idle |= set() if "retrieval" in kinds else {"per_query", "rerank"}
+        idle |= set() if kinds == {"retrieval"} else {"relevant"}
         idle |= set() if params.get("dataset") else {"root", "rerank"}
     return idle & set(from_file)

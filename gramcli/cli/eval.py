@@ -116,6 +116,7 @@ def eval_command(
     from gramcli.evaluation.evaluate import evaluate
     from gramcli.report.tables import evaluation_answer
 
+    session.check_output(output)
     expected = parse_expectations(expect)
     with session.watch() as watch:
         evaluation = evaluate(

@@ -44,7 +44,8 @@ class Command(TyperCommand):
         """Read the words, and below them the settings file; `--print-config` ends here."""
         if ctx.resilient_parsing or not args:
             return super().parse_args(ctx, args)
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        _refuse_repeated(ctx, order)
         if given.get("help"):
             return super().parse_args(ctx, args)
         from gramcli.cli.configuration import Configuration
@@ -57,14 +58,25 @@ class Command(TyperCommand):
         configuration.settle()
         return rest
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's
+        """Return what follows the name in the usage line, without braces round what is needed."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
         """Write the help page."""
         from gramcli.cli.help import about, examples, option_sections, page
 
         function = ROWS[str(self.name)].load()
-        usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}".translate({ord(b): None for b in "{}"})
+        usage = f"{ctx.command_path} {' '.join(self.collect_usage_pieces(ctx))}"
         sections = option_sections(self.get_params(ctx), ctx)
         formatter.write(page(usage, about(function), sections, examples(function), formatter.width))
+
+
+def _refuse_repeated(ctx: Any, order: list[Any]) -> None:  # noqa: ANN401 - Typer's
+    """Refuse an option that is given twice and holds one value: the last would win without a word."""
+    for one in order:
+        if one.param_type_name == "option" and not one.multiple and not one.is_flag and order.count(one) > 1:
+            raise typer.BadParameter("it is given more than once and takes one value.", ctx=ctx, param=one)
 
 
 class _Commands(MutableMapping[str, Any]):

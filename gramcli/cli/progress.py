@@ -21,9 +21,9 @@ class RateColumn(ProgressColumn):
     """Steps per second, blank until it is known."""
 
     def render(self, task: Task) -> Text:
-        """Return for instance `12.3/s`."""
+        """Return for instance `12.3 items/s`."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
+        return Text(f"{speed:,.1f} {task.fields['unit']}/s" if speed else "", style="progress.data.speed")
 
 
 def bars() -> Progress:
@@ -33,10 +33,12 @@ def bars() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
         RateColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("so far,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         TextColumn("{task.fields[words]}"),
         console=Console(stderr=True),
         transient=True,

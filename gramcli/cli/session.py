@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from gramcli.errors import UserError
-from gramcli.report import SUFFIX_FORMATS, Format
+from gramcli.report import Format
 from gramcli.results.watch import Progress, Watch
 
 if TYPE_CHECKING:
@@ -72,20 +71,17 @@ class Session:
         """
         from gramcli.report.formats import render
 
-        suffix_format = SUFFIX_FORMATS.get(output.suffix.lower(), Format.table) if output else Format.table
-        chosen = self.output_format or suffix_format
+        chosen: Format | None = self.output_format or Format.table
         if output:
-            from gramcli.report.files import write_result
+            from gramcli.report.files import write_answer
 
-            if output.suffix.lower() in {".html", ".htm"}:
-                raise UserError("usage", f"{output}: -o writes no HTML page; use --report {output}.")
-            write_result(output, render(answer, chosen))
+            chosen = write_answer(output, answer, self.output_format)
             self.say(f"Wrote {output}.")
         elif chosen is Format.table and (console := _terminal()):
             from gramcli.report.terminal import print_answer
 
             print_answer(console, answer)
-        else:
+        elif chosen:
             emit(render(answer, chosen))
         if chosen in {Format.csv, Format.markdown, Format.latex}:
             for note in answer.notes:
@@ -93,6 +89,17 @@ class Session:
         if answer.left_out and (output or chosen is Format.csv):
             where = f"{output} lists them" if output and chosen is Format.json else "--format json lists them"
             self.say(f"Note: {answer.left_out} left out (items x modalities); {where}.")
+
+    def check_output(self, output: Path | None) -> None:
+        """Refuse a file of no known form before any work is done for it.
+
+        Raises:
+            UserError: Its suffix is unknown and no `--format` was given.
+        """
+        if output and self.output_format is None:
+            from gramcli.report.files import check_suffix
+
+            check_suffix(output)
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""
@@ -116,18 +123,18 @@ class Session:
             self.say(f"Wrote {path}.")
 
     @contextmanager
-    def stages(self) -> Iterator[Callable[[str], Progress]]:
+    def stages(self) -> Iterator[Callable[..., Progress]]:
         """Give a function that starts a labelled progress bar; off a terminal, a line every few seconds."""
         if self.quiet:
-            yield lambda _label: _silent
+            yield lambda _label, _unit="items": _silent
             return
         if not sys.stderr.isatty():
-            yield lambda label: Lines(label, self.say)
+            yield lambda label, unit="items": Lines(label, unit, self.say)
             return
         from gramcli.cli.progress import bars
 
         with bars() as shown:
-            yield lambda label: _advance(shown, label)
+            yield lambda label, unit="items": _advance(shown, label, unit)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
@@ -154,7 +161,7 @@ class Shown:
         say: Writes one line to stderr.
     """
 
-    stage: Callable[[str], Progress]
+    stage: Callable[..., Progress]
     say: Callable[[str], None]
 
 
@@ -173,8 +180,8 @@ class Lines:
 
     EVERY: Final = 5.0  # seconds
 
-    def __init__(self, label: str, say: Callable[[str], None]) -> None:
-        self._label, self._say = label, say
+    def __init__(self, label: str, unit: str, say: Callable[[str], None]) -> None:
+        self._label, self._unit, self._say = label, unit, say
         self._start = self._told = time.monotonic()
         self._first: int | None = None
 
@@ -186,13 +193,15 @@ class Lines:
         if now - self._told < self.EVERY:
             return
         self._told = now
-        rate = (done - self._first) / max(now - self._start, 1e-9)
+        spent, unit = now - self._start, self._unit
+        rate = (done - self._first) / max(spent, 1e-9)
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
-        self._say(f"{self._label}: {done:,} of {total:,}, {rate:.1f}/s{left}{f'; {words}' if words else ''}")
+        times = f"{rate:,.1f} {unit}/s, {spent:.0f} s so far{left}"
+        self._say(f"{self._label}: {done:,} of {total:,} {unit}, {times}{f'; {words}' if words else ''}")
 
 
-def _advance(shown: RichProgress, label: str) -> Progress:
-    bar = shown.add_task(label, total=None, words="")
+def _advance(shown: RichProgress, label: str, unit: str) -> Progress:
+    bar = shown.add_task(label, total=None, words="", unit=unit)
 
     def advance(done: int, total: int, words: str = "") -> None:
         """Move the bar."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import stat
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -146,8 +146,7 @@ class Settings:
     def _check_value(self, table: str, option: OptionKey, value: object) -> None:
         if not option.fits(value):
             hint = did_you_mean(value, option.choices()) if isinstance(value, str) and option.choices() else ""
-            shown = repr(value) if isinstance(value, str) else str(value)
-            raise self.wrong(table, option.key, f"it must be {option.wanted()}; got {shown[:60]}.{hint}")
+            raise self.wrong(table, option.key, f"it must be {option.wanted()}; got {toml_value(value)[:60]}.{hint}")
         if not self.named and (why := not_for_found(option, value)):
             advice = f"Give it on the command line, or name the file: --settings {self.path}."
             raise self.wrong(table, option.key, f"{why}. {advice}")
@@ -183,6 +182,8 @@ def read_settings(named: str | None) -> Settings | None:
     path = Path(named or FILE)
     if named == NO_FILE or (named is None and not path.exists()):
         return None
+    import tomllib  # only where there is a file
+
     text = _text_of(path)
     try:
         document = tomllib.loads(text)
@@ -230,3 +231,20 @@ def _line(text: str, table: str | None, key: str | None) -> int | None:
         elif pattern and current == table and re.match(pattern, line):
             return number
     return None
+
+
+def toml_value(value: Any) -> str:  # noqa: ANN401 - options of every type
+    """Return a value as TOML writes it.
+
+    Example:
+        >>> toml_value(["t2va"]), toml_value(True), toml_value(0.001)
+        ('["t2va"]', 'true', '0.001')
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(toml_value(one) for one in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)) and not isinstance(value, Enum):
+        return repr(value)
+    text = str(value.value if isinstance(value, Enum) else value)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

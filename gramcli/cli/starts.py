@@ -52,7 +52,7 @@ def _kind_of_name(text: str) -> Kind | None:
 
 
 def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
-    from gramcli.inspection.describe import looks_like_checkpoint
+    from gramcli.encoders import looks_like_checkpoint
 
     if looks_like_checkpoint(path) and not (media_first and _holds_media(path)):
         return "checkpoint"
@@ -118,7 +118,7 @@ def embeddings_of(data: str) -> str:
         ('clips_emb', 'clips_emb')
     """
     path = Path(data)
-    return f"{path.stem if path.is_file() or path.suffix else path.resolve().name}_emb"
+    return f"{path.stem if path.suffix else path.absolute().name}_emb"
 
 
 def _check_eval(given: Mapping[str, Any]) -> None:
@@ -226,6 +226,8 @@ def _check_compare(given: Mapping[str, Any]) -> None:
     operands = given["operands"]
     for text in operands:
         path = text if Path(text).exists() or "@" not in text else text.rpartition("@")[0]
+        if Path(path).suffix.lower() == ".json":  # as it should be; it may be large, and is read but once
+            continue
         kind, made = kind_of(path), f"{Path(path).resolve().stem}.json"
         if kind in _MEDIA:
             _refuse(path, kind, "a store or an evaluation", ("eval", "signal", "--dataset", path, "-o", made))

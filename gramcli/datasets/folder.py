@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from gramcli.datasets.classes import labelled_by_folder
 from gramcli.datasets.items import Dataset, Item, with_own_sound
+from gramcli.datasets.languages import take_by_language
 from gramcli.datasets.values import captions, parse_json, read_annotation, scalar
 from gramcli.errors import UserError
-from gramcli.media.kinds import kind_of, shown
+from gramcli.media.kinds import UNREAD_PICTURE_SUFFIXES, kind_of, shown
 from gramcli.media.text import read_subtitle, read_text
 
 _MEDIA: Final = ("video", "audio", "image")
@@ -24,10 +25,11 @@ _Files = dict[str, Path]
 def read_folder(folder: Path) -> Dataset:
     """Read a folder of media: `a.mp4`, `a.wav`, `a.png`, `a.txt`, `a.srt`, `a.json` are the item `a`.
 
-    `.txt` holds captions, one per line; `.json` may hold caption(s), subtitle, label and split. Captions of
-    both are kept; a subtitle file goes before the JSON's. An item needs a video, sound or picture. Hidden
-    files are passed over, subfolders walked (each once, however it is linked), and the id is the
-    path below the folder without its suffix. A folder per class gives labels, see `labelled_by_folder`.
+    `a.en.srt` serves where it is the only one. `.txt` holds captions, one per line; `.json` may hold
+    caption(s), subtitle, label and split. Captions of both are kept; a subtitle file goes before the
+    JSON's. An item needs a video, sound or picture. Hidden files are passed over, subfolders walked
+    (each once, however it is linked), and the id is the path below the folder without its suffix. A
+    folder per class gives labels, see `labelled_by_folder`.
 
     Args:
         folder: The folder.
@@ -43,13 +45,20 @@ def read_folder(folder: Path) -> Dataset:
     if not files and not notes:
         raise UserError("input", f"The folder {shown(folder)} is empty; put media files in it, or name another.")
     stems, strangers = _by_stem(files, folder)
+    notes += take_by_language(stems)
     with_media = {stem: found for stem, found in stems.items() if found.keys() & set(_MEDIA)}
+    unread = [path for path in strangers if path.suffix.lower() in UNREAD_PICTURE_SUFFIXES]
+    others = [path for path in strangers if path.suffix.lower() not in UNREAD_PICTURE_SUFFIXES]
     if not with_media:
+        what = f" that is read ({shown(unread[0])} is to be converted to JPEG or PNG)" if unread else ""
         raise UserError(
-            "input", f"The folder {shown(folder)} holds no video, sound or picture; name a folder with media files."
+            "input",
+            f"The folder {shown(folder)} holds no video, sound or picture{what}; name a folder with media files.",
         )
     orphans = [path for stem in stems.keys() - with_media.keys() for path in stems[stem].values()]
-    notes += [*_left_out("of no kind that items are made of", strangers), *_left_out("beside no media", orphans)]
+    notes += _left_out("of no kind that items are made of", others)
+    notes += _left_out("that are pictures of formats not read (convert them to JPEG or PNG)", unread)
+    notes += _left_out("beside no media", orphans)
     items = labelled_by_folder([_item(stem, with_media[stem], notes) for stem in sorted(with_media)], notes)
     return Dataset(folder.resolve().name or "folder", "folder", items, None, tuple(notes))
 

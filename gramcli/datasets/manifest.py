@@ -62,10 +62,12 @@ def read_manifest(path: Path, root: Path | None = None) -> Dataset:
             to read in any row, or a folder named as media.
     """
     raw, text = read_annotation(path)
-    rows = read_rows(path, text)
+    notes: list[str] = []
+    rows = read_rows(path, text, notes)
     if not rows:
         raise UserError("input", f"{shown(path)} holds no rows; write one per item, with an id.")
-    columns, notes = _columns(path, rows)
+    columns, said = _columns(path, rows)
+    notes += said
     base = (root or path.parent).absolute()
     items: dict[str, tuple[Item, str]] = {}
     for row in rows:
@@ -74,7 +76,7 @@ def read_manifest(path: Path, root: Path | None = None) -> Dataset:
         items[item.id] = (_merged(known, item, row.where), known[1]) if known else (item, row.where)
     name = f"{path.resolve().parent.name}/{path.name}".lstrip("/")
     digest = hashlib.sha256(raw).hexdigest()
-    return Dataset(name, "manifest", tuple(item for item, _ in items.values()), digest, notes)
+    return Dataset(name, "manifest", tuple(item for item, _ in items.values()), digest, tuple(notes))
 
 
 def _columns(path: Path, rows: list[Row]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -107,5 +107,5 @@ def _notes(seen: Survey, found: Found, left_out: tuple[LeftOut, ...]) -> list[st
     n = len(found.entries)
     if seen.protocol.n not in (None, n):
         said.append(f"{seen.protocol.id} has {seen.protocol.n:,} items by definition; this annotation names {n:,}.")
-    said += list(seen.tree.notes)
+    said += [*found.notes, *seen.tree.notes]
     return said

@@ -9,8 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.datasets.tables import Row, json_rows, read_rows, table_rows
-from gramcli.datasets.values import MAX_ANNOTATION_BYTES, parse_json, read_annotation
+from gramcli.datasets.tables import LINE_END, Row, json_rows, read_json, read_rows, table_rows
+from gramcli.datasets.values import MAX_ANNOTATION_BYTES, read_annotation
 from gramcli.errors import UserError
 from gramcli.media.kinds import check_regular_file, shown
 
@@ -24,10 +24,11 @@ _PICKLES: Final = frozenset({".pkl", ".pickle"})
 
 @dataclass(frozen=True)
 class Records:
-    """An annotation file's rows, in file order, and the sha256 of its bytes."""
+    """An annotation file's rows, in file order, the sha256 of its bytes, and what is odd about it."""
 
     rows: list[Row]
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def read_records(path: Path, header: Sequence[str] = ()) -> Records:
@@ -53,15 +54,17 @@ def read_records(path: Path, header: Sequence[str] = ()) -> Records:
     if suffix in _PICKLES:
         return _pickle(path)
     raw, text = read_annotation(path)
-    digest = hashlib.sha256(raw).hexdigest()
+    digest, notes = hashlib.sha256(raw).hexdigest(), list[str]()
     if suffix == ".txt":
-        lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+        lines = ((number, line.strip()) for number, line in enumerate(LINE_END.split(text), 1))
         return Records([_row(f"{shown(path)} line {k}", id=line) for k, line in lines if line], digest)
     if suffix == ".json":
-        return Records(_json(path, parse_json(text, path)), digest)
-    if header and suffix == ".csv" and not text.lower().startswith(f"{header[0]},"):
-        return Records(table_rows(path, text, ",", header), digest)
-    return Records(read_rows(path, text), digest)
+        rows = _json(path, read_json(path, text, notes))
+    elif header and suffix == ".csv" and not text.lower().startswith(f"{header[0]},"):
+        rows = table_rows(path, text, ",", notes, header)
+    else:
+        rows = read_rows(path, text, notes)
+    return Records(rows, digest, tuple(notes))
 
 
 def _row(where: str, **values: Any) -> Row:  # noqa: ANN401 - JSON values
@@ -195,6 +198,7 @@ def _pickle(path: Path) -> Records:
 def _parquet(path: Path) -> Records:
     import pandas as pd  # noqa: PLC0415 - only this format needs it
 
+    check_regular_file(path)
     try:
         frame = pd.read_parquet(path)
     except ImportError as error:

@@ -32,6 +32,7 @@ class Found:
         sha256: Of the file's bytes, or of its shards' hashes.
         others: Paths of other annotation files that would have done.
         total: Entries before any were left out for their split or id.
+        notes: What is odd about the file, one sentence each.
     """
 
     file: str
@@ -39,6 +40,7 @@ class Found:
     sha256: str
     others: tuple[str, ...]
     total: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def _read(benchmark: Benchmark, annotation: Annotation, tree: Tree, files: list[
         wanted = _wanted_ids(benchmark, annotation, tree)
         entries = tuple(entry for entry in entries if entry.id in wanted)
     entries = tuple(replace(entry, split=entry.split or annotation.split) for entry in entries)
-    return Found(_text(files[0]), entries, "+".join(one.sha256 for one in records), (), total)
+    notes = tuple(note for one in records for note in one.notes)
+    return Found(_text(files[0]), entries, "+".join(one.sha256 for one in records), (), total, notes)
 
 
 def _wanted_ids(benchmark: Benchmark, annotation: Annotation, tree: Tree) -> set[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
@@ -12,10 +14,19 @@ from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.text import decode_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAX_ANNOTATION_BYTES: Final = 2**30
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_NO_TEXT: Final = {
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook, not text; unpack it, or export it as CSV in UTF-8",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook, not text; export it as CSV in UTF-8",
+    b"\x1f\x8b": "is compressed by gzip; unpack it first",
+    b"PAR1": "is a Parquet file, not text; export it as CSV in UTF-8",
+    b"\xff\xfe": "is not UTF-8 text (it starts with a UTF-16 mark); save it as UTF-8",
+    b"\xfe\xff": "is not UTF-8 text (it starts with a UTF-16 mark); save it as UTF-8",
+}
 _QUOTED_LIST: Final = re.compile(r"""\[\s*["']""")
 
 
@@ -44,7 +55,7 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
         raise UserError("input", message) from error
     text = decode_text(raw)
     if text is None or "\0" in text:
-        raise UserError("input", f"{shown(path)} is not UTF-8 text{_first_bad_line(raw)}; save it as UTF-8.")
+        raise UserError("input", f"{shown(path)} {_not_text(raw)}.")
     return raw, text
 
 
@@ -62,14 +73,46 @@ def parse_json(text: str, path: Path, first_line: int = 1) -> Any:  # noqa: ANN4
     Raises:
         UserError: Not JSON; the message has the line and column.
     """
+    with told_json_errors(path, first_line):
+        return json.loads(text, object_pairs_hook=_object)
+
+
+@contextmanager
+def told_json_errors(path: Path, first_line: int = 1) -> Iterator[None]:
+    """Turn what a JSON decoder raises into a sentence with the file and the place.
+
+    Args:
+        path: The file.
+        first_line: Line of the file the document starts at.
+
+    Raises:
+        UserError: The decoder raised.
+    """
     try:
-        return json.loads(text)
+        yield
     except json.JSONDecodeError as error:
         where = f"line {error.lineno + first_line - 1} column {error.colno}"
         raise UserError("input", f"{shown(path)} is not valid JSON at {where}: {error.msg}; correct it.") from error
+    except _NamedTwiceError as error:
+        message = f"{shown(path)} has an object that names '{error}' twice; rename or remove one of the two."
+        raise UserError("input", message) from error
     except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
         message = f"{shown(path)} line {first_line} is JSON that cannot be read ({error}); correct it."
         raise UserError("input", message) from error
+
+
+class _NamedTwiceError(ValueError):
+    """An object has a name twice: decoders keep the last value without a word."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _NamedTwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return found
+
+
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def scalar(value: object, field: str, where: str) -> str | None:
@@ -144,6 +187,13 @@ def cell_captions(cell: str, where: str) -> tuple[str, ...]:
             'write ["first", "second"].',
         )
     return captions(text, where)
+
+
+def _not_text(raw: bytes) -> str:
+    for start, what in _NO_TEXT.items():
+        if raw.startswith(start):
+            return what
+    return f"is not UTF-8 text{_first_bad_line(raw)}; save it as UTF-8"
 
 
 def _first_bad_line(raw: bytes) -> str:

@@ -71,12 +71,15 @@ class Reader:
             The input, or why there is none. Nothing is raised: a bad file costs its item this modality only.
         """
         from gramcli.media.audio import NoAudioTrack  # noqa: PLC0415 - decoders load where files are read
+        from gramcli.media.video import NoVideoTrack  # noqa: PLC0415
 
         try:
             media, notes = self._decoded(modality, path)
             return Had(self.prepare(modality, media), notes)
         except NoAudioTrack as error:
             return Missing(self._reason(error)) if own else Missing(absent("no audio track"))
+        except NoVideoTrack:
+            return Missing(absent("no video track"))
         except MemoryError:
             return Missing(failed(f"{self._short(path)} needs more memory than there is"))
         except (UserError, OSError) as error:
@@ -86,7 +89,7 @@ class Reader:
 
     def _decoded(self, modality: str, path: Path) -> tuple[Any, tuple[str, ...]]:
         from gramcli.media.audio import read_audio  # noqa: PLC0415 - as above
-        from gramcli.media.image import read_image  # noqa: PLC0415
+        from gramcli.media.image import read_picture  # noqa: PLC0415
         from gramcli.media.video import read_video  # noqa: PLC0415
 
         if modality == "video":
@@ -95,7 +98,8 @@ class Reader:
         if modality == "audio":
             sound = read_audio(path, self.preprocessing.sample_rate, self.preprocessing.channels)
             return sound, sound.notes
-        return read_image(path), ()
+        picture = read_picture(path)
+        return picture.pixels, picture.notes
 
     def _reason(self, error: Exception) -> str:
         return failed(self._short(str(error) or type(error).__name__))

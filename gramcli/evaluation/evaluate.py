@@ -114,7 +114,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     second = found.reranker(rerank, rerank_top, how, watch.stage("Re-ranking")) if rerank else None
     classes = ClassOptions(found.class_texts(), prompts, knn, tuple(classifiers) or None)  # type: ignore[arg-type]
     options = EvalOptions(
-        split, limit, missing, where, protocol, watch.stage("Evaluating"), normalize, second,
+        split, limit, missing, where, protocol, watch.stage("Evaluating", "pairs"), normalize, second,
         tuple(metrics) or ("retrieval",), ties, intervals, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
         reference, relevant, allow_trained,  # type: ignore[arg-type]
     )

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 import numpy as np
-import soundfile
 import soxr
 
 from gramcli.errors import UserError
+from gramcli.media.chain import is_followed
 from gramcli.media.container import cut_off, open_container, packets
-from gramcli.media.cutoff import is_cut_off, is_index_cut_off, promised_mp3_frames
-from gramcli.media.kinds import check_binary_media, first_bytes, shown, undecodable
-from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE, MAX_AUDIO_CHANNELS, MAX_AUDIO_SAMPLES
+from gramcli.media.cutoff import is_index_cut_off, promised_mp3_frames
+from gramcli.media.kinds import check_binary_media, shown, undecodable
+from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE, MAX_AUDIO_SAMPLES
+from gramcli.media.mixing import Mixer, Run, too_loud
+from gramcli.media.soundfiles import of_seconds, read_soundfile
+from gramcli.media.tracks import choose_track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-Channels = Literal["mean", "first"]
-# What libsndfile is asked to read, with FFmpeg's name of the format. Its MP3 reader writes to stderr and fills a file
-# that is cut off with zeros, so MP3 goes to FFmpeg.
-_SOUNDFILE_STARTS: Final = {
-    b"RIFF": "wav", b"RIFX": "wav", b"RF64": "wav", b"riff": "w64", b"FORM": "aiff", b"fLaC": "flac", b"OggS": "ogg",
-    b".snd": "au", b"caff": "caf",
-}  # fmt: skip
+    from gramcli.media.mixing import Channels
+    from gramcli.media.tracks import Choice, Track
+
 # Formats whose header states the length in samples, so that it can be held against what decodes.
 _STATE_LENGTH: Final = frozenset({"wav", "w64", "aiff", "flac", "au", "caf"})
 # FFmpeg's sample formats; a `p` at the end marks one plane for each channel.
@@ -37,8 +37,9 @@ _SAMPLES: Final = {
     name: np.dtype(kind)
     for name, kind in (("u8", "u1"), ("s16", "i2"), ("s32", "i4"), ("s64", "i8"), ("flt", "f4"), ("dbl", "f8"))
 }
-_BLOCK: Final = 2**16
 _TOLERATED: Final = 0.05
+# Tags stand between MP3s that were joined; FFmpeg takes them for packets.
+_TAGS: Final = frozenset({b"ID3", b"TAG"})
 
 
 class NoAudioTrack(UserError):  # noqa: N818 - the contract's name; it is an absence rather than a failure
@@ -70,24 +71,11 @@ class Waveform:
         return any(note.startswith("partial: ") for note in self.notes)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """Samples at one rate; a few streams change rate on the way."""
-
-    rate: int
-    samples: NDArray[np.float32]
-
-    @property
-    def seconds(self) -> float:
-        """Length."""
-        return len(self.samples) / self.rate if self.rate else 0.0
-
-
 def read_audio(path: Path, sample_rate: int | None = 16000, channels: Channels = "mean") -> Waveform:
-    """Read the sound of an audio file, or of the first audio track of any container.
+    """Read the sound of an audio file, or of the sound track that FFmpeg would choose of any container.
 
     libsndfile reads WAV, AIFF, FLAC and Ogg; FFmpeg reads the rest, by content, so AAC in a file named .mp3 works.
-    Damaged packets are skipped and noted.
+    Damaged packets are skipped and noted; a file of several, one after another, is read to its end.
 
     Args:
         path: An audio or video file.
@@ -106,19 +94,24 @@ def read_audio(path: Path, sample_rate: int | None = 16000, channels: Channels =
         AAC keeps the padding of its last frame: up to 2,047 samples more than were recorded.
     """
     check_binary_media(path, "audio")
-    # libsndfile believes a header that says 0 samples; FFmpeg reads the samples that follow it.
-    runs, notes = _read_soundfile(path, channels) or _read_container(path, channels)
+    mixer = Mixer(channels, MAX_AUDIO_SAMPLES)
+    found = read_soundfile(path, mixer, partial(_decoded, path))
+    if found is None:
+        # libsndfile believes a header that says 0 samples; FFmpeg reads the samples that follow it.
+        mixer = Mixer(channels, MAX_AUDIO_SAMPLES)
+        found = _read_container(path, mixer)
+    runs, notes = _merged(found[0]), found[1]
     if sum(len(run.samples) for run in runs) == 0:
         raise UserError("media", f"{shown(path)} holds no audio samples; record it again or leave the item out.")
     sample_rate = sample_rate or runs[0].rate
-    _check_count(path, int(sum(run.seconds for run in runs) * sample_rate))
+    mixer.check_count(path, int(sum(run.seconds for run in runs) * sample_rate))
     pieces = [_resampled(path, run, sample_rate) for run in runs]
     samples = np.concatenate(pieces)
     if not len(samples):
         raise UserError("media", f"{shown(path)} lasts less than one sample at {sample_rate} Hz; leave the item out.")
     if not np.isfinite(samples).all():
-        raise _too_loud(path)
-    return Waveform(samples, sample_rate, tuple(notes))
+        raise too_loud(path)
+    return Waveform(samples, sample_rate, (*notes, *mixer.notes()))
 
 
 def has_audio_track(path: Path) -> bool:
@@ -129,96 +122,6 @@ def has_audio_track(path: Path) -> bool:
     """
     with open_container(path, "audio") as container:
         return len(container.streams.audio) > 0
-
-
-def _check_count(path: Path, count: int, channels: int = 1) -> None:
-    if count > MAX_AUDIO_SAMPLES:
-        raise UserError(
-            "media", f"{shown(path)} holds more sound than the limit of {MAX_AUDIO_SAMPLES} samples; cut it shorter."
-        )
-    if channels > MAX_AUDIO_CHANNELS:
-        raise UserError(
-            "media", f"{shown(path)} has {channels} channels, over the limit of {MAX_AUDIO_CHANNELS}; mix it down."
-        )
-
-
-def _read_soundfile(path: Path, channels: Channels) -> tuple[list[_Run], list[str]] | None:
-    """Read with libsndfile; nothing when the format is not its own or it finds no sample."""
-    name = _SOUNDFILE_STARTS.get(first_bytes(path, 4))
-    if name is None:
-        return None
-    mixer = _Mixer(channels)
-    try:
-        with soundfile.SoundFile(str(path.absolute())) as file:
-            rate, promised = int(file.samplerate), int(file.frames)
-            samples = _joined(path, _blocks(path, file, mixer))
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
-        # ValueError covers file names that are not UTF-8, which libsndfile's binding cannot pass on.
-        return None
-    if not len(samples):
-        return None
-    mixer.check(path)
-    notes = ["partial: the end of the file is missing"] if is_cut_off(path, name) else []
-    if name == "flac" and len(samples) < promised:
-        notes.append(_of_seconds(len(samples) / rate, promised / rate))
-    return [_Run(rate, samples)], notes
-
-
-def _blocks(path: Path, file: Any, mixer: _Mixer) -> Iterator[NDArray[np.float32]]:  # noqa: ANN401 - its reader
-    _check_count(path, 0, int(file.channels))
-    # As float32 a large finite double would be infinite.
-    dtype = "float64" if file.subtype == "DOUBLE" else "float32"
-    for block in file.blocks(_BLOCK, dtype=dtype, always_2d=True):
-        yield mixer.mono(block, axis=1)
-
-
-def _joined(path: Path, pieces: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Join pieces, refusing to go on past the limit."""
-    kept, count = [np.zeros(0, np.float32)], 0
-    for piece in pieces:
-        count += len(piece)
-        _check_count(path, count)
-        kept.append(piece)
-    return np.concatenate(kept)
-
-
-class _Mixer:
-    """Makes one channel of several, counting the samples that are no numbers before they hide in a mean."""
-
-    def __init__(self, channels: Channels) -> None:
-        self._channels = channels
-        self.broken = 0
-        self.overflows = False
-
-    def mono(self, raw: NDArray[Any], axis: int) -> NDArray[np.float32]:
-        """Return the mean over the axis of channels, or the first; integers scaled to [-1, 1)."""
-        if self._channels == "first":
-            raw = raw.take([0], axis=axis)
-        if raw.dtype.kind != "f":
-            half = 2.0 ** (8 * raw.dtype.itemsize - 1)
-            scaled: NDArray[np.float64] = raw.mean(axis=axis, dtype=np.float64) / half
-            return (scaled - (1.0 if raw.dtype.kind == "u" else 0.0)).astype(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean: NDArray[np.float32] = raw.mean(axis=axis, dtype=np.float64).astype(np.float32)
-        if not np.isfinite(mean).all():
-            broken = int(np.count_nonzero(~np.isfinite(raw)))
-            self.broken += broken
-            self.overflows = self.overflows or not broken
-        return mean
-
-    def check(self, path: Path) -> None:
-        """Refuse a file of which a sample is no number, or too large for one."""
-        if self.broken:
-            what = "1 audio sample that is" if self.broken == 1 else f"{self.broken} audio samples that are"
-            raise UserError("media", f"{shown(path)} holds {what} NaN or infinite; export it again.")
-        if self.overflows:
-            raise _too_loud(path)
-
-
-def _too_loud(path: Path) -> UserError:
-    return UserError(
-        "media", f"{shown(path)} holds samples far beyond full scale (1), of 1e38 or more; export it again."
-    )
 
 
 class _Losses:
@@ -233,6 +136,8 @@ class _Losses:
         context = packet.stream.codec_context
         if context is None:  # a codec FFmpeg has no decoder for
             return []
+        if bytes(packet)[:3] in _TAGS:
+            return []
         self.seen += packet.size > 0
         try:
             return list(packet.decode())
@@ -241,26 +146,67 @@ class _Losses:
             return []
 
 
-def _read_container(path: Path, channels: Channels) -> tuple[list[_Run], list[str]]:
-    notes: list[str] = []
-    losses, mixer = _Losses(), _Mixer(channels)
+def _read_container(path: Path, mixer: Mixer) -> tuple[list[Run], list[str]]:
     with open_container(path, "audio") as container:
-        if not container.streams.audio:
-            if is_index_cut_off(path):
-                raise undecodable(path, "audio", "the end of the file is missing, and any audio track with it")
-            # A video cut off before its index has a video track too, but one of no size.
-            if any(track.codec_context and track.codec_context.width for track in container.streams.video):
-                raise NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
-            raise undecodable(path, "audio", "it has no audio track")
-        track = container.streams.audio[0]
-        frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
-        runs = [
-            _Run(rate, _joined(path, (_mono(path, frame, mixer) for frame in run)))
-            for rate, run in groupby(frames, lambda frame: int(frame.sample_rate))
-        ]
-        mixer.check(path)
-        notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
+        choice = choose_track(path, container, "audio")
+        if not choice.best:
+            raise _no_sound(path, choice)
+        used = choice.best[0]
+        found = _read_track(path, container, used, mixer)
+    for track in choice.best[1:]:
+        if any(len(run.samples) for run in found[0]):
+            break
+        used = track
+        with open_container(path, "audio") as container:
+            found = _read_track(path, container, track, mixer)
+    return found[0], [*found[1], *choice.passed_over(used)]
+
+
+def _no_sound(path: Path, choice: Choice) -> UserError:
+    if choice.codecs:
+        return undecodable(path, "audio", f"its codec {choice.codecs} cannot be decoded")
+    if choice.others:
+        return UserError("media", f"{shown(path)} holds no audio samples; record it again or leave the item out.")
+    if is_index_cut_off(path):
+        return undecodable(path, "audio", "the end of the file is missing, and any audio track with it")
+    if choice.has_other_kind:
+        return NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
+    return undecodable(path, "audio", "it has no audio track")
+
+
+def _read_track(path: Path, container: Any, chosen: Track, mixer: Mixer) -> tuple[list[Run], list[str]]:  # noqa: ANN401
+    notes: list[str] = []
+    losses = _Losses()
+    track = container.streams[chosen.index]
+    frames = (frame for packet in packets(container, track, notes) for frame in losses.decode(packet))
+    runs = _runs(path, frames, mixer)
+    mixer.check(path)
+    notes = [*_lost_sound(path, track, losses, sum(run.seconds for run in runs)), *notes, *cut_off(path, container)]
+    if is_followed(path, container.format.name):
+        notes.append("partial: another recording follows the first, and is not read")
     return runs, notes
+
+
+def _decoded(path: Path, container: Any, mixer: Mixer) -> list[Run]:  # noqa: ANN401 - PyAV's container
+    """Decode what can be of the first sound track of a part of a file."""
+    track = next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+    if track is None:
+        return []
+    losses = _Losses()
+    return _runs(path, (frame for packet in packets(container, track, []) for frame in losses.decode(packet)), mixer)
+
+
+def _merged(runs: list[Run]) -> list[Run]:
+    """Join neighbours of one rate, so that resampling sees no seam."""
+    groups = [(rate, list(group)) for rate, group in groupby(runs, lambda run: run.rate)]
+    return [Run(rate, np.concatenate([run.samples for run in group])) for rate, group in groups]
+
+
+def _runs(path: Path, frames: Iterable[Any], mixer: Mixer) -> list[Run]:
+    return [
+        Run(rate, mixer.joined(path, (_mono(path, frame, mixer) for frame in run)))
+        for rate, run in groupby(frames, lambda frame: int(frame.sample_rate))
+    ]
 
 
 def _lost_sound(path: Path, track: Any, losses: _Losses, seconds: float) -> list[str]:  # noqa: ANN401 - PyAV's stream
@@ -274,20 +220,16 @@ def _lost_sound(path: Path, track: Any, losses: _Losses, seconds: float) -> list
     notes = []
     stated = float(track.duration * track.time_base) if track.duration else 0.0
     if seconds and (lost or (name in _STATE_LENGTH and stated - seconds > _TOLERATED)):
-        notes.append(_of_seconds(seconds, max(stated, seconds * (good + lost) / max(good, 1))))
+        notes.append(of_seconds(seconds, max(stated, seconds * (good + lost) / max(good, 1))))
     if losses.damaged:
         notes.append(f"partial: {losses.damaged} damaged packet{'s' * (losses.damaged != 1)} skipped")
     return notes
 
 
-def _of_seconds(seconds: float, promised: float) -> str:
-    return f"partial: {seconds:.1f} of {promised:.1f} s of sound"
-
-
-def _mono(path: Path, frame: Any, mixer: _Mixer) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
+def _mono(path: Path, frame: Any, mixer: Mixer) -> NDArray[np.float32]:  # noqa: ANN401 - PyAV's frame
     """One channel of a frame."""
     n, planar = frame.layout.nb_channels, frame.format.is_planar
-    _check_count(path, 0, n)
+    mixer.check_count(path, 0, n)
     dtype = _SAMPLES.get(frame.format.name.removesuffix("p"))
     if dtype is None:
         raise undecodable(path, "audio", f"its samples are '{frame.format.name}'")
@@ -300,7 +242,7 @@ def _mono(path: Path, frame: Any, mixer: _Mixer) -> NDArray[np.float32]:  # noqa
     return mixer.mono(np.stack(rows) if planar else rows[0].reshape(-1, n).T, axis=0)
 
 
-def _resampled(path: Path, run: _Run, wanted: int) -> NDArray[np.float32]:
+def _resampled(path: Path, run: Run, wanted: int) -> NDArray[np.float32]:
     if not LOWEST_RATE <= run.rate <= HIGHEST_RATE:
         raise UserError(
             "media",

@@ -10,6 +10,7 @@ import av
 import av.logging
 
 from gramcli.media.cutoff import is_cut_off, last_flv_time
+from gramcli.media.foreign import foreign_picture, not_read
 from gramcli.media.kinds import check_binary_media, looks_like_picture, undecodable
 from gramcli.media.limits import MAX_FRAME_PIXELS
 
@@ -52,6 +53,8 @@ def open_container(path: Path, what: str) -> Iterator[Any]:
     """
     check_binary_media(path, what)
     if looks_like_picture(path):
+        if foreign := foreign_picture(path, avif_is_read=True):
+            raise not_read(path, foreign)
         raise undecodable(path, what, "it is a picture")
     try:
         # Tags in broken encodings are common and of no use here.

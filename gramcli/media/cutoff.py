@@ -46,6 +46,23 @@ def is_cut_off(path: Path, format_name: str) -> bool:
         return check(file, size)
 
 
+def is_part_cut_off(file: BinaryIO, size: int, format_name: str) -> bool:
+    """Say the same of a part of a file, read as a file of its own.
+
+    Args:
+        file: The part.
+        size: Its bytes.
+        format_name: As for `is_cut_off`.
+    """
+    check = _CHECKS.get(format_name)
+    return check is not None and check(file, size)
+
+
+def joined_boxes(file: BinaryIO) -> bool:
+    """Say whether an MP4 has a second index, of which FFmpeg reads the first alone."""
+    return sum(kind == b"moov" for kind, _, _ in _boxes(file)) > 1
+
+
 def is_index_cut_off(path: Path) -> bool:
     """Say whether the end of an MP4 cuts its index in two, so that whole tracks may be missing from it."""
     with path.open("rb") as file:

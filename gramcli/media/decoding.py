@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
+from av.sidedata.sidedata import Type
+
+from gramcli.media.orientation import UPRIGHT, Orientation, orientation_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from gramcli.media.facts import Facts
-
-_FULL_TURN: Final = 360
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,18 @@ def _sparing(
         yield number, packet
 
 
-def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
-    """Return a frame as RGB, turned as its display matrix says.
+def orientation(frame: Any) -> Orientation | None:  # noqa: ANN401 - PyAV's frame
+    """Return how a frame is meant to be seen, as its display matrix says; None when that is none of the eight ways.
+
+    Args:
+        frame: PyAV's frame.
+    """
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    return UPRIGHT if matrix is None else orientation_of(bytes(matrix))
+
+
+def stored(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
+    """Return a frame as RGB, as it is stored.
 
     Args:
         frame: PyAV's frame.
@@ -184,6 +195,4 @@ def upright(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: AN
     """
     width, height = size
     picture: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=height)
-    # A display matrix that turns nothing into anything comes out as the smallest integer.
-    turns = round(frame.rotation / 90) if abs(frame.rotation) <= _FULL_TURN else 0
-    return np.ascontiguousarray(np.rot90(picture, turns))
+    return picture

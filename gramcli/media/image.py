@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image, ImageOps
-
-from gramcli.errors import UserError
-from gramcli.media.kinds import check_regular_file, shown, undecodable
-from gramcli.media.limits import MAX_IMAGE_PIXELS
+from gramcli.media.stills import FORMATS, open_still, rgb, turned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
-# Pillow also reads EPS by running Ghostscript; only formats it decodes itself are let through.
-FORMATS: Final[tuple[str, ...]] = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+    from gramcli.media.stills import Still
+
+__all__ = ["FORMATS", "Picture", "read_image", "read_picture"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        pixels: RGB, uint8 [h, w, 3], upright.
+        notes: What the reader should know, as short phrases.
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as it is meant to be seen: EXIF orientation applied, 16-bit values scaled to 8.
-
-    The content decides the format, not the suffix. An animation gives its first frame; transparency is dropped.
+    """Read the pixels of a picture; see `read_picture`.
 
     Args:
         path: A picture file.
@@ -33,57 +41,36 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         RGB, uint8 [h, w, 3].
 
     Raises:
-        UserError: Not a regular file, not a picture, damaged or cut off, or of more than `MAX_IMAGE_PIXELS` pixels.
+        UserError: As `read_picture`.
     """
-    check_regular_file(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _decode(path)
-        except UserError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise _too_large(path, "its pixels are") from error
-        except Exception as error:  # Pillow's plug-ins raise whatever a broken file makes them trip over
-            raise undecodable(path, "image", str(error).replace(repr(str(path.absolute())), "it")) from error
+    return read_picture(path).pixels
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
-    Image.init()
-    formats = [name for name in FORMATS if name in Image.OPEN]
-    with Image.open(path.absolute(), formats=formats) as picture:
-        # Pillow warns at its own limit and fails at twice that; this one is firm, and comes before any pixel.
-        if picture.width * picture.height > MAX_IMAGE_PIXELS:
-            raise _too_large(path, f"{picture.width} x {picture.height} is")
-        if picture.format == "PNG":
-            # Pillow decodes past a wrong checksum and returns wrong pixels; verify() compares it, but spends the file.
-            with Image.open(path.absolute(), formats=formats) as checked:
-                checked.verify()
-        picture.load()
-        # Values are scaled first: turning a 16-bit picture into RGB clips it at 255.
-        upright = ImageOps.exif_transpose(picture)
-        return _rgb(path, upright)
+def read_picture(path: Path) -> Picture:
+    """Read a picture as it is meant to be seen: EXIF orientation applied, 16-bit values scaled to 8.
+
+    The content decides the format, not the suffix. Transparency is dropped. Of several frames or pages the first is
+    read, which a note says.
+
+    Args:
+        path: A picture file.
+
+    Returns:
+        The picture and what to know of it.
+
+    Raises:
+        UserError: Not a regular file, not a picture, of a format that is not read, damaged or cut off, or of more
+            than `MAX_IMAGE_PIXELS` pixels.
+    """
+    with open_still(path) as still:
+        still.picture.load()
+        return Picture(rgb(path, turned(still.picture)), (*_of_several(still), *still.hdr))
 
 
-def _too_large(path: Path, what: str) -> UserError:
-    message = f"{shown(path)} is too large: {what} over the limit of {MAX_IMAGE_PIXELS} pixels; shrink the picture."
-    return UserError("media", message)
-
-
-def _rgb(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode.startswith("I"):
-        return _grey(path, np.asarray(picture).astype(np.float64), 65535.0)
-    if picture.mode == "F":
-        return _grey(path, np.asarray(picture).astype(np.float64), 1.0)
-    return np.array(picture.convert("RGB"), dtype=np.uint8)
-
-
-def _grey(path: Path, values: NDArray[Any], white: float) -> NDArray[np.uint8]:
-    # `not all(inside)` also catches NaN.
-    if not bool(np.all((values >= 0) & (values <= white))):
-        low, high = float(values.min()), float(values.max())
-        raise UserError(
-            "media", f"{shown(path)} has values {low:g} to {high:g} where 0 to {white:g} is known; save it as 8-bit."
-        )
-    scaled = np.round(values * (255.0 / white)).astype(np.uint8)
-    return np.repeat(scaled[:, :, None], 3, axis=2)
+def _of_several(still: Still) -> list[str]:
+    unit = "page" if still.picture.format == "TIFF" else "frame"
+    if still.still_apart:
+        return [f"the still picture beside an animation of {still.frames} frames"]
+    if still.more:
+        return [f"first of {still.frames} or more {unit}s, the last of them damaged"]
+    return [f"first of {still.frames} {unit}s"] if still.frames > 1 else []

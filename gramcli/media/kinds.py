@@ -23,7 +23,11 @@ AUDIO_SUFFIXES: Final = frozenset(
      ".au", ".ac3", ".amr"}
 )
 IMAGE_SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif"}
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif", ".apng", ".jfif",
+     ".mpo", ".jp2"}
+)
+UNREAD_PICTURE_SUFFIXES: Final = frozenset(
+    {".heic", ".heif", ".hif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".psd", ".svg"}
 )
 # fmt: on
 TEXT_SUFFIXES: Final = frozenset({".txt"})
@@ -47,14 +51,20 @@ _PLAYLIST: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PICTURES: Final = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|P[1-6]\s[\d\s#]|\0\0\0\x0cjP  |"
-    rb".{4}ftyp(?:avi[fs]|hei[cfsx]|hevc|mif1|msf1)",
+    rb"\xff\xd8\xff|\x89PNG\r\n|BM.{4}\0{4}|II\*\0|MM\0\*|RIFF.{4}WEBP|P[1-6]\s[\d\s#]|"
+    rb"\0\0\0\x0c(?:jP  |JXL )|\xff\x0a|"
+    rb".{4}ftyp(?:avi[fs]|hei[cfmsx]|hev[cmsx]|mi[fa][12f]|msf1|crx )",
     re.DOTALL,
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Control characters, line ends, and the halves that stand for bytes which are not UTF-8.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SNIFFED: Final = 512
+_POINTERS: Final = (
+    (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),
+    (re.compile(rb"\s*(?:[\w./\\-]*\.git)?[/\\]annex[/\\]objects[/\\]"), "git-annex", "git annex get FILE"),
+)
+_LARGEST_POINTER: Final = 1024
 
 
 def kind_of(path: Path) -> Kind:
@@ -104,6 +114,27 @@ def check_regular_file(path: Path, *, allow_empty: bool = False) -> None:
         raise UserError("media", f"{shown(path)} is {what}, not a file; name a regular file.")
     if status.st_size == 0 and not allow_empty:
         raise UserError("media", f"{shown(path)} is empty (0 bytes); copy or download it again.")
+    if 0 < status.st_size <= _LARGEST_POINTER and (why := pointer_sentence(path)):
+        raise UserError("media", why)
+
+
+def pointer_sentence(path: Path) -> str | None:
+    """Say that a file is the pointer which a clone leaves in place of a large file, and how to fetch that.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        The sentence; None where the file is no pointer of Git LFS or git-annex.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    head = first_bytes(path)
+    for pattern, system, command in _POINTERS:
+        if pattern.match(head):
+            return f"{shown(path)} is a {system} pointer, not the file itself; fetch the content with: {command}."
+    return None
 
 
 def check_binary_media(path: Path, what: str) -> None:
@@ -143,7 +174,11 @@ def first_bytes(path: Path, n: int = _SNIFFED) -> bytes:
         raise UserError("media", f"{shown(path)} cannot be read ({_reason(error)}); check its permissions.") from error
 
 
-def undecodable(path: Path, what: str, reason: object) -> UserError:
+class Undecodable(UserError):  # noqa: N818 - said of a file, as NoAudioTrack is
+    """A file whose content is not what it should be."""
+
+
+def undecodable(path: Path, what: str, reason: object) -> Undecodable:
     """Build the error for a file whose content is not what it should be.
 
     Args:
@@ -161,7 +196,7 @@ def undecodable(path: Path, what: str, reason: object) -> UserError:
         f"{shown(path)} is not {article} {what} file that can be decoded (starts with '{printable}'): "
         f"{_reason(reason)}; replace the file or leave the item out."
     )
-    return UserError("media", message)
+    return Undecodable("media", message)
 
 
 def _reason(error: object) -> str:

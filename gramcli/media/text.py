@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import html
-import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
+from gramcli.media.cues import is_timed, said_lines
 from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.limits import MAX_TEXT_BYTES
 
@@ -23,9 +22,6 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_TIMING: Final = re.compile(r"^\s*(?:\d+:)?\d+:\d+[.,]\d+\s*-->")
-_TAG: Final = re.compile(r"</?[a-zA-Z][^<>]*>|<\d[\d:.]*>|\{\\[^{}]*\}")
-_HEADING: Final = re.compile(r"^(WEBVTT|NOTE|STYLE|REGION)\b")
 
 
 def read_text(path: Path) -> list[str]:
@@ -43,11 +39,21 @@ def read_text(path: Path) -> list[str]:
     return [line.strip() for line in _lines(path) if line.strip()]
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file as they stand, empty ones included, without what ends them.
+
+    Raises:
+        UserError: As `read_text`.
+    """
+    return _lines(path)
+
+
 def read_subtitle(path: Path) -> str:
     """Read what is said in a subtitle file (.srt, .vtt) or a plain transcript.
 
     Cue numbers, times, headers, comments and markup tags are dropped, entities decoded, and the
-    cues joined by one space.
+    cues joined by one space. Where cues repeat the lines before them, as automatic captions do, each
+    line counts once.
 
     Args:
         path: The file, encoded as for `read_text`.
@@ -59,7 +65,7 @@ def read_subtitle(path: Path) -> str:
         UserError: As `read_text`.
     """
     lines = _lines(path)
-    if any(_TIMING.match(line) for line in lines):
+    if is_timed(lines):
         lines = _cue_lines(lines)
     return " ".join(" ".join(lines).split())
 
@@ -114,24 +120,5 @@ def _not_utf8(path: Path, raw: bytes) -> str:
 
 
 def _cue_lines(lines: list[str]) -> list[str]:
-    """Keep what is said: the lines of each block after its timing line."""
-    said: list[str] = []
-    in_cue = False
-    for block in _blocks(lines):
-        timed = any(_TIMING.match(line) for line in block)
-        # A block without times goes on with the cue before it, which held a blank line.
-        in_cue = timed or (in_cue and not _HEADING.match(block[0]))
-        if in_cue:
-            said += _cue_text(block) if timed else block
-    return [html.unescape(_TAG.sub("", line)) for line in said]
-
-
-def _blocks(lines: list[str]) -> list[list[str]]:
-    return [list(group) for blank, group in itertools.groupby(lines, lambda line: not line.strip()) if not blank]
-
-
-def _cue_text(block: list[str]) -> list[str]:
-    """Drop the times, all before the first of them, and a bare number before any later one."""
-    times = [number for number, line in enumerate(block) if _TIMING.match(line)]
-    numbers = {number - 1 for number in times if block[number - 1].strip().isdigit()}
-    return [line for number, line in enumerate(block) if number > times[0] and number not in {*times, *numbers}]
+    """Keep what is said."""
+    return said_lines(lines)

@@ -11,7 +11,7 @@ file whose packets are too large to keep goes to decord2, which seeks in the fil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import av
@@ -19,12 +19,16 @@ import decord
 import numpy as np
 
 from gramcli.errors import UserError
+from gramcli.media.animation import read_animation
+from gramcli.media.chain import is_followed
 from gramcli.media.container import cut_off, ends_early, open_container, packets, strict_decoder
-from gramcli.media.decoding import Damage, decode_groups, decode_packets, upright
-from gramcli.media.kinds import check_binary_media, shown, undecodable
+from gramcli.media.decoding import Damage, decode_groups, decode_packets, orientation, stored
+from gramcli.media.kinds import Undecodable, check_binary_media, looks_like_picture, shown, undecodable
 from gramcli.media.limits import MAX_CLIP_BYTES, MAX_FRAME_PIXELS
+from gramcli.media.orientation import UPRIGHT
 from gramcli.media.sampling import FrameRule, frame_rule
 from gramcli.media.timeline import Timeline, read_timeline
+from gramcli.media.tracks import Choice, Track, choose_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +38,8 @@ if TYPE_CHECKING:
 
 decord.logging.set_level(decord.logging.QUIET)
 
-_ATTACHED_PICTURE: Final = 0x400
+# Transfer functions of high dynamic range, by the numbers of ITU-T H.273.
+_HDR: Final = {16: "PQ", 18: "HLG"}
 # Measured bit for bit against FFmpeg's own reading; 10-bit H.264 differs by up to 27 levels.
 _DECORD_COLOURS: Final = frozenset({"yuv420p", "yuvj420p"})
 
@@ -87,6 +92,7 @@ class _Source:
     track: Any
     context: Any
     timeline: Timeline
+    remarks: dict[str, None] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,33 +120,74 @@ def read_video(path: Path, n_frames: int, rule: str = "middle-of-segment") -> Vi
     """
     choose = frame_rule(rule)
     check_binary_media(path, "video")
-    notes: list[str] = []
+    if looks_like_picture(path) and (animation := _animated(path, choose, n_frames)):
+        return animation
     with open_container(path, "video") as container:
-        track = _video_track(path, container)
-        context = strict_decoder(track)
-        if context is None:
-            raise undecodable(path, "video", "FFmpeg has no decoder for its codec")
-        _check_size(path, context.width, context.height, n_frames)
-        timeline = read_timeline(track, packets(container, track, notes))
-        if container.format.name == "gif" and len(timeline.facts) == 1:
-            raise undecodable(path, "video", "it is a picture")
-        notes += cut_off(path, container) or ends_early(path, track, timeline.times)
-        source = _Source(path, track, context, timeline)
-        picked = (_pick_groups(source, choose, n_frames) or _pick_by_seeking(source, choose, n_frames)) or (
-            _pick_in_order(source, choose, n_frames)
-        )
-    notes = [*_losses(picked, timeline), *notes, *_repeats(picked)]
+        choice = choose_track(path, container, "video")
+        if not choice.best:
+            raise _no_video(path, choice)
+        first = _tried(path, container, choice.best[0], choose, n_frames)
+    if isinstance(first, VideoClip):
+        return _noted(first, choice, choice.best[0])
+    for track in choice.best[1:]:
+        with open_container(path, "video") as container:
+            clip = _tried(path, container, track, choose, n_frames)
+        if isinstance(clip, VideoClip):
+            return _noted(clip, choice, track)
+    raise first
+
+
+def _noted(clip: VideoClip, choice: Choice, used: Track) -> VideoClip:
+    return replace(clip, notes=(*clip.notes, *choice.passed_over(used)))
+
+
+def _tried(path: Path, container: Any, track: Track, choose: FrameRule, n: int) -> VideoClip | Undecodable:  # noqa: ANN401
+    try:
+        return _read_track(path, container, track, choose, n)
+    except Undecodable as error:
+        return error
+
+
+def _animated(path: Path, choose: FrameRule, n: int) -> VideoClip | None:
+    """Read an animated picture; None for a still one."""
+    found = read_animation(path, choose, n)
+    if found is None:
+        return None
+    picked = _Read(found.frames, found.indices, found.total, Damage([]))
+    lost = [f"partial: {found.total} of {found.promised} frames decode"] if found.total < found.promised else []
+    fps = found.total / found.seconds if found.seconds else 0.0
+    notes = (*lost, *_repeats(picked), *found.notes)
+    return VideoClip(found.frames, tuple(found.indices), fps, found.seconds, found.total, notes)
+
+
+def _read_track(path: Path, container: Any, chosen: Track, choose: FrameRule, n: int) -> VideoClip:  # noqa: ANN401
+    notes: list[str] = []
+    track = container.streams[chosen.index]
+    context = strict_decoder(track)
+    _check_size(path, context.width, context.height, n)
+    timeline = read_timeline(track, packets(container, track, notes))
+    if container.format.name == "gif" and len(timeline.facts) == 1:
+        raise undecodable(path, "video", "it is a picture")
+    notes += cut_off(path, container) or ends_early(path, track, timeline.times)
+    if is_followed(path, container.format.name):
+        notes.append("partial: another recording follows the first, and is not read")
+    source = _Source(path, track, context, timeline)
+    picked = (_pick_groups(source, choose, n) or _pick_by_seeking(source, choose, n)) or (
+        _pick_in_order(source, choose, n)
+    )
+    notes = [*_losses(picked, timeline), *notes, *_repeats(picked), *source.remarks]
     return VideoClip(picked.frames, tuple(picked.indices), timeline.fps, timeline.duration, picked.total, tuple(notes))
 
 
-def _video_track(path: Path, container: Any) -> Any:  # noqa: ANN401 - PyAV's objects
-    """Return the first moving-picture track: cover art is a video stream to FFmpeg, not to us."""
-    for stream in container.streams.video:
-        if not int(stream.disposition) & _ATTACHED_PICTURE:
-            return stream
-    if container.streams.audio:
-        raise NoVideoTrack("media", f"{shown(path)} has no video track; name it as audio or leave the item out.")
-    raise undecodable(path, "video", "it has no video track")
+def _no_video(path: Path, choice: Choice) -> UserError:
+    """Say why a file has no picture: cover art is a video stream to FFmpeg, not to us."""
+    if choice.codecs:
+        return undecodable(path, "video", f"its codec {choice.codecs} cannot be decoded")
+    if choice.others:
+        return undecodable(path, "video", "no frame can be decoded")
+    if choice.has_other_kind:
+        return NoVideoTrack("media", f"{shown(path)} has no video track; name it as audio or leave the item out.")
+    return undecodable(path, "video", "it has no video track")
 
 
 def _check_size(path: Path, width: int, height: int, n: int) -> None:
@@ -193,7 +240,7 @@ def _pick_groups(source: _Source, choose: FrameRule, n: int) -> _Read | None:
         found[number] = _picture(source, frame, source.size)
     if damage.packets or damage.frames or damage.disordered or set(found) != wanted:
         return None
-    return _Read(np.stack([found[order[index]] for index in indices]), indices, len(order), damage)
+    return _Read(_stacked(source, [found[order[index]] for index in indices]), indices, len(order), damage)
 
 
 def _pick_by_seeking(source: _Source, choose: FrameRule, n: int) -> _Read | None:
@@ -221,8 +268,17 @@ def _pick_by_seeking(source: _Source, choose: FrameRule, n: int) -> _Read | None
 
 
 def _decord_agrees(source: _Source) -> bool:
-    """Say whether decord2 reads the same track in the same colours: it chooses among several, and rounds others."""
-    return len(source.track.container.streams.video) == 1 and source.context.pix_fmt in _DECORD_COLOURS
+    """Say whether decord2 reads the same track in the same way: it chooses among several, and rounds some colours.
+
+    The first frame tells what it would do to the others: it knows nothing of mirrored pictures.
+    """
+    if len(source.track.container.streams.video) > 1 or source.context.pix_fmt not in _DECORD_COLOURS:
+        return False
+    _, first = next(_all_frames(source, Damage(source.timeline.facts)), (0, None))
+    if first is None or orientation(first) != UPRIGHT:
+        return False
+    _picture(source, first, source.size)
+    return True
 
 
 def _pick_in_order(source: _Source, choose: FrameRule, n: int) -> _Read:
@@ -238,7 +294,7 @@ def _pick_in_order(source: _Source, choose: FrameRule, n: int) -> _Read:
             raise UserError(
                 "media", f"{shown(source.path)} decodes to {total} frames once and {again} next; re-encode it."
             )
-    return _Read(np.stack([found[index] for index in indices]), indices, total, damage)
+    return _Read(_stacked(source, [found[index] for index in indices]), indices, total, damage)
 
 
 def _decode_picks(source: _Source, indices: Sequence[int]) -> tuple[dict[int, NDArray[np.uint8]], int, Damage]:
@@ -258,10 +314,22 @@ def _decode_picks(source: _Source, indices: Sequence[int]) -> tuple[dict[int, ND
 
 
 def _picture(source: _Source, frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:  # noqa: ANN401 - PyAV's frame
+    """Return a frame as it is meant to be seen, and note what is lost on the way."""
+    way = orientation(frame)
+    if way is None:
+        raise UserError("media", f"{shown(source.path)} is slanted by its display matrix; re-encode it upright.")
+    if hdr := _HDR.get(int(frame.color_trc)):
+        source.remarks[f"HDR ({hdr}) read as SDR, colours are off"] = None
     try:
-        return upright(frame, size)
+        return way.apply(stored(frame, size))
     except (av.FFmpegError, OSError, ValueError) as error:  # colours that no converter knows
         raise undecodable(source.path, "video", error) from error
+
+
+def _stacked(source: _Source, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    if len({picture.shape for picture in pictures}) > 1:
+        raise UserError("media", f"{shown(source.path)} is turned on the way; re-encode it upright.")
+    return np.stack(pictures)
 
 
 def _all_frames(source: _Source, damage: Damage) -> Iterator[tuple[int, Any]]:
@@ -269,6 +337,6 @@ def _all_frames(source: _Source, damage: Damage) -> Iterator[tuple[int, Any]]:
         yield from decode_packets(source.context, enumerate(source.timeline.held), damage)
         return
     with open_container(source.path, "video") as container:
-        track = _video_track(source.path, container)
+        track = container.streams[source.track.index]
         full = (packet for packet in packets(container, track, []) if packet.size)
         yield from decode_packets(strict_decoder(track), enumerate(full), damage)

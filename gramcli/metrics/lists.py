@@ -184,7 +184,7 @@ def list_means(run: Run, judgements: Judgements, measures: Sequence[str], *, lev
 
 def _lines(path: Path, n_fields: int, form: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("input", f"{path} cannot be read as text: {error}") from error
     lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.media.text import read_lines
 
 TextEncoder = Callable[[Sequence[str]], Any]
 """Texts -> one row each, [n, d], as a tensor or an array."""
@@ -65,14 +66,9 @@ def read_templates(named: str) -> tuple[str, ...]:
     if named in TEMPLATES:
         return TEMPLATES[named]
     path = Path(named)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        known = ", ".join(TEMPLATES)
-        raise UserError("usage", f"--templates '{named}' is neither a file nor one of {known}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError("input", f"The templates {path} cannot be read: {reason}.") from error
+    if not path.exists():
+        raise UserError("usage", f"--templates '{named}' is neither a file nor one of {', '.join(TEMPLATES)}.")
+    lines = read_lines(path)
     for number, line in enumerate(lines, 1):
         if line.strip() and GAP not in line:
             raise UserError(

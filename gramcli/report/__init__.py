@@ -18,10 +18,20 @@ class Format(StrEnum):
     latex = "latex"
 
 
-SUFFIX_FORMATS = {
+SUFFIX_FORMATS: dict[str, Format] = {
+    "": Format.table,
+    ".txt": Format.table,
     ".csv": Format.csv,
     ".json": Format.json,
     ".md": Format.markdown,
     ".tex": Format.latex,
 }
-"""What `-o FILE` writes when no `--format` is given; every other suffix gets the table."""
+"""What `-o FILE` writes when no `--format` is given."""
+
+PAGE_SUFFIXES = (".html", ".htm")
+FRAME_SUFFIX = ".parquet"
+
+
+def known_suffixes() -> str:
+    """Suffixes that `-o FILE` may have, for messages."""
+    return ", ".join([*filter(None, SUFFIX_FORMATS), PAGE_SUFFIXES[0], FRAME_SUFFIX])

@@ -6,9 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
+from gramcli.report import FRAME_SUFFIX, PAGE_SUFFIXES, SUFFIX_FORMATS, Format, known_suffixes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gramcli.report.answer import Answer
 
 
 def write_result(path: Path, data: str | bytes) -> None:
@@ -34,6 +37,63 @@ def write_result(path: Path, data: str | bytes) -> None:
     except OSError as error:
         hint = "Make the folder first." if isinstance(error, FileNotFoundError) else "Name another file."
         raise UserError("failed", f"{path} could not be written: {error.strerror}. {hint}") from error
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a suffix that stands for no form of an answer.
+
+    Raises:
+        UserError: It is another one.
+    """
+    if path.suffix.lower() not in {*SUFFIX_FORMATS, *PAGE_SUFFIXES, FRAME_SUFFIX}:
+        advice = f"use one of {known_suffixes()}, or say --format"
+        raise UserError("usage", f"-o {path}: '{path.suffix}' is no form of an answer; {advice}.")
+
+
+def write_answer(path: Path, answer: Answer, chosen: Format | None) -> Format | None:
+    """Write an answer in the form that `--format`, or else the suffix, names.
+
+    Args:
+        path: The file.
+        answer: What a command found.
+        chosen: What `--format` says; None leaves it to the suffix.
+
+    Returns:
+        The form; None for a page and for Parquet.
+
+    Raises:
+        UserError: An unknown suffix, Parquet without its library, or the file cannot be written.
+    """
+    from gramcli.report.formats import render  # noqa: PLC0415 - rich loads with it
+
+    suffix = path.suffix.lower()
+    if chosen is None:
+        check_suffix(path)
+        if suffix in PAGE_SUFFIXES:
+            from gramcli.report.page import answer_page  # noqa: PLC0415 - jinja2 and matplotlib load here
+
+            write_result(path, answer_page(answer, "gram", answer.document.get("provenance", {})))
+            return None
+        if suffix == FRAME_SUFFIX:
+            write_result(path, _parquet(path, answer))
+            return None
+    form = chosen or SUFFIX_FORMATS[suffix]
+    write_result(path, render(answer, form))
+    return form
+
+
+def _parquet(path: Path, answer: Answer) -> bytes:
+    import io  # noqa: PLC0415 - only here
+
+    import pandas as pd  # noqa: PLC0415 - slow to load
+
+    frame = pd.DataFrame(list(answer.rows), columns=list(answer.columns))
+    buffer = io.BytesIO()
+    try:
+        frame.to_parquet(buffer, index=False)
+    except ImportError:
+        raise UserError("usage", f"{path}: Parquet needs a library: pip install pyarrow. Or write .csv.") from None
+    return buffer.getvalue()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -12,15 +12,15 @@ Progress = Callable[..., None]
 class Watch(Protocol):
     """What a verb tells while it works."""
 
-    def stage(self, label: str) -> Progress:
-        """Begin a piece of work."""
+    def stage(self, label: str, unit: str = "items") -> Progress:
+        """Begin a piece of work that counts things of a kind."""
 
     def say(self, message: str) -> None:
         """Say one sentence."""
 
 
 class _Nobody:
-    def stage(self, label: str) -> Progress:
+    def stage(self, label: str, unit: str = "items") -> Progress:
         """Show nothing."""
         return lambda *_: None
 

@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gramcli.alignment.training import AlignOptions, sign_notes, train_heads
+from gramcli.alignment.run import AlignOptions, sign_notes, train_heads
 from gramcli.errors import UserError
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.heads.files import load_heads

@@ -24,6 +24,7 @@ HEAVY = {
     "av",
     "pandas",
     "sklearn",
+    "transformers",
     "scipy",
     "numpy",
     "matplotlib",

@@ -112,3 +112,97 @@ def test_what_was_written_as_cues_is_what_is_said(
     cues = [f"{k}\n00:00:{k:02d},000 --> 00:00:{k:02d},900\n{line}\n\n" for k, line in enumerate(said, 1)]
     path = _write(tmp_path_factory.mktemp("cues") / "a.srt", "".join(cues).replace("\n", end).encode("utf-8-sig"))
     assert read_subtitle(path) == " ".join(" ".join(said).split())
+
+
+ONION = ["first we chop the onion", "then fry it slowly", "and add salt", "that is all", "[Music]", "goodbye"]
+SAID = " ".join(ONION)
+
+
+def _time(seconds: float, comma: str) -> str:
+    return f"00:{int(seconds // 60):02d}:{seconds % 60:06.3f}".replace(".", comma)
+
+
+def _file(cues: list[tuple[float, float, list[str]]], srt: bool) -> str:
+    comma = "," if srt else "."
+    head = "" if srt else "WEBVTT\nKind: captions\n\nSTYLE\n::cue(c) { color: red }\n\nNOTE a remark\n\n"
+    where = "" if srt else " align:start position:0%"
+    blocks = [
+        (f"{number}\n" if srt else "") + f"{_time(a, comma)} --> {_time(b, comma)}{where}\n" + "\n".join(lines)
+        for number, (a, b, lines) in enumerate(cues, 1)
+    ]
+    return head + "\n\n".join(blocks) + "\n"
+
+
+def _spoken(line: str, tagged: bool) -> str:
+    first, *rest = line.split()
+    return first + "".join(f"<00:00:01.500><c> {word}</c>" for word in rest) if tagged else line
+
+
+def _two_rows(tagged: bool, fillers: bool) -> list[tuple[float, float, list[str]]]:
+    cues, before = [], " "
+    for k, line in enumerate(ONION):
+        cues.append((2.0 * k, 2.0 * k + 1.99, [before, _spoken(line, tagged)]))
+        if fillers:
+            cues.append((2.0 * k + 1.99, 2.0 * k + 2.0, [line, " "]))
+        before = line
+    return cues
+
+
+def _growing() -> list[tuple[float, float, list[str]]]:
+    words = [(k, line.split()) for k, line in enumerate(ONION)]
+    return [(5.0 * k + n, 5.0 * k + n + 1, [" ".join(line[: n + 1])]) for k, line in words for n in range(len(line))]
+
+
+def _rows(n: int) -> list[tuple[float, float, list[str]]]:
+    return [(2.0 * k, 2.0 * k + 2, ONION[max(0, k - n + 1) : k + 1]) for k in range(len(ONION))]
+
+
+ROLLING = {
+    "automatic, with times of words": _two_rows(True, True),
+    "automatic, times lost": _two_rows(False, True),
+    "automatic, fillers lost": _two_rows(True, False),
+    "two rows": _rows(2),
+    "three rows": _rows(3),
+    "growing": _growing(),
+    "two rows with gaps": [(a, b - 0.5, lines) for a, b, lines in _rows(2)],
+    "two rows that overlap": [(a, b + 1.0, lines) for a, b, lines in _rows(2)],
+}
+
+
+@pytest.mark.parametrize("srt", [False, True])
+@pytest.mark.parametrize("name", ROLLING)
+def test_rolling_captions_say_each_line_once(name: str, srt: bool, tmp_path: Path) -> None:
+    assert read_subtitle(_write(tmp_path / "a.vtt", _file(ROLLING[name], srt).encode())) == SAID
+
+
+def test_what_is_said_twice_in_rolling_captions_stays(tmp_path: Path) -> None:
+    cues, before = [], " "
+    for k, line in enumerate(("no no", "no no", "no no", "stop it")):
+        cues += [(k, k + 0.99, [before, _spoken(line, True)]), (k + 0.99, k + 1, [line, " "])]
+        before = line
+    path = _write(tmp_path / "a.vtt", _file(cues, False).encode())
+    assert read_subtitle(path) == "no no no no no no stop it"
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.5])
+def test_speech_that_repeats_stays(gap: float, tmp_path: Path) -> None:
+    said = [
+        "No.",
+        "No.",
+        "la la la",
+        "la la la",
+        "la la la",
+        "the end",
+        "the end is near",
+        "well",
+        "so",
+        "it is",
+        "is it",
+    ]
+    cues = [(k, k + 1 - gap, [line]) for k, line in enumerate(said)]
+    assert read_subtitle(_write(tmp_path / "a.srt", _file(cues, True).encode())) == " ".join(said)
+
+
+def test_the_reported_captions(reference_data: Path) -> None:
+    path = reference_data / "data" / "faults" / "rolling_vtt" / "talk.vtt"
+    assert read_subtitle(path) == "first we chop the onion then fry it slowly and add salt"

@@ -10,6 +10,7 @@ from scipy import stats
 
 from gramcli.metrics.significance import (
     bootstrap_interval,
+    bootstrap_means,
     holm,
     mcnemar_p,
     sign_flip_p,
@@ -27,6 +28,13 @@ def test_wilson_interval_is_the_closed_form(hits: int, n: int) -> None:
     low, high = wilson_interval(hits, n)
     assert (low, high) == pytest.approx((max(0, centre - half), min(1, centre + half)), abs=1e-12)
     assert 0 <= low <= share <= high <= 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 20, 77, 884, 1000])
+def test_wilson_interval_is_scipys_to_the_last_bit(n: int) -> None:
+    for hits in {0, 1, n // 3, n // 2, n - 1, n}:
+        found = stats.binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
+        assert wilson_interval(hits, n) == (found.low, found.high)
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (10, 2), (40, 61), (0, 9)])
@@ -56,6 +64,18 @@ def test_bootstrap_agrees_with_resampling_by_index() -> None:
     for statistic, slow in ((weighted_mean, draws.mean(1)), (weighted_median, np.median(draws, axis=1))):
         found = bootstrap_interval(values, np.arange(300), statistic)
         np.testing.assert_allclose(found, np.percentile(slow, [2.5, 97.5]), rtol=0.04)
+
+
+@pytest.mark.parametrize("n", [7, 400, 2500])
+def test_intervals_of_several_figures_are_those_of_each_alone(n: int) -> None:
+    rng = np.random.default_rng(5)
+    values, clusters = rng.exponential(size=(n, 3)), np.sort(rng.integers(0, max(1, n // 2), size=n))
+    clusters = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+    together = bootstrap_means(values, clusters)
+    for column, bounds in zip(values.T, together, strict=True):
+        assert bootstrap_interval(column, clusters) == pytest.approx(tuple(bounds), rel=1e-12)
+    other = np.zeros(n, dtype=np.int64)  # what was kept for one grouping says nothing about another
+    assert bootstrap_interval(values[:, 0], other) == pytest.approx((values[:, 0].mean(),) * 2)
 
 
 def test_bootstrap_interval_is_as_wide_as_the_normal_one() -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gramcli.encoders.vast.names import Shape, clean_key, tied_name
 from gramcli.errors import UserError
+from gramcli.media.kinds import pointer_sentence
 
 # Where training scripts keep the weights when they save more than the weights.
 _NESTED: Final = ("model", "state_dict", "module", "model_state_dict")
@@ -289,6 +290,8 @@ def _more_than_tensors(error: pickle.UnpicklingError) -> str:
 def _damaged(path: Path, error: Exception) -> UserError:
     if path.is_file() and path.stat().st_size == 0:
         return UserError("checkpoint", f"{path} is empty; download or copy the weights again.")
+    if path.is_file() and (why := pointer_sentence(path)):
+        return UserError("checkpoint", why)
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if isinstance(error, pickle.UnpicklingError):
         reason = "it is no PyTorch file"

@@ -1,4 +1,4 @@
-"""The `align` verb: trains projection heads on a store's train split with a method's loss."""
+"""One run of alignment: what it trains on, where it goes on, and what it writes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""`-o FILE`: the suffix is the form, and one that is none is refused; an option with one value is given once."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".xyz", ".parq", ".xlsx"])
+@pytest.mark.parametrize("command", [["methods"], ["eval", "STORE"], ["inspect", "STORE"]])
+def test_a_foreign_suffix_is_refused(gram, store, tmp_path, suffix, command):
+    output = tmp_path / f"out{suffix}"
+    result = gram(*[str(store) if word == "STORE" else word for word in command], "-o", output)
+    assert result.exit_code == 2
+    assert "use one of .txt, .csv, .json, .md, .tex, .html, .parquet" in result.stderr
+    assert not output.exists()
+
+
+def test_known_suffixes_are_written(gram, store, tmp_path):
+    forms = {".csv": b"task,", ".json": b"{", ".md": b"|", ".tex": b"\\begin", ".html": b"<!doctype", ".txt": b"Retr"}
+    for suffix, start in forms.items():
+        path = tmp_path / f"out{suffix}"
+        assert gram("eval", store, "--task", "t2v", "--method", "cosine", "-o", path).exit_code == 0
+        assert path.read_bytes().lstrip().startswith(start)
+
+
+def test_parquet_holds_the_rows_of_the_csv(gram, store, tmp_path):
+    pytest.importorskip("fastparquet", reason="pandas writes Parquet by a library of its own")
+    for name in ("out.parquet", "out.csv"):
+        assert gram("eval", store, "--task", "t2v", "--method", "cosine", "-o", tmp_path / name).exit_code == 0
+    written, rows = pd.read_parquet(tmp_path / "out.parquet"), pd.read_csv(tmp_path / "out.csv")
+    assert list(written.columns) == list(rows.columns)
+    assert written.value.tolist() == rows.value.tolist()
+
+
+def test_a_form_that_is_named_wins_over_any_suffix(gram, store, tmp_path):
+    path = tmp_path / "out.xyz"
+    assert gram("inspect", store, "--format", "json", "-o", path).exit_code == 0
+    assert path.read_text().startswith("{")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["matrix", "STORE", "--method", "cosine", "--method", "gram"],
+        ["eval", "STORE", "--split", "test", "--split", "train"],
+        ["embed", "clips", "-o", "a", "-o", "b"],
+        ["compare", "STORE", "STORE", "--limit", "3", "--limit=4"],
+    ],
+)
+def test_an_option_with_one_value_is_given_once(gram, store, words):
+    result = gram(*[str(store) if word == "STORE" else word for word in words])
+    assert result.exit_code == 2
+    assert "given more than once" in result.stderr
