@@ -141,8 +141,12 @@ def methods_page() -> str:
     from gramcli.report.listings import methods_answer
 
     shown = frozenset({"method", "formula", "options", "normalize", "defaults"})
-    where = "What misleads in each: [The methods, one by one](../understand/methods.md).\n"
-    return "\n".join(["# Methods\n", where, answer_tables(methods_answer(), as_code=shown)])
+    words = (
+        "q is the query's vector, m_k are the candidate's, G is their Gram matrix; m is the number of modalities on both "
+        "sides together. Options follow a colon: `--method pmrl:value=share`. Input that is not of unit length is "
+        "normalised first. What misleads in each: [The methods, one by one](../understand/methods.md).\n"
+    )
+    return "\n".join(["# Methods\n", words, answer_tables(methods_answer(), as_code=shown)])
 
 
 def datasets_page() -> str:
