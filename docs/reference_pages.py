@@ -142,8 +142,8 @@ def methods_page() -> str:
 
     shown = frozenset({"method", "formula", "options", "normalize", "defaults"})
     words = (
-        "q is the query's vector, m_k are the candidate's, G is their Gram matrix; m is the number of modalities on both "
-        "sides together. Options follow a colon: `--method pmrl:value=share`. Input that is not of unit length is "
+        "q is the query's vector, m_k are the candidate's, G is their Gram matrix; m is the number of modalities on "
+        "both sides together. Options follow a colon: `--method pmrl:value=share`. Input that is not of unit length is "
         "normalised first. What misleads in each: [The methods, one by one](../understand/methods.md).\n"
     )
     return "\n".join(["# Methods\n", words, answer_tables(methods_answer(), as_code=shown)])
