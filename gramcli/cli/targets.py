@@ -75,8 +75,11 @@ def chosen_dataset(
         UserError: As `open_dataset`.
     """
     from gramcli.datasets import open_dataset
+    from gramcli.datasets.splits import default_split
 
     dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
+    if split is None:
+        default_split([item.split for item in dataset.items], dataset.id)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
     found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
     if not with_train or undecided:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gramcli.datasets.classes import labelled_by_folder
 from gramcli.datasets.items import Dataset, Item, with_own_sound
+from gramcli.datasets.splits import with_normal_splits
 from gramcli.datasets.values import captions, parse_json, read_annotation, scalar
 from gramcli.errors import UserError
 from gramcli.media.kinds import kind_of, shown
@@ -51,7 +52,8 @@ def read_folder(folder: Path) -> Dataset:
     orphans = [path for stem in stems.keys() - with_media.keys() for path in stems[stem].values()]
     notes += [*_left_out("of no kind that items are made of", strangers), *_left_out("beside no media", orphans)]
     items = labelled_by_folder([_item(stem, with_media[stem], notes) for stem in sorted(with_media)], notes)
-    return Dataset(folder.resolve().name or "folder", "folder", items, None, tuple(notes))
+    items, splits = with_normal_splits(items, notes)
+    return Dataset(folder.resolve().name or "folder", "folder", items, None, tuple(notes), splits=splits)
 
 
 def _left_out(why: str, paths: list[Path]) -> list[str]:

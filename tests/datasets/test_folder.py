@@ -153,11 +153,12 @@ def test_a_folder_per_class_gives_labels(tmp_path: Path) -> None:
     names = ("dog/training/a.mp4", "dog/Test/b.mp4", "rain/Test/c.mp4")
     found = open_dataset(str(_media(tmp_path / "below", *names)))
     assert [(item.label, item.split) for item in found.items] == [
-        ("dog", "Test"),
-        ("dog", "training"),
-        ("rain", "Test"),
+        ("dog", "test"),
+        ("dog", "train"),
+        ("rain", "test"),
     ]
-    assert "The 2 folders above folders of splits were taken as classes" in found.notes[-1]
+    assert "The 2 folders above folders of splits were taken as classes" in found.notes[-2]
+    assert found.notes[-1] == "Names of splits were read as what they mean: 'Test' as 'test', 'training' as 'train'."
 
 
 @pytest.mark.parametrize(
