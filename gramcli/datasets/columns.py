@@ -33,7 +33,8 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 # Names that do not say enough to be understood, and what is probably meant by them.
 _ALIKE: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("path", "file", "filename", "filepath", "media", "mediapath"), ("video", "audio")),
-    **dict.fromkeys(("clip", "mp4", "vid", "movie", "videofile", "videoname"), ("video",)),
+    **dict.fromkeys(("clip", "mp4", "movie", "videofile", "videoname"), ("video",)),
+    "vid": ("id", "video"),
     **dict.fromkeys(("sound", "wav", "mp3", "audiofile", "audioname"), ("audio",)),
     **dict.fromkeys(("picture", "frame", "photo", "img", "imagefile", "imagename"), ("image",)),
     **dict.fromkeys(("texts", "description", "sentences", "title", "query", "prompt"), ("caption",)),

@@ -12,6 +12,7 @@ from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
 from gramcli.datasets.catalog import DATASETS
 from gramcli.datasets.entries import Entry, entries_of
 from gramcli.datasets.matching import Match, match
+from gramcli.datasets.names import caseless
 from gramcli.datasets.records import read_records
 from gramcli.datasets.splits import normal_splits, split_notes
 from gramcli.datasets.tree import File, Tree, scan
@@ -234,8 +235,8 @@ def _near_miss(lost: tuple[str, ...], files: list[File]) -> tuple[str, str] | No
     """An id, and the name of a file that contains it, or is contained in it up to some letters before."""
     for one in lost[:_NAMED]:
         for file in files:
-            stem = file.stem
-            if one in stem or (len(stem) >= 4 and one.endswith(stem)):
+            stem, name = caseless(file.stem), caseless(one)
+            if name in stem or (len(stem) >= 4 and name.endswith(stem)):
                 return one, file.name
     return None
 
