@@ -250,6 +250,8 @@ def _embedded(session: Session, encoder: Encoder, dataset: Dataset, options: Emb
     with session.progress("Embedding") as progress:
         summary = embed(dataset, encoder, path, options=options, progress=progress)
     session.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
+    for note in summary.notes:
+        session.say(f"Note: {note}")
     return path
 
 

@@ -80,9 +80,7 @@ def _join_by_case(stems: Mapping[str, _Files], with_media: dict[str, _Files], no
     if joined:
         notes.append(f"Texts whose names differ in case only from media were taken for theirs: {_few(joined)}.")
     if several:
-        notes.append(
-            f"Texts whose names differ in case only from media that are several, or have theirs: {_few(several)}."
-        )
+        notes.append(f"Texts were left out that fit several media, or media with texts, but for case: {_few(several)}.")
     if alike := [" and ".join(names) for names in items.values() if len(names) > 1]:
         notes.append(f"Items whose names differ in case only are items of their own: {_few(alike)}.")
     return joined

@@ -13,6 +13,11 @@ from gramcli.datasets.splits import default_split, meant_split, normal_splits
 from gramcli.errors import UserError
 
 
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 def _splits(dataset: Dataset) -> dict[str, str | None]:
     return {item.id: item.split for item in dataset.items}
 
@@ -173,6 +178,15 @@ def test_train_items_are_not_evaluated(reference_data: Path, tmp_path: Path) -> 
     assert code == 0, err
     assert {row["n"] for row in json.loads(out)["results"]} == {2}
     assert "Evaluated split 'test'" in out + err
+
+
+def test_what_evaluation_of_a_model_made_of_the_splits_is_said(reference_data: Path) -> None:
+    data = reference_data / "data/faults/split_names/classes"
+    how = ("--metrics", "classification", "--classifier", "zero-shot", "--format", "json")
+    code, out, err = _run("eval", "signal", "--dataset", data, *how)
+    assert code == 0, err
+    assert {row["n"] for row in json.loads(out)["results"]} == {4}
+    assert "Note: Names of splits were read as what they mean: 'Testing' as 'test', 'Training' as 'train'." in err
 
 
 def test_without_a_test_split_the_splits_are_listed(reference_data: Path, tmp_path: Path) -> None:
