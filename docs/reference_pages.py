@@ -50,8 +50,8 @@ def escaped(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """Return a text as code in a cell; a dash and an empty text stay as they are."""
-    return f"`{str(text).replace('|', chr(92) + '|')}`" if str(text) not in ("", "-") else str(text)
+    """Return a text as code in a cell, where pipes are no borders; a dash and an empty text stay as they are."""
+    return f"`{text}`" if str(text) not in ("", "-") else str(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -80,7 +80,7 @@ def _answer_table(one: Table, as_code: frozenset[str]) -> str:
 def prose(text: str) -> str:
     """Return plain help text as Markdown: words of the command line that look like markup are kept as they are."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(part if part.startswith("`") else re.sub(r"([*_<\[\]])", r"\\\1", part) for part in parts)
+    return "".join(part if part.startswith("`") else re.sub(r"([|*_<\[\]])", r"\\\1", part) for part in parts)
 
 
 # --- Commands
@@ -119,9 +119,9 @@ def _command(name: str, command: Any, every: dict[str, str]) -> Iterator[str]:  
         yield "```console\n{}\n```\n".format("\n".join(f"$ {example}" for example in shown))
     context = command.make_context(name, [], resilient_parsing=True)
     for panel, options in option_sections(command.get_params(context), context):
-        rows = [[code(names), prose(words).replace("|", "\\|")] for names, words in options]
+        rows = [[code(names), prose(words)] for names, words in options]
         if panel == EVERY_COMMAND:
-            every.update((names, words) for names, words in rows)
+            every.update(dict(rows))
         elif rows:
             yield table([panel, ""], rows)
 

@@ -17,12 +17,12 @@ ABSENT_FROM_MSRVTT = {"video9770", "video7020"}
 
 
 def run_gram(arguments):
-    """Run a command line in this process; returns the exit code and what a reader sees: the answer, then errors."""
+    """Run a command line in this process; returns the exit code and what a page shows: the answer, files, errors."""
     from gramcli.cli.main import app
 
     result = CliRunner().invoke(app, arguments)
-    errors = "".join(f"{line}\n" for line in result.stderr.splitlines() if line.startswith("gram: error"))
-    return result.exit_code, result.stdout + errors
+    said = "".join(f"{line}\n" for line in result.stderr.splitlines() if line.startswith(("gram: error", "Wrote ")))
+    return result.exit_code, result.stdout + said
 
 
 @pytest.fixture(scope="session")

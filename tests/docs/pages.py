@@ -49,15 +49,34 @@ def steps(block):
 
 
 def matches(shown, printed):
-    """Whether what a page shows is what was printed; `...` stands for lines, or for the rest of one, that were cut."""
-    pattern = ""
+    """Whether what a page shows is what was printed.
+
+    A line `...` stands for any lines that were cut, `...` in a line for any part of it. Between two cuts the first
+    lines that fit are taken, which finds a fit wherever there is one.
+    """
+    lines = [line.rstrip() for line in printed.rstrip("\n").split("\n")] if printed.strip() else []
+    parts = [[]]
     for line in shown:
         if line == ANYTHING:
-            pattern += r"(?:.*\n)*?"
+            parts.append([])
         else:
-            pattern += ".*".join(map(re.escape, line.rstrip().split(ANYTHING))) + r"\n"
-    ended = [line.rstrip() for line in printed.rstrip("\n").split("\n")] if printed.strip() else []
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in ended)) is not None
+            parts[-1].append(re.compile(".*".join(map(re.escape, line.rstrip().split(ANYTHING)))))
+    first, *middle = parts
+    if not middle:
+        return len(lines) == len(first) and _fits(first, lines, 0)
+    last, start = middle.pop(), len(first)
+    for part in middle:
+        found = next((at for at in range(start, len(lines) + 1) if _fits(part, lines, at)), None)
+        if found is None:
+            return False
+        start = found + len(part)
+    end = len(lines) - len(last)
+    return _fits(first, lines, 0) and start <= end and _fits(last, lines, end)
+
+
+def _fits(part, lines, at):
+    there = lines[at : at + len(part)]
+    return len(there) == len(part) and all(one.fullmatch(line) for one, line in zip(part, there, strict=True))
 
 
 def section(title, page):

@@ -80,6 +80,5 @@ def test_pages_show_what_is_printed(page, workplace, request):
             printed = subprocess.run(step.command, shell=True, capture_output=True, text=True, check=True).stdout
         else:
             code, printed = run_gram(shlex.split(step.command)[1:])
-        assert matches(step.shown, printed), (
-            f"{page}: $ {step.command}\nshown:\n{chr(10).join(step.shown)}\n\nprinted:\n{printed}"
-        )
+        difference = f"shown:\n{chr(10).join(step.shown)}\n\nprinted:\n{printed}"
+        assert matches(step.shown, printed), f"{page}: $ {step.command}\n{difference}"

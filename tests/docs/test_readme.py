@@ -94,7 +94,7 @@ def test_pages_link_to_written_or_generated_pages_only():
     made = {(ROOT / "docs" / path).resolve() for path in pages()}
     for page, text in PAGES.items():
         if page.startswith("docs/"):
-            linked = [(ROOT / page).parent / name for name in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+            linked = [(ROOT / page).parent / name for name in re.findall(r"\]\((?!https?:|#)([^)#\s]+\.\w+)", text)]
             assert [one for one in linked if one.resolve() not in made and not one.exists()] == [], page
 
 
