@@ -127,9 +127,7 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run the subcommand."""
-        first: list[str] = getattr(ctx, "_protected_args", None) or getattr(
-            ctx, "protected_args", ()
-        )  # by Typer's version
+        first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
         arguments = [*first, *ctx.args]
         try:
             return super().invoke(ctx)
