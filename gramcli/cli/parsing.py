@@ -135,7 +135,8 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run the subcommand."""
-        arguments = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+        first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
+        arguments = [*first, *ctx.args]
         try:
             return super().invoke(ctx)
         except WRONG_COMMAND_LINE as error:

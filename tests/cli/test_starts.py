@@ -131,3 +131,7 @@ def test_no_operand_breaks_the_look_at_it(here, odd):
     for name in COMMANDS:
         result = here(name, odd)
         assert result.exception is None or isinstance(result.exception, SystemExit), (name, result.exception)
+
+
+def test_an_option_like_no_other_gets_no_suggestion(here):
+    assert "No such option: --nonsense.\n" in here("methods", "--nonsense").stderr
