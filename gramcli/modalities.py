@@ -82,7 +82,7 @@ def tasks_from(tasks: Sequence[str | Task] = (), query: str | None = None, candi
     """Return the tasks that are named; none means all.
 
     Args:
-        tasks: Tasks, or their names.
+        tasks: Tasks, or their names; one name alone may be a text.
         query: Embeddings that ask, by name, comma between; together with `candidates`.
         candidates: Embeddings that answer.
 
@@ -93,7 +93,8 @@ def tasks_from(tasks: Sequence[str | Task] = (), query: str | None = None, candi
         >>> [task.name for task in tasks_from(["t2va"], "text", "vas")]
         ['t2va', 'text2vas']
     """
-    found = [one if isinstance(one, Task) else parse_task(one) for one in tasks]
+    named = [tasks] if isinstance(tasks, str) else tasks
+    found = [one if isinstance(one, Task) else parse_task(one) for one in named]
     if (query is None) != (candidates is None):
         missing = "--candidates" if candidates is None else "--query"
         raise UserError("usage", f"--query and --candidates go together; {missing} is missing.")

@@ -49,7 +49,7 @@ def compare(
     """
     if not others:
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {_shown(baseline)}.")
-    wanted = tasks_from(tasks)
+    wanted, methods = tasks_from(tasks), [methods] if isinstance(methods, str) else methods
     loaded = [load_operand(one, tasks=wanted, methods=methods, split=split, limit=limit) for one in (baseline, *others)]
     return compare_evaluations([found for _, found in loaded], [name for name, _ in loaded], intersect=intersect)
 

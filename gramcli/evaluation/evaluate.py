@@ -118,5 +118,5 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         tuple(metrics) or ("retrieval",), ties, intervals, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
         reference, relevant, allow_trained,  # type: ignore[arg-type]
     )
-    return measure(store, tasks=wanted, methods=methods, options=options)
+    return measure(store, tasks=wanted, methods=[methods] if isinstance(methods, str) else methods, options=options)
 # fmt: on

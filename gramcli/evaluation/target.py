@@ -166,6 +166,8 @@ def seen_through(store: Store, model: str | None) -> Store:
     """
     if model is None:
         return store
+    if not model.startswith(PREFIX) and Path(model).exists() and (Path(model) / "manifest.json").is_file():
+        raise UserError("usage", f"--model {model} is a store; heads that `gram align` wrote belong here: heads:DIR.")
     if not model.startswith(PREFIX):
         raise UserError(
             "usage",
