@@ -23,7 +23,7 @@ check: .venv/dev.stamp
 
 docs: .venv/docs.stamp
 	$(BUILD_DOCS)
-	@echo "The pages are in site/; open site/index.html."
+	@echo "The pages are in site/: open site/index.html, or, with search, run $(BIN)/python -m http.server -d site"
 
 format: .venv/dev.stamp
 	$(BIN)/python -m ruff format .

@@ -101,8 +101,8 @@ def commands_page() -> str:
         rows = [row for row in ROWS.values() if row.group == group]
         listed = [[f"[`gram {row.name}`](#gram-{row.name})", prose(row.summary)] for row in rows]
         parts.append(table([group, ""], listed))
-    for name in ROWS:
-        parts += _command(name, commands[name], every)
+    for row in sorted(ROWS.values(), key=lambda row: GROUPS.index(row.group)):
+        parts += _command(row.name, commands[row.name], every)
     parts += [f"## {EVERY_COMMAND}\n", table(["option", "what it does"], [[*row] for row in every.items()])]
     return "\n".join(parts)
 
@@ -183,6 +183,10 @@ RESULTS = (
     "store.reader.Store",
 )
 """What the verbs return, in the order of the verbs."""
+MEMBERS = """    options:
+      inherited_members: true
+      filters: ["!^_"]
+"""
 
 
 def python_page() -> str:
@@ -195,10 +199,7 @@ def python_page() -> str:
         "How they go together: [The same from Python](../tutorial.md).\n",
         *(f"::: gramcli.{name}\n" for name in sorted(gramcli.__all__, key=lambda name: (name == "UserError", name))),
         "## What they return\n",
-        *(
-            f"::: gramcli.{name}\n    options:\n      members: true\n      inherited_members: true\n"
-            for name in RESULTS
-        ),
+        *(f"::: gramcli.{name}\n{MEMBERS}" for name in RESULTS),
     ]
     return "\n".join(parts)
 
