@@ -13,6 +13,7 @@ import functools
 import importlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -70,10 +71,13 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def seconds(command: list[str]) -> float:
-    start = time.perf_counter()
+def seconds(command: list[str]) -> tuple[float, float]:
+    """Return how long a command takes, and how long its threads computed: the steadier figure on a busy machine."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, capture_output=True, check=True, env=environment())
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - start, computed
 
 
 class Clock:
@@ -133,7 +137,7 @@ def phases_of_eval(arguments: list[str]) -> dict[str, float]:
     return clock.phases
 
 
-def measure(store: Path, rounds: int) -> dict[str, list[float]]:
+def measure(store: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "import torch": [sys.executable, "-c", "import torch"],
@@ -143,11 +147,22 @@ def measure(store: Path, rounds: int) -> dict[str, list[float]]:
     }
     for command in commands.values():
         seconds(command)  # compiles modules, and brings files into memory
-    found: dict[str, list[float]] = {name: [] for name in commands}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             found[name].append(seconds(command))
     return found
+
+
+def print_starts(found: dict[str, list[tuple[float, float]]]) -> None:
+    print(f"{'seconds: least, median (of import torch)':43}{'wall':>26}{'computing':>26}")
+    for name, times in found.items():
+        line = f"{name:43}"
+        for kind in (0, 1):
+            own, torch = ([run[kind] for run in runs] for runs in (times, found["import torch"]))
+            for middle in (min, statistics.median):
+                line += f"{middle(own):6.2f} ({middle(own) / middle(torch):4.2f})"
+        print(line)
 
 
 def print_phases(store: Path, arguments: list[str], rounds: int) -> None:
@@ -173,14 +188,10 @@ def main() -> int:
         store = Path(folder) / "store"
         write_example(store)
         found = measure(store, options.rounds)
-        torch = found["import torch"]
-        print(f"{'seconds':41}  least  median  of import torch (least, median)")
-        for name, times in found.items():
-            ratios = f"{min(times) / min(torch):.2f}  {statistics.median(times) / statistics.median(torch):.2f}"
-            print(f"{name:41}  {min(times):5.2f}   {statistics.median(times):5.2f}  {ratios}")
+        print_starts(found)
         for arguments in (ONE, []):
             print_phases(store, arguments, max(1, options.rounds // 2))
-    ratio = min(found["gram eval STORE --task t2va --method gram"]) / min(torch)
+    ratio = min(found[" ".join(["gram eval STORE", *ONE])])[0] / min(found["import torch"])[0]
     print(f"\none task and method: {ratio:.2f} of import torch (aim {LIMIT})")
     return 0
 

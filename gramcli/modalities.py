@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from gramcli.errors import UserError
 
+T = TypeVar("T")
 LETTERS: Final[dict[str, str]] = {
     "t": "text",
     "v": "video",
@@ -78,11 +79,23 @@ def parse_task(text: str) -> Task:
     return Task(*(tuple(LETTERS[x] for x in side) for side in sides))
 
 
+def listed(names: Sequence[T]) -> Sequence[T]:
+    """Return names as a list, where one name alone may have been given as a text.
+
+    Example:
+        >>> listed("gram"), listed(("gram", "pmrl"))
+        (['gram'], ('gram', 'pmrl'))
+    """
+    alone: Any = [names]
+    found: Sequence[T] = alone if isinstance(names, str) else names
+    return found
+
+
 def tasks_from(tasks: Sequence[str | Task] = (), query: str | None = None, candidates: str | None = None) -> list[Task]:
     """Return the tasks that are named; none means all.
 
     Args:
-        tasks: Tasks, or their names.
+        tasks: Tasks, or their names; one name alone may be a text.
         query: Embeddings that ask, by name, comma between; together with `candidates`.
         candidates: Embeddings that answer.
 
@@ -93,7 +106,7 @@ def tasks_from(tasks: Sequence[str | Task] = (), query: str | None = None, candi
         >>> [task.name for task in tasks_from(["t2va"], "text", "vas")]
         ['t2va', 'text2vas']
     """
-    found = [one if isinstance(one, Task) else parse_task(one) for one in tasks]
+    found = [one if isinstance(one, Task) else parse_task(one) for one in listed(tasks)]
     if (query is None) != (candidates is None):
         missing = "--candidates" if candidates is None else "--query"
         raise UserError("usage", f"--query and --candidates go together; {missing} is missing.")

@@ -65,6 +65,16 @@ def test_names_are_late_and_all_there() -> None:
         _ = gramcli.evalute  # type: ignore[attr-defined]
 
 
+def test_one_name_alone_is_a_list_of_one(store: Path) -> None:
+    found = gramcli.evaluate(store, tasks="t2va", methods="gram", metrics="retrieval")
+    assert {row.method for row in found.results} == {"gram"}
+    assert gramcli.compare(found, found, tasks="t2va", methods="gram").rows
+
+
+def test_the_door_lists_what_it_offers() -> None:
+    assert sorted(gramcli.__all__) == [name for name in dir(gramcli) if not name.startswith("__")]
+
+
 def test_evaluate_takes_paths_and_open_stores(store: Path) -> None:
     found = gramcli.evaluate(str(store), tasks=["t2va"], methods=["gram"])
     again = gramcli.evaluate(gramcli.open_store(store), tasks=["t2va"], methods=["gram"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gramcli.alignment.options import AlignOptions
 from gramcli.alignment.run import train_heads
-from gramcli.modalities import Task, one_task
+from gramcli.modalities import Task, listed, one_task
 from gramcli.results.runs import Alignment
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.scoring.checks import device_named
@@ -68,7 +68,7 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
         >>> align("clips_store", "heads", loss="gram").best  # doctest: +SKIP
     """
     options = AlignOptions(
-        tuple(modalities), anchor, dim, hidden, epochs, lr, weight_decay, dropout,
+        tuple(listed(modalities)), anchor, dim, hidden, epochs, lr, weight_decay, dropout,
         None if init is None else Path(init), warmup, batch_size, temperature, seed, train_split, val_split,
         one_task(task, query, candidates) if task or query or candidates else None,
         method, metric, patience, relevant, device_named(device), overwrite,  # type: ignore[arg-type]

@@ -95,7 +95,10 @@ class Configuration:
                     self.context.params[parameter.name] = None
         self.settle()
         operands = [word for word in self.words if word != "--print-config"]
-        lines = [f"# {shlex.join(['gram', self.command, *operands])}", f"[{self.command}]"]
+        from gramcli.report.answer import printable
+
+        said = printable(shlex.join(["gram", self.command, *operands]))
+        lines = [f"# {said}", f"[{self.command}]"]
         lines += [self._entry(option, self.context.params.get(option.name)) for option in self._options()]
         emit("\n".join(lines) + "\n")
         raise typer.Exit

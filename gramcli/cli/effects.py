@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +33,14 @@ def idle_defaults(
         metrics = params.get("metrics")
         kinds = {str(kind) for kind in metrics} if isinstance(metrics, (list, tuple)) and metrics else {"retrieval"}
         idle |= set() if "classification" in kinds else {"classifier", "templates", "knn"}
-        idle |= set() if "retrieval" in kinds else {"per_query", "rerank"}
+        idle |= set() if "retrieval" in kinds else {"per_query", "rerank", "normalize"}
+        idle |= {"dataset", "root", "rerank"} if _is_store(params.get("target")) else set()
         idle |= set() if kinds == {"retrieval"} else {"relevant"}
         idle |= set() if params.get("dataset") else {"root", "rerank"}
+    if command == "embed" and params.get("from_store"):
+        idle |= {"retry_failed", "stand_ins", "frames"}
     return idle & set(from_file)
+
+
+def _is_store(target: object) -> bool:
+    return isinstance(target, str) and (Path(target) / "manifest.json").is_file()

@@ -111,7 +111,7 @@ def _without_brackets(text: str, needed: str = "") -> str:
         >>> _without_brackets("How many.  [default: 50; x>=1]"), _without_brackets("A store.  [required]")
         ('How many. Default: 50.', 'A store.')
     """
-    found = re.fullmatch(r"(.*?)\s*\[((?:default: |required|\d*<?=?x|x)[^\[\]]*)\]", text, re.S)
+    found = re.fullmatch(r"(.*?)\s*\\?\[((?:default: |required|\d*<?=?x|x)[^\[\]]*)\]", text, re.S)
     if not found:
         return text
     default = re.match(r"default: ([^;]*)", found[2])

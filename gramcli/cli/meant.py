@@ -55,9 +55,10 @@ def explain(error: Any, words: Sequence[str]) -> None:  # noqa: ANN401 - Typer's
     """
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        known = [name for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
+        known = [name[2:] for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
+        hint = did_you_mean(error.option_name.lstrip("-"), known).replace("'", "'--", 1)
         error.possibilities = None
-        error.message = f"No such option: {error.option_name}.{did_you_mean(error.option_name, known)}"
+        error.message = f"No such option: {error.option_name}.{hint}"
     elif kind == "MissingParameter" and error.param is not None:
         option = error.param.param_type_name == "option"
         meant = _missing(words, error.ctx) if option else examples(ROWS[str(error.ctx.command.name)].load())[0]

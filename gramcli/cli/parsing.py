@@ -60,7 +60,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's
         """Return what follows the name in the usage line, without braces round what is needed."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [piece.strip("{}").replace("...}...", "...") for piece in super().collect_usage_pieces(ctx)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
         """Write the help page."""
@@ -135,7 +135,8 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run the subcommand."""
-        arguments = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+        first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
+        arguments = [*first, *ctx.args]
         try:
             return super().invoke(ctx)
         except WRONG_COMMAND_LINE as error:

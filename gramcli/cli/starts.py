@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from gramcli.errors import UserError
 
-Kind = Literal["store", "heads", "checkpoint", "evaluation", "manifest", "media folder", "model"]
+Kind = Literal["store", "heads", "checkpoint", "evaluation", "manifest", "media folder", "model", "folder of stores"]
 _NAMES: Final[dict[Kind, str]] = {
     "store": "is a store",
     "heads": "is a folder of heads",
@@ -19,11 +19,13 @@ _NAMES: Final[dict[Kind, str]] = {
     "manifest": "is a manifest",
     "media folder": "is a media folder",
     "model": "is a model",
+    "folder of stores": "is a folder above stores",
 }
 _MEDIA: Final = ("media folder", "manifest")
 _MODELS: Final = ("checkpoint", "model")
 _HEADS: Final = "heads:"
 _LOOKED_AT: Final = 1000
+_NAMED: Final = 3
 
 
 def kind_of(text: str, *, media_first: bool = False) -> Kind | None:
@@ -62,7 +64,12 @@ def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
         if _is_evaluation(path):
             return "evaluation"
         return "manifest" if path.suffix.lower() in PARSERS else None
-    return "media folder" if _holds_media(path) else None
+    return "folder of stores" if stores_in(path) else "media folder" if _holds_media(path) else None
+
+
+def stores_in(path: Path) -> list[str]:
+    """Return the stores right below a folder, such as what `gram demo -o demo` leaves in `demo`."""
+    return [str(one) for one in sorted(path.iterdir()) if (one / "manifest.json").is_file()] if path.is_dir() else []
 
 
 def _holds_media(path: Path) -> bool:
@@ -127,6 +134,8 @@ def _check_eval(given: Mapping[str, Any]) -> None:
     _suggest_near(target, kind if dataset is None else "model", lambda other: ("eval", other))
     if dataset is not None:
         _check_model_and_dataset(target, kind, dataset)
+    elif kind == "folder of stores":
+        _refuse(target, kind, "a store", *(("eval", one) for one in stores_in(Path(target))[:_NAMED]))
     elif kind in _MEDIA:
         other = model if model and not model.startswith(_HEADS) else "signal"
         _refuse(target, kind, "a store", ("eval", other, "--dataset", target))
@@ -209,6 +218,8 @@ def _suggest_near(store: str, kind: Kind | None, command: Callable[[str], Sequen
 def _need_store(store: str, command: Callable[[str], Sequence[object]]) -> None:
     kind = kind_of(store)
     _suggest_near(store, kind, command)
+    if kind == "folder of stores":
+        _refuse(store, kind, "a store", *(command(one) for one in stores_in(Path(store))[:_NAMED]))
     if kind in _MEDIA:
         made = embeddings_of(store)
         first, then = command_line("embed", store, "-o", made), command_line(*command(made))
@@ -233,6 +244,8 @@ def _check_compare(given: Mapping[str, Any]) -> None:
             _refuse(path, kind, "a store or an evaluation", ("eval", "signal", "--dataset", path, "-o", made))
         if kind in _MODELS:
             _refuse(path, kind, "a store or an evaluation", ("eval", path, "--dataset", "DATA", "-o", made))
+        if kind == "folder of stores":
+            _refuse(path, kind, "a store or an evaluation", ("compare", *stores_in(Path(path))[:_NAMED]))
         if kind == "heads":
             through = ("eval", "STORE", "--model", f"{_HEADS}{path}", "-o", made)
             _refuse(path, kind, "a store or an evaluation", through)

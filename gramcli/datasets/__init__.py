@@ -12,10 +12,12 @@ from gramcli.datasets.catalog import DATASETS, known_names, spelled
 from gramcli.datasets.folder import read_folder
 from gramcli.datasets.items import Dataset, Item
 from gramcli.datasets.manifest import read_manifest
+from gramcli.datasets.names import Finder
 from gramcli.datasets.opening import open_benchmark
 from gramcli.datasets.tables import PARSERS
 from gramcli.errors import UserError
 from gramcli.media.kinds import kind_of, shown
+from gramcli.store.split_names import meant_split
 
 __all__ = ["DATASETS", "Dataset", "Item", "open_dataset"]
 
@@ -27,6 +29,7 @@ def open_dataset(
     split: str | None = None,
     limit: int | None = None,
     protocol: str | None = None,
+    text_only: bool = False,
 ) -> Dataset:
     """Open a folder, a manifest file, or a registered dataset.
 
@@ -36,6 +39,7 @@ def open_dataset(
         split: Keep the items of this split only.
         limit: Keep the first so many items, after `split`.
         protocol: Protocol of a registered dataset, its default for None; for a folder or manifest, a name to record.
+        text_only: Accept items of a manifest that name no media.
 
     Returns:
         The dataset, with at least one item.
@@ -46,26 +50,35 @@ def open_dataset(
     """
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
-    dataset = _open(data, root, protocol)
+    dataset = _open(data, root, protocol, text_only=text_only)
     items = dataset.items if split is None else _of_split(dataset, split)
     return replace(dataset, items=items[:limit])
 
 
-def _open(data: str, root: Path | None, protocol: str | None) -> Dataset:
-    path = Path(data)
+def _open(data: str, root: Path | None, protocol: str | None, *, text_only: bool) -> Dataset:
     try:
+        path = Finder(cases=False).find(Path(data))
         # A folder `msrvtt` in the working directory does not hide the dataset of that name once --root is given.
         if path.is_dir() and not (root is not None and spelled(data) in known_names()):
+            _refuse_text_only(data, text_only=text_only)
             return _under(read_folder(path), protocol)
         if path.is_file():
             _check_manifest_name(path)
-            return _under(read_manifest(path, root), protocol)
+            return _under(read_manifest(path, root, text_only=text_only), protocol)
         there = path.exists()
     except OSError as error:
         raise UserError("input", f"{shown(path)} cannot be opened ({error.strerror}); check the path.") from error
     if there and not path.is_dir():
         raise UserError("input", f"{shown(path)} is a pipe or device; name a folder or a manifest file.")
+    _refuse_text_only(data, text_only=text_only)
     return _registered(data, root, protocol)
+
+
+def _refuse_text_only(data: str, *, text_only: bool) -> None:
+    if text_only:
+        raise UserError(
+            "usage", f"--text-only goes with a manifest; the items of {data} are made of media. Leave it out."
+        )
 
 
 def _under(dataset: Dataset, protocol: str | None) -> Dataset:
@@ -99,7 +112,8 @@ def _registered(data: str, root: Path | None, protocol: str | None) -> Dataset:
 
 def _of_split(dataset: Dataset, split: str) -> tuple[Item, ...]:
     splits = sorted({item.split for item in dataset.items if item.split is not None})
-    if split not in splits:
+    meant = dataset.splits.get(split) or meant_split(split, splits)
+    if meant not in splits:
         has = f"It has: {', '.join(splits)}." if splits else "Its items name no split: leave --split out."
         raise UserError("usage", f"{dataset.id} has no split '{split}'.{did_you_mean(split, splits)} {has}")
-    return tuple(item for item in dataset.items if item.split == split)
+    return tuple(item for item in dataset.items if item.split == meant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.datasets.values import DECODER, told_json_errors
@@ -12,7 +13,6 @@ from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _DELIMITERS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars (|)"}
 _SUFFIXES: Final = {",": ".csv", "\t": ".tsv"}
@@ -74,7 +74,7 @@ def check_format(path: Path, text: str, delimiter: str) -> None:
         )
     ours = _DELIMITERS.get(delimiter, repr(delimiter))
     advice = f"separate its columns by {ours}, not {_DELIMITERS[other]}{', or ' + instead if instead else ''}"
-    raise UserError("input", f"{name} has no ids (columns: {first.strip()[:60]}); {advice}.")
+    raise UserError("input", f"{name} has no ids (columns: {shown(Path(first.strip()[:60]))}); {advice}.")
 
 
 def _other_delimiter(line: str, delimiter: str) -> str | None:

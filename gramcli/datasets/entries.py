@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gramcli.datasets.names import composed
 from gramcli.datasets.values import captions, cell_captions, scalar
 from gramcli.errors import UserError
 
@@ -87,6 +88,9 @@ def entries_of(rows: Sequence[Row], name: str, spelled: Callable[[Entry], Entry]
 
 def _entry(row: Row) -> Entry:
     values = {name.lower(): value for name, value in row.values.items() if name}
+    if len(values) < sum(map(bool, row.values)):
+        twice = ", ".join(name for name in row.values if name and [*map(str.lower, row.values)].count(name.lower()) > 1)
+        raise UserError("input", f"{row.where} has columns that differ in case only, {twice}; rename one of them.")
     column = next((name for name in _IDS if name in values), None)
     if column is None:
         there = ", ".join(values) or "none"
@@ -96,10 +100,10 @@ def _entry(row: Row) -> Entry:
         raise UserError("input", f"{row.where} has an empty id; correct the entry.")
     other = {ours: _first(values, theirs, row.where) for ours, theirs in _OTHERS.items()}
     return Entry(
-        id=name,
+        id=composed(name),
         captions=tuple(_captions(values, row)),
         subtitle=other["subtitle"],
-        label=other["label"],
+        label=other["label"] and composed(other["label"]),
         split=other["split"],
         start=_seconds(other["start"], row.where),
         end=_seconds(other["end"], row.where),

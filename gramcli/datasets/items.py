@@ -61,6 +61,7 @@ class Dataset:
         left_out: Items that the annotation names and the protocol leaves out, with the reason.
         size: Items of the whole registered protocol, of which `items` may be a part; None without one.
         rules: Kind of file -> the rule by which its names were compared with ids, of a registered dataset.
+        splits: Name of a split as written -> as items have it.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Dataset:
     left_out: tuple[LeftOut, ...] = field(default=())
     size: int | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -3,142 +3,130 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from difflib import get_close_matches
+import os
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from gramcli.datasets.columns import MEDIA, columns_of, meant
 from gramcli.datasets.items import Dataset, Item, with_own_sound
+from gramcli.datasets.names import Finder, composed, spelled_out
 from gramcli.datasets.tables import Row, read_rows
 from gramcli.datasets.values import captions, cell_captions, read_annotation, scalar
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
+from gramcli.store.split_names import normal_splits, split_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
-MEDIA: Final = ("video", "audio", "image", "depth")
-_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    # Our name first; then the names circulating datasets use. Compared in lower case.
-    "id": ("id", "video_id", "videoid", "clip_id", "image_id"),
-    "video": ("video", "video_path"),
-    "audio": ("audio", "audio_path"),
-    "image": ("image", "image_path"),
-    "depth": ("depth", "depth_path"),
-    "caption": ("caption", "captions", "desc", "sentence", "text", "encap"),
-    "subtitle": ("subtitle", "asr", "subs"),
-    "label": ("label",),
-    "split": ("split",),
-}
-# Names that do not say enough to be understood, and what is probably meant by them.
-_ALIKE: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("path", "file", "filename", "file_name", "filepath", "file_path", "media"), ("video", "audio")),
-    **dict.fromkeys(("clip", "mp4"), ("video",)),
-    **dict.fromkeys(("sound", "wav"), ("audio",)),
-    **dict.fromkeys(("picture", "frame"), ("image",)),
-    **dict.fromkeys(("texts", "description", "sentences", "title", "query", "prompt"), ("caption",)),
-    **dict.fromkeys(("class", "class_name", "category", "target", "tag", "tags"), ("label",)),
-    **dict.fromkeys(("subset", "fold", "partition"), ("split",)),
-    **dict.fromkeys(("name", "key", "uid", "youtube_id"), ("id",)),
-}
+_TO_EMBED_TEXTS: Final = "To embed texts without media all the same, add --text-only"
 
 
-def read_manifest(path: Path, root: Path | None = None) -> Dataset:
+def read_manifest(path: Path, root: Path | None = None, *, text_only: bool = False) -> Dataset:
     """Read a manifest (.csv, .tsv, .json, .jsonl).
 
     Columns: id, and any of video, audio, image, depth, caption, subtitle, label, split; names that
     circulating datasets use for them (video_id, desc, ...) are understood. Several captions are a JSON list
-    or repeated rows. A row with a video and no audio takes the video's own sound.
+    or repeated rows. A row with a video and no audio takes the video's own sound. Where an `id` numbers the captions
+    and a `video_id` names what they describe, the latter names the items. Splits get their normal names, and files are
+    found under another Unicode form or case of their names.
 
     Args:
         path: The manifest.
         root: Folder that media paths start from; the manifest's own by default.
+        text_only: Accept items that name no media.
 
     Returns:
         Items in the order their ids first come. A media file that is not there is kept: reading it will say so.
 
     Raises:
         UserError: Unreadable or malformed, no rows, no ids, an empty id, rows of one id that contradict, nothing
-            to read in any row, or a folder named as media.
+            to read in any row, an item without media, or a folder named as media.
     """
     raw, text = read_annotation(path)
     notes: list[str] = []
     rows = read_rows(path, text, notes)
     if not rows:
         raise UserError("input", f"{shown(path)} holds no rows; write one per item, with an id.")
-    columns, said = _columns(path, rows)
-    notes += said
-    base = (root or path.parent).absolute()
-    items: dict[str, tuple[Item, str]] = {}
+    columns = columns_of(path, rows, notes)
+    splits = normal_splits(_told(rows, columns.get("split")))
+    reader = _Reader(columns, (root or path.parent).absolute(), splits, Finder())
+    items: dict[str, tuple[Item, Row, str]] = {}
     for row in rows:
-        item = _item(row, columns, base)
+        item, written = reader.item(row)
         known = items.get(item.id)
-        items[item.id] = (_merged(known, item, row.where), known[1]) if known else (item, row.where)
+        items[item.id] = (_merged(known, item, row, written), *known[1:]) if known else (item, row, written)
+    _check_media(path, [(item, row) for item, row, _ in items.values()], columns, notes, text_only=text_only)
+    found = tuple(item for item, *_ in items.values())
+    notes += [*split_notes(splits), *reader.finder.notes(shown(path)), *_repeated_media(path, found)]
     name = f"{path.resolve().parent.name}/{path.name}".lstrip("/")
     digest = hashlib.sha256(raw).hexdigest()
-    return Dataset(name, "manifest", tuple(item for item, _ in items.values()), digest, tuple(notes))
+    return Dataset(name, "manifest", found, digest, tuple(notes), splits=splits)
 
 
-def _columns(path: Path, rows: list[Row]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Map our column names to the file's, and note the file's other columns."""
-    present = list(dict.fromkeys(name for row in rows for name in row.values if name))
-    columns: dict[str, str] = {}
-    for ours, theirs in _NAMES.items():
-        found = [name for name in present if name.lower() in theirs]
-        exact = [name for name in found if name.lower() == ours]
-        if len(found) > 1 and len(exact) != 1:
-            raise UserError("input", f"{shown(path)} has {ours}s in two columns, {_list(found)}; rename one '{ours}'.")
-        if found:
-            columns[ours] = (exact or found)[0]
-    _check_columns(path, columns, present)
-    ignored = [name for name in present if name not in columns.values()]
-    if not ignored:
-        return columns, ()
-    note = f"{shown(path)}: columns without a meaning here were ignored: {_list(ignored)}."
-    return columns, (f"{note}{_meant(ignored, columns)}",)
+def _told(rows: Iterable[Row], column: str | None) -> list[str]:
+    """What a column says, where it says something."""
+    told = (scalar(row.values.get(column), column, row.where) for row in rows if column)
+    return [value for value in told if value is not None]
 
 
-def _meant(ignored: Iterable[str], columns: Mapping[str, str]) -> str:
-    """Say what columns without a meaning may have been meant as, where no other column has that meaning."""
-    said = []
-    known = {name for names in _NAMES.values() for name in names}
-    for name in (name for name in ignored if name.lower() not in known):
-        near = _ALIKE.get(name.lower()) or tuple(get_close_matches(name.lower(), list(_NAMES), n=1, cutoff=0.75))
-        if free := [f"'{one}'" for one in near if one not in columns]:
-            said.append(f" Did you mean {' or '.join(free)} by '{name}'?")
-    return "".join(said)
+@dataclass(frozen=True)
+class _Reader:
+    """Makes items of rows.
 
+    Attributes:
+        columns: Our column names to the file's.
+        base: Folder that paths start from.
+        splits: Names of splits as written, to what they mean.
+        finder: Finds files under other spellings.
+    """
 
-def _check_columns(path: Path, columns: Mapping[str, str], present: list[str]) -> None:
-    if "id" not in columns:
-        remedy = "add a column 'id' with a different value for every item"
-        if len(present) == 1 and ";" in present[0]:
-            remedy = "separate its columns by commas, not semicolons"
-        hint = _meant([name for name in present if "id" in _ALIKE.get(name.lower(), ())], columns)
-        raise UserError("input", f"{shown(path)} has no ids (columns: {_list(present)}); {remedy}.{hint}")
-    if not {*MEDIA, "caption", "subtitle"} & columns.keys():
-        message = f"{shown(path)} names no media and no captions (columns: {_list(present)}); add for example 'video'."
-        raise UserError("input", message + _meant([name for name in present if name != columns["id"]], columns))
+    columns: Mapping[str, str]
+    base: Path
+    splits: Mapping[str, str]
+    finder: Finder
 
+    def item(self, row: Row) -> tuple[Item, str]:
+        """Return the item of a row, and its id as it is written.
 
-def _item(row: Row, columns: Mapping[str, str], base: Path) -> Item:
-    def value(name: str) -> str | None:
-        """One cell of the row, None where it is empty."""
-        return scalar(row.values.get(columns.get(name, "")), columns.get(name, name), row.where)
+        Raises:
+            UserError: An empty id, a value of another kind, an address or a folder as media.
+        """
 
-    identity = value("id")
-    if identity is None:
-        raise UserError("input", f"{row.where} has an empty id; give every item one.")
-    told = row.values.get(columns.get("caption", ""))
-    paths = {name: value(name) for name in MEDIA}
-    return Item(
-        id=identity,
-        media=with_own_sound({name: _path(named, name, row.where, base) for name, named in paths.items() if named}),
-        captions=cell_captions(told, row.where) if row.is_table and told is not None else captions(told, row.where),
-        subtitle=value("subtitle"),
-        label=value("label"),
-        split=value("split"),
-    )
+        def value(name: str) -> str | None:
+            """One cell of the row, None where it is empty."""
+            return scalar(row.values.get(self.columns.get(name, "")), self.columns.get(name, name), row.where)
+
+        identity = value("id")
+        if identity is None:
+            raise UserError("input", f"{row.where} has an empty id; give every item one.")
+        told = row.values.get(self.columns.get("caption", ""))
+        media, unreadable = self._media({name: named for name in MEDIA if (named := value(name))}, row.where)
+        label, split = value("label"), value("split")
+        item = Item(
+            id=composed(identity),
+            media=media,
+            captions=cell_captions(told, row.where) if row.is_table and told is not None else captions(told, row.where),
+            subtitle=value("subtitle"),
+            label=label and composed(label),
+            split=split and self.splits[split],
+            unreadable=unreadable,
+        )
+        return item, identity
+
+    def _media(self, named: Mapping[str, str], where: str) -> tuple[dict[str, Path], dict[str, str]]:
+        media, unreadable = {}, {}
+        for name, file in named.items():
+            path = _path(file, name, where, self.base)
+            try:
+                media[name] = self.finder.find(path)
+            except UserError as error:
+                unreadable[name] = error.message
+        if "video" in unreadable and "audio" not in named:
+            unreadable["audio"] = unreadable["video"]
+        return with_own_sound(media), unreadable
 
 
 def _path(named: str, modality: str, where: str, base: Path) -> Path:
@@ -154,15 +142,16 @@ def _path(named: str, modality: str, where: str, base: Path) -> Path:
     return path
 
 
-def _merged(known: tuple[Item, str], item: Item, where: str) -> Item:
+def _merged(known: tuple[Item, Row, str], item: Item, row: Row, written: str) -> Item:
     """Add a repeated row's captions to its item; every other field must be the same."""
-    first, place = known
+    first, place, before = known
     for name in ("media", "subtitle", "label", "split"):
         old, new = getattr(first, name), getattr(item, name)
         if old != new:
             field = _differing(first.media, item.media) if name == "media" else name
-            message = f"{where} repeats the id '{item.id}' of {place} with another {field}; make the ids differ"
-            raise UserError("input", f"{message}, or the rows agree in all but the caption.")
+            alike = f" ({spelled_out(before, written)} are one id)" if before != written else ""
+            message = f"{row.where} repeats the id '{item.id}' of {place.where} with another {field}{alike}"
+            raise UserError("input", f"{message}; make the ids differ, or the rows agree in all but the caption.")
     return replace(first, captions=(*first.captions, *item.captions))
 
 
@@ -170,5 +159,45 @@ def _differing(old: Mapping[str, Path], new: Mapping[str, Path]) -> str:
     return next(name for name in MEDIA if old.get(name) != new.get(name))
 
 
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def _check_media(
+    path: Path, items: Sequence[tuple[Item, Row]], columns: Mapping[str, str], notes: list[str], *, text_only: bool
+) -> None:
+    """Refuse items that name no media, unless they are wanted."""
+    without = [(item, row) for item, row in items if not item.media and not item.unreadable]
+    if not without:
+        return
+    n = len(without)
+    if text_only:
+        count = "1 item names" if n == 1 else f"{n:,} items name"
+        notes.append(f"{count} no media: texts alone, as --text-only allows.")
+        return
+    item, row = without[0]
+    there = [ours for ours in columns if row.values.get(columns[ours]) not in (None, "")]
+    hint = meant([name for name in row.values if name and name not in columns.values()], there)
+    if n == len(items) and not set(MEDIA) & columns.keys():
+        names = ", ".join(dict.fromkeys(name for _, row in items for name in row.values if name))
+        message = f"{shown(path)} names no media (columns: {names}); add a column 'video', 'audio', 'image' or 'depth'"
+    else:
+        more = f", nor do {n - 1:,} others" if n > 1 else ""
+        message = f"{row.where}: the item '{item.id}' names no media{more}; name a file, or remove the row"
+    raise UserError("input", f"{message}.{hint} {_TO_EMBED_TEXTS}.")
+
+
+def _repeated_media(path: Path, items: Iterable[Item]) -> list[str]:
+    """Say which media files several items name: such items answer each other's queries as well as their own."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in items:
+        for name in MEDIA:
+            if item.has_file(name):
+                owners[name, os.path.normpath(item.media[name])].append(item.id)
+    shared = {key: ids for key, ids in owners.items() if len(ids) > 1}
+    if not shared:
+        return []
+    (name, file), ids = next(iter(shared.items()))
+    n = len({one for found in shared.values() for one in found})
+    files = "1 media file is" if len(shared) == 1 else f"{len(shared):,} media files are"
+    return [
+        f"{shown(path)}: {files} named by several ids, {n:,} items in all; for instance {name} "
+        f"{shown(Path(Path(file).name))} by "
+        f"{', '.join(ids[:3])}. Such items cannot be told apart: give rows of one file one id."
+    ]

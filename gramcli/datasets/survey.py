@@ -12,10 +12,12 @@ from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
 from gramcli.datasets.catalog import DATASETS
 from gramcli.datasets.entries import Entry, entries_of
 from gramcli.datasets.matching import Match, match
+from gramcli.datasets.names import caseless
 from gramcli.datasets.records import read_records
 from gramcli.datasets.tree import File, Tree, scan
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
+from gramcli.store.split_names import normal_splits, split_notes
 
 _SHARD: Final = re.compile(r"-\d{5}-of-\d{5}\.")
 _KINDS: Final[tuple[Literal["video", "audio"], ...]] = ("video", "audio")
@@ -151,13 +153,16 @@ def _read(benchmark: Benchmark, annotation: Annotation, tree: Tree, files: list[
     rows = [row for one in records for row in one.rows]
     entries = entries_of(rows, shown(tree.path(files[0])), benchmark.spelled)
     total = len(entries)
+    splits = normal_splits(entry.split for entry in entries if entry.split is not None)
+    entries = tuple(replace(entry, split=splits[entry.split]) if entry.split else entry for entry in entries)
     if annotation.splits:
-        entries = tuple(entry for entry in entries if entry.split is None or entry.split in annotation.splits)
+        wanted_splits = {None, *normal_splits(annotation.splits).values()}
+        entries = tuple(entry for entry in entries if entry.split in wanted_splits)
     if annotation.ids:
         wanted = _wanted_ids(benchmark, annotation, tree)
         entries = tuple(entry for entry in entries if entry.id in wanted)
     entries = tuple(replace(entry, split=entry.split or annotation.split) for entry in entries)
-    notes = tuple(note for one in records for note in one.notes)
+    notes = (*(note for one in records for note in one.notes), *split_notes(splits))
     return Found(_text(files[0]), entries, "+".join(one.sha256 for one in records), (), total, notes)
 
 
@@ -230,8 +235,8 @@ def _near_miss(lost: tuple[str, ...], files: list[File]) -> tuple[str, str] | No
     """An id, and the name of a file that contains it, or is contained in it up to some letters before."""
     for one in lost[:_NAMED]:
         for file in files:
-            stem = file.stem
-            if one in stem or (len(stem) >= 4 and one.endswith(stem)):
+            stem, name = caseless(file.stem), caseless(one)
+            if name in stem or (len(stem) >= 4 and name.endswith(stem)):
                 return one, file.name
     return None
 

@@ -8,8 +8,9 @@ from collections import deque
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from gramcli.datasets.names import caseless, composed
 from gramcli.datasets.records import ANNOTATIONS
 from gramcli.errors import UserError
 from gramcli.media.kinds import (
@@ -21,6 +22,9 @@ from gramcli.media.kinds import (
     VIDEO_SUFFIXES,
     shown,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 _MEDIA: Final = VIDEO_SUFFIXES | AUDIO_SUFFIXES
@@ -38,8 +42,8 @@ class File(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """The name without a suffix of video or sound; dots of an id are no suffix."""
-        return without_suffix(self.name)
+        """The name, in its composed form, without a suffix of video or sound; dots of an id are no suffix."""
+        return composed(without_suffix(self.name))
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Tree:
 
     def named(self, pattern: str) -> list[File]:
         """Annotation files whose name fits a pattern (`*` for anything, upper and lower case alike)."""
-        return [file for file in self.files if fnmatch(file.name.lower(), pattern.lower())]
+        return [file for file in self.files if fnmatch(caseless(file.name), caseless(pattern))]
 
     def media(self, kind: Literal["video", "audio"]) -> list[File]:
         """Video or sound files: by the folder's name where it tells, else by the suffix."""
@@ -87,7 +91,7 @@ def scan(root: Path) -> Tree:
     """
     root = root.absolute()
     files: list[File] = []
-    notes: list[str] = []
+    unread: list[tuple[str, str | None]] = []
     seen: set[tuple[int, int]] = set()
     waiting = deque([""])
     while waiting:
@@ -102,7 +106,7 @@ def scan(root: Path) -> Tree:
         except OSError as error:
             if not folder:
                 raise UserError("input", f"--root {shown(root)} cannot be read ({error.strerror}).") from error
-            notes.append(f"The folder {shown(Path(folder))} cannot be read ({error.strerror}) and was left out.")
+            unread.append((shown(Path(folder)), error.strerror))
             continue
         for entry in found:
             if not _is_folder(entry):
@@ -111,7 +115,26 @@ def scan(root: Path) -> Tree:
                 waiting.append(_below(folder, entry.name))
             else:  # links wait, so that a file has its real path where there is one
                 waiting.appendleft(_below(folder, entry.name))
-    return Tree(root, tuple(files), tuple(notes))
+    return Tree(root, tuple(files), tuple(unread_folders(unread)))
+
+
+def unread_folders(unread: Sequence[tuple[str, str | None]]) -> list[str]:
+    """Say which folders were left out, in one sentence or none.
+
+    Args:
+        unread: Folders that cannot be read, and why.
+
+    Example:
+        >>> unread_folders([("a", "Permission denied"), ("b", "Permission denied")])
+        ['2 folders cannot be read (Permission denied) and were left out, such as a.']
+    """
+    if not unread:
+        return []
+    folder, _ = unread[0]
+    reasons = ", ".join(dict.fromkeys(str(why) for _, why in unread))
+    if len(unread) == 1:
+        return [f"The folder {folder} cannot be read ({reasons}) and was left out."]
+    return [f"{len(unread):,} folders cannot be read ({reasons}) and were left out, such as {folder}."]
 
 
 def without_suffix(name: str) -> str:

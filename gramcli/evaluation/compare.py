@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gramcli.errors import UserError
 from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
-from gramcli.modalities import Task, tasks_from
+from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.documents import load_evaluation
 from gramcli.results.records import Comparison, Evaluation
 from gramcli.store import open_store
@@ -49,7 +50,7 @@ def compare(
     """
     if not others:
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {_shown(baseline)}.")
-    wanted = tasks_from(tasks)
+    wanted, methods = tasks_from(tasks), listed(methods)
     loaded = [load_operand(one, tasks=wanted, methods=methods, split=split, limit=limit) for one in (baseline, *others)]
     return compare_evaluations([found for _, found in loaded], [name for name, _ in loaded], intersect=intersect)
 
@@ -130,7 +131,11 @@ def _name(operand: Store | Evaluation) -> str:
     if isinstance(operand, Store):
         return str(operand.path)
     store = operand.provenance.get("store")
-    return str(store.get("path")) if isinstance(store, dict) and store.get("path") else "evaluation"
+    model: Any = operand.provenance.get("model")
+    heads: Any = model.get("heads") if isinstance(model, dict) else None
+    known = isinstance(heads, dict) and heads.get("loss")
+    through = f" through {heads['loss']} heads {str(heads.get('sha256'))[:8]}" if known else ""
+    return f"{store['path']}{through}" if isinstance(store, dict) and store.get("path") else "evaluation"
 
 
 def _narrowed(name: str, evaluation: Evaluation, tasks: Sequence[Task], methods: Sequence[str]) -> Evaluation:

@@ -14,7 +14,7 @@ from gramcli.evaluation.measure import measure
 from gramcli.evaluation.options import ClassOptions, EvalOptions
 from gramcli.evaluation.target import chosen_dataset, open_target, seen_through
 from gramcli.metrics.prompts import read_templates
-from gramcli.modalities import Task, tasks_from
+from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.records import Evaluation
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.scoring.checks import device_named
@@ -93,6 +93,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     Example:
         >>> evaluate("clips_store", tasks=["t2va"], methods=["gram"]).to_frame()  # doctest: +SKIP
     """
+    metrics, classifiers, methods = map(listed, (metrics, classifiers, methods))
     classifying = {"--classifier": classifiers, "--templates": templates, "--knn": knn}
     refuse_without_effect(metrics, classifying, per_query, root, dataset)
     wanted, prompts = tasks_from(tasks, query, candidates), read_templates(str(templates or "plain"))

@@ -16,6 +16,7 @@ from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
 from gramcli.results.watch import Progress, Watch
 from gramcli.store import open_store
+from gramcli.store.split_names import default_split
 
 if TYPE_CHECKING:
     from gramcli.datasets import Dataset
@@ -56,6 +57,8 @@ def chosen_dataset(
     """
     root = None if root is None else Path(root)
     dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
+    if split is None:
+        default_split([item.split for item in dataset.items], dataset.id)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
     found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
     if not with_train or undecided:
@@ -163,6 +166,8 @@ def seen_through(store: Store, model: str | None) -> Store:
     """
     if model is None:
         return store
+    if not model.startswith(PREFIX) and Path(model).exists() and (Path(model) / "manifest.json").is_file():
+        raise UserError("usage", f"--model {model} is a store; heads that `gram align` wrote belong here: heads:DIR.")
     if not model.startswith(PREFIX):
         raise UserError(
             "usage",
@@ -232,4 +237,6 @@ def _embedded(watch: Watch, encoder: Encoder, dataset: Dataset, options: EmbedOp
     path.parent.mkdir(parents=True, exist_ok=True)
     summary = write_embeddings(dataset, encoder, path, options=options, progress=watch.stage("Embedding"))
     watch.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
+    for note in summary.notes:
+        watch.say(f"Note: {note}")
     return path

@@ -81,7 +81,7 @@ def inspect(
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
 
     try:
-        return describe_dataset(str(path), open_dataset(str(path)))
+        return describe_dataset(str(path), open_dataset(str(path), text_only=path.is_file()))
     except UserError:
         _refuse_folder_of_several(path)
         raise

@@ -75,6 +75,15 @@ def read_animation(path: Path, choose: FrameRule, n: int) -> Animation | None:
     return Animation(np.stack([found[index] for index in indices]), indices, promised, total, seconds, notes)
 
 
+def is_animation(path: Path) -> bool:
+    """Say whether a file is a picture of several frames, which `read_animation` reads as a clip."""
+    try:
+        with open_still(path) as still:
+            return still.frames > 1 and still.picture.format != "MPO"
+    except UserError:
+        return False
+
+
 def _decoded(
     path: Path,
     picture: Image.Image,

@@ -12,10 +12,11 @@ import numpy as np
 import soxr
 
 from gramcli.errors import UserError
+from gramcli.media.animation import is_animation
 from gramcli.media.chain import is_followed
 from gramcli.media.container import cut_off, open_container, packets
 from gramcli.media.cutoff import is_index_cut_off, promised_mp3_frames
-from gramcli.media.kinds import check_binary_media, shown, undecodable
+from gramcli.media.kinds import check_binary_media, looks_like_picture, shown, undecodable
 from gramcli.media.limits import HIGHEST_RATE, LOWEST_RATE, MAX_AUDIO_SAMPLES
 from gramcli.media.mixing import Mixer, Run, too_loud
 from gramcli.media.soundfiles import of_seconds, read_soundfile
@@ -147,6 +148,8 @@ class _Losses:
 
 
 def _read_container(path: Path, mixer: Mixer) -> tuple[list[Run], list[str]]:
+    if looks_like_picture(path) and is_animation(path):
+        raise _absent(path)
     with open_container(path, "audio") as container:
         choice = choose_track(path, container, "audio")
         if not choice.best:
@@ -170,8 +173,12 @@ def _no_sound(path: Path, choice: Choice) -> UserError:
     if is_index_cut_off(path):
         return undecodable(path, "audio", "the end of the file is missing, and any audio track with it")
     if choice.has_other_kind:
-        return NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
+        return _absent(path)
     return undecodable(path, "audio", "it has no audio track")
+
+
+def _absent(path: Path) -> NoAudioTrack:
+    return NoAudioTrack("media", f"{shown(path)} has no audio track; name a sound file for the item.")
 
 
 def _read_track(path: Path, container: Any, chosen: Track, mixer: Mixer) -> tuple[list[Run], list[str]]:  # noqa: ANN401

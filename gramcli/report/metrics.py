@@ -17,6 +17,7 @@ _NOTE: Final = (
     "r_q: rank of query q's best right answer, from 1. x_i, y_i: unit rows; n rows, d dimensions, m modalities; "
     "sigma: singular values."
 )
+_COLUMN_NAMES: Final = {"gain": "aggregation_gain"}  # what tables call them
 _FIRST, _LAST = (f"_q{quantile:02d}" for quantile in (QUANTILES[0], QUANTILES[-1]))
 
 
@@ -30,6 +31,7 @@ def metrics_answer(name: str | None = None) -> Answer:
         UserError: There is no such metric; names a near one.
     """
     known = {row.name: row for row in METRICS}
+    name = _COLUMN_NAMES.get(name or "", name)
     if name and name not in known:
         raise UserError("usage", f"Unknown metric '{name}'.{did_you_mean(name, list(known))} `gram metrics` lists all.")
     rows = [_row(row) for row in ([known[name]] if name else METRICS)]

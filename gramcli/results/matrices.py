@@ -37,7 +37,7 @@ class AlignmentMatrix(Readable):
     method: str = ""
 
     def to_frame(self) -> pd.DataFrame:
-        """The scores under the ids of candidates, beside those of queries."""
+        """The matrix as `gram matrix -o FILE.csv` writes it: queries down, candidates across, by their ids."""
         import pandas as pd  # noqa: PLC0415 - half a second that only frames are worth
 
         return pd.DataFrame(self.scores, index=list(self.query_ids), columns=list(self.candidate_ids))

@@ -29,7 +29,7 @@ class Readable:
         """Write the result as one HTML page that needs no network.
 
         Args:
-            path: The file; its folder is made where it is missing.
+            path: The file; its folder must be there.
 
         Returns:
             The file.

@@ -8,6 +8,7 @@ from torch import Tensor
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.store.reader import Store
+from gramcli.store.split_names import default_split, meant_split
 
 
 def chosen_items(store: Store, split: str | None, limit: int | None) -> Tensor:
@@ -15,14 +16,14 @@ def chosen_items(store: Store, split: str | None, limit: int | None) -> Tensor:
 
     Args:
         store: The store.
-        split: A split's name, `all`, or None: `test` where the store has it beside others, else all.
+        split: A split's name, `all`, or None: `test` where there are several splits, else all.
         limit: How many of them, from the first; None for all.
 
     Returns:
         Positions, int64.
 
     Raises:
-        UserError: No item has that split, or limit < 1.
+        UserError: No item has that split, limit < 1, or None where there are several splits and none is `test`.
     """
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
@@ -36,8 +37,13 @@ def chosen_items(store: Store, split: str | None, limit: int | None) -> Tensor:
 
 
 def effective_split(store: Store, split: str | None) -> str | None:
-    """The split meant: `test` by default where there are several, None for all items."""
+    """The split meant: `test` by default where there are several, None for all items.
+
+    Raises:
+        UserError: None is named, and of several splits none is a test split.
+    """
     if split is None:
-        splits = {found for found in store.splits if found}
-        return "test" if "test" in splits and len(splits) > 1 else None
-    return None if split == "all" and "all" not in store.splits else split
+        return default_split(store.splits, str(store.path))
+    if split == "all" and "all" not in store.splits:
+        return None
+    return meant_split(split, (found for found in store.splits if found)) or split

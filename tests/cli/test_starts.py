@@ -131,3 +131,19 @@ def test_no_operand_breaks_the_look_at_it(here, odd):
     for name in COMMANDS:
         result = here(name, odd)
         assert result.exception is None or isinstance(result.exception, SystemExit), (name, result.exception)
+
+
+def test_an_option_like_no_other_gets_no_suggestion(here):
+    assert "No such option: --nonsense.\n" in here("methods", "--nonsense").stderr
+
+
+@pytest.mark.parametrize("words", [["eval"], ["matrix"], ["compare"], ["align", "-o", "h", "--loss", "gram"]])
+def test_a_folder_above_stores_names_the_stores(gram, store, words):
+    result = gram(words[0], store.parent, *words[1:])
+    assert result.exit_code == 2
+    assert "is a folder above stores, where a store" in result.stderr
+    assert str(store) in result.stderr
+
+
+def test_usage_has_no_marks_of_the_parser(gram):
+    assert "Usage: gram compare [OPTIONS] A B...\n" in gram("compare", "--help").stdout

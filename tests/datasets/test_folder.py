@@ -1,5 +1,6 @@
 """A media folder: files with one stem are one item."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.datasets import Dataset, open_dataset
+from gramcli.datasets.tree import unread_folders
 from gramcli.errors import UserError
 from tests.media_factory import write_subtitle
 
@@ -153,11 +155,12 @@ def test_a_folder_per_class_gives_labels(tmp_path: Path) -> None:
     names = ("dog/training/a.mp4", "dog/Test/b.mp4", "rain/Test/c.mp4")
     found = open_dataset(str(_media(tmp_path / "below", *names)))
     assert [(item.label, item.split) for item in found.items] == [
-        ("dog", "Test"),
-        ("dog", "training"),
-        ("rain", "Test"),
+        ("dog", "test"),
+        ("dog", "train"),
+        ("rain", "test"),
     ]
-    assert "The 2 folders above folders of splits were taken as classes" in found.notes[-1]
+    assert "The 2 folders above folders of splits were taken as classes" in found.notes[-2]
+    assert found.notes[-1] == "Names of splits were read as what they mean: 'Test' as 'test', 'training' as 'train'."
 
 
 @pytest.mark.parametrize(
@@ -182,3 +185,33 @@ def test_labels_of_its_own_come_first(tmp_path: Path) -> None:
     root = _media(tmp_path, "dog/a.mp4", "rain/b.mp4")
     (root / "dog/a.json").write_text('{"label": "wolf"}')
     assert [item.label for item in open_dataset(str(root)).items] == ["wolf", None]
+
+
+def test_fields_that_all_files_have_are_noted_once(reference_data: Path) -> None:
+    dataset = open_dataset(str(reference_data / "data/faults/notes_per_file"))
+    assert [len(item.captions) for item in dataset.items] == [1] * 4
+    (note,) = [note for note in dataset.notes if "fields" in note]
+    assert note == (
+        "4 JSON files, such as 000000000.json: fields without a meaning here were ignored: error_message, exif, "
+        "height, key, original_height, original_width, sha256, status, url, width."
+    )
+
+
+def test_fields_that_differ_are_one_note_with_what_may_be_meant(tmp_path: Path) -> None:
+    _touch(tmp_path, *(f"{number}.mp4" for number in range(30)))
+    for number in range(30):
+        (tmp_path / f"{number}.json").write_text(json.dumps({"captoin": "x", f"field{number:02}": 1}))
+    (note,) = open_dataset(str(tmp_path)).notes
+    assert note.startswith(
+        "30 JSON files, such as 0.json: fields without a meaning here were ignored: captoin, field00"
+    )
+    assert note.endswith("field18 and 11 more. Did you mean 'caption' by 'captoin'?")
+
+
+def test_folders_that_cannot_be_read_are_one_note() -> None:
+    assert unread_folders([]) == []
+    assert unread_folders([("a", "Permission denied")]) == [
+        "The folder a cannot be read (Permission denied) and was left out."
+    ]
+    many = [(f"d{number}", "Permission denied") for number in range(1000)]
+    assert unread_folders(many) == ["1,000 folders cannot be read (Permission denied) and were left out, such as d0."]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.datasets import Dataset, open_dataset
+from gramcli.datasets.names import composed
 from gramcli.errors import UserError
 
 ROWS: list[dict[str, Any]] = [
@@ -61,10 +62,13 @@ def test_repeated_rows_are_captions_of_one_item(tmp_path: Path) -> None:
 
 
 def test_names_of_circulating_datasets_are_understood(tmp_path: Path) -> None:
-    dataset = _open(tmp_path / "a.json", '[{"videoID": 7, "enCap": ["x", "y"], "asr": "hi", "score": 1}]')
+    dataset = _open(
+        tmp_path / "a.json", '[{"videoID": 7, "enCap": ["x", "y"], "asr": "hi", "score": 1}]', text_only=True
+    )
     item = dataset.items[0]
     assert (item.id, item.captions, item.subtitle) == ("7", ("x", "y"), "hi")
     assert dataset.notes[0].endswith("columns without a meaning here were ignored: score.")
+    assert dataset.notes[1] == "1 item names no media: texts alone, as --text-only allows."
 
 
 def test_columns_that_resemble_a_known_one_are_asked_about(tmp_path: Path) -> None:
@@ -75,12 +79,103 @@ def test_columns_that_resemble_a_known_one_are_asked_about(tmp_path: Path) -> No
     )
     with pytest.raises(UserError, match=r"add for example 'video'\. Did you mean 'video' or 'audio' by 'Path'\?"):
         _open(tmp_path / "b.csv", "id,Path\n1,a.mp4\n")
-    (note,) = _open(tmp_path / "c.csv", "id,caption,label,class\n1,bark,dog,wolf\n").notes
+    (note,) = _open(tmp_path / "c.csv", "id,video,label,class\n1,a.mp4,dog,wolf\n").notes
     assert note.endswith("ignored: class.")
 
 
+MISNAMED = [
+    (
+        "id,vido,caption\na,a.mp4,x\n",
+        r"m\.csv names no media \(columns: id, vido, caption\); add .* 'video' by 'vido'\? To",
+    ),
+    ("id,Vidoe Path,caption\na,a.mp4,x\n", "Did you mean 'video' by 'Vidoe Path'"),
+    ("id,audoi,captoin\na,a.wav,x\n", "names no media and no captions .*'audio' by 'audoi'. .*'caption' by 'captoin'"),
+    ("id,imgae,text\na,a.png,x\n", "Did you mean 'image' by 'imgae'"),
+    ("id,file,text\na,a.png,x\n", "Did you mean 'video' or 'audio' by 'file'"),
+    ("id,caption\na,x\n", "To embed texts without media all the same, add --text-only"),
+    ("id,video,caption\na,a.mp4,x\nb,,y\nc,,z\n", r"line 3: the item 'b' names no media, nor do 1 others; name"),
+    ("idx,video\n0,a.mp4\n", r"has no ids \(columns: idx, video\); .* Did you mean 'id' by 'idx'\?"),
+    ("vide_id,video\n0,a.mp4\n", "Did you mean 'id' by 'vide_id'"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MISNAMED)
+def test_items_without_media_are_an_error_and_near_misses_are_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        _open(tmp_path / "m.csv", text)
+    assert caught.value.kind == "input"
+
+
+def test_one_misnamed_key_among_many_is_named_with_its_row(tmp_path: Path) -> None:
+    rows = [{"id": "a", "video": "a.mp4"}, {"id": "b", "vidoe": "b.mp4"}]
+    for name in ("m.json", "m.jsonl"):
+        with pytest.raises(
+            UserError, match=r" 2: the item 'b' names no media; name .*Did you mean 'video' by 'vidoe'\?"
+        ):
+            open_dataset(str(_write(tmp_path / name, rows)))
+    del rows[1]["vidoe"]
+    dataset = open_dataset(str(_write(tmp_path / "m.json", rows)), text_only=True)
+    assert [item.id for item in dataset.items] == ["a", "b"]
+    assert "1 item names no media: texts alone, as --text-only allows." in dataset.notes
+
+
+def test_texts_alone_are_for_manifests(tmp_path: Path) -> None:
+    for data, root in ((str(tmp_path), None), ("msrvtt", tmp_path)):
+        with pytest.raises(UserError, match="--text-only goes with a manifest") as caught:
+            open_dataset(data, root, text_only=True)
+        assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["Video Path", "video-path", "videoPath", " VIDEO_PATH "])
+def test_spaces_and_marks_in_the_name_of_a_column_do_not_matter(name: str, tmp_path: Path) -> None:
+    (item,) = _open(tmp_path / "m.csv", f"ID,{name}\na,a.mp4\n").items
+    assert item.media["video"] == tmp_path / "a.mp4"
+
+
+def _items(dataset: Dataset) -> dict[str, int]:
+    return {item.id: len(item.captions) for item in dataset.items}
+
+
+def test_a_number_of_a_caption_is_no_item(reference_data: Path) -> None:
+    dataset = open_dataset(str(reference_data / "data/faults/id_beside_video_id/m.json"))
+    assert _items(dataset) == {"video1": 3, "video2": 3}
+    assert dataset.notes[0].endswith("m.json: items are named by 'video_id'; 'id' numbers their captions.")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl"])
+@pytest.mark.parametrize("column", ["video_id", "image_id", "Clip ID", "audio_id"])
+def test_what_names_the_items_is_told_by_what_they_share(column: str, suffix: str, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": k, column: f"v{k // 2}", "image": f"{k // 2}.png", "caption": str(k)} for k in range(4)
+    ]
+    assert _items(open_dataset(str(_write(tmp_path / f"a.{suffix}", rows)))) == {"v0": 2, "v1": 2}
+    for row in rows:  # a clip of its own per row: the other column names what the clips were cut from
+        row["image"] = f"{row['id']}.png"
+    assert _items(open_dataset(str(_write(tmp_path / f"b.{suffix}", rows)))) == dict.fromkeys("0123", 1)
+
+
+def test_the_coarser_name_that_fits_is_taken(tmp_path: Path) -> None:
+    lines = [f"{k},yt,clip{k // 2},{k // 2}.mp4,x" for k in range(4)]
+    dataset = _open(tmp_path / "m.csv", "\n".join(["id,video_id,clip_id,video,caption", *lines]))
+    assert _items(dataset) == {"clip0": 2, "clip1": 2}
+    lines = [f"{k // 2},{k},{k // 2}.mp4,x" for k in range(4)]
+    assert _items(_open(tmp_path / "n.csv", "\n".join(["id,video_id,video,caption", *lines]))) == {"0": 2, "1": 2}
+    assert _items(_open(tmp_path / "o.csv", "id,video_id,video\n0,,a.mp4\n1,x,a.mp4\n")) == {"0": 0, "1": 0}
+    with pytest.raises(UserError, match=r"repeats the id 'v' .* with another split"):
+        _open(tmp_path / "p.csv", "id,video_id,video,split\n0,v,a.mp4,train\n1,v,a.mp4,test\n")
+
+
+def test_media_under_several_ids_are_counted(tmp_path: Path) -> None:
+    rows = "0,a.mp4,\n1,./a.mp4,s.wav\n2,b.mp4,s.wav\n3,c.mp4,\n"
+    (note,) = _open(tmp_path / "m.csv", f"id,video,audio\n{rows}").notes
+    assert note.endswith(
+        "m.csv: 2 media files are named by several ids, 3 items in all; for instance video a.mp4 by 0, 1. "
+        "Such items cannot be told apart: give rows of one file one id."
+    )
+
+
 def test_our_name_goes_before_an_alias(tmp_path: Path) -> None:
-    dataset = _open(tmp_path / "a.csv", "id,video_id,Caption,desc\n1,2,mine,theirs\n")
+    dataset = _open(tmp_path / "a.csv", "id,video_id,Caption,desc\n1,2,mine,theirs\n", text_only=True)
     assert (dataset.items[0].id, dataset.items[0].captions) == ("1", ("mine",))
     assert dataset.notes[0].endswith("ignored: video_id, desc.")
 
@@ -97,14 +192,16 @@ def test_media_can_start_from_a_root(tmp_path: Path) -> None:
 
 
 def test_utf8_is_read_with_its_mark_and_nothing_else_is(tmp_path: Path) -> None:
-    dataset = _open(tmp_path / "a.csv", "id,caption\r\na,café\r\n".encode("utf-8-sig"))
+    dataset = _open(tmp_path / "a.csv", "id,caption\r\na,café\r\n".encode("utf-8-sig"), text_only=True)
     assert dataset.items[0].captions == ("café",)
     with pytest.raises(UserError, match=r"b\.csv is not UTF-8 text"):
         _open(tmp_path / "b.csv", "id,caption\r\na,café\r\n".encode("utf-16"))
 
 
 def test_empty_and_missing_values_are_absent(tmp_path: Path) -> None:
-    item = _open(tmp_path / "a.json", '[{"id": "a", "caption": NaN, "subtitle": " ", "label": null}]').items[0]
+    item = _open(
+        tmp_path / "a.json", '[{"id": "a", "caption": NaN, "subtitle": " ", "label": null}]', text_only=True
+    ).items[0]
     assert (item.captions, item.subtitle, item.label, dict(item.media)) == ((), None, None, {})
 
 
@@ -167,8 +264,8 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 def test_what_is_written_comes_back(rows, suffix: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("manifest") / f"a.{suffix}"
     told = [{"id": f"{number}{name}", "caption": captions} for number, (name, captions) in enumerate(rows)]
-    dataset = open_dataset(str(_write(path, told)))
-    assert [item.id for item in dataset.items] == [row["id"].strip() for row in told]
+    dataset = open_dataset(str(_write(path, told)), text_only=True)
+    assert [item.id for item in dataset.items] == [composed(row["id"].strip()) for row in told]
     kept = [tuple(text.strip() for text in row["caption"] if text.strip()) for row in told]
     assert [item.captions for item in dataset.items] == kept
 
@@ -195,7 +292,7 @@ def test_any_bytes_open_or_end_in_a_user_error(
     ],
 )
 def test_reference_manifests_open(reference_data: Path, name: str, n: int, captions: int, modalities) -> None:
-    dataset = open_dataset(str(reference_data / "data" / name))
+    dataset = open_dataset(str(reference_data / "data" / name), text_only=name.startswith("annotations/"))
     assert len(dataset.items) == n
     assert sum(len(item.captions) for item in dataset.items) == captions
     assert dataset.modalities == modalities

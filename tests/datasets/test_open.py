@@ -14,8 +14,8 @@ from gramcli.errors import UserError
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> str:
-    rows = "\n".join(f"{n},caption {n},{split}" for n, split in enumerate(["train", "train", "test", "train"]))
-    (tmp_path / "a.csv").write_text(f"id,caption,split\n{rows}\n", encoding="utf-8")
+    rows = "\n".join(f"{n},{n}.mp4,{split}" for n, split in enumerate(["train", "train", "test", "train"]))
+    (tmp_path / "a.csv").write_text(f"id,video,split\n{rows}\n", encoding="utf-8")
     return str(tmp_path / "a.csv")
 
 
@@ -32,7 +32,7 @@ def test_a_split_and_a_limit_keep_a_part(manifest: str) -> None:
 def test_an_unknown_split_lists_the_splits(manifest: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no split 'tset'\. Did you mean 'test'\? It has: test, train\."):
         open_dataset(manifest, split="tset")
-    (tmp_path / "b.csv").write_text("id,caption\na,b\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("id,video\na,b.mp4\n", encoding="utf-8")
     with pytest.raises(UserError, match="Its items name no split"):
         open_dataset(str(tmp_path / "b.csv"), split="test")
 

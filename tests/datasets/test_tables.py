@@ -82,7 +82,7 @@ def test_rows_that_quotes_take_in_are_said_where_quotes_count(tmp_path: Path) ->
     rows = 'a,a.mp4,"hello says a man\nc,a.mp4,lost row\nb,a.mp4,the end"\nd,a.mp4,"two\nlines, one cell"\n'
     dataset = _open(tmp_path / "m.csv", f"id,video,caption\n{rows}")
     assert [item.id for item in dataset.items] == ["a", "d"]
-    (note,) = [note for note in dataset.notes if "quote" in note]
+    (note,) = [note for note in dataset.notes if "quoted cell" in note]
     assert note.endswith(
         "m.csv line 2: a quoted cell goes on to line 4, over what looks like rows of its own; check its quotes."
     )

@@ -56,8 +56,10 @@ def test_pictures(tmp_path: Path) -> None:
 
 
 def test_an_animation_as_a_video(tmp_path: Path) -> None:
-    items = [Item(suffix, {"video": animation(tmp_path / f"a.{suffix}")}) for suffix in ("gif", "webp", "png", "tif")]
-    assert _store(tmp_path, *items).status("video") == ["ok"] * 4
+    paths = [animation(tmp_path / f"a.{suffix}") for suffix in ("gif", "webp", "png", "avif", "tif")]
+    store = _store(tmp_path, *(Item(path.name, with_own_sound({"video": path})) for path in paths))
+    assert store.status("video") == ["ok"] * 5
+    assert store.status("audio") == ["absent: no audio track"] * 5
 
 
 def test_sounds(tmp_path: Path) -> None:

@@ -147,6 +147,13 @@ def test_and_as_a_video_too(what: str, tmp_path: Path) -> None:
     assert caught.value.message == f"{tmp_path / 'a.mp4'} is {what}, which is not read; convert it to JPEG or PNG."
 
 
+def test_avif_where_pillow_lacks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", format="AVIF")
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    with pytest.raises(UserError, match=r"a\.jpg is an AVIF picture, which is not read; convert it to JPEG or PNG\."):
+        read_image(tmp_path / "a.jpg")
+
+
 def test_a_damaged_avif_and_no_picture_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.avif").write_bytes(boxes(b"avif", b"mif1"))
     with pytest.raises(UserError, match=r"it is a damaged AVIF picture; replace"):

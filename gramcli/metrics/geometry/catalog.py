@@ -206,15 +206,3 @@ def measures(kind: Kind) -> list[GeometryMeasure]:
         ['effective_rank', 'rankme']
     """
     return [measure for measure in GEOMETRY if measure.kind == kind]
-
-
-def metric_names() -> str:
-    """Every metric name in one line for a help text; the quantiles are folded into `_q05 .. _q95`.
-
-    Example:
-        >>> metric_names().split(", ")[0]
-        'effective_rank'
-    """
-    last = f"_q{QUANTILES[-1]:02d}"
-    names = [name for name in GEOMETRY.names() if "_q" not in name or name.endswith(last)]
-    return ", ".join(name.replace(last, f"_q{QUANTILES[0]:02d} to {last}") if "_q" in name else name for name in names)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gramcli.metrics.geometry.catalog import GEOMETRY, GeometryMeasure, measures, metric_names
+from gramcli.metrics.geometry.catalog import GEOMETRY, GeometryMeasure, measures
 
 
 @pytest.mark.parametrize("measure", list(GEOMETRY), ids=lambda measure: measure.name)
@@ -24,12 +24,6 @@ def test_kinds_and_methods() -> None:
     assert {measure.method for kind in ("modality", "pair") for measure in measures(kind)} == {"geometry"}
     assert {measure.method for measure in measures("joint")} == {"gram", "pmrl"}
     assert {"gramian_value", "eigenvalue_max", "eigenvector_uniformity"} <= set(GEOMETRY.names())
-
-
-def test_names_for_help_fold_the_quantiles() -> None:
-    names = metric_names()
-    assert "volume_positive_q05 to _q95" in names
-    assert "volume_positive_q25" not in names
 
 
 def test_listing_loads_no_torch() -> None:
