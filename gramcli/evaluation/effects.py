@@ -30,7 +30,7 @@ def refuse_without_effect(
         UserError: One of them has no effect.
 
     Example:
-        >>>         >>> refuse_without_effect([Kind.classification], {"--knn": 3}, None, None, None)
+        >>> refuse_without_effect(["classification"], {"--knn": 3}, None, None, None)
     """
     kinds = metrics or ("retrieval",)
     given = next((option for option, value in classifying.items() if value), None)

@@ -9,7 +9,7 @@ import soundfile
 
 from gramcli.datasets import Dataset, Item
 from gramcli.datasets.items import with_own_sound
-from gramcli.embedding.embed import embed
+from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.store import Store, open_store
 from tests.media.clips import encode_sound
@@ -19,7 +19,7 @@ from tests.media_factory import tone, write_video, write_wav
 
 
 def _store(folder: Path, *items: Item) -> Store:
-    embed(Dataset("made here", "manifest", items), load_encoder("signal", frames=2), folder / "store")
+    write_embeddings(Dataset("made here", "manifest", items), load_encoder("signal", frames=2), folder / "store")
     return open_store(folder / "store")
 
 
