@@ -24,6 +24,7 @@ from gramcli.cli.options import (
     StandInsOpt,
     StepOpt,
     StoreOut,
+    TextOnlyOpt,
     TimeoutOpt,
     TokenizerOpt,
     WorkersOpt,
@@ -48,6 +49,7 @@ def embed_command(
     root: RootOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
+    text_only: TextOnlyOpt = False,
     protocol: ProtocolOpt = None,
     device: DeviceOpt = "cpu",
     workers: WorkersOpt = None,
@@ -78,7 +80,7 @@ def embed_command(
     what: dict[str, Any] = {
         "model": model, "root": root, "protocol": protocol, "split": split, "limit": limit, "frames": frames,
         "device": device, "precision": precision, "tokenizer": tokenizer, "checkpoint_step": checkpoint_step,
-        "config": config, "allow_pickle": allow_pickle, "stand_ins": stand_ins,
+        "config": config, "text_only": text_only, "allow_pickle": allow_pickle, "stand_ins": stand_ins,
     }  # fmt: skip
     if dry_run:
         refuse_idle({"--dry-run": from_store is not None})

@@ -40,6 +40,7 @@ from gramcli.cli.options import (
     TargetArg,
     TasksOpt,
     TemplatesOpt,
+    TextOnlyOpt,
     Ties,
     TiesOpt,
     TimeoutOpt,
@@ -64,6 +65,7 @@ def eval_command(
     root: RootOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
+    text_only: TextOnlyOpt = False,
     protocol: ProtocolOpt = None,
     missing: MissingOpt = Missing.drop,
     allow_trained: AllowTrainedOpt = False,
@@ -120,7 +122,8 @@ def eval_command(
     expected = parse_expectations(expect)
     with session.watch() as watch:
         evaluation = evaluate(
-            target, dataset=dataset, root=root, protocol=protocol, split=split, limit=limit, missing=missing.value,
+            target, dataset=dataset, root=root, protocol=protocol, split=split, limit=limit, text_only=text_only,
+            missing=missing.value,
             model=model, allow_trained=allow_trained, tasks=task or (), methods=method or (), query=query,
             candidates=candidates, metrics=values(metrics), normalize=normalize, rerank=rerank, rerank_top=rerank_top,
             relevant=relevant.value, ties=ties.value, intervals=intervals.value, per_query=per_query is not None,

@@ -193,6 +193,9 @@ CandidatesOpt = Annotated[
 ]
 SplitOpt = Annotated[str | None, data("--split", metavar="NAME", help="Only the items of this split.")]
 LimitOpt = Annotated[int | None, data("--limit", min=1, metavar="N", help="Only the first N items.")]
+TextOnlyOpt = Annotated[
+    bool, data("--text-only", help="Accept items of a manifest that name no video, sound or picture.")
+]
 MissingOpt = Annotated[
     Missing, data("--missing", help="Items that lack a modality; `present` measures those that are there.")
 ]

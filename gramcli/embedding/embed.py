@@ -26,6 +26,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
     data: PathLike | Dataset, output: PathLike, *,
     model: str | Path | Encoder = "signal", from_store: PathLike | None = None,
     root: PathLike | None = None, protocol: str | None = None, split: str | None = None, limit: int | None = None,
+    text_only: bool = False,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
     checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
     stand_ins: bool = False, overwrite: bool = False, retry_failed: bool = False,
@@ -43,6 +44,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         protocol: A dataset's protocol, or a name to record.
         split: Only the items of this split.
         limit: Only the first so many items.
+        text_only: Accept items of a manifest that name no media.
         frames: Frames of each video; None leaves it to the model.
         device: `cpu`, `cuda`, `cuda:i` or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
@@ -76,7 +78,8 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         return write_through_heads(store, str(model), ids, path, overwrite=overwrite)
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
     dataset, encoder = opened_work(
-        data, model=model, root=where, split=split, limit=limit, protocol=protocol, frames=frames, device=device,
+        data, model=model, root=where, split=split, limit=limit, protocol=protocol, text_only=text_only,
+        frames=frames, device=device,
         precision=precision, tokenizer=tokenizer, config=config, checkpoint_step=checkpoint_step,
         allow_pickle=allow_pickle, stand_ins=stand_ins,
     )
@@ -95,6 +98,7 @@ def opened_work(
     split: str | None,
     limit: int | None,
     protocol: str | None,
+    text_only: bool,
     **options: Any,  # noqa: ANN401 - those of load_encoder
 ) -> tuple[Dataset, Encoder]:
     """Return what is to be embedded and the encoder.
@@ -106,6 +110,7 @@ def opened_work(
         split: As for `embed`.
         limit: As for `embed`.
         protocol: As for `embed`.
+        text_only: As for `embed`.
         **options: Of `load_encoder`.
 
     Raises:
@@ -113,7 +118,7 @@ def opened_work(
     """
     dataset = data
     if not isinstance(dataset, Dataset):
-        dataset = open_dataset(str(dataset), root, split=split, limit=limit, protocol=protocol)
+        dataset = open_dataset(str(dataset), root, split=split, limit=limit, protocol=protocol, text_only=text_only)
     encoder = load_encoder(model, **options) if isinstance(model, (str, Path)) else model
     if options.get("stand_ins") and not encoder.stand_ins:
         raise UserError("usage", f"--stand-ins: {model} has no encoding of silence or of no words. Leave it out.")

@@ -31,7 +31,7 @@ PathLike = str | Path
 def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     target: PathLike | Store | Encoder, *,
     dataset: PathLike | Dataset | None = None, root: PathLike | None = None, protocol: str | None = None,
-    split: str | None = None, limit: int | None = None, missing: str = "drop",
+    split: str | None = None, limit: int | None = None, text_only: bool = False, missing: str = "drop",
     model: str | None = None, allow_trained: bool = False,
     tasks: Sequence[str | Task] = (), methods: Sequence[str] = (),
     query: str | None = None, candidates: str | None = None,
@@ -53,6 +53,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         protocol: A dataset's protocol, or a name to record.
         split: Only the items of this split; None takes `test` where there are several, `all` takes every item.
         limit: Only the first so many items.
+        text_only: Accept items of a manifest that name no media.
         missing: Items that lack a modality of a task: `drop`, `present`, `zero` or `error`.
         model: `heads:DIR`, to see a store through heads.
         allow_trained: Also evaluate items that the heads were trained on.
@@ -109,7 +110,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
 
     learns = "classification" in metrics and tuple(classifiers) != ("zero-shot",)
     if isinstance(dataset, (str, Path)):
-        dataset = chosen_dataset(str(dataset), root, split, limit, protocol, with_train=learns)
+        dataset = chosen_dataset(str(dataset), root, split, limit, protocol, with_train=learns, text_only=text_only)
     found = open_target(target, dataset, load)
     store = seen_through(found.store(watch, how, wanted), model)
     second = found.reranker(rerank, rerank_top, how, watch.stage("Re-ranking")) if rerank else None

@@ -38,6 +38,7 @@ def chosen_dataset(
     protocol: str | None = None,
     *,
     with_train: bool = False,
+    text_only: bool = False,
 ) -> Dataset:
     """Open a dataset, of which no more is embedded than `evaluate` will look at.
 
@@ -47,6 +48,7 @@ def chosen_dataset(
         split: A split, `all`, or None for the split that `evaluate` chooses.
         limit: At most so many items.
         protocol: Which of a registered dataset's protocols.
+        text_only: Accept items of a manifest that name no media.
         with_train: Also the splits that a classifier learns from, whatever the split and the limit.
 
     Returns:
@@ -56,7 +58,7 @@ def chosen_dataset(
         UserError: As `open_dataset`.
     """
     root = None if root is None else Path(root)
-    dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol)
+    dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol, text_only=text_only)
     if split is None:
         default_split([item.split for item in dataset.items], dataset.id)
     undecided = split is None and len({item.split for item in dataset.items}) > 1
@@ -66,7 +68,7 @@ def chosen_dataset(
     from gramcli.evaluation.labels import LEARNT  # noqa: PLC0415 - where classifiers learn
 
     tested = {item.id for item in found.items}
-    items = open_dataset(data, root, protocol=protocol).items
+    items = open_dataset(data, root, protocol=protocol, text_only=text_only).items
     return replace(found, items=tuple(item for item in items if item.id in tested or item.split in LEARNT))
 
 

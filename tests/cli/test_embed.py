@@ -132,3 +132,14 @@ def test_progress_off_a_terminal_is_a_line_now_and_then():
     assert said[0].startswith("Embedding: 0 of 10 items, ")
     times = r"[\d.,]+ items/s, \d+ s so far, \d+ s left"
     assert re.fullmatch(rf"Embedding: 2 of 10 items, {times}; 1 failed, bottleneck: decode", said[-1])
+
+
+def test_items_without_media_are_an_error_unless_asked_for(gram, tmp_path):
+    (tmp_path / "m.csv").write_text("id,vido,caption\na,a.mp4,hello\nb,b.mp4,world\n")
+    refused = gram("embed", tmp_path / "m.csv", "-o", tmp_path / "s")
+    assert refused.exit_code == 1
+    assert "Did you mean 'video' by 'vido'?" in refused.stderr
+    assert "--text-only" in refused.stderr
+    assert not (tmp_path / "s").exists()
+    texts = gram("embed", tmp_path / "m.csv", "-o", tmp_path / "s", "--text-only")
+    assert (texts.exit_code, "texts alone" in texts.stdout) == (0, True)
