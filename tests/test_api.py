@@ -18,6 +18,7 @@ from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.matrix import matrix_command
 from tests.cli.conftest import make_store
+from tests.media_factory import write_image
 
 VERBS = {
     "evaluate": (eval_command, {"expect", "report", "output"}),
@@ -63,6 +64,26 @@ def test_names_are_late_and_all_there() -> None:
     assert (done.stdout.strip(), done.stderr) == ("14", "")
     with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
         _ = gramcli.evalute  # type: ignore[attr-defined]
+
+
+def made_folder(store: Path) -> Path:
+    """A folder with a picture in it."""
+    folder = store.parent / "media"
+    folder.mkdir()
+    write_image(folder / "a.png")
+    return folder
+
+
+def test_open_objects_are_taken_where_paths_are(store: Path) -> None:
+    opened = gramcli.open_store(store)
+    assert repr(opened) == f"Store({str(store)!r}: 24 items; text 16, video 16, audio 16)"
+    assert gramcli.inspect(opened).facts == gramcli.inspect(store).facts
+    found = gramcli.evaluate(opened, metrics="geometry", tasks="t2v")
+    assert gramcli.inspect(found).kind == "evaluation"
+    with pytest.raises(gramcli.UserError, match="holds no ranks"):
+        gramcli.compare(found, found)
+    with pytest.raises(gramcli.UserError, match="leave dataset out"):
+        gramcli.evaluate(opened, dataset=made_folder(store))
 
 
 def test_one_name_alone_is_a_list_of_one(store: Path) -> None:

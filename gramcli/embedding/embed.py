@@ -16,7 +16,7 @@ from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.results.runs import EmbedSummary
 from gramcli.results.watch import NOBODY, Watch
-from gramcli.store import open_store
+from gramcli.store import Store, open_store
 
 PathLike = str | Path
 
@@ -24,7 +24,7 @@ PathLike = str | Path
 # fmt: off
 def embed(  # noqa: PLR0913 - a keyword for each option of the command
     data: PathLike | Dataset, output: PathLike, *,
-    model: str | Path | Encoder = "signal", from_store: PathLike | None = None,
+    model: str | Path | Encoder = "signal", from_store: PathLike | Store | None = None,
     root: PathLike | None = None, protocol: str | None = None, split: str | None = None, limit: int | None = None,
     text_only: bool = False,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
@@ -73,7 +73,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
     path, where = Path(output), None if root is None else Path(root)
     if from_store is not None:
         refuse_idle({"--retry-failed": retry_failed, "--stand-ins": stand_ins, "--frames": frames})
-        store = open_store(from_store)
+        store = open_store(from_store) if isinstance(from_store, (str, Path)) else from_store
         ids = ids_of(store, str(data), where, split, limit, protocol)
         return write_through_heads(store, str(model), ids, path, overwrite=overwrite)
     options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)

@@ -80,6 +80,8 @@ def load_operand(
         UserError: No such path, or as `evaluate` and `load_evaluation`.
     """
     if isinstance(text, Evaluation):
+        if not text.ranks:
+            raise UserError("input", "The evaluation holds no ranks, as geometry has none: nothing to compare.")
         return _name(text), _narrowed("the evaluation", text, tasks, methods)
     if isinstance(text, Store):
         options = EvalOptions(split=split, limit=limit)

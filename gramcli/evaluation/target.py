@@ -144,6 +144,8 @@ def open_target(
         UserError: `target` is no store and there is no dataset, or what `load_encoder` raises.
     """
     if dataset is not None:
+        if hasattr(target, "fingerprint"):
+            raise UserError("usage", "An open store is evaluated as it is: leave dataset out, or name a model with it.")
         encoder: Any = load(str(target)) if isinstance(target, (str, Path)) else target
         return Target(str(getattr(target, "spec", target)), None, dataset, encoder)
     if not isinstance(target, (str, Path)):

@@ -10,14 +10,13 @@ from gramcli.encoders import looks_like_checkpoint
 from gramcli.errors import UserError
 from gramcli.results.descriptions import Description, ModalityCount
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
-from gramcli.results.records import LeftOut
+from gramcli.results.records import Evaluation, LeftOut
 from gramcli.store.layout import ABSENT, FAILED, OK, STAND_IN, reason_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gramcli.datasets import Dataset
-    from gramcli.results.records import Evaluation
     from gramcli.store import Store
 
 
@@ -25,8 +24,8 @@ _ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
 _CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
 
-def inspect(
-    path: str | Path,
+def inspect(  # noqa: PLR0911 - one for each thing that a path may be
+    path: str | Path | Store | Evaluation,
     *,
     verify: bool = False,
     checkpoint_step: int | None = None,
@@ -36,7 +35,7 @@ def inspect(
     """Say what a path is, what it holds and what is missing.
 
     Args:
-        path: A store, a checkpoint, an evaluation's JSON, a media folder or a manifest.
+        path: A store, a checkpoint, an evaluation's JSON, a media folder or a manifest; or an open store or evaluation.
         verify: Also read a store's shards and compare their checksums, or all tensors of a checkpoint.
         checkpoint_step: Which of a checkpoint's saved steps; None takes the last.
         config: A checkpoint's training configuration, where it is not beside the weights.
@@ -49,6 +48,10 @@ def inspect(
         UserError: There is nothing, or it is damaged, unfinished or none of these; `verify` of something else than a
             store or a checkpoint.
     """
+    if not isinstance(path, (str, Path)):
+        if isinstance(path, Evaluation):
+            return describe_evaluation("an evaluation", path)
+        return describe_store(path, verify=verify)
     path, config = Path(path), None if config is None else Path(config)
     if not path.exists():
         from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
@@ -233,7 +236,7 @@ def _as_text(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in facts.items())
 
 
-def describe_evaluation(path: Path, evaluation: Evaluation) -> Description:
+def describe_evaluation(path: Path | str, evaluation: Evaluation) -> Description:
     """Describe an evaluation that was read back."""
     rows = evaluation.results
     facts = {

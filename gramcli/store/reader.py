@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Store:
     """A finished embedding store; made by `open_store`.
 
@@ -38,6 +38,10 @@ class Store:
     rows: tuple[ItemRow, ...]
     _loaded: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
     _trusted: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name} {dim}" for name, dim in self.dims.items())
+        return f"Store({str(self.path)!r}: {len(self.rows):,} items; {held})"
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
