@@ -50,7 +50,7 @@ class Session:
     def say(self, message: str) -> None:
         """Write one line to stderr, unless the run is quiet."""
         if not self.quiet:
-            typer.echo(message, err=True)
+            typer.echo(_wrapped(message), err=True)
 
     def tell(self, answer: Answer) -> None:
         """Say an answer's notes, and how many entries are left out, on stderr; for what is written to a file."""
@@ -105,7 +105,7 @@ class Session:
         """Write error lines to stderr, in red on a terminal."""
         colour = None if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else False
         for message in messages:
-            typer.secho(f"gram: error: {message}", fg="red", err=True, color=colour)
+            typer.secho(_wrapped(f"gram: error: {message}"), fg="red", err=True, color=colour)
 
     def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
         """Write the HTML page of an evaluation, when `--report` names a file."""
@@ -169,6 +169,17 @@ def emit(text: str) -> None:
     """Write to stdout and flush, so that a closed pipe shows here and not at exit."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def _wrapped(message: str) -> str:
+    """Break lines at words where stderr is a terminal, which would break them anywhere."""
+    if not sys.stderr.isatty():
+        return message
+    import shutil
+    import textwrap
+
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(message, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _silent(*_: object) -> None:

@@ -175,6 +175,21 @@ class _Shortlisted:
     backward: Tensor
 
 
+def _exhaustive_notes(selections: Sequence[Selection], reranker: Reranker) -> list[str]:
+    """Say where the shortlist is the whole gallery: then the first stage, and so the method, decides nothing."""
+    galleries = {
+        selection.label(forward=forward): len(gallery)
+        for selection in selections
+        for forward, gallery in ((True, selection.candidate_ids), (False, selection.query_ids))
+    }
+    return [
+        f"{label}: {reranker.stage} re-ranks all {size} candidates, so every method ends with the same order; a "
+        "smaller --rerank-top tells them apart."
+        for label, size in galleries.items()
+        if size <= reranker.top
+    ]
+
+
 def rerank_all(
     store: Store, reranker: Reranker, ranked: Sequence[Ranked], device: str, intervals: Intervals = "bootstrap"
 ) -> tuple[list[ResultRow], list[RankVector], list[str]]:
@@ -204,6 +219,7 @@ def rerank_all(
         found = _Shortlisted(one, letters, *_shortlists(one.selection, one.method, reranker.top, device))
         want(wanted, letters, one.selection, (found.forward, found.backward))
         lists.append(found)
+    notes += _exhaustive_notes([one.ranked.selection for one in lists], reranker)
     scores = reranker.scores(store, wanted) if wanted else {}
     results: list[ResultRow] = []
     vectors: list[RankVector] = []

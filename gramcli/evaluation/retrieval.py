@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.evaluation.gain import SinglePairs, described
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.postprocessing import PostProcessing, open_postprocessing
 from gramcli.evaluation.rerank import Ranked, Reranker, rerank_all
@@ -36,7 +37,10 @@ from gramcli.scoring.ties import Ties, placed, placed_positions
 from gramcli.scoring.topk import nearest, top_k
 from gramcli.store.reader import Store
 
-_BASELINE: Final = "cosine"
+GAIN_NOTE: Final = (
+    "gain (aggregation_gain in CSV and JSON): R@1 minus that of the best single pair under the same method, over the "
+    "same items; gain_any: minus that of the best pair under any."
+)
 _HUBNESS: Final = 10  # the k of the k-occurrences
 _TIE_RULES: Final[dict[Ties, str]] = {
     "mean": "ranks take the middle of the tied range",
@@ -86,7 +90,10 @@ def retrieval_figures(
         ranks=work.ranks,
         left_out=[entry for selection in selections for entry in selection.left_out],
         notes=[*scores.notes(), *skipped, *zeros, *work.notes],
-        provenance=_provenance(selections, options) | scores.provenance() | _second_stage(options),
+        provenance=_provenance(selections, options)
+        | scores.provenance()
+        | _second_stage(options)
+        | ({"gains": work.gains} if work.gains else {}),
     )
 
 
@@ -144,7 +151,7 @@ def _accepts(method: AlignmentMethod, selection: Selection) -> bool:
 
 @dataclass
 class _Work:
-    """Results as they come in; ranks of single pairs are kept for the aggregation gain."""
+    """Results as they come in; what the aggregation gain is against is kept."""
 
     options: EvalOptions
     total: int
@@ -154,11 +161,16 @@ class _Work:
     notes: list[str] = field(default_factory=list)
     done: int = 0
     _ranked: list[Ranked] = field(default_factory=list)
-    _first_hits: dict[tuple[str, str], float] = field(default_factory=dict)
+    gains: list[dict[str, Any]] = field(default_factory=list)
+    _pairs: SinglePairs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pairs = SinglePairs(lambda pair, method: self._rank(pair, method, report=False), self.options.ties)
 
     def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
         """Rank one task under one method and collect its figures."""
         ranks = self._rank(selection, method)
+        self._pairs.keep(selection, name, ranks)
         self.done += len(selection.query_ids) * len(selection.candidate_ids)
         for forward in (True, False):
             self._add_direction(selection, name, method, ranks, forward=forward)
@@ -254,44 +266,22 @@ class _Work:
         return self.scores.rank(selection, method, options)
 
     def _add_gain(self, selection: Selection, name: str) -> None:
-        """R@1 minus that of the best single pair's cosine, over the same items, in both directions."""
-        task = selection.task
-        if len(task.modalities) < 3:
+        """R@1 minus that of the best single pair over the same items, in both directions."""
+        if len(selection.task.modalities) < 3:
             return
         if selection.present.queries is not None:
             self.notes.append(f"{selection.label()}: no gain, for zero vectors have no cosine.")
             return
-        best = [0.0, 0.0]
-        for query in task.query:
-            for candidate in task.candidates:
-                pair = replace(
-                    selection,
-                    queries={query: selection.queries[query]},
-                    candidates={candidate: selection.candidates[candidate]},
-                )
-                best = [max(x, y) for x, y in zip(best, self._pair_hits(pair), strict=True)]
-        self.notes.append("gain: R@1 minus that of the best single pair's cosine, over the same items.")
-        for forward, single in zip((True, False), best, strict=True):
+        for forward in (True, False):
             label = selection.label(forward=forward)
             vector = next(found for found in reversed(self.ranks) if found.task == label)
-            gain = float(np.mean(np.array(vector.ranks) <= 1)) - single
-            self._add(label, name, "aggregation_gain", gain, len(vector.ranks))
-
-    def _pair_hits(self, pair: Selection) -> tuple[float, float]:
-        key = (f"{next(iter(pair.queries))} {next(iter(pair.candidates))}", pair.gallery_sha256())
-        found = []
-        for direction in ("forward", "backward"):
-            if (key[0] + direction, key[1]) not in self._first_hits:
-                ranks = self._rank(pair, get_method(_BASELINE), report=False)
-                for name, values, ties in (
-                    ("forward", ranks.forward, ranks.forward_ties),
-                    ("backward", ranks.backward, ranks.backward_ties),
-                ):
-                    if values is not None and ties is not None:
-                        hits = placed(values, ties, self.options.ties) <= 1
-                        self._first_hits[key[0] + name, key[1]] = float(hits.double().mean())
-            found.append(self._first_hits[key[0] + direction, key[1]])
-        return found[0], found[1]
+            hits, n = float(np.mean(np.array(vector.ranks) <= 1)), len(vector.ranks)
+            same, best = self._pairs.best(selection, name, forward=forward)
+            if same is not None:
+                self._add(label, name, "aggregation_gain", hits - same.hits, n)
+            self._add(label, name, "aggregation_gain_any", hits - best.hits, n)
+            self.gains.append(described(label, name, same, best))
+        self.notes.append(GAIN_NOTE)
 
     def _add_notes(self, selection: Selection, name: str, ranks: Ranks) -> None:
         task = selection.label()

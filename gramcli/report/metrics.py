@@ -17,7 +17,7 @@ _NOTE: Final = (
     "r_q: rank of query q's best right answer, from 1. x_i, y_i: unit rows; n rows, d dimensions, m modalities; "
     "sigma: singular values."
 )
-_COLUMN_NAMES: Final = {"gain": "aggregation_gain"}  # what tables call them
+_COLUMN_NAMES: Final = {"gain": "aggregation_gain", "gain_any": "aggregation_gain_any"}  # what tables call them
 _FIRST, _LAST = (f"_q{quantile:02d}" for quantile in (QUANTILES[0], QUANTILES[-1]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gramcli.report.answer import (
     Answer,
@@ -22,12 +22,13 @@ from gramcli.results.documents import evaluation_document
 from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gramcli.results.runs import EmbedSummary
 
 HEADLINE_METRICS = ("R@1", "R@5", "R@10", "MedR", "MeanR", "MRR")
 GAIN = "aggregation_gain"
+GAIN_ANY = "aggregation_gain_any"
 LEFT_OUT_SHOWN = 10
 REFERENCE_SHOWN = 24
 MODALITY_COLUMNS = ("modality", "ok", "partial", "absent", "failed")
@@ -51,6 +52,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     tables = [
         _headline_table(grouped),
         *_further_tables(grouped),
+        *gain_tables(grouped, evaluation.provenance),
         *class_tables(classified, evaluation.provenance),
         *geometry_tables(evaluation.results),
         *reference_tables(evaluation.reference),
@@ -111,6 +113,31 @@ def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
     return [Table((*keys, *headings), tuple(rows), _WORDS, "Further figures")]
 
 
+def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Mapping[str, Any]) -> list[Table]:
+    """Say what the gains of joint tasks are against: the best single pair under the same method, and under any."""
+    found = {(one["task"], one["method"]): one for one in provenance.get("gains", ()) if isinstance(one, dict)}
+    rows = []
+    for (task, method, _), figures in grouped.items():
+        against = found.get((task, method))
+        if against and GAIN_ANY in figures:
+            gains = (_signed(figures.get(GAIN)), _against(against["same"]))
+            rows.append((task, method, *gains, _signed(figures[GAIN_ANY]), _against(against["any"], named=True)))
+    columns = ("task", "method", "gain", "best pair, its R@1", "gain_any", "best pair under any, its R@1")
+    left = frozenset({"task", "method", "best pair, its R@1", "best pair under any, its R@1"})
+    return [Table(columns, tuple(rows), left, "What a gain is against, in points of R@1")] if rows else []
+
+
+def _signed(row: ResultRow | None) -> str:
+    return "-" if row is None else signed_text(GAIN, row.value)
+
+
+def _against(pair: Mapping[str, Any] | None, *, named: bool = False) -> str:
+    if pair is None:
+        return "takes no pairs"
+    under = f" {pair['method']}" if named else ""
+    return printable(f"{pair['task']}{under} {metric_text('R@1', pair['R@1'])}")
+
+
 def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     """Say whether a figure adds to the headline table.
 
@@ -121,7 +148,7 @@ def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
         return False
     if row.metric.startswith("recall@") and row.metric != "recall@10":
         return False
-    if row.metric == GAIN:
+    if row.metric in {GAIN, GAIN_ANY}:
         return row.low is not None
     return row.metric not in {*HEADLINE_METRICS, "R@50"} and not (row.metric == "tie_rate" and not row.value)
 
@@ -267,7 +294,8 @@ def _test_notes(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
     for row in rows:
         if row.p_value is not None and row.metric not in tests.setdefault(row.test, []):
             tests[row.test].append(row.metric)
-    return tuple(f"p of {', '.join(metrics)}: {printable(test)}." for test, metrics in tests.items())
+    wins = ("B wins, A wins (wins, losses in CSV and JSON): queries on which B, or A, does better.",) if rows else ()
+    return (*wins, *(f"p of {', '.join(metrics)}: {printable(test)}." for test, metrics in tests.items()))
 
 
 def embed_answer(summary: EmbedSummary) -> Answer:

@@ -51,8 +51,16 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
     assert stages == {(task, stage) for task in ("t2va", "va2t") for stage in ("raw", "rerank(3)")}
     assert {vector["method"] for vector in found["ranks"]} == {"gram", "gram rerank(3)"}
     assert found["provenance"]["rerank"] == {"stage": "rerank(3)", "top": 3, "by": "matching head"}
+    assert not [note for note in found["notes"] if "re-ranks all" in note]
     fused = gram.json("eval", checkpoint, "--dataset", clips, "--query", "text", "--candidates", "va")
     assert {row["task"] for row in fused["results"]} == {"text2va", "va2text"}
+
+
+def test_a_shortlist_of_the_whole_gallery_is_said(gram, checkpoint, clips):
+    found = gram.json("eval", checkpoint, "--dataset", clips, "--task", "t2va", "--method", "gram", "--rerank", "itm")
+    said = [note for note in found["notes"] if "re-ranks all" in note]
+    assert said[0].startswith("t2va: rerank(50) re-ranks all 4 candidates, so every method ends with the same order")
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,14 @@ def test_verbose_logs_what_was_asked_and_how_long_it_took(capsys):
     error = capsys.readouterr().err
     assert "limit=3" in error
     assert "took" in error
+
+
+def test_long_sentences_break_at_words_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    Session().complain("What is wrong with a/very/long/path/that-has-hyphens-and-is-never-broken.csv, and what to do.")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 2
+    assert "a/very/long/path/that-has-hyphens-and-is-never-broken.csv," in lines
+    assert all(len(line) <= 40 or " " not in line for line in lines)

@@ -15,7 +15,7 @@ from gramcli.evaluation.selection import default_tasks
 from gramcli.modalities import parse_task
 from gramcli.scoring.scores import score_matrix
 from gramcli.store import open_store, write_store
-from tests.small_stores import make_store
+from tests.small_stores import D, make_store
 
 TASK = parse_task("t2va")
 
@@ -60,15 +60,43 @@ def test_figures_are_those_of_the_score_matrix(store, found, method: str, higher
 
 
 def test_aggregation_gain_is_joint_minus_the_best_single_pair(store, found) -> None:
-    cosines = [
-        score_matrix("cosine", {"text": store.embeddings("text")}, {name: store.embeddings(name)}, dtype=torch.float64)
-        for name in ("video", "audio")
-    ]
-    for task, pairs in (("t2va", cosines), ("va2t", [x.T for x in cosines])):
-        best = max(np.mean(np.array(slow_ranks(x, True)) <= 1) for x in pairs)
-        gain = figure(found, task, "gram", "R@1") - best
-        assert figure(found, task, "gram", "aggregation_gain") == pytest.approx(gain)
-    assert not [row for row in found.results if row.task == "t2v" and row.metric == "aggregation_gain"]
+    def pair_hits(method: str, name: str, backward: bool) -> float:
+        sides = {"text": store.embeddings("text")}, {name: store.embeddings(name)}
+        scores = score_matrix(method, *sides, dtype=torch.float64)
+        return float(np.mean(np.array(slow_ranks(scores.T if backward else scores, method == "cosine")) <= 1))
+
+    for task, backward in (("t2va", False), ("va2t", True)):
+        hits = {m: max(pair_hits(m, name, backward) for name in ("video", "audio")) for m in ("cosine", "gram")}
+        joint = figure(found, task, "gram", "R@1")
+        assert figure(found, task, "gram", "aggregation_gain") == pytest.approx(joint - hits["gram"])
+        assert figure(found, task, "gram", "aggregation_gain_any") == pytest.approx(joint - max(hits.values()))
+    assert not [row for row in found.results if row.task == "t2v" and row.metric.startswith("aggregation_gain")]
+
+
+def test_a_gain_compares_like_with_like_and_says_with_what(tmp_path: Path) -> None:
+    """Sound is noise and video points opposite to text: cosines of the pair are useless, volumes are not."""
+    rng = np.random.default_rng(0)
+    text = rng.normal(size=(30, D))
+    rows = {"text": text, "video": -text + 0.05 * rng.normal(size=text.shape), "audio": rng.normal(size=text.shape)}
+    write_store(
+        tmp_path / "opposite",
+        ids=[f"i{k:02d}" for k in range(30)],
+        splits=[None] * 30,
+        labels=[None] * 30,
+        embeddings={name: x.astype(np.float32) for name, x in rows.items()},
+        caption_items=np.arange(30),
+        status={},
+        model={"id": "made", "shared_space": True},
+        dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
+    )
+    opened = open_store(tmp_path / "opposite")
+    evaluated = measure(opened, tasks=[parse_task("t2va")], methods=["gram", "cosine", "triangle"])
+    assert figure(evaluated, "t2va", "gram", "aggregation_gain") <= 0  # sound cannot help where t2v is all right
+    against = {(one["task"], one["method"]): one for one in evaluated.provenance["gains"]}
+    assert against["t2va", "gram"]["same"] == {"task": "t2v", "method": "gram", "R@1": 1.0}
+    assert against["t2va", "cosine"]["any"] == {"task": "t2v", "method": "gram", "R@1": 1.0}
+    assert against["t2va", "triangle"]["same"] is None
+    assert "aggregation_gain" not in {r.metric for r in evaluated.results if r.method == "triangle"}
 
 
 def test_several_captions_share_their_item(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def test_a_comparison_names_both_sides_and_its_test():
     cells = ("t2va", "R@1", "47.5", "52.5", "+5.0 [+2.1, +7.9]", "<0.001", "0.002", "80", "30", "1000")
     assert answer.tables[0].rows[0] == cells
     assert answer.tables[0].rows[1][4:6] == ("-1.0", "-")
-    assert answer.notes[0] == "p of R@1: McNemar, exact."
+    assert answer.notes[0].startswith("B wins, A wins (wins, losses in CSV and JSON)")
+    assert answer.notes[1] == "p of R@1: McNemar, exact."
 
 
 def test_one_table_per_pair():
