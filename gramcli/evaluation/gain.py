@@ -54,7 +54,7 @@ class SinglePairs:
 
     def keep(self, selection: Selection, name: str, ranks: Ranks) -> None:
         """Remember the ranks of a single pair that was evaluated anyway."""
-        if len(selection.task.modalities) == 2:
+        if len(selection.queries) == len(selection.candidates) == 1:
             for forward, values, ties in (
                 (True, ranks.forward, ranks.forward_ties),
                 (False, ranks.backward, ranks.backward_ties),
@@ -81,7 +81,7 @@ class SinglePairs:
         return same, max([*others, *([same] if same else [])], key=lambda one: one.hits)
 
     def _best_pair(self, pair: Selection, name: str, forward: bool) -> BestPair:
-        task = pair.task if forward else pair.task.reversed()
+        task = _task(pair) if forward else _task(pair).reversed()
         return BestPair(task.name, name, self._hits(pair, name, forward))
 
     def _hits(self, pair: Selection, name: str, forward: bool) -> float:
@@ -93,7 +93,7 @@ class SinglePairs:
         return self._found[self._key(pair, order, forward)]
 
     def _key(self, pair: Selection, name: str, forward: bool) -> tuple[str, str, str, bool]:
-        return pair.task.name, pair.gallery_sha256(), name, forward
+        return _task(pair).name, pair.gallery_sha256(), name, forward
 
 
 def described(task: str, method: str, same: BestPair | None, best: BestPair) -> dict[str, Any]:
@@ -112,13 +112,16 @@ def described(task: str, method: str, same: BestPair | None, best: BestPair) -> 
 
 
 def _pair(selection: Selection, query: str, candidate: str) -> Selection:
+    """A pair of a joint task, over its items; it stays a part of that task, whose querybank is its own."""
     return replace(
         selection,
-        task=Task((query,), (candidate,)),
-        whole=None,
         queries={query: selection.queries[query]},
         candidates={candidate: selection.candidates[candidate]},
     )
+
+
+def _task(pair: Selection) -> Task:
+    return Task(tuple(pair.queries), tuple(pair.candidates))
 
 
 def _takes_pairs(name: str, pair: Selection) -> bool:

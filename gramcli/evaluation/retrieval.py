@@ -170,7 +170,8 @@ class _Work:
     def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
         """Rank one task under one method and collect its figures."""
         ranks = self._rank(selection, method)
-        self._pairs.keep(selection, name, ranks)
+        if self.scores.normalization is None:
+            self._pairs.keep(selection, name, ranks)
         self.done += len(selection.query_ids) * len(selection.candidate_ids)
         for forward in (True, False):
             self._add_direction(selection, name, method, ranks, forward=forward)

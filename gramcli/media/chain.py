@@ -127,6 +127,7 @@ def _stated(length: Callable[[bytes], int], starts: re.Pattern[bytes]) -> Callab
     """Return a walk over files that state their own length; a few bytes may pad each."""
 
     def walk(file: BinaryIO, size: int) -> Iterator[int]:
+        """Yield where each part begins."""
         at = 0
         for _ in range(_MOST_PARTS):
             file.seek(at)

@@ -36,6 +36,7 @@ class _Cue:
 
     @property
     def words(self) -> list[str]:
+        """Its lines, word by word."""
         return [word for line in self.lines for word in line.split()]
 
 
