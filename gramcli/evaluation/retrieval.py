@@ -180,7 +180,8 @@ class _Work:
         fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
         if fused:
             self.notes.append(
-                f"{', '.join(fused)}: embeddings of the model's own, not measures over several modalities."
+                f"{', '.join(fused)}: embeddings of the model's own, not measures over several modalities: "
+                f"{selection.task.name} asks for one vector, where letters, as in t2va, ask for one of each modality."
             )
         self._add_notes(selection, name, ranks)
         if self.options.reranker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gramcli.report.answer import Answer, Table
 
 WIDE_GAP, NARROW_GAP = 2, 1
+_LONG_NAME = 12
 
 
 def print_answer(console: Console, answer: Answer) -> None:
@@ -52,12 +54,19 @@ def rich_table(table: Table, width: int) -> RichTable:
     # The box puts one blank between columns; padding adds the rest of the gap.
     padding = (0, (NARROW_GAP if stacked else WIDE_GAP) - 1, 0, 0)
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding, show_edge=False)
-    for name in table.columns:
+    for place, name in enumerate(table.columns):
         words = name in table.left
-        shown.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not words)
+        # A column of names has no place to break a line at: the others give way.
+        sentences = words and any(" " in row[place] for row in table.rows)
+        shown.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not sentences)
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
-        shown.add_row(*(Text(cell) if name in table.left else _figure(cell, stacked, tight) for cell, name in cells))
+        shown.add_row(
+            *(
+                Text(_name(cell, stacked)) if name in table.left else _figure(cell, stacked, tight)
+                for cell, name in cells
+            )
+        )
     return shown
 
 
@@ -65,9 +74,15 @@ def _needed(table: Table, *, stacked: bool = False) -> int:
     """Count the columns of a table: one line per row, or intervals below their figures."""
     widths = [0] * len(table.columns)
     for row in (table.columns, *table.rows):
-        lines = [cell.replace(" [", "\n[").split("\n") if stacked else [cell] for cell in row]
+        lines = [_name(cell, stacked).replace(" [", "\n[").split("\n") if stacked else [cell] for cell in row]
         widths = [max(width, *map(cell_len, parts)) for width, parts in zip(widths, lines, strict=True)]
     return sum(widths) + (NARROW_GAP if stacked else WIDE_GAP) * (len(widths) - 1)
+
+
+def _name(cell: str, stacked: bool) -> str:
+    """Put the options of a long name below it: `centroid:weights=query` breaks after the colon, never in a word."""
+    long = stacked and " " not in cell and len(cell) > _LONG_NAME
+    return re.sub(r"(?<=[:,])(?=\w)", "\n", cell) if long else cell
 
 
 def _figure(cell: str, stacked: bool, tight: bool) -> Text:

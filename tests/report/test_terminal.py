@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from gramcli.report.answer import Answer, Table
 from gramcli.report.tables import evaluation_answer
 from gramcli.report.terminal import print_answer
 from tests.made_results import evaluation, odd_evaluation
@@ -38,3 +41,26 @@ def test_at_80_columns_the_intervals_stand_below_and_nothing_is_cut():
 
 def test_markup_in_names_is_not_interpreted():
     assert "[red]<b>" in shown(evaluation_answer(odd_evaluation()), 80)
+
+
+@pytest.mark.parametrize("method", ["centroid:weights=query,tau=0.05", "pmrl:value=softmax"])
+def test_names_never_break_within_a_word(method):
+    rows = tuple(replace(row, method=method) for row in evaluation().results)
+    lines = shown(evaluation_answer(replace(evaluation(), results=rows)), 80).splitlines()
+    pieces = re.split(r"(?<=[:,])", method)
+    assert all(any(piece in line.split() for line in lines) for piece in pieces)
+
+
+def test_long_names_stay_whole_beside_sentences():
+    table = Table(
+        ("measure", "a", "reading"),
+        (
+            (
+                "relative_modality_gap_of_something",
+                "0.355",
+                "lower: a smaller gap between the two of them, on the whole",
+            ),
+        ),
+        frozenset({"measure", "reading"}),
+    )
+    assert "relative_modality_gap_of_something" in shown(Answer((table,), (), (), {}), 60)
