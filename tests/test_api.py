@@ -149,6 +149,7 @@ def test_align_then_see_the_store_through_the_heads(store: Path, tmp_path: Path)
         (lambda store: gramcli.evaluate(store, missing="dropp"), "--missing 'dropp' is not one of"),
         (lambda store: gramcli.evaluate(3), "A int is no store"),
         (gramcli.compare, "at least one more"),
+        (lambda store: gramcli.compare(store, "b", "b"), "b is to be compared twice"),
         (gramcli.matrix, "Name one task"),
         (lambda store: gramcli.embed(store / "nothing", "x"), "no such file or folder"),
         (lambda store: gramcli.align(store, "x", loss="gramm"), "Did you mean 'gram'"),

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -195,6 +196,10 @@ def read_settings(named: str | None) -> Settings | None:
             raise UserError("usage", f"{where}: {key} stands in no table; put it below [{DEFAULTS}] or [COMMAND].")
     tables = {table: {key.replace("_", "-"): one for key, one in values.items()} for table, values in document.items()}
     found = Settings(path, named is not None, tables, text)
+    for table, values in document.items():
+        spellings = Counter(key.replace("_", "-") for key in values)
+        if twice := next((key for key, number in spellings.items() if number > 1), None):
+            raise found.wrong(table, twice, f"it is there in two spellings, with - and with _; keep --{twice}.")
     found.check()
     return found
 

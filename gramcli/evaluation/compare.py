@@ -50,6 +50,9 @@ def compare(
     """
     if not others:
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {_shown(baseline)}.")
+    named = [str(one) for one in others if isinstance(one, (str, Path))]
+    if twice := next((one for one in named if named.count(one) > 1), None):
+        raise UserError("usage", f"{twice} is to be compared twice; name it once, for every test counts in p Holm.")
     wanted, methods = tasks_from(tasks), listed(methods)
     loaded = [load_operand(one, tasks=wanted, methods=methods, split=split, limit=limit) for one in (baseline, *others)]
     return compare_evaluations([found for _, found in loaded], [name for name, _ in loaded], intersect=intersect)

@@ -192,3 +192,10 @@ def test_every_flag_can_be_turned_off(gram, name):
 @pytest.mark.parametrize("value", ['a"b', "back\\slash", "new\nline", "\x7f\x01", "ü", 1, 1.5, 1e-9, True, ["a", "b"]])
 def test_values_are_written_as_they_are_read(value):
     assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
+
+
+def test_two_spellings_of_one_key_are_an_error(gram, store, tmp_path):
+    (tmp_path / "gram.toml").write_text("[eval]\nrerank-top = 5\nrerank_top = 6\n")
+    result = gram("eval", store)
+    assert result.exit_code == 2
+    assert "gram.toml, line 2: [eval] rerank-top: it is there in two spellings" in result.stderr
