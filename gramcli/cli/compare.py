@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from gramcli.cli.options import (
+    AllowOpt,
     IntersectOpt,
     LimitOpt,
     MethodsOpt,
     OperandsArg,
     OutputOpt,
+    PrimaryOpt,
     SplitOpt,
     TasksOpt,
+    values,
 )
 from gramcli.cli.session import Session
 from gramcli.errors import EXIT_LEFT_OUT
@@ -24,11 +27,15 @@ def compare_command(
     split: SplitOpt = None,
     limit: LimitOpt = None,
     intersect: IntersectOpt = False,
+    allow_different: AllowOpt = None,
+    primary: PrimaryOpt = "R@1",
     output: OutputOpt = None,
 ) -> None:
     """Compare evaluations with the first one, query by query.
 
-    Every difference has its 95 % interval and a paired test.
+    Every difference has a paired test and its 95 % interval. Both must have asked the same questions of the same
+    gallery under the same rules; what differs is refused by name. One figure of each task is primary, R@1 of the
+    direction that is evaluated first; Holm's p-values are among the primary figures, and among the others.
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
 
@@ -38,6 +45,9 @@ def compare_command(
     from gramcli.report.tables import comparison_answer
 
     session.check_output(output)
-    found = compare(*operands, tasks=task or (), methods=method or (), split=split, limit=limit, intersect=intersect)
+    found = compare(
+        *operands, tasks=task or (), methods=method or (), split=split, limit=limit, intersect=intersect,
+        allow_different=values(allow_different), primary=primary,
+    )  # fmt: skip
     session.show(comparison_answer(found), output)
     session.finish(EXIT_LEFT_OUT if found.left_out else 0)

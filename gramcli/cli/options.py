@@ -29,11 +29,31 @@ class Ties(StrEnum):
     pessimistic = "pessimistic"
 
 
-class Intervals(StrEnum):
-    """How the interval of R@k is made."""
+class Rule(StrEnum):
+    """What two evaluations have to agree in to be compared."""
 
-    bootstrap = "bootstrap"
+    relevant = "relevant"
+    stage = "stage"
+    ties = "ties"
+    missing = "missing"
+    protocol = "protocol"
+    gallery = "gallery"
+    questions = "questions"
+
+
+class Intervals(StrEnum):
+    """How 95 % intervals are made."""
+
+    plus_four = "plus-four"
     wilson = "wilson"
+    bootstrap = "bootstrap"
+
+
+class Population(StrEnum):
+    """What 95 % intervals allow for."""
+
+    queries = "queries"
+    items = "items"
 
 
 class Classifier(StrEnum):
@@ -162,7 +182,11 @@ TiesOpt = Annotated[
     Ties, retrieval("--ties", help="Where a right answer stands that ties with wrong ones: middle, first, last.")
 ]
 IntervalsOpt = Annotated[
-    Intervals, retrieval("--intervals", help="95 % intervals of R@k; the other figures are bootstrapped.")
+    Intervals,
+    retrieval("--intervals", help="95 % intervals: ours, or as other tools make them: Wilson's of R@k, bootstraps."),
+]
+PopulationOpt = Annotated[
+    Population, retrieval("--population", help="95 % intervals over new queries of this gallery, or over new items.")
 ]
 PerQueryOpt = Annotated[
     Path | None, output("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
@@ -227,6 +251,13 @@ ExpectOpt = Annotated[
     output("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),
 ]
 
+AllowOpt = Annotated[
+    list[Rule] | None,
+    data("--allow-different", metavar="RULE", help="A rule that may differ; the output says so. Repeats."),
+]
+PrimaryOpt = Annotated[
+    str, data("--primary", metavar="METRIC", help="The one figure per task to test; `v2t:R@5` for one direction.")
+]
 IntersectOpt = Annotated[bool, data("--intersect", help="Compare on the queries that all have in common.")]
 ItemsOpt = Annotated[int, data("--items", min=1, metavar="N", help="How many items to generate.")]
 SeedOpt = Annotated[int, running("--seed", min=0, metavar="N", help="Seed of all that is drawn at random.")]

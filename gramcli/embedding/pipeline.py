@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,19 @@ from gramcli.embedding.reading import Had, Missing
 from gramcli.embedding.workers import Lost, Pool
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
-from gramcli.store.layout import ABSENT, FAILED, OK, TEXT, absent, failed, has_row, reason_of, stand_in, state
+from gramcli.store.layout import (
+    ABSENT,
+    FAILED,
+    OK,
+    TEXT,
+    absent,
+    failed,
+    has_row,
+    reason_of,
+    stand_in,
+    state,
+    text_digest,
+)
 from gramcli.store.shards import ShardContent
 
 if TYPE_CHECKING:
@@ -198,7 +210,9 @@ def _asked(item: Item, name: str, pool: Pool, root: Path) -> list[_Asked | Had |
     if name in item.unreadable and (name != TEXT or not item.captions):
         return [Missing(failed(item.unreadable[name].replace(f"{root}{os.sep}", "")))]
     if name == TEXT:
-        return [Had(caption) for caption in item.captions] or [Missing(absent("no caption"))]
+        return [Had(caption, digest=text_digest(caption)) for caption in item.captions] or [
+            Missing(absent("no caption"))
+        ]
     if name == SUBTITLE:
         return [Missing(absent("no subtitle")) if item.subtitle is None else Had(item.subtitle)]
     if name not in item.media:
@@ -325,7 +339,10 @@ def _content(job: Job, task: ShardTask, columns: Mapping[str, list[list[Any]]]) 
     embeddings = {name: _rows(name, cells[name], job.encoder.dims[name]) for name in job.names}
     counts = [sum(isinstance(one, Had) for one in found) for found in cells.get(TEXT, [])]
     owners = np.repeat(np.array(task.positions, dtype=np.int64)[: len(counts)], np.array(counts, dtype=np.int64))
-    return ShardContent(embeddings, status, owners)
+    digests = [one.digest for found in cells.get(TEXT, []) for one in found if isinstance(one, Had)]
+    known = [digest for digest in digests if digest is not None]
+    whole = np.array(known, dtype=np.int64) if len(known) == len(digests) else None
+    return ShardContent(embeddings, status, owners, whole)
 
 
 def _mended(
@@ -339,7 +356,10 @@ def _mended(
         for row, position in enumerate(task.positions):
             old = before.status[name][row]
             rows = before.embeddings[name][owners == position]
-            kept = [Had(vector, (old,)) for vector in rows] if has_row(old) else [Missing(old)]
+            known = before.caption_digests if name == TEXT else None
+            digests = repeat(None) if known is None else known[owners == position].tolist()
+            had = [Had(vector, (old,), digest=one) for vector, one in zip(rows, digests, strict=False)]
+            kept = had if has_row(old) else [Missing(old)]
             cells[name].append(columns[name][row] if name in task.to_do(row, job) else kept)
     return cells
 

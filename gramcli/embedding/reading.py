@@ -21,11 +21,13 @@ class Had:
         value: What the encoder takes.
         notes: What is odd about it, short phrases; `partial: ...` where some of the file does not decode.
         stands_for: Why there is nothing, where this is what the encoder takes for silence or no words; else empty.
+        digest: Of a caption, as `gramcli.store.layout.text_digest`; None of anything else.
     """
 
     value: Any
     notes: tuple[str, ...] = ()
     stands_for: str = ""
+    digest: int | None = None
 
     @property
     def nbytes(self) -> int:

@@ -190,7 +190,8 @@ class _Work:
         """What was found."""
         notes = [*self.notes, *self._zero_shot_notes(), *self._learning_notes(), *self._tie_notes()]
         provenance = {"classification": self._provenance()}
-        return Figures(self.record.results, self.record.ranks, self.left_out, notes, provenance)
+        asked = list(self.record.questions.values())
+        return Figures(self.record.results, self.record.ranks, self.left_out, notes, provenance, asked)
 
     def _zero_shot_notes(self) -> list[str]:
         if self._texts is None:

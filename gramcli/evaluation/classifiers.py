@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.evaluation.labels import Folds, Labels
+from gramcli.evaluation.questions import class_questions
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.classification import (
     TIED,
@@ -25,7 +26,7 @@ from gramcli.metrics.knn import joined, knn_blocks
 from gramcli.metrics.probe import Examples, Probe, fit_probe
 from gramcli.metrics.zero_shot import zero_shot_blocks
 from gramcli.modalities import LETTERS
-from gramcli.results.records import LeftOut, RankVector, ResultRow
+from gramcli.results.records import LeftOut, Questions, RankVector, ResultRow
 from gramcli.scoring.screening import Presence
 from gramcli.store.layout import OK, reason_of, state
 from gramcli.store.reader import Store
@@ -116,6 +117,7 @@ class Record:
         seed: Of the resampling.
         results: Rows.
         ranks: Of the right class, per item; only where items have one class each.
+        questions: Per task, which items were classified among which classes.
         confusions: Per run, the cells of the confusion matrix that are not 0.
         ties: Per run, how many items tie at the top.
     """
@@ -125,6 +127,7 @@ class Record:
     seed: int
     results: list[ResultRow] = field(default_factory=list)
     ranks: list[RankVector] = field(default_factory=list)
+    questions: dict[str, Questions] = field(default_factory=dict)
     confusions: list[dict[str, Any]] = field(default_factory=list)
     ties: dict[str, int] = field(default_factory=dict)
 
@@ -138,6 +141,8 @@ class Record:
         self.results += single_label_rows(task, method, found, self.seed)
         ids = tuple(self.ids[k] for k in items.tolist())
         self.ranks.append(RankVector(task, method, ids, tuple(found.ranks.tolist()), found.n_classes))
+        truth_names = [self.labels.classes[k] for k in found.truth.tolist()]
+        self.questions[task] = class_questions(task, ids, truth_names, self.labels.classes)
         confusion = confusion_matrix(found)
         truth, predicted = confusion.nonzero()
         cells = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gramcli.errors import UserError
-from gramcli.evaluation.comparison import compare_evaluations
+from gramcli.evaluation.comparison import PRIMARY, CompareOptions, compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.documents import load_evaluation
@@ -19,7 +19,7 @@ from gramcli.store.reader import Store
 Operand = str | Path | Store | Evaluation
 
 
-def compare(
+def compare(  # noqa: PLR0913 - a keyword for each option of the command
     baseline: Operand,
     *others: Operand,
     tasks: Sequence[str | Task] = (),
@@ -27,6 +27,8 @@ def compare(
     split: str | None = None,
     limit: int | None = None,
     intersect: bool = False,
+    allow_different: Sequence[str] = (),
+    primary: str = PRIMARY,
 ) -> Comparison:
     """Compare evaluations with the first one, query by query, as `gram compare` does.
 
@@ -38,6 +40,8 @@ def compare(
         split: Split of stores.
         limit: Only the first so many items of stores.
         intersect: Compare on the queries that all have in common.
+        allow_different: Rules that may differ, as `--allow-different` names them; the notes say that they do.
+        primary: The figure the comparison is about, of each task's forward direction: `R@1`; or `v2t:R@5`.
 
     Returns:
         Differences to the baseline with paired 95 % intervals and tests.
@@ -53,9 +57,11 @@ def compare(
     named = [str(one) for one in others if isinstance(one, (str, Path))]
     if twice := next((one for one in named if named.count(one) > 1), None):
         raise UserError("usage", f"{twice} is to be compared twice; name it once, for every test counts in p Holm.")
+    options = CompareOptions(intersect, tuple(listed(allow_different)), primary)
     wanted, methods = tasks_from(tasks), listed(methods)
     loaded = [load_operand(one, tasks=wanted, methods=methods, split=split, limit=limit) for one in (baseline, *others)]
-    return compare_evaluations([found for _, found in loaded], [name for name, _ in loaded], intersect=intersect)
+    names = [name for name, _ in loaded]
+    return compare_evaluations([found for _, found in loaded], names, options)
 
 
 def load_operand(

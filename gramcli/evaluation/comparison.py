@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.metrics.figures import cluster_index
-from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p, wilson_interval
+from gramcli.evaluation.comparability import Side, aligned, check_allowed
+from gramcli.metrics.figures import cluster_index, hits, is_certain, reciprocal_ranks
+from gramcli.metrics.intervals import Floats, Integers
+from gramcli.metrics.paired import mean_difference, share_difference
+from gramcli.metrics.significance import holm
 from gramcli.results.records import Comparison, ComparisonRow, Evaluation, RankVector
 
-Floats = NDArray[np.float64]
+CUTOFFS: Final = (1, 5, 10)
+PRIMARY: Final = "R@1"
+METRICS: Final = (*(f"R@{k}" for k in CUTOFFS), "MRR")
 
-CUTOFFS = (1, 5, 10)
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """How to compare.
+
+    Attributes:
+        intersect: Compare on the queries both have, where they differ; ranks keep their own galleries.
+        allowed: Rules that may differ, of `gramcli.evaluation.comparability.RULES`.
+        primary: The figure that each task's comparison is about, of its forward direction; or of one direction alone,
+            as `v2t:R@5`.
+
+    Raises:
+        UserError: A rule or figure that is none.
+    """
+
+    intersect: bool = False
+    allowed: tuple[str, ...] = ()
+    primary: str = PRIMARY
+
+    def __post_init__(self) -> None:
+        check_allowed(self.allowed)
+        metric = self.primary.rpartition(":")[2]
+        if metric not in METRICS:
+            hint = did_you_mean(metric, METRICS)
+            raise UserError("usage", f"--primary '{metric}' is none of {', '.join(METRICS)}.{hint}")
 
 
 def compare_evaluations(
-    evaluations: Sequence[Evaluation], names: Sequence[str], *, intersect: bool = False
+    evaluations: Sequence[Evaluation], names: Sequence[str], options: CompareOptions | None = None
 ) -> Comparison:
     """Compare every evaluation with the first, task by task, on the same queries.
 
@@ -30,16 +58,18 @@ def compare_evaluations(
     Args:
         evaluations: At least two; the first is the baseline.
         names: One per evaluation, for the tables.
-        intersect: Compare on the queries both have, where they differ; ranks keep their own galleries.
+        options: How.
 
     Returns:
-        Differences (B minus A) with paired 95 % intervals and p-values, Holm-adjusted in `p_holm`.
+        Differences (B minus A) with paired 95 % intervals and p-values, Holm-adjusted in `p_holm`: the primary figures
+        among themselves, the others among themselves.
 
     Raises:
-        UserError: Fewer than two, nothing in common, or other queries or galleries without `intersect`.
+        UserError: Fewer than two, nothing in common, or evaluations that are not comparable.
     """
     if len(evaluations) < 2:
         raise UserError("usage", "compare needs at least two evaluations: a baseline and what to compare with it.")
+    options = options or CompareOptions()
     notes: list[str] = []
     rows: list[ComparisonRow] = []
     for other, name in zip(evaluations[1:], names[1:], strict=True):
@@ -48,19 +78,22 @@ def compare_evaluations(
             raise UserError("usage", f"{names[0]} and {name} have no task and method in common: nothing to compare.")
         notes += _narrowed(evaluations[0], names[0], [a for a, _ in pairs])
         notes += _narrowed(other, name, [b for _, b in pairs])
+        primary = _primary_tasks([a.task for a, _ in pairs], options)
         for a, b in pairs:
             labels = _labels(names[0], name, a, b)
-            a, b = _aligned(a, b, labels, intersect, notes)  # noqa: PLW2901 - the same vectors, on common queries
-            rows += _rows(a, b, labels)
-    tested = [k for k, row in enumerate(rows) if row.p_value is not None]
-    adjusted = dict(zip(tested, holm([rows[k].p_value or 0.0 for k in tested]), strict=True))
-    finished = tuple(replace(row, p_holm=adjusted.get(k)) for k, row in enumerate(rows))
-    provenance = [evaluation.provenance for evaluation in evaluations]
-    differing = _differences(provenance)
-    if differing:
-        notes.append(f"The evaluations differ in {', '.join(differing)}.")
+            sides = Side(labels[0], evaluations[0], a), Side(labels[1], other, b)
+            first, second, said = aligned(*sides, allowed=options.allowed, intersect=options.intersect)
+            notes += said
+            rows += _rows(first, second, labels, options.primary.rpartition(":")[2] if a.task in primary else None)
+    rows = _adjusted(rows)
     left_out = tuple(dict.fromkeys(entry for evaluation in evaluations for entry in evaluation.left_out))
-    return Comparison(tuple(names), finished, {"evaluations": provenance}, tuple(dict.fromkeys(notes)), left_out)
+    provenance = {
+        "evaluations": [evaluation.provenance for evaluation in evaluations],
+        "allow_different": list(options.allowed),
+        "primary": options.primary,
+    }
+    said = [*dict.fromkeys(notes), *_family_notes(rows)]
+    return Comparison(tuple(names), tuple(rows), provenance, tuple(said), left_out)
 
 
 def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:
@@ -94,88 +127,86 @@ def _labels(name_a: str, name_b: str, a: RankVector, b: RankVector) -> tuple[str
     )
 
 
-def _aligned(
-    a: RankVector, b: RankVector, labels: tuple[str, str], intersect: bool, notes: list[str]
-) -> tuple[RankVector, RankVector]:
-    if a.query_ids == b.query_ids and a.n_candidates == b.n_candidates:
-        return a, b
-    keys_a, keys_b = _keys(a), _keys(b)
-    common = [key for key in keys_a if key in keys_b]
-    if not intersect:
-        raise UserError(
-            "usage",
-            f"{labels[0]} and {labels[1]} are not comparable on {a.task}: {len(keys_a)} queries and {a.n_candidates} "
-            f"candidates against {len(keys_b)} and {b.n_candidates}, {len(common)} queries in common. "
-            "Evaluate both on the same items, or add --intersect.",
-        )
-    if not common:
-        raise UserError("usage", f"{labels[0]} and {labels[1]} have no query of {a.task} in common.")
-    notes.append(
-        f"{a.task}: compared on the {len(common)} queries in common; the ranks come from galleries of "
-        f"{a.n_candidates} and {b.n_candidates}."
-    )
-    ids = tuple(key[0] for key in common)
-    return (
-        replace(a, query_ids=ids, ranks=tuple(keys_a[key] for key in common)),
-        replace(b, query_ids=ids, ranks=tuple(keys_b[key] for key in common)),
-    )
+def _primary_tasks(tasks: Sequence[str], options: CompareOptions) -> Collection[str]:
+    """Of each task the direction that was asked for first; or the one that was named.
+
+    Raises:
+        UserError: The named one is not compared.
+    """
+    named = options.primary.rpartition(":")[0]
+    if named:
+        if named not in tasks:
+            raise UserError("usage", f"--primary names '{named}'; compared are {', '.join(dict.fromkeys(tasks))}.")
+        return {named}
+    seen: dict[frozenset[str], str] = {}
+    for task in tasks:
+        seen.setdefault(frozenset(task.removesuffix("_maxpool").split("2", 1)), task)
+    return set(seen.values())
 
 
-def _keys(vector: RankVector) -> dict[tuple[str, int], float]:
-    """(item, which of its queries) -> rank."""
-    seen: dict[str, int] = {}
-    found = {}
-    for name, rank in zip(vector.query_ids, vector.ranks, strict=True):
-        found[name, seen.get(name, 0)] = rank
-        seen[name] = seen.get(name, 0) + 1
-    return found
+def _rows(a: RankVector, b: RankVector, labels: tuple[str, str], primary: str | None) -> list[ComparisonRow]:
+    """One row for each figure, the primary one first.
 
-
-def _rows(a: RankVector, b: RankVector, labels: tuple[str, str]) -> list[ComparisonRow]:
-    ranks_a, ranks_b = np.array(a.ranks, dtype=np.float64), np.array(b.ranks, dtype=np.float64)
-    asked = np.isfinite(ranks_a) & np.isfinite(ranks_b)
+    Raises:
+        UserError: No query is answered in both.
+    """
+    asked = np.isfinite(np.array(a.ranks)) & np.isfinite(np.array(b.ranks))
+    if not asked.any():
+        raise UserError("input", f"{labels[0]} and {labels[1]}: no query of {a.task} has a rank in both.")
     clusters = cluster_index([name for name, used in zip(a.query_ids, asked, strict=True) if used])
-    ranks_a, ranks_b = ranks_a[asked], ranks_b[asked]
-    rows = [
-        _row(a.task, f"R@{k}", labels, (ranks_a <= k).astype(np.float64), (ranks_b <= k).astype(np.float64), clusters)
-        for k in CUTOFFS
+    order = sorted(METRICS, key=lambda metric: metric != primary)
+    return [
+        replace(_row(a, b, labels, metric, asked, clusters), family="primary" if metric == primary else "other")
+        for metric in order
     ]
-    rows.append(_row(a.task, "MRR", labels, 1.0 / ranks_a, 1.0 / ranks_b, clusters))
-    return rows
 
 
 def _row(
-    task: str, metric: str, labels: tuple[str, str], a: Floats, b: Floats, clusters: NDArray[np.int64]
+    a: RankVector, b: RankVector, labels: tuple[str, str], metric: str, asked: np.ndarray, clusters: Integers
 ) -> ComparisonRow:
-    wins, losses = int((b > a).sum()), int((a > b).sum())
-    alone = int(clusters.max()) + 1 == len(clusters)
-    if metric.startswith("R@") and alone:
-        test, p_value = "McNemar, exact", mcnemar_p(losses, wins)
-    else:
-        test, p_value = "paired sign flips", sign_flip_p(b - a, clusters)
-    low, high = bootstrap_interval(b - a, clusters)
-    if metric.startswith("R@") and wins == losses == 0:  # no spread to resample: what share might still differ
-        high = wilson_interval(0, int(clusters.max()) + 1)[1]
-        low = -high
+    x, y = (_figure(vector, metric)[asked] for vector in (a, b))
+    compared = share_difference if metric.startswith("R@") else mean_difference
+    found = None if is_certain(metric, min(a.n_candidates, b.n_candidates)) else compared(x, y, clusters)
     return ComparisonRow(
-        task=task,
+        task=a.task,
         metric=metric,
         a=labels[0],
         b=labels[1],
-        value_a=float(a.mean()),
-        value_b=float(b.mean()),
-        delta=float((b - a).mean()),
-        low=low,
-        high=high,
-        p_value=p_value,
-        test=test,
-        wins=wins,
-        losses=losses,
-        n=len(a),
+        value_a=float(x.mean()),
+        value_b=float(y.mean()),
+        delta=float((y - x).mean()),
+        low=found.low if found else None,
+        high=found.high if found else None,
+        p_value=found.p_value if found else None,
+        test=found.test if found else "",
+        wins=int((y > x).sum()),
+        losses=int((x > y).sum()),
+        n=len(x),
     )
 
 
-def _differences(provenance: Sequence[dict[str, Any]]) -> list[str]:
-    """Names of the provenance entries that matter for comparability and are not equal."""
-    matter = ("dataset", "protocol", "split", "limit", "missing", "stage", "ties")
-    return [key for key in matter if any(x.get(key) != y.get(key) for x, y in pairwise(provenance))]
+def _figure(vector: RankVector, metric: str) -> Floats:
+    return reciprocal_ranks(vector) if metric == "MRR" else hits(vector, int(metric.partition("@")[2]))
+
+
+def _adjusted(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
+    """Holm's p-values within the primary figures and within the others; what is not tested is of no family."""
+    found = [row if row.p_value is not None else replace(row, family="") for row in rows]
+    for family in ("primary", "other"):
+        members = [k for k, row in enumerate(found) if row.family == family]
+        for k, adjusted in zip(members, holm([found[k].p_value or 0.0 for k in members]), strict=True):
+            found[k] = replace(found[k], p_holm=adjusted)
+    return found
+
+
+def _family_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    primary = [row for row in rows if row.family == "primary"]
+    others = sum(row.family == "other" for row in rows)
+    if not primary:
+        return ["No figure is primary: what was named is 1 by construction. p Holm is over all tests."]
+    named = ", ".join(dict.fromkeys(f"{row.metric} of {row.task}" for row in primary))
+    tests = "1 test" if len(primary) == 1 else f"{len(primary)} tests"
+    return [
+        f"Primary: {named} ({tests}), which --primary names otherwise. p Holm adjusts the primary figures among "
+        f"themselves, and the {others} others among themselves."
+    ]

@@ -36,9 +36,9 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     tasks: Sequence[str | Task] = (), methods: Sequence[str] = (),
     query: str | None = None, candidates: str | None = None,
     metrics: Sequence[str] = (), normalize: str | None = None, rerank: str | None = None, rerank_top: int = 50,
-    relevant: str = "item", ties: str = "mean", intervals: str = "bootstrap", per_query: bool = False,
-    reference: bool = False, classifiers: Sequence[str] = (), templates: PathLike | None = None,
-    knn: int | None = None, seed: int = 0,
+    relevant: str = "item", ties: str = "mean", intervals: str = "plus-four", population: str = "queries",
+    per_query: bool = False, reference: bool = False, classifiers: Sequence[str] = (),
+    templates: PathLike | None = None, knn: int | None = None, seed: int = 0,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
     checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
     workers: int | None = None, timeout: str | float = "60s",
@@ -67,7 +67,8 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         rerank_top: How many of each query's best are re-ranked.
         relevant: What answers a query: its own `item`, or all items of its `label`.
         ties: Where a right answer stands that ties with wrong ones: `mean`, `optimistic`, `pessimistic`.
-        intervals: 95 % intervals of R@k: `bootstrap` or `wilson`.
+        intervals: How 95 % intervals are made: `plus-four`; as other tools do: `wilson` (of R@k) or `bootstrap`.
+        population: What intervals allow for: new `queries` of this gallery, or new `items` in it, too.
         per_query: Keep the five best answers of every query in `ranks`.
         reference: Put published figures of the dataset beside the measured ones.
         classifiers: Of `zero-shot`, `knn`, `probe`; none means all that the data allow.
@@ -117,7 +118,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     classes = ClassOptions(found.class_texts(), prompts, knn, tuple(classifiers) or None)  # type: ignore[arg-type]
     options = EvalOptions(
         split, limit, missing, where, protocol, watch.stage("Evaluating", "pairs"), normalize, second,
-        tuple(metrics) or ("retrieval",), ties, intervals, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
+        tuple(metrics) or ("retrieval",), ties, intervals, population, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
         reference, relevant, allow_trained,  # type: ignore[arg-type]
     )
     return measure(store, tasks=wanted, methods=methods, options=options)

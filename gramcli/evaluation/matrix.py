@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gramcli.evaluation.measure import store_notes
 from gramcli.evaluation.options import EvalOptions
-from gramcli.evaluation.retrieval import degenerate_note
+from gramcli.evaluation.ranking_notes import degenerate_note
 from gramcli.evaluation.selection import Selection, select, zero_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod

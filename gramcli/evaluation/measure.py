@@ -69,6 +69,7 @@ def measure(
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
         reference=tuple(reference),
+        questions=tuple(one for figures in found for one in figures.questions),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from gramcli.errors import UserError
 from gramcli.evaluation.rerank import Reranker
 from gramcli.evaluation.selection import Relevant
-from gramcli.metrics.figures import INTERVALS, Intervals
+from gramcli.metrics.figures import INTERVALS, POPULATIONS, Intervals, Population
 from gramcli.metrics.prompts import TEMPLATES, TextEncoder
 from gramcli.scoring.ties import TIES, Ties
 
@@ -64,7 +64,8 @@ class EvalOptions:
         reranker: A second stage for the best few of each query, whose figures are given beside those of the first.
         kinds: Which figures to make, of `KINDS`.
         ties: Where a right answer stands that ties with wrong ones.
-        intervals: How the 95 % interval of R@k is made where queries are independent.
+        intervals: How 95 % intervals are made: `plus-four`, or as other tools make them.
+        population: What intervals allow for: new `queries` of this gallery, or new `items` as queries and candidates.
         best: How many of each query's best answers are kept with the ranks.
         seed: Of subsampling and of folds, where there are any.
         classes: How to classify.
@@ -87,7 +88,8 @@ class EvalOptions:
     reranker: Reranker | None = None
     kinds: tuple[Kind, ...] = ("retrieval",)
     ties: Ties = "mean"
-    intervals: Intervals = "bootstrap"
+    intervals: Intervals = "plus-four"
+    population: Population = "queries"
     best: int = 0
     seed: int = 0
     classes: ClassOptions = field(default_factory=ClassOptions)
@@ -99,7 +101,11 @@ class EvalOptions:
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UserError("usage", f"--metrics '{kind}' is none of {', '.join(KINDS)}.")
-        for option, value, known in (("ties", self.ties, TIES), ("intervals", self.intervals, INTERVALS)):
+        for option, value, known in (
+            ("ties", self.ties, TIES),
+            ("intervals", self.intervals, INTERVALS),
+            ("population", self.population, POPULATIONS),
+        ):
             if value not in known:
                 raise UserError("usage", f"--{option} '{value}' is none of {', '.join(known)}.")
         if (self.reranker or self.normalize) and "retrieval" not in self.kinds:
@@ -109,5 +115,12 @@ class EvalOptions:
             raise UserError("usage", "--rerank orders the best of the raw scores; leave --normalize out, or --rerank.")
         if self.relevant == "label" and ("retrieval" not in self.kinds or self.reranker):
             raise UserError("usage", "--relevant label is about retrieval without --rerank; leave one of them out.")
+        if self.population == "items" and (self.reranker or self.normalize or self.relevant == "label"):
+            option = "--rerank" if self.reranker else "--normalize" if self.normalize else "--relevant label"
+            raise UserError(
+                "usage", f"--population items is about raw scores and an item's own answers; leave {option} out."
+            )
+        if self.population == "items" and self.intervals != "plus-four":
+            raise UserError("usage", f"--population items has its own intervals: no --intervals {self.intervals}.")
         if self.reranker and self.ties != "mean":
             raise UserError("usage", "--rerank places ties in the middle; leave --ties out, or --rerank.")

@@ -22,12 +22,13 @@ from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import Selection
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.figures import Intervals, direction_rows
+from gramcli.metrics.figures import Standing, Uncertainty, direction_rows, rank_vector
 from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import RankVector, ResultRow
 from gramcli.scoring.positives import read_positives
 from gramcli.scoring.ranking import Ranks, top_k
 from gramcli.scoring.reranking import rerank
+from gramcli.scoring.ties import placed, placed_positions
 from gramcli.store.layout import ABSENT, TEXT, reason_of, state
 from gramcli.store.reader import Store
 
@@ -191,7 +192,7 @@ def _exhaustive_notes(selections: Sequence[Selection], reranker: Reranker) -> li
 
 
 def rerank_all(
-    store: Store, reranker: Reranker, ranked: Sequence[Ranked], device: str, intervals: Intervals = "bootstrap"
+    store: Store, reranker: Reranker, ranked: Sequence[Ranked], device: str, uncertainty: Uncertainty | None = None
 ) -> tuple[list[ResultRow], list[RankVector], list[str]]:
     """Figures and ranks of the second stage, for every task that has one.
 
@@ -200,7 +201,7 @@ def rerank_all(
         reranker: The matching head.
         ranked: The first stage.
         device: Where shortlists are computed.
-        intervals: As for `gramcli.metrics.figures.direction_rows`.
+        uncertainty: As for `gramcli.metrics.figures.direction_rows`.
 
     Returns:
         Result rows, rank vectors named `METHOD rerank(K)`, and notes on tasks that were left as they are.
@@ -226,7 +227,7 @@ def rerank_all(
     for shortlisted in lists:
         for forward in (True, False):
             found_scores = scores[shortlisted.letters]
-            vector, rows = _second_figures(shortlisted, found_scores, reranker.stage, forward, intervals)
+            vector, rows = _second_figures(shortlisted, found_scores, reranker.stage, forward, uncertainty)
             results += rows
             vectors.append(vector)
     return results, vectors, notes
@@ -247,7 +248,7 @@ def _second_figures(
     scores: Mapping[tuple[int, int], float],
     stage: str,
     forward: bool,
-    intervals: Intervals,
+    uncertainty: Uncertainty | None,
 ) -> tuple[RankVector, list[ResultRow]]:
     selection, ranks = shortlisted.ranked.selection, shortlisted.ranked.ranks
     pairs = read_positives(selection.positives, len(selection.query_ids), len(selection.candidate_ids))
@@ -265,15 +266,15 @@ def _second_figures(
     second = rerank(pairs, first, places, shortlist, looked_up)
     answers = selection.candidate_ids if forward else selection.query_ids
     order = shortlist.gather(1, looked_up.argsort(dim=1, descending=True, stable=True))
-    vector = RankVector(
-        selection.label(forward=forward),
-        shortlisted.ranked.name,
+    vector = rank_vector(
+        (selection.label(forward=forward), shortlisted.ranked.name),
         ids,
-        tuple(second.best.tolist()),
+        placed(second.best, second.ties, second.right, "mean"),
         n,
         tuple(tuple(answers[k] for k in row) for row in order.tolist()),
     )
-    rows = direction_rows(vector, stage, second.ties, second.positions, pairs.query.numpy(), intervals)
+    places, spread = placed_positions(second.positions, second.position_ties, pairs.query, "mean")
+    rows = direction_rows(vector, stage, Standing(second.ties, places, pairs.query.numpy(), spread), uncertainty)
     return replace(vector, method=f"{vector.method} {stage}"), rows
 
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.evaluation.gain import SinglePairs, described
+from gramcli.evaluation.gain import SinglePairs, described, gain_over
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.postprocessing import PostProcessing, open_postprocessing
+from gramcli.evaluation.questions import questions_of
+from gramcli.evaluation.ranking_notes import TIE_RULES, ranking_notes
 from gramcli.evaluation.rerank import Ranked, Reranker, rerank_all
 from gramcli.evaluation.selection import (
     TEXT,
@@ -27,26 +29,23 @@ from gramcli.evaluation.selection import (
 )
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.figures import direction_rows
+from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, rank_vector
 from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.metrics.redrawn import LISTED, Rivals, rivals
 from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import Figures, RankVector, ResultRow
 from gramcli.scoring.maxpool import pooled_ranks
 from gramcli.scoring.ranking import RankOptions, Ranks
-from gramcli.scoring.ties import Ties, placed, placed_positions
+from gramcli.scoring.ties import placed, placed_positions
 from gramcli.scoring.topk import nearest, top_k
 from gramcli.store.reader import Store
 
 GAIN_NOTE: Final = (
     "gain (aggregation_gain in CSV and JSON): R@1 minus that of the best single pair under the same method, over the "
-    "same items; gain_any: minus that of the best pair under any."
+    "same items; gain_any: minus that of the best pair under any. The range in brackets allows for the best pair being "
+    "chosen by these items."
 )
 _HUBNESS: Final = 10  # the k of the k-occurrences
-_TIE_RULES: Final[dict[Ties, str]] = {
-    "mean": "ranks take the middle of the tied range",
-    "optimistic": "ranks take the best place of the tied range",
-    "pessimistic": "ranks take the last place of the tied range",
-}
 
 
 def retrieval_figures(
@@ -88,6 +87,7 @@ def retrieval_figures(
     return Figures(
         results=work.results,
         ranks=work.ranks,
+        questions=[questions_of(store, s, forward=forward) for s in selections for forward in (True, False)],
         left_out=[entry for selection in selections for entry in selection.left_out],
         notes=[*scores.notes(), *skipped, *zeros, *work.notes],
         provenance=_provenance(selections, options)
@@ -163,8 +163,10 @@ class _Work:
     _ranked: list[Ranked] = field(default_factory=list)
     gains: list[dict[str, Any]] = field(default_factory=list)
     _pairs: SinglePairs = field(init=False)
+    _uncertainty: Uncertainty = field(init=False)
 
     def __post_init__(self) -> None:
+        self._uncertainty = Uncertainty(self.options.intervals, self.options.population)
         self._pairs = SinglePairs(lambda pair, method: self._rank(pair, method, report=False), self.options.ties)
 
     def add(self, selection: Selection, name: str, method: AlignmentMethod) -> None:
@@ -189,7 +191,7 @@ class _Work:
 
     def rerank(self, store: Store, reranker: Reranker) -> None:
         """Add the figures of the second stage for every task and method that was ranked."""
-        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device, self.options.intervals)
+        results, ranks, notes = rerank_all(store, reranker, self._ranked, self.options.device, self._uncertainty)
         self.results += results
         self.ranks += ranks
         self.notes += notes
@@ -198,37 +200,53 @@ class _Work:
         self, selection: Selection, name: str, method: AlignmentMethod, ranks: Ranks, *, forward: bool
     ) -> None:
         side = "forward" if forward else "backward"
-        values, ties, positions, position_ties = (
-            getattr(ranks, f"{side}{what}") for what in ("", "_ties", "_positions", "_position_ties")
+        values, ties, right, positions, position_ties = (
+            getattr(ranks, f"{side}{what}") for what in ("", "_ties", "_right", "_positions", "_position_ties")
         )
         query = _query_of_pairs(selection, forward)
         asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
         best = self._best(selection, method, forward)
-        vector = RankVector(
-            selection.label(forward=forward),
-            name,
+        vector = rank_vector(
+            (selection.label(forward=forward), name),
             asking,
-            tuple(placed(values, ties, self.options.ties).tolist()),
+            placed(values, ties, right, self.options.ties),
             len(answering),
             _ids(best, answering, self.options.best),
         )
         self.ranks.append(vector)
-        places = placed_positions(positions, position_ties, torch.from_numpy(query), self.options.ties)
-        self.results += direction_rows(vector, self.scores.stage, ties, places, query, self.options.intervals)
-        if best is not None and len(selection.task.modalities) > 2 and best.shape[1] < len(answering):
-            skewness = occurrence_skewness(best, len(answering))
-            self._add(vector.task, name, f"hubness@{best.shape[1]}", skewness, len(answering))
+        places, spread = placed_positions(positions, position_ties, torch.from_numpy(query), self.options.ties)
+        standing = Standing(ties, places, query, spread)
+        above = values.double() - 1
+        uncertainty = replace(self._uncertainty, rivals=self._rivals(selection, above, best, forward))
+        self.results += direction_rows(vector, self.scores.stage, standing, uncertainty)
+        if (
+            best is not None
+            and len(selection.task.modalities) > 2
+            and (k := min(_HUBNESS, best.shape[1])) < len(answering)
+        ):
+            skewness = occurrence_skewness(best[:, :k], len(answering))
+            self._add(vector.task, name, f"hubness@{k}", skewness, len(answering))
+
+    def _rivals(self, selection: Selection, above: Tensor, best: Tensor | None, forward: bool) -> Rivals | None:
+        """What stands before each answer, where items are to be redrawn."""
+        if self.options.population != "items" or best is None:
+            return None
+        numbers = {name: k for k, name in enumerate(dict.fromkeys(selection.candidate_ids))}
+        asking, answering = (selection.query_ids, selection.candidate_ids)[:: 1 if forward else -1]
+        owner, item_of = (np.array([numbers[name] for name in side]) for side in (asking, answering))
+        return rivals(best.numpy(), above.numpy(), owner, item_of)
 
     def _best(self, selection: Selection, method: AlignmentMethod, forward: bool) -> Tensor | None:
         """The best few of each query, where hubness or `best` asks for them and the scores are raw."""
-        wanted = max(_HUBNESS if len(selection.task.modalities) > 2 else 0, self.options.best)
+        listed = LISTED if self.options.population == "items" else 0
+        wanted = max(_HUBNESS if len(selection.task.modalities) > 2 else 0, self.options.best, listed)
         asking, answering = (selection.queries, selection.candidates)[:: 1 if forward else -1]
         masks = (selection.present.queries, selection.present.candidates)[:: 1 if forward else -1]
         if not wanted or self.scores.normalization is not None or not _takes(method, asking, answering):
             return None
         k = min(wanted, len(selection.candidate_ids if forward else selection.query_ids))
         present = replace(selection.present, queries=masks[0], candidates=masks[1])
-        if not self.options.best:
+        if not self.options.best and self.options.population == "queries":
             return nearest(method, asking, answering, k, present=present, device=self.options.device)
         return top_k(method, asking, answering, k, present=present, device=self.options.device)[1]
 
@@ -244,13 +262,13 @@ class _Work:
             return
         owner = selection.positives[1]
         found = pooled_ranks(method, selection.queries, selection.candidates, owner, present=selection.present)
-        ranks = placed(found.ranks, found.ties, self.options.ties)
+        alone = placed(found.ranks, found.ties, torch.ones_like(found.ties), self.options.ties)
         label = f"{selection.label(forward=False)}_maxpool"
-        vector = RankVector(label, name, selection.candidate_ids, tuple(ranks.tolist()), n)
+        vector = rank_vector((label, name), selection.candidate_ids, alone, n)
         self.ranks.append(vector)
-        self.results += direction_rows(
-            vector, self.scores.stage, found.ties, ranks, np.arange(n), self.options.intervals
-        )
+        places, spread = placed_positions(found.ranks, found.ties + 1, torch.arange(n), self.options.ties)
+        standing = Standing(found.ties, places, np.arange(n), spread)
+        self.results += direction_rows(vector, self.scores.stage, standing, self._uncertainty)
         self.notes.append(
             f"{label}: an item scores as its best caption, and is ranked among {n} items instead of all captions."
         )
@@ -277,11 +295,14 @@ class _Work:
         for forward in (True, False):
             label = selection.label(forward=forward)
             vector = next(found for found in reversed(self.ranks) if found.task == label)
-            hits, n = float(np.mean(np.array(vector.ranks) <= 1)), len(vector.ranks)
-            same, best = self._pairs.best(selection, name, forward=forward)
-            if same is not None:
-                self._add(label, name, "aggregation_gain", hits - same.hits, n)
-            self._add(label, name, "aggregation_gain_any", hits - best.hits, n)
+            joint, clusters = hits(vector, 1), cluster_index(list(vector.query_ids))
+            pairs = self._pairs.of(selection, name, forward=forward)
+            same = gain_over(joint, pairs, clusters) if pairs else None
+            best = gain_over(joint, self._pairs.under_any(selection, name, forward=forward), clusters)
+            for metric, gain in (("aggregation_gain", same), ("aggregation_gain_any", best)):
+                if gain is not None:
+                    found = (gain.value, gain.low, gain.high)
+                    self.results.append(ResultRow(label, name, self.scores.stage, metric, *found, len(joint)))
             self.gains.append(described(label, name, same, best))
         self.notes.append(GAIN_NOTE)
 
@@ -289,51 +310,10 @@ class _Work:
         task = selection.label()
         if ranks.n_degenerate:
             self._add(task, name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
-            self.notes.append(degenerate_note(selection, ranks.n_degenerate))
         if duplicates := duplicate_texts(selection):
             texts = selection.query_ids if TEXT in selection.queries else selection.candidate_ids
             self._add(task, name, "n_duplicate_texts", duplicates, len(texts))
-            self.notes.append(
-                f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
-            )
-        if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
-            other = selection.task.reversed().name
-            self.notes.append(f"{task}: items have several captions; --task {other} also gives {task}_maxpool.")
-        ties = int((ranks.forward_ties > 0).sum())
-        if ties:
-            self.notes.append(
-                f"{task} {name}: {ties} of {len(selection.query_ids)} queries tie with their best answer; "
-                f"{_TIE_RULES[self.options.ties]}."
-            )
-        for forward, gallery in ((True, selection.candidate_ids), (False, selection.query_ids)):
-            size = len(gallery)
-            if size <= 10:
-                label = selection.label(forward=forward)
-                self.notes.append(f"{label}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")
-
-
-def degenerate_note(selection: Selection, found: int) -> str:
-    """Say that items have linearly dependent modality vectors, and which of them by `--missing zero` alone.
-
-    Args:
-        selection: The rows of a task.
-        found: How many such items there are.
-    """
-    zeroed = _zeroed(selection.present.candidates) if selection.present.absent_as_zero else 0
-    if selection.present.absent_as_zero and len(selection.queries) > 1:
-        zeroed += _zeroed(selection.present.queries)
-    among = f", {zeroed} of them because a zero vector stands for an absent modality (--missing zero)" if zeroed else ""
-    advice = "Use span, or find out why." if found > zeroed else "Use --missing drop or --missing present."
-    return (
-        f"{selection.label()}: {found} items have linearly dependent modality vectors{among}; their volume is 0, or "
-        f"mere rounding, for every query, so they win every gram query and are hubs for pmrl. {advice}"
-    )
-
-
-def _zeroed(present: Mapping[str, Tensor] | None) -> int:
-    """Rows of a side that lack a modality."""
-    masks = list((present or {}).values())
-    return int((~torch.stack(masks).all(dim=0)).sum()) if masks else 0
+        self.notes += ranking_notes(selection, name, ranks, duplicates, self.options.ties)
 
 
 def _second_stage(options: EvalOptions) -> dict[str, Any]:
@@ -357,10 +337,9 @@ def _ids(best: Tensor | None, names: Sequence[str], count: int) -> tuple[tuple[s
 
 
 def _provenance(selections: Sequence[Selection], options: EvalOptions) -> dict[str, Any]:
-    hits = "Wilson for hit rates of independent queries, else " if options.intervals == "wilson" else ""
     return {
         "relevant": options.relevant,
-        "ties": _TIE_RULES[options.ties],
+        "ties": TIE_RULES[options.ties],
         "tasks": {
             s.label(): {
                 "queries": len(s.query_ids),
@@ -370,5 +349,5 @@ def _provenance(selections: Sequence[Selection], options: EvalOptions) -> dict[s
             }
             for s in selections
         },
-        "intervals": f"95 %: {hits}2000 bootstraps over items, seed 0; Wilson where all queries hit, or none",
+        "intervals": {"level": 0.95, "method": options.intervals, "population": options.population},
     }

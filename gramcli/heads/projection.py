@@ -104,6 +104,7 @@ def write_projected(
         labels=[seen.labels[k] for k in chosen],
         embeddings={name: seen.embeddings(name).numpy()[texts if name == TEXT else chosen] for name in seen.modalities},
         caption_items=owners,
+        captions=None if (known := seen.caption_digests()) is None else known.numpy()[texts],
         status={name: [seen.status(name)[k] for k in chosen] for name in seen.modalities},
         model=seen.manifest["model"],
         dataset=seen.manifest["dataset"],

@@ -1,7 +1,6 @@
-"""Uncertainty of a figure over its queries, and paired tests between two methods on the same queries.
+"""Intervals as other tools make them, for `--intervals bootstrap` and `wilson`; and Holm's p-values.
 
-Queries that belong to one item (its several captions) are not independent: they are resampled, and
-their signs are flipped, together.
+Queries that belong to one item (its several captions) are not independent: they are resampled together.
 """
 
 from __future__ import annotations
@@ -13,22 +12,22 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from gramcli.metrics.intervals import Z
+
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats, Floats], Floats]
 """Values [n] and weights [B, n] -> [B]."""
 
 RESAMPLES = 2000
-FLIPS = 10_000
-_Z = 1.959963984540054  # 97.5 % of the standard normal distribution lie below
 _BLOCK_NUMBERS = 1 << 22
 _KEPT_NUMBERS = 1 << 25  # draws that are kept from one figure to the next, 64 MB
 
 
-def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+def wilson_interval(hits: float, n: int) -> tuple[float, float]:
     """95 % interval of a share by Wilson's score method, for independent queries.
 
     Args:
-        hits: Number of successes.
+        hits: Number of successes; a fraction where ties are counted by their chance.
         n: Number of trials, at least 1.
 
     Returns:
@@ -42,10 +41,10 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
         >>> [round(x, 4) for x in wilson_interval(550, 1000)]
         [0.519, 0.5806]
     """
-    share, square = hits / n, _Z**2
+    share, square = hits / n, Z**2
     below = 2 * (n + square)
     middle = (2 * n * share + square) / below
-    half = _Z / below * math.sqrt(4 * n * share * (1 - share) + square)
+    half = Z / below * math.sqrt(4 * n * share * (1 - share) + square)
     return 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half
 
 
@@ -135,49 +134,6 @@ def _draws(count: int, seed: int) -> Iterator[NDArray[np.int16]]:
     for start in range(0, RESAMPLES, block):
         size = min(block, RESAMPLES - start)
         yield generator.multinomial(count, np.full(count, 1.0 / count), size=size).astype(np.int16)
-
-
-def mcnemar_p(only_a: int, only_b: int) -> float:
-    """Exact two-sided McNemar test of two hit rates on the same independent queries.
-
-    Args:
-        only_a: Queries that only A hits.
-        only_b: Queries that only B hits.
-
-    Returns:
-        p-value; 1 when no query differs.
-    """
-    discordant = only_a + only_b
-    if discordant == 0:
-        return 1.0
-    from scipy import stats  # noqa: PLC0415 - takes as long as half of torch, and only this test needs it
-
-    return float(stats.binomtest(only_a, discordant, 0.5).pvalue)
-
-
-def sign_flip_p(differences: Floats, clusters: NDArray[np.int64], seed: int = 0) -> float:
-    """Two-sided paired permutation test: how often random signs give a mean difference this large.
-
-    Args:
-        differences: B minus A per query, shape [n].
-        clusters: Cluster of each query; a cluster's signs flip together.
-        seed: Of the flips.
-
-    Returns:
-        p-value, at least 1 / (flips + 1).
-    """
-    sums = np.bincount(clusters, weights=differences)
-    sums = sums[sums != 0]
-    if len(sums) == 0:
-        return 1.0
-    generator = np.random.default_rng(seed)
-    observed = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()  # sums that differ by rounding alone are equal
-    block = max(1, _BLOCK_NUMBERS // len(sums))
-    extreme = 0
-    for start in range(0, FLIPS, block):
-        signs = generator.integers(0, 2, size=(min(block, FLIPS - start), len(sums))) * 2.0 - 1.0
-        extreme += int((np.abs(signs @ sums) >= observed).sum())
-    return (extreme + 1) / (FLIPS + 1)
 
 
 def holm(p_values: list[float]) -> list[float]:

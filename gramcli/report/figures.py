@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 
+from gramcli.metrics.figures import hits
 from gramcli.report.answer import is_number
 
 if TYPE_CHECKING:
@@ -175,12 +176,12 @@ def _recall_panel(panel: Axes, task: str, vectors: Sequence[RankVector], colours
     top = max(2, min(MAX_CUTOFF, max(vector.n_candidates for vector in vectors)))
     cutoffs = np.arange(1, top + 1)
     for vector in vectors:
-        ranks = np.sort(np.array(vector.ranks))  # NaN, the rank of a query that nobody answers, goes last
-        hits = np.searchsorted(ranks, cutoffs, side="right")
-        answered = max(1, int(np.isfinite(ranks).sum()))
+        found = [hits(vector, int(k)).sum() for k in cutoffs]
+        answered = max(1, int(np.isfinite(np.array(vector.ranks)).sum()))
         round_, number = divmod(colours[vector.method], len(COLOURS))
         line = ("-", "--", ":")[min(round_, 2)]
-        panel.plot(cutoffs, 100 * hits / answered, line, color=COLOURS[number], label=vector.method, linewidth=2)
+        share = 100 * np.array(found) / answered
+        panel.plot(cutoffs, share, line, color=COLOURS[number], label=vector.method, linewidth=2)
     # Chance: a hit by drawing k of N candidates.
     chance = 100 * cutoffs / max(vector.n_candidates for vector in vectors)
     panel.plot(cutoffs, chance.clip(max=100), color=INK, linewidth=1, linestyle=":", alpha=0.6, label="chance")

@@ -33,6 +33,7 @@ LEFT_OUT_SHOWN = 10
 REFERENCE_SHOWN = 24
 MODALITY_COLUMNS = ("modality", "ok", "partial", "absent", "failed")
 _OF_SEVERAL = frozenset({"mAP", "nDCG@10"})
+_TOLD_ELSEWHERE = frozenset({*HEADLINE_METRICS, "R@50", GAIN, GAIN_ANY})
 _WORDS = frozenset({"task", "method", "stage", "metric"})
 _Key = tuple[str, str, str]
 
@@ -50,7 +51,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     classified = {key: found for key, found in everything.items() if is_classification(found)}
     grouped = {key: found for key, found in everything.items() if key not in classified}
     tables = [
-        _headline_table(grouped),
+        _headline_table(grouped, evaluation.provenance),
         *_further_tables(grouped),
         *gain_tables(grouped, evaluation.provenance),
         *class_tables(classified, evaluation.provenance),
@@ -82,7 +83,10 @@ def _key_columns(keys: Sequence[_Key]) -> tuple[str, ...]:
     return ("task", "method") if all(stage == "raw" for _, _, stage in keys) else ("task", "method", "stage")
 
 
-def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
+def _headline_table(grouped: dict[_Key, dict[str, ResultRow]], provenance: Mapping[str, Any]) -> Table:
+    intervals = provenance.get("intervals")
+    redrawn = isinstance(intervals, dict) and intervals.get("population") == "items"
+    population = "new items, galleries included" if redrawn else "new queries of this gallery"
     shown = {key: found for key, found in grouped.items() if any(metric in found for metric in HEADLINE_METRICS)}
     keys = _key_columns(list(shown))
     gain = [GAIN] if any(GAIN in found for found in shown.values()) else []
@@ -92,7 +96,7 @@ def _headline_table(grouped: dict[_Key, dict[str, ResultRow]]) -> Table:
         for key, found in shown.items()
     ]
     stage = "" if "stage" in keys else ", stage raw"
-    title = f"Retrieval{stage}: R@k in per cent with its 95 % interval; n queries"
+    title = f"Retrieval{stage}: R@k in per cent with its 95 % interval over {population}; n queries"
     return Table((*keys, *HEADLINE_METRICS, *(["gain"] if gain else []), "n"), tuple(rows), _WORDS, title)
 
 
@@ -120,37 +124,41 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
     for (task, method, _), figures in grouped.items():
         against = found.get((task, method))
         if against and GAIN_ANY in figures:
-            gains = (_signed(figures.get(GAIN)), _against(against["same"]))
-            rows.append((task, method, *gains, _signed(figures[GAIN_ANY]), _against(against["any"], named=True)))
-    columns = ("task", "method", "gain", "best pair, its R@1", "gain_any", "best pair under any, its R@1")
-    left = frozenset({"task", "method", "best pair, its R@1", "best pair under any, its R@1"})
-    return [Table(columns, tuple(rows), left, "What a gain is against, in points of R@1")] if rows else []
+            pairs = [pair for pair in against.get("pairs", ()) if pair["method"] == method]
+            cells = ("; ".join(map(_against, pairs)) or "takes no pairs", _best_of_any(against["any"]))
+            rows.append(
+                (task, method, _cell(GAIN, figures.get(GAIN)), cells[0], _cell(GAIN, figures[GAIN_ANY]), cells[1])
+            )
+    columns = ("task", "method", "gain", "over each pair", "gain_any", "over the best pair under any")
+    left = frozenset({"task", "method", "over each pair", "over the best pair under any"})
+    title = (
+        "What a gain is over, in points of R@1 with 95 % intervals; that of a gain allows for the choice of the pair"
+    )
+    return [Table(columns, tuple(rows), left, title)] if rows else []
 
 
-def _signed(row: ResultRow | None) -> str:
-    return "-" if row is None else signed_text(GAIN, row.value)
+def _against(pair: Mapping[str, Any]) -> str:
+    bounds = (signed_text(GAIN, pair[name]) for name in ("difference", "low", "high"))
+    return printable(f"{pair['task']} {with_interval(*bounds)}")
 
 
-def _against(pair: Mapping[str, Any] | None, *, named: bool = False) -> str:
-    if pair is None:
-        return "takes no pairs"
-    under = f" {pair['method']}" if named else ""
-    return printable(f"{pair['task']}{under} {metric_text('R@1', pair['R@1'])}")
+def _best_of_any(pair: Mapping[str, Any]) -> str:
+    return printable(f"{pair['task']} {pair['method']} {metric_text('R@1', pair['R@1'])}")
 
 
 def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     """Say whether a figure adds to the headline table.
 
-    A tie rate of 0 does not, nor a gain without interval, nor mAP and nDCG where queries have one answer (mAP is MRR
-    then); other cut-offs than 10 are left to CSV and JSON.
+    A tie rate of 0 does not, nor a gain, which has its own table, nor mAP and nDCG where queries have one answer (mAP
+    is MRR then); other cut-offs than 10 are left to CSV and JSON.
     """
     if row.metric in _OF_SEVERAL and "recall@10" not in found:
         return False
     if row.metric.startswith("recall@") and row.metric != "recall@10":
         return False
-    if row.metric in {GAIN, GAIN_ANY}:
-        return row.low is not None
-    return row.metric not in {*HEADLINE_METRICS, "R@50"} and not (row.metric == "tie_rate" and not row.value)
+    return row.metric not in {*HEADLINE_METRICS, "R@50", GAIN, GAIN_ANY} and not (
+        row.metric == "tie_rate" and not row.value
+    )
 
 
 def _headline_cell(metric: str, row: ResultRow | None) -> str:
@@ -264,7 +272,8 @@ def comparison_answer(comparison: Comparison) -> Answer:
 
 def _pair_table(pair: tuple[str, str], rows: Sequence[ComparisonRow]) -> Table:
     title = (
-        f"A: {printable(pair[0])} (baseline)   B: {printable(pair[1])}   R@k in per cent; B - A with its 95 % interval"
+        f"A: {printable(pair[0])} (baseline)   B: {printable(pair[1])}   R@k in per cent; B - A with its 95 % interval "
+        "over new queries"
     )
     columns = ("task", "metric", "A", "B", "B - A", "p", "p Holm", "B wins", "A wins", "n")
     return Table(columns, tuple(_pair_cells(row) for row in rows), _WORDS, title)
@@ -274,7 +283,8 @@ def _pair_cells(row: ComparisonRow) -> tuple[str, ...]:
     delta = with_interval(*(signed_text(row.metric, bound) for bound in (row.delta, row.low, row.high)))
     values = (metric_text(row.metric, row.value_a), metric_text(row.metric, row.value_b))
     p_values = (p_text(row.p_value), p_text(row.p_holm))
-    return (row.task, row.metric, *values, delta, *p_values, str(row.wins), str(row.losses), str(row.n))
+    metric = f"{row.metric} *" if row.family == "primary" else row.metric
+    return (row.task, metric, *values, delta, *p_values, str(row.wins), str(row.losses), str(row.n))
 
 
 def p_text(p_value: float | None) -> str:

@@ -9,14 +9,15 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gramcli.errors import UserError
-from gramcli.results.records import SCHEMA, Evaluation, LeftOut, RankVector, Reference, ResultRow
+from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector, Reference)
+RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector, Reference, Questions)
 _PARTS = ("results", "left_out", "ranks")
 _NOT_WRITTEN = "best"  # of ranks: --per-query writes it
+_OPTIONAL = {"tied"}  # older evaluations lack it
 
 
 def strict(value: Any) -> Any:  # noqa: ANN401 - any JSON-able value
@@ -66,6 +67,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "results": [asdict(row) for row in evaluation.results],
         "left_out": [asdict(item) for item in evaluation.left_out],
         "ranks": [{k: v for k, v in asdict(vector).items() if k != _NOT_WRITTEN} for vector in evaluation.ranks],
+        "questions": [asdict(one) for one in evaluation.questions],
         "notes": list(evaluation.notes),
     }
     return document | ({"reference": published} if published else {})
@@ -126,6 +128,10 @@ def load_evaluation(path: Path) -> Evaluation:
         ranks=_rank_vectors(path, document),
         notes=tuple(str(note) for note in document.get("notes", ())),
         reference=_records(path, {"reference": [], **document}, "reference", Reference),
+        questions=tuple(
+            _checked_questions(path, number, one)
+            for number, one in enumerate(_records(path, {"questions": [], **document}, "questions", Questions))
+        ),
     )
 
 
@@ -146,10 +152,10 @@ def _records(path: Path, document: Mapping[str, Any], part: str, record: type[Re
     names = [field.name for field in fields(record) if field.name != _NOT_WRITTEN]
     found = []
     for number, row in enumerate(_rows(path, document, part)):
-        absent = [name for name in names if name not in row]
+        absent = [name for name in names if name not in row and name not in _OPTIONAL]
         if absent:
             raise UserError("input", f"{path}: {part}[{number}] has no '{absent[0]}'. Evaluate again to write it anew.")
-        values = {name: row[name] for name in names}
+        values = {name: row[name] for name in names if name in row}
         _check_numbers(f"{path}: {part}[{number}]", values)
         found.append(record(**values))
     return tuple(found)
@@ -176,11 +182,41 @@ def _checked_ranks(where: str, vector: RankVector) -> RankVector:
         raise UserError("input", f"{where} must hold ranks from 1 upwards. Evaluate again to write it anew.")
     if not isinstance(ids, list) or len(ids) != len(ranks):
         raise UserError("input", f"{where} must name one query id per rank. Evaluate again to write it anew.")
+    if any(rank is not None and rank > vector.n_candidates for rank in ranks):
+        worst = max(rank for rank in ranks if rank is not None)
+        raise UserError(
+            "input", f"{where} has a rank of {worst:g} among {vector.n_candidates} candidates. Evaluate again."
+        )
     return replace(
         vector,
         query_ids=tuple(map(str, ids)),
         ranks=tuple(math.nan if rank is None else float(rank) for rank in ranks),
+        tied=_checked_ties(where, vector.tied, len(ranks)),
     )
+
+
+def _checked_ties(where: str, tied: object, n: int) -> tuple[tuple[int, ...], ...]:
+    """(place, wrong, right) of queries whose best answer ties.
+
+    Raises:
+        UserError: Anything else.
+    """
+    found: list[tuple[int, ...]] = []
+    for row in tied if isinstance(tied, list | tuple) else [tied]:
+        match row:
+            case [int(place), int(wrong), int(right)] if 0 <= place < n and wrong >= 1 and right >= 1:
+                found.append((place, wrong, right))
+            case _:
+                rule = "[query, wrong answers, right answers]"
+                raise UserError("input", f"{where}: 'tied' must hold {rule}; got {row!r}. Evaluate again.")
+    return tuple(found)
+
+
+def _checked_questions(path: Path, number: int, asked: Questions) -> Questions:
+    digests: Any = asked.digests  # what JSON held
+    if not isinstance(digests, list) or not all(isinstance(one, str) for one in [asked.task, asked.gallery, *digests]):
+        raise UserError("input", f"{path}: questions[{number}] must hold digests as strings. Evaluate again.")
+    return replace(asked, digests=tuple(digests))
 
 
 def _is_rank(value: object) -> bool:

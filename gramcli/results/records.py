@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gramcli.results.readable import Readable
 
@@ -80,9 +80,11 @@ class RankVector:
         task: Task name, for instance `t2va`.
         method: Method name.
         query_ids: One id per query; captions of one item share its id.
-        ranks: One rank per query; a half where ties straddle.
+        ranks: One rank per query; its expectation where wrong answers tie with the right one.
         n_candidates: Size of the gallery.
         best: Ids of the best few candidates of each query, best first; empty where they were not asked for.
+        tied: (place of the query, wrong answers tied with its best right one, right answers there) where there are
+            wrong ones; empty where ties are placed first or last.
     """
 
     task: str
@@ -91,6 +93,25 @@ class RankVector:
     ranks: tuple[float, ...]
     n_candidates: int
     best: tuple[tuple[str, ...], ...] = ()
+    tied: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What one direction of a task asked, and of what: by it evaluations are known to be comparable.
+
+    Attributes:
+        task: As in `RankVector`.
+        digests: One per query: of its item, of the text itself, and of the label where labels decide.
+        gallery: Of all candidates, whatever their order.
+        texts: Whether the texts themselves are in the digests. `rows`: only their embeddings were known, so that they
+            say nothing about another model's; `none`: no text takes part.
+    """
+
+    task: str
+    digests: tuple[str, ...]
+    gallery: str
+    texts: Literal["texts", "rows", "none"]
 
 
 @dataclass(frozen=True)
@@ -102,6 +123,7 @@ class Figures:
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    questions: list[Questions] = field(default_factory=list)
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +136,7 @@ class Evaluation(Readable):
     ranks: tuple[RankVector, ...]
     notes: tuple[str, ...] = field(default=())
     reference: tuple[Reference, ...] = field(default=())
+    questions: tuple[Questions, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -124,9 +147,10 @@ class ComparisonRow:
         delta: B minus A (fractions for R@k).
         low: Lower end of the paired 95 % interval of delta.
         high: Upper end.
-        p_value: Two-sided paired test (named in `test`), None where none applies.
-        p_holm: The same, adjusted by Holm's method for all tests of the comparison.
+        p_value: Two-sided paired test (named in `test`) whose inversion the interval is, None where none applies.
+        p_holm: The same, adjusted by Holm's method for all tests of its family.
         wins: Queries where B is better; `losses` where A is; the rest tie.
+        family: `primary`: the one figure of a task that was named beforehand; `other`: the rest; empty without a test.
     """
 
     task: str
@@ -144,6 +168,7 @@ class ComparisonRow:
     losses: int
     n: int
     p_holm: float | None = None
+    family: str = ""
 
 
 @dataclass(frozen=True, repr=False)

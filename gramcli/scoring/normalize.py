@@ -293,6 +293,8 @@ def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -
         backward=backward.ranks() if backward else None,
         forward_ties=forward.ties(),
         backward_ties=backward.ties() if backward else None,
+        forward_right=forward.right,
+        backward_right=backward.right if backward else None,
         forward_positions=forward.positions() if every_positive else None,
         backward_positions=backward.positions() if backward and every_positive else None,
         n_degenerate=sum(n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),

@@ -77,6 +77,9 @@ class Ranks:
             as positive.
         forward_ties: Non-positive candidates tied with the best positive, shape [n], int64.
         backward_ties: The same for candidates, shape [N], or None.
+        forward_right: Positives with the score of the best one, itself included, shape [n], int64; 0 where nobody
+            answers.
+        backward_right: The same for candidates, shape [N], or None.
         forward_positions: With `every_positive`: rank of each positive pair, sorted by query, in the full
             ranking of that query (other positives count), shape [P], float64; else None.
         backward_positions: The same, pairs sorted by candidate.
@@ -96,6 +99,8 @@ class Ranks:
     backward: Tensor | None
     forward_ties: Tensor
     backward_ties: Tensor | None
+    forward_right: Tensor
+    backward_right: Tensor | None
     forward_positions: Tensor | None
     backward_positions: Tensor | None
     n_degenerate: int
@@ -161,6 +166,8 @@ def rank(
         backward=backward.ranks() if backward else None,
         forward_ties=forward.ties(),
         backward_ties=backward.ties() if backward else None,
+        forward_right=forward.right,
+        backward_right=backward.right if backward else None,
         forward_positions=forward.positions() if options.every_positive else None,
         backward_positions=backward.positions() if backward and options.every_positive else None,
         n_degenerate=n_degenerate,
@@ -207,6 +214,8 @@ def rank_scores(
         backward=None,
         forward_ties=direction.ties(),
         backward_ties=None,
+        forward_right=direction.right,
+        backward_right=None,
         forward_positions=direction.positions() if every_positive else None,
         backward_positions=None,
         n_degenerate=0,
@@ -240,7 +249,7 @@ class Direction:
         best = best.scatter_reduce(0, pairs.query, keys, "amax")
         self.asked = pairs.counts() > 0
         # A positive that ties with its query's best one is no wrong answer that ties.
-        self.own_ties = self._per_query((ordered(keys) == ordered(best)[pairs.query]).long())
+        self.right = self._per_query((ordered(keys) == ordered(best)[pairs.query]).long())
         levels = torch.where(self.asked, best, torch.inf).unsqueeze(0)
         if every_positive:
             several = torch.full((int(pairs.counts().max()), pairs.n), torch.inf, dtype=keys.dtype)
@@ -250,7 +259,7 @@ class Direction:
 
     def ties(self) -> Tensor:
         """Ties with the best positive that are not positives themselves, shape [n]."""
-        return torch.where(self.asked, self.counter.ties[0] - self.own_ties, 0)
+        return torch.where(self.asked, self.counter.ties[0] - self.right, 0)
 
     def ranks(self) -> Tensor:
         """Rank of the best positive among the non-positives, shape [n]."""

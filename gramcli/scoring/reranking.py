@@ -22,12 +22,16 @@ class Reranked:
     Attributes:
         best: Rank of each query's best positive among the non-positives, shape [n], float64.
         ties: Non-positives of the shortlist that tie with it, shape [n], int64.
+        right: Positives of the shortlist with its score, itself included, shape [n], int64.
         positions: Rank of every positive in its query's full order, shape [P], pairs sorted by query, float64.
+        position_ties: Candidates of the shortlist with the score of every positive, itself included, shape [P], int64.
     """
 
     best: Tensor
     ties: Tensor
+    right: Tensor
     positions: Tensor
+    position_ties: Tensor
 
 
 def rerank(
@@ -58,12 +62,15 @@ def rerank(
     # Outside the shortlist the first stage's order stands, behind all k; a tie across the border cannot reach in.
     positions = first_positions.double().clamp(min=k + 1)
     rows, own = pairs.query[inside], scores[pairs.query[inside], place[inside]].unsqueeze(1)
-    positions[inside] = 1 + (scores[rows] > own).sum(1) + ((scores[rows] == own).sum(1) - 1).double() / 2
+    shared = torch.ones(len(positions), dtype=torch.int64)
+    shared[inside] = (scores[rows] == own).sum(1)
+    positions[inside] = 1 + (scores[rows] > own).sum(1) + (shared[inside] - 1).double() / 2
     top = torch.where(right, scores.double(), -torch.inf).amax(1, keepdim=True)
     found = right.any(1)
     above, level = (~right & (scores > top)).sum(1), (~right & (scores == top)).sum(1)
     best = torch.where(found, 1 + above + level.double() / 2, first_best.double().clamp(min=k + 1))
-    return Reranked(best, torch.where(found, level, 0), positions)
+    together = torch.where(found, (right & (scores == top)).sum(1), 1)
+    return Reranked(best, torch.where(found, level, 0), together, positions, shared)
 
 
 def _right_answers(pairs: Positives, shortlist: Tensor) -> tuple[Tensor, Tensor]:

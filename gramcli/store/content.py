@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NotRequired, Required, TypedDict
+from typing import Any, Final, NotRequired, Required, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.store.layout import ABSENT, OK, TEXT, has_row, is_status
+from gramcli.store.layout import ABSENT, OK, TEXT, has_row, is_status, text_digest
 
 _STATUSES: Final = "'ok', 'absent' (perhaps with ': remark') or 'failed: reason'"
-_OPTIONAL: Final = ("overwrite", "shard_size")
+_OPTIONAL: Final = ("captions", "overwrite", "shard_size")
 
 
 class StoreContent(TypedDict):
@@ -30,6 +30,7 @@ class StoreContent(TypedDict):
             text where the item has rows.
         model: As `encoder.describe()`.
         dataset: `id`, `protocol`, `annotation_sha256`.
+        captions: The text of each text row, or its `layout.text_digest`, [N]; None or left out where it is not known.
         overwrite: Replace an existing store of other content; False when left out.
         shard_size: Items per shard; 64 when left out.
     """
@@ -42,6 +43,7 @@ class StoreContent(TypedDict):
     status: Required[Mapping[str, Sequence[str]]]
     model: Required[Mapping[str, Any]]
     dataset: Required[Mapping[str, Any]]
+    captions: NotRequired[Sequence[str] | NDArray[np.int64] | None]
     overwrite: NotRequired[bool]
     shard_size: NotRequired[int]
 
@@ -125,6 +127,24 @@ def checked_captions(content: Mapping[str, Any], embeddings: Mapping[str, NDArra
     if len(owners) and not 0 <= owners[0] <= owners[-1] < n:
         raise UserError("embedding", f"caption_items must lie in 0..{n - 1}; got {owners[0]} to {owners[-1]}.")
     return owners.astype(np.int64)
+
+
+def checked_texts(captions: object, n: int) -> NDArray[np.int64] | None:
+    """The digest of each of n text rows; None where the texts are not given.
+
+    Raises:
+        UserError: Not one string, or digest, per text row.
+    """
+    if captions is None:
+        return None
+    if isinstance(captions, np.ndarray) and captions.dtype == np.int64 and captions.ndim == 1:
+        found = captions
+    else:
+        _check_strings("captions", captions, or_none=False)
+        found = np.array([text_digest(text) for text in cast("Sequence[str]", captions)], dtype=np.int64)
+    if len(found) != n:
+        raise UserError("embedding", f"'captions' has {len(found)} entries for {n} text rows; give one per text row.")
+    return found
 
 
 def checked_status(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from gramcli.store.content import StoreContent, check_content, checked_captions, checked_status, checked_vectors
+from gramcli.store.content import (
+    StoreContent,
+    check_content,
+    checked_captions,
+    checked_status,
+    checked_texts,
+    checked_vectors,
+)
 from gramcli.store.layout import TEXT, Plan, PlannedItem, digest
 from gramcli.store.shards import ShardContent
 from gramcli.store.writer import StoreWriter
@@ -33,6 +40,8 @@ def write_store(path: Path | str, **content: Unpack[StoreContent]) -> None:
             are ok.
             `model`: For instance {"id": "my-model", "shared_space": True}.
             `dataset`: {"id": ..., "protocol": ..., "annotation_sha256": ...}.
+            `captions`: The text of each text row, or `Store.caption_digests` of it; left out, evaluations cannot know
+            that two stores embedded the same texts.
             `overwrite`: Replace an existing store of other content; False when left out.
             `shard_size`: Items per shard; 64 when left out.
 
@@ -44,17 +53,19 @@ def write_store(path: Path | str, **content: Unpack[StoreContent]) -> None:
     embeddings = {name: checked_vectors(name, rows) for name, rows in content["embeddings"].items()}
     owners = checked_captions(content, embeddings)
     status = checked_status(content, embeddings, owners)
+    texts = checked_texts(content.get("captions"), len(owners))
     plan = Plan(
         model=content["model"],
         dataset=content["dataset"],
         dims={name: rows.shape[1] for name, rows in embeddings.items()},
         items=tuple(map(PlannedItem, content["ids"], content["splits"], content["labels"])),
         shard_size=content.get("shard_size", 64),
-        sources=_content_digests(embeddings, owners, status),
+        sources=_content_digests(embeddings, owners, status)
+        | ({} if texts is None else {"texts": digest(texts.tolist())}),
     )
     with StoreWriter.open(Path(path), plan, overwrite=content.get("overwrite", False)) as writer:
         for index in writer.missing_shards():
-            writer.write_shard(index, _slice(plan.shard_range(index), embeddings, status, owners))
+            writer.write_shard(index, _slice(plan.shard_range(index), embeddings, status, (owners, texts)))
         writer.finish()
 
 
@@ -69,12 +80,14 @@ def _slice(
     positions: range,
     embeddings: Mapping[str, NDArray[np.float32]],
     status: Mapping[str, Sequence[str]],
-    owners: NDArray[np.int64],
+    texts: tuple[NDArray[np.int64], NDArray[np.int64] | None],
 ) -> ShardContent:
+    owners, digests = texts
     items = slice(positions.start, positions.stop)
     captions = slice(*np.searchsorted(owners, [positions.start, positions.stop]).tolist())
     return ShardContent(
         {name: rows[captions if name == TEXT else items] for name, rows in embeddings.items()},
         {name: values[items] for name, values in status.items()},
         owners[captions],
+        None if digests is None else digests[captions],
     )

@@ -217,6 +217,17 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def text_digest(text: str) -> int:
+    """The first 8 bytes of a text's sha256 as an int64: whether two stores embedded the same caption.
+
+    Example:
+        >>> text_digest("a dog barks") == text_digest("a dog barked")
+        False
+    """
+    data = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(data[:8], "big", signed=True)
+
+
 def seal(manifest: Mapping[str, Any]) -> bytes:
     """Return the manifest's file content, with the digest by which edits are noticed."""
     sealed = {**manifest, "content_sha256": digest(dict(manifest))}

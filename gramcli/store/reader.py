@@ -132,6 +132,32 @@ class Store:
             return torch.zeros(0, dtype=torch.int64)
         return self._tensor("text.item", (self.manifest["counts"]["captions"],))
 
+    def caption_digests(self) -> Tensor | None:
+        """What each text row was made from.
+
+        Returns:
+            [captions] int64, as `gramcli.store.layout.text_digest`; None where whoever wrote the store did not know the
+            texts (`write_store` without `captions`), or did not record them.
+
+        Raises:
+            UserError: A shard is damaged; names the file.
+        """
+        if TEXT not in self.modalities or not all(
+            self._holds(shard, "text.digest") for shard in self.manifest["shards"]
+        ):
+            return None
+        return self._tensor("text.digest", (self.manifest["counts"]["captions"],))
+
+    def _holds(self, shard: Mapping[str, Any], name: str) -> bool:
+        if name in self._loaded:
+            return True
+        path = self.path / shard["file"]
+        try:
+            with safe_open(path, framework="pt") as file:
+                return name in file.keys()  # noqa: SIM118 - not a mapping
+        except (SafetensorError, OSError) as error:
+            raise damaged(path, str(error)) from error
+
     def fingerprint(self) -> str:
         """Return a sha256 over model, dataset, modalities and the shards' hashes: equal for equal content.
 

@@ -1,8 +1,9 @@
 """One shard: some consecutive items, packed into a safetensors file that is the same for the same content.
 
 Tensors: per modality `video` [items, d] float32, zero where the item has none, and `video.present` [items] uint8; for
-text `text` [captions, d] and `text.item` [captions] int64, the position of the caption's item in the whole store. The
-string metadata has one key, because safetensors does not promise an order between several: ids, splits, labels, status.
+text `text` [captions, d], `text.item` [captions] int64, the position of the caption's item in the whole store, and
+`text.digest` [captions] int64 (`layout.text_digest`) where the texts were known. The string metadata has one key,
+because safetensors does not promise an order between several: ids, splits, labels, status.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ class ShardContent:
         status: Modality -> per item of the shard `ok`, `absent`, both with a remark after a colon or without, or
             `failed: reason`.
         caption_items: Position in the whole store of the item of each text row, [captions], never decreasing.
+        caption_digests: `layout.text_digest` of each text row, [captions]; None where the texts are not known.
     """
 
     embeddings: Mapping[str, NDArray[np.float32]]
     status: Mapping[str, Sequence[str]]
     caption_items: NDArray[np.int64]
+    caption_digests: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
         _check_finite(name, vectors, holders, rows, ok)
         if name == TEXT:
             _check_captions(rows)
-            tensors |= {TEXT: vectors, "text.item": owners}
+            tensors |= {TEXT: vectors, "text.item": owners, **_digests(content, len(owners))}
         else:
             kept = np.where(ok[:, None], vectors, np.float32(0))
             tensors |= {name: kept, f"{name}.present": ok.astype(np.uint8)}
@@ -141,7 +144,17 @@ def _content(plan: Plan, metadata: Mapping[str, Any], tensors: Mapping[str, NDAr
         {name: tensors[name] for name in plan.modalities},
         metadata["status"],
         tensors.get("text.item", np.zeros(0, dtype=np.int64)),
+        tensors.get("text.digest"),
     )
+
+
+def _digests(content: ShardContent, n: int) -> dict[str, NDArray[np.int64]]:
+    found = content.caption_digests
+    if found is None:
+        return {}
+    if found.shape != (n,):
+        raise UserError("embedding", f"caption_digests must have one entry per text row, {n}; got {list(found.shape)}.")
+    return {"text.digest": np.ascontiguousarray(found, dtype=np.int64)}
 
 
 def damaged(path: Path, why: str) -> UserError:

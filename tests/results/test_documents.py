@@ -26,7 +26,7 @@ def test_an_evaluation_comes_back_as_it_was(tmp_path):
 
 def test_the_document_is_the_contract_s():
     document = json.loads(dump_json(evaluation_document(evaluation(5))))
-    assert list(document) == ["schema", "provenance", "results", "left_out", "ranks", "notes"]
+    assert list(document) == ["schema", "provenance", "results", "left_out", "ranks", "questions", "notes"]
     assert list(document["results"][0]) == ["task", "method", "stage", "metric", "value", "low", "high", "n"]
     assert document["left_out"] == [
         {"id": "clip_7", "modality": "audio", "reason": "clips/clip_7.mp4 has no audio track"}

@@ -1,0 +1,219 @@
+"""Whether two evaluations answered the same questions under the same rules: decided by what they recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gramcli.catalog import did_you_mean
+from gramcli.errors import UserError
+from gramcli.results.records import Evaluation, Questions, RankVector
+
+RULES: Final = {
+    "relevant": "what answers a query: its own item, or every item of its label",
+    "stage": "raw scores, or how they are normalised or re-ranked",
+    "ties": "where right answers stand that tie",
+    "missing": "what becomes of items that lack a modality",
+    "protocol": "the dataset's protocol",
+    "gallery": "the candidates that are ranked",
+    "questions": "the queries, where an evaluation does not record them or items ask other texts",
+}
+"""What two evaluations must agree in -> what it is."""
+
+_RECORDED: Final = ("relevant", "ties", "missing", "protocol")  # in the provenance, under these names
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two evaluations that are to be compared on a task.
+
+    Attributes:
+        label: What it is called.
+        evaluation: The whole.
+        vector: Its ranks.
+    """
+
+    label: str
+    evaluation: Evaluation
+    vector: RankVector
+
+    @property
+    def questions(self) -> Questions | None:
+        """What it recorded of its questions."""
+        return next((one for one in self.evaluation.questions if one.task == self.vector.task), None)
+
+    def rules(self) -> dict[str, Any]:
+        """Its rules, of those that are recorded by name."""
+        found = {name: self.evaluation.provenance.get(name) for name in _RECORDED}
+        return {**found, "stage": self._stage()}
+
+    def _stage(self) -> str:
+        _, _, second = self.vector.method.partition(" ")
+        stage = second or self.evaluation.provenance.get("stage") or "raw"
+        how = self.evaluation.provenance.get("normalize")
+        parameters = how.get("parameters") if isinstance(how, Mapping) else None
+        if not isinstance(parameters, Mapping) or not parameters:
+            return str(stage)
+        return f"{stage} {', '.join(f'{name}={value}' for name, value in parameters.items())}"
+
+
+def check_allowed(allowed: Collection[str]) -> None:
+    """Refuse names that are no rules.
+
+    Raises:
+        UserError: One of them is none of `RULES`.
+    """
+    for name in allowed:
+        if name not in RULES:
+            hint = did_you_mean(name, list(RULES))
+            raise UserError("usage", f"--allow-different '{name}' is none of {', '.join(RULES)}.{hint}")
+
+
+def aligned(
+    a: Side, b: Side, *, allowed: Collection[str] = (), intersect: bool = False
+) -> tuple[RankVector, RankVector, list[str]]:
+    """Bring two rank vectors to the same queries in the same order.
+
+    Args:
+        a: The baseline.
+        b: What is compared with it.
+        allowed: `RULES` that may differ.
+        intersect: Take the queries that both have; ranks keep their own galleries.
+
+    Returns:
+        The vectors, query by query, and notes on what differs all the same.
+
+    Raises:
+        UserError: They differ in a rule, in their questions or in their gallery; names the difference.
+    """
+    notes = _check_rules(a, b, allowed)
+    keys, unsure = _keys(a, b, allowed)
+    notes += unsure
+    places = [{key: place for place, key in enumerate(side)} for side in keys]
+    common = [key for key in places[0] if key in places[1]]
+    same = len(common) == len(places[0]) == len(places[1])
+    if not same and not intersect:
+        raise _other_questions(a, b, keys, len(common))
+    if not common:
+        raise UserError("usage", f"{a.label} and {b.label} have no query of {a.vector.task} in common.")
+    if not same:
+        notes.append(f"{a.vector.task}: compared on the {len(common)} queries in common{_galleries(a, b)}.")
+    elif _gallery_differs(a, b):
+        if "gallery" not in allowed and not intersect:
+            raise _refusal(a, b, f"the same queries were ranked among other candidates{_galleries(a, b)}", "gallery")
+        notes.append(f"{a.vector.task}: compared although the galleries differ{_galleries(a, b)}.")
+    chosen = [_taken(side.vector, [at[key] for key in common]) for side, at in zip((a, b), places, strict=True)]
+    return chosen[0], chosen[1], notes
+
+
+def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
+    first, second = a.rules(), b.rules()
+    differing = [name for name in first if first[name] != second[name]]
+    said = [f"{name} ({_shown(first[name])} against {_shown(second[name])})" for name in differing]
+    refused = [text for name, text in zip(differing, said, strict=True) if name not in allowed]
+    if refused:
+        first_name = next(name for name in differing if name not in allowed)
+        raise _refusal(a, b, f"they differ in {', '.join(refused)}", first_name)
+    return [f"{a.vector.task}: compared although {text} differs, as --allow-different asks." for text in said]
+
+
+def _keys(a: Side, b: Side, allowed: Collection[str]) -> tuple[list[list[object]], list[str]]:
+    """What each query of both sides is known by, and a note where that is only its item."""
+    records = [side.questions for side in (a, b)]
+    lacking = [side.label for side, record in zip((a, b), records, strict=True) if record is None]
+    if lacking and "questions" not in allowed:
+        what = f"{' and '.join(lacking)} {'does' if len(lacking) == 1 else 'do'} not record what was asked"
+        raise _refusal(a, b, f"{what} (an older gramcli wrote it). Evaluate again", "questions")
+    if lacking or not _comparable_texts(a, b, records):
+        why = "is not recorded by both" if lacking else "was not known to whoever wrote the stores (write_store)"
+        note = f"{a.vector.task}: queries are paired by item and place, since what they say {why}."
+        return [_numbered(side.vector.query_ids) for side in (a, b)], [note]
+    if "questions" in allowed:
+        note = f"{a.vector.task}: queries are paired by item and place, whatever they say, as --allow-different asks."
+        return [_numbered(side.vector.query_ids) for side in (a, b)], [note]
+    return [_numbered(record.digests) for record in records if record is not None], []
+
+
+def _comparable_texts(a: Side, b: Side, records: Sequence[Questions | None]) -> bool:
+    """Whether digests of both are of one kind: texts, or embeddings by one model."""
+    kinds = {record.texts for record in records if record is not None}
+    if "rows" not in kinds:
+        return True
+    models = [side.evaluation.provenance.get("model") for side in (a, b)]
+    return kinds == {"rows"} and models[0] == models[1]
+
+
+def _numbered(names: Sequence[str]) -> list[object]:
+    """(name, how many like it came before)."""
+    seen: dict[str, int] = {}
+    found: list[object] = []
+    for name in names:
+        found.append((name, seen.get(name, 0)))
+        seen[name] = seen.get(name, 0) + 1
+    return found
+
+
+def _gallery_differs(a: Side, b: Side) -> bool:
+    first, second = a.questions, b.questions
+    if a.vector.n_candidates != b.vector.n_candidates:
+        return True
+    if first is None or second is None or not _comparable_texts(a, b, (first, second)):
+        return False
+    return first.gallery != second.gallery
+
+
+def _taken(vector: RankVector, places: Sequence[int]) -> RankVector:
+    """The ranks at some places, in their order."""
+    where = {old: new for new, old in enumerate(places)}
+    return replace(
+        vector,
+        query_ids=tuple(vector.query_ids[k] for k in places),
+        ranks=tuple(vector.ranks[k] for k in places),
+        best=(),
+        tied=tuple((where[k], *rest) for k, *rest in vector.tied if k in where),
+    )
+
+
+def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[object]], common: int) -> UserError:
+    counts = f"{len(keys[0])} and {len(keys[1])} queries, {common} of them the same"
+    known = set(keys[1])
+    strange = next((k for k, key in enumerate(keys[0]) if key not in known), None)
+    example = ""
+    if strange is not None:
+        name = a.vector.query_ids[strange]
+        there = "asks something else" if name in b.vector.query_ids else "is not"
+        example = f"; for instance '{name}' of {a.label} {there} in {b.label}"
+    setting = [
+        f"{name} ({_shown(first)} against {_shown(second)})"
+        for name in ("dataset", "split", "limit")
+        if (first := _plain(a, name)) != (second := _plain(b, name))
+    ]
+    because = f" They differ in {', '.join(setting)}." if setting else ""
+    return UserError(
+        "usage",
+        f"{a.label} and {b.label} are not comparable on {a.vector.task}: {counts}{example}.{because} "
+        "Evaluate both on the same items, or add --intersect.",
+    )
+
+
+def _plain(side: Side, name: str) -> object:
+    value = side.evaluation.provenance.get(name)
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+def _galleries(a: Side, b: Side) -> str:
+    sizes = a.vector.n_candidates, b.vector.n_candidates
+    return f"; the ranks come from galleries of {sizes[0]} and {sizes[1]}" if sizes[0] != sizes[1] else ""
+
+
+def _refusal(a: Side, b: Side, why: str, rule: str) -> UserError:
+    return UserError(
+        "usage",
+        f"{a.label} and {b.label} are not comparable on {a.vector.task}: {why}. "
+        f"With --allow-different {rule} they are compared all the same, and the output says so.",
+    )
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,83 @@
+"""What was asked, and of what: digests by which `compare` knows that two evaluations answered the same questions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+
+from gramcli.evaluation.selection import TEXT, Selection
+from gramcli.results.records import Questions
+from gramcli.store.reader import Store
+
+_CHARACTERS: Final = 16  # of 64: two of a million questions agree by chance once in 40 million galleries
+Texts = Literal["texts", "rows", "none"]
+
+
+def questions_of(store: Store, selection: Selection, *, forward: bool = True) -> Questions:
+    """The record of one direction of a task.
+
+    Media are known by their item's id, texts by what they say, or by their embedding where the store does not know what
+    they said; labels are part of an item where they decide what is right.
+
+    Args:
+        store: What the rows are of.
+        selection: The task's rows.
+        forward: Queries ask; else candidates do.
+    """
+    sides = [
+        _digests(store, selection, names, ids, rows)
+        for names, ids, rows in (
+            (selection.task.query, selection.query_ids, selection.query_rows),
+            (selection.task.candidates, selection.candidate_ids, selection.candidate_rows),
+        )
+    ]
+    asking, answering = sides if forward else sides[::-1]
+    gallery = hashlib.sha256("\n".join(sorted(answering)).encode()).hexdigest()
+    return Questions(selection.label(forward=forward), tuple(asking), gallery, _texts(store, selection))
+
+
+def class_questions(task: str, ids: Sequence[str], truth: Sequence[str], classes: Sequence[str]) -> Questions:
+    """The record of a classification: which items, what they are, and among which classes.
+
+    Args:
+        task: As in the ranks.
+        ids: Items that were classified.
+        truth: The class of each.
+        classes: All of them.
+    """
+    digests = tuple(_digest(name, label) for name, label in zip(ids, truth, strict=True))
+    gallery = hashlib.sha256("\n".join(sorted(classes)).encode()).hexdigest()
+    return Questions(task, digests, gallery, "none")
+
+
+def _texts(store: Store, selection: Selection) -> Texts:
+    if TEXT not in selection.task.modalities:
+        return "none"
+    return "rows" if store.caption_digests() is None else "texts"
+
+
+def _digests(
+    store: Store, selection: Selection, names: tuple[str, ...], ids: tuple[str, ...], rows: Tensor
+) -> list[str]:
+    """One digest for each row of a side."""
+    texts = _text_parts(store, rows) if TEXT in names else [""] * len(ids)
+    labels = dict(zip(store.ids, store.labels, strict=True)) if selection.relevant == "label" else {}
+    media = " ".join(sorted(set(names) - {TEXT}))
+    return [_digest(name, media, text, labels.get(name) or "") for name, text in zip(ids, texts, strict=True)]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:_CHARACTERS]
+
+
+def _text_parts(store: Store, rows: Tensor) -> list[str]:
+    """What each text row says: its digest, or that of its embedding."""
+    digests = store.caption_digests()
+    if digests is not None:
+        return [f"text {one:x}" for one in digests[rows].tolist()]
+    vectors = store.embeddings(TEXT)[rows].contiguous().view(torch.uint8).numpy()
+    return [f"row {hashlib.sha256(one.tobytes()).hexdigest()}" for one in vectors]
