@@ -41,7 +41,8 @@ class Side:
     @property
     def questions(self) -> Questions | None:
         """What it recorded of its questions."""
-        return next((one for one in self.evaluation.questions if one.task == self.vector.task), None)
+        task = self.vector.task.removesuffix("_maxpool")  # items are ranked by the same captions
+        return next((one for one in self.evaluation.questions if one.task == task), None)
 
     def rules(self) -> dict[str, Any]:
         """Its rules, of those that are recorded by name."""
@@ -123,7 +124,7 @@ def _keys(a: Side, b: Side, allowed: Collection[str]) -> tuple[list[list[object]
     records = [side.questions for side in (a, b)]
     lacking = [side.label for side, record in zip((a, b), records, strict=True) if record is None]
     if lacking and "questions" not in allowed:
-        what = f"{' and '.join(lacking)} {'does' if len(lacking) == 1 else 'do'} not record what was asked"
+        what = f"{lacking[0]} does not record what was asked" if len(lacking) == 1 else "neither records what was asked"
         raise _refusal(a, b, f"{what} (an older gramcli wrote it). Evaluate again", "questions")
     if lacking or not _comparable_texts(a, b, records):
         why = "is not recorded by both" if lacking else "was not known to whoever wrote the stores (write_store)"

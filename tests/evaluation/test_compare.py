@@ -10,12 +10,13 @@ from scipy import stats
 
 from gramcli.errors import UserError
 from gramcli.evaluation.compare import load_operand
-from gramcli.evaluation.comparison import compare_evaluations
+from gramcli.evaluation.comparison import CompareOptions, compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
+from gramcli.metrics.paired import PLUS_TEST, SCORE_TEST
 from gramcli.metrics.significance import holm
 from gramcli.modalities import parse_task
 from gramcli.results.documents import dump_json, evaluation_document
-from gramcli.results.records import Evaluation, RankVector
+from gramcli.results.records import Evaluation, Questions, RankVector
 from tests.small_stores import make_store
 
 TASKS = [parse_task("t2v")]
@@ -23,7 +24,8 @@ TASKS = [parse_task("t2v")]
 
 def made(ranks: list[float], ids: list[str] | None = None, n: int = 50, method: str = "gram") -> Evaluation:
     names = tuple(ids or [f"q{k}" for k in range(len(ranks))])
-    return Evaluation({}, (), (), (RankVector("t2v", method, names, tuple(ranks), n),))
+    asked = Questions("t2v", names, f"gallery of {n}", "none")
+    return Evaluation({}, (), (), (RankVector("t2v", method, names, tuple(ranks), n),), questions=(asked,))
 
 
 def row_of(found, metric: str):
@@ -31,7 +33,8 @@ def row_of(found, metric: str):
     return row
 
 
-def test_mcnemar_counts_and_p_values() -> None:
+def test_counts_and_p_values() -> None:
+    """R@k by McNemar's chi-square without correction, of which scipy has the distribution."""
     rng = np.random.default_rng(0)
     a, b = rng.integers(1, 8, 60).astype(float), rng.integers(1, 5, 60).astype(float)
     found = compare_evaluations([made(a.tolist()), made(b.tolist())], ["A", "B"])
@@ -39,24 +42,50 @@ def test_mcnemar_counts_and_p_values() -> None:
         row = row_of(found, f"R@{k}")
         assert row.wins == int(((b <= k) & (a > k)).sum())
         assert row.losses == int(((a <= k) & (b > k)).sum())
-        expected = stats.binomtest(row.wins, row.wins + row.losses).pvalue if row.wins + row.losses else 1.0
+        differing = row.wins + row.losses
+        expected = stats.chi2.sf((row.wins - row.losses) ** 2 / differing, 1) if differing else 1.0
         assert row.p_value == pytest.approx(expected)
-        assert row.test == "McNemar, exact"
+        assert row.test == SCORE_TEST
         assert row.delta == pytest.approx(np.mean(b <= k) - np.mean(a <= k))
         assert row.low <= row.delta <= row.high
         assert row.n == 60
     mrr = row_of(found, "MRR")
     assert mrr.delta == pytest.approx(np.mean(1 / b) - np.mean(1 / a))
-    assert mrr.test == "paired sign flips"
-    assert [row.p_holm for row in found.rows] == pytest.approx(holm([row.p_value for row in found.rows]))
+    assert mrr.test == PLUS_TEST
+
+
+def test_one_figure_is_primary_and_the_others_are_adjusted_among_themselves() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(1, 30, 60).astype(float), rng.integers(1, 20, 60).astype(float)
+    found = compare_evaluations([made(a.tolist()), made(b.tolist())], ["A", "B"])
+    first, *others = found.rows
+    assert (first.metric, first.family, first.p_holm) == ("R@1", "primary", first.p_value)
+    assert [row.p_holm for row in others] == pytest.approx(holm([row.p_value for row in others]))
+    assert any(note.startswith("Primary: R@1 of t2v (1 test)") for note in found.notes)
+    named = compare_evaluations([made(a.tolist()), made(b.tolist())], "AB", CompareOptions(primary="t2v:MRR"))
+    assert (named.rows[0].metric, named.rows[0].family) == ("MRR", "primary")
+    with pytest.raises(UserError, match=r"--primary 'R@2' is none of R@1, R@5, R@10, MRR"):
+        CompareOptions(primary="R@2")
+    with pytest.raises(UserError, match="--primary names 'v2t'; compared are t2v"):
+        compare_evaluations([made([1.0]), made([1.0])], "AB", CompareOptions(primary="v2t:R@1"))
+
+
+def test_what_is_one_by_construction_is_not_tested() -> None:
+    """Ten candidates: R@10 is 1, has no interval, no test, and no place among the others."""
+    found = compare_evaluations([made([1.0, 2.0, 3.0], n=10), made([1.0, 1.0, 1.0], n=10)], "AB")
+    row = row_of(found, "R@10")
+    assert (row.low, row.high, row.p_value, row.p_holm, row.family) == (None, None, None, None, "")
+    others = [row for row in found.rows if row.family == "other"]
+    assert [row.p_holm for row in others] == pytest.approx(holm([row.p_value for row in others]))
 
 
 def test_captions_of_one_item_are_not_independent_queries() -> None:
+    """Three items gain whole: three differences, however many captions they have."""
     ids = ["x"] * 5 + ["y"] * 5 + ["z"] * 5
     found = compare_evaluations([made([2.0] * 15, ids), made([1.0] * 15, ids)], ["A", "B"])
-    row = row_of(found, "R@1")
-    assert row.test == "paired sign flips"
-    assert row.p_value == pytest.approx(0.25, abs=0.02)
+    alone = compare_evaluations([made([2.0] * 3), made([1.0] * 3)], ["A", "B"])
+    row, expected = row_of(found, "R@1"), row_of(alone, "R@1")
+    assert (row.low, row.high, row.p_value) == pytest.approx((expected.low, expected.high, expected.p_value))
     assert row.wins == 15
 
 
@@ -73,12 +102,11 @@ def test_other_galleries_are_refused_unless_intersected(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", 12)
     whole = measure(store, tasks=TASKS, methods=["gram"])
     part = measure(store, tasks=TASKS, methods=["gram"], options=EvalOptions(limit=9))
-    with pytest.raises(UserError, match="12 queries and 12 candidates against 9 and 9, 9 queries in common"):
+    with pytest.raises(UserError, match=r"12 and 9 queries, 9 of them the same; .* They differ in limit \(none against 9\)"):
         compare_evaluations([whole, part], ["A", "B"])
-    found = compare_evaluations([whole, part], ["A", "B"], intersect=True)
+    found = compare_evaluations([whole, part], ["A", "B"], CompareOptions(intersect=True))
     assert {row.n for row in found.rows} == {9}
     assert any("compared on the 9 queries in common" in note for note in found.notes)
-    assert any("differ in limit" in note for note in found.notes)
     first = np.array(whole.ranks[0].ranks[:9])
     assert row_of_task(found, "t2v", "R@1").value_a == pytest.approx(np.mean(first <= 1))
 
@@ -92,13 +120,13 @@ def test_same_queries_in_another_gallery_are_refused() -> None:
     with pytest.raises(UserError, match="not comparable on t2v"):
         compare_evaluations([made([1.0, 2.0], n=50), made([1.0, 2.0], n=40)], ["A", "B"])
     with pytest.raises(UserError, match="no query of t2v in common"):
-        compare_evaluations([made([1.0], ["x"]), made([1.0], ["y"])], ["A", "B"], intersect=True)
+        compare_evaluations([made([1.0], ["x"]), made([1.0], ["y"])], ["A", "B"], CompareOptions(intersect=True))
 
 
-def test_intersection_pairs_captions_by_item_and_position() -> None:
+def test_intersection_pairs_captions_by_what_they_say() -> None:
     a = made([1.0, 2.0, 3.0, 4.0], ["x", "x", "y", "z"])
     b = made([5.0, 6.0, 1.0], ["y", "x", "x"], n=40)
-    found = compare_evaluations([a, b], ["A", "B"], intersect=True)
+    found = compare_evaluations([a, b], ["A", "B"], CompareOptions(intersect=True))
     row = row_of(found, "MRR")
     assert row.n == 3
     assert row.value_a == pytest.approx(np.mean([1, 1 / 2, 1 / 3]))
@@ -108,8 +136,10 @@ def test_intersection_pairs_captions_by_item_and_position() -> None:
 def test_methods_are_paired_by_name_or_alone() -> None:
     found = compare_evaluations([made([1.0, 2.0], method="cosine"), made([1.0, 1.0], method="gram")], ["s", "s@gram"])
     assert {(row.a, row.b) for row in found.rows} == {("s@cosine", "s@gram")}
-    both = Evaluation({}, (), (), (*made([1.0]).ranks, *made([1.0], method="cosine").ranks))
-    other = Evaluation({}, (), (), (*made([1.0], method="span").ranks, *made([1.0], method="cosine").ranks))
+    asked = made([1.0]).questions
+    both = Evaluation({}, (), (), (*made([1.0]).ranks, *made([1.0], method="cosine").ranks), questions=asked)
+    ranks = (*made([1.0], method="span").ranks, *made([1.0], method="cosine").ranks)
+    other = Evaluation({}, (), (), ranks, questions=asked)
     assert {(row.a, row.b) for row in compare_evaluations([both, other], "AB").rows} == {("A@cosine", "B@cosine")}
     with pytest.raises(UserError, match="A and B have no task and method in common"):
         compare_evaluations([both, Evaluation({}, (), (), ())], "AB")
@@ -130,15 +160,6 @@ def test_operands(tmp_path: Path) -> None:
     assert {vector.n_candidates for vector in every.ranks} == {6}
     with pytest.raises(UserError, match=r"there is no .*nowhere"):
         load_operand(f"{tmp_path}/nowhere", tasks=TASKS)
-
-
-def test_another_tie_rule_is_said(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store", 12)
-    mean, last = (
-        measure(store, tasks=TASKS, methods=["gram"], options=EvalOptions(ties=rule))
-        for rule in ("mean", "pessimistic")
-    )
-    assert any("differ in ties" in note for note in compare_evaluations([mean, last], ["A", "B"]).notes)
 
 
 def test_figures_without_ranks_are_refused_by_what_they_are(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from gramcli.metrics.significance import (
     bootstrap_interval,
     bootstrap_means,
     holm,
-    mcnemar_p,
-    sign_flip_p,
     weighted_mean,
     weighted_median,
     wilson_interval,
@@ -35,14 +33,6 @@ def test_wilson_interval_is_scipys_to_the_last_bit(n: int) -> None:
     for hits in {0, 1, n // 3, n // 2, n - 1, n}:
         found = stats.binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
         assert wilson_interval(hits, n) == (found.low, found.high)
-
-
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (10, 2), (40, 61), (0, 9)])
-def test_mcnemar_is_the_binomial_test(only_a: int, only_b: int) -> None:
-    n = only_a + only_b
-    tail = stats.binom.cdf(min(only_a, only_b), n, 0.5)
-    assert mcnemar_p(only_a, only_b) == pytest.approx(min(1.0, 2 * tail), rel=1e-9)
-    assert mcnemar_p(only_a, only_b) == mcnemar_p(only_b, only_a)
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,22 +96,6 @@ def test_intervals_cover_the_truth_about_95_times_in_100() -> None:
 def test_one_cluster_or_constant_values_have_no_width() -> None:
     assert bootstrap_interval(np.array([1.0, 3.0]), np.array([0, 0])) == (2.0, 2.0)
     assert bootstrap_interval(np.ones(10), np.arange(10)) == (1.0, 1.0)
-
-
-def test_sign_flips_agree_with_all_flips() -> None:
-    differences = np.array([0.3, -0.1, 0.4, 0.2, 0.5, -0.05, 0.1, 0.25])
-    signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1).T
-    exact = (np.abs(signs @ differences) >= abs(differences.sum()) - 1e-12).mean()
-    assert sign_flip_p(differences, np.arange(8)) == pytest.approx(exact, abs=0.01)
-    scipys = stats.permutation_test((differences,), np.sum, permutation_type="samples").pvalue
-    assert exact == pytest.approx(scipys, abs=1e-9)
-
-
-def test_sign_flips_of_whole_clusters() -> None:
-    differences, clusters = np.full(20, 0.1), np.repeat(np.arange(2), 10)
-    assert sign_flip_p(differences, clusters) == pytest.approx(0.5, abs=0.02)
-    assert sign_flip_p(differences, np.arange(20)) < 0.001
-    assert sign_flip_p(np.zeros(5), np.arange(5)) == 1.0
 
 
 def test_holm_by_hand() -> None:

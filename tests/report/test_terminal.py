@@ -34,7 +34,7 @@ def test_at_80_columns_the_intervals_stand_below_and_nothing_is_cut():
     text = shown(evaluation_answer(evaluation()), 80)
     assert "[49.4, 55.6]" in text
     assert "52.5 [" not in text
-    assert "aggregation_gain" in text
+    assert "gain" in text
     assert "…" not in text
     assert "t2va cosine" in text
 

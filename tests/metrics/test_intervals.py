@@ -1,0 +1,72 @@
+"""Intervals of single figures: textbook values, no edge, and what they hold of the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramcli.metrics.figures import interval_of
+from gramcli.metrics.intervals import median_interval, plus_four, plus_four_of
+
+SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 20), (20, 20), (1, 50), (49, 50), (550, 1000), (2, 7)])
+def test_of_independent_hits_it_is_agresti_and_coull_s(hits: int, n: int) -> None:
+    z = 1.959963984540054
+    total = n + z * z
+    share = (hits + z * z / 2) / total
+    half = z * np.sqrt(share * (1 - share) / total)
+    values = np.repeat([1.0, 0.0], [hits, n - hits])
+    assert plus_four_of(values, np.arange(n)) == pytest.approx((max(0, share - half), min(1, share + half)), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 50, 1000])
+def test_one_more_hit_never_lowers_an_end(n: int) -> None:
+    ends = np.array([plus_four_of(np.repeat([1.0, 0.0], [k, n - k]), np.arange(n)) for k in range(n + 1)])
+    assert (np.diff(ends, axis=0) >= -1e-12).all()
+
+
+def test_the_last_miss_lowers_no_end_where_items_have_five_captions() -> None:
+    """250 of 250 hits, then one caption, two of one item, a whole item that miss."""
+    clusters = np.repeat(np.arange(50), 5)
+    lower = []
+    for missed in (0, 1, 2, 5):
+        values = np.ones(250)
+        values[:missed] = 0
+        lower.append(plus_four_of(values, clusters)[0])
+    assert lower == sorted(lower, reverse=True)
+
+
+@given(SIZES, st.integers(0, 2**32 - 1))
+def test_it_holds_the_mean_of_any_figures_of_any_items(sizes: list[int], seed: int) -> None:
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    rng = np.random.default_rng(seed)
+    columns = [rng.random(len(clusters)), rng.integers(0, 2, len(clusters)), np.ones(len(clusters)), 0.3 + 0 * clusters]
+    values = np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
+    for (low, high), mean in zip(plus_four(values, clusters), values.mean(axis=0), strict=True):
+        assert 0 <= low <= mean + 1e-12
+        assert mean - 1e-12 <= high <= 1
+
+
+def test_equal_captions_count_once() -> None:
+    values = (np.random.default_rng(0).random(40) < 0.4).astype(float)
+    alone = plus_four_of(values, np.arange(40))
+    assert plus_four_of(np.repeat(values, 5), np.repeat(np.arange(40), 5)) == pytest.approx(alone)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60))
+def test_the_interval_of_a_median_holds_it(ranks: list[int]) -> None:
+    values = np.array(ranks, dtype=float)
+    low, high = median_interval(values, np.arange(len(values)))
+    assert low <= np.median(values) <= high
+    assert {low, high} <= set(ranks) | {float(np.median(values))}
+
+
+def test_what_a_gallery_fixes_has_no_interval() -> None:
+    used = {"R@5": np.ones(4), "R@1": np.array([1.0, 0.0, 1.0, 1.0]), "MeanR": np.array([1.0, 2.0, 1.0, 1.0])}
+    assert set(interval_of(used, np.arange(4), 5)) == {"R@1", "MeanR"}
+    low, high = interval_of(used, np.arange(4), 5)["MeanR"]
+    assert 1 <= low <= 1.25 <= high <= 5
