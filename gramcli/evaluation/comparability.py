@@ -56,7 +56,8 @@ class Side:
         parameters = how.get("parameters") if isinstance(how, Mapping) else None
         if not isinstance(parameters, Mapping) or not parameters:
             return str(stage)
-        return f"{stage} {', '.join(f'{name}={value}' for name, value in parameters.items())}"
+        named = ",".join(f"{name}={value:g}" for name, value in parameters.items())
+        return f"{str(stage).partition(':')[0]}:{named}"
 
 
 def check_allowed(allowed: Collection[str]) -> None:

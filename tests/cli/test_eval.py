@@ -189,9 +189,12 @@ def test_normalised_evaluations_can_be_compared(gram, store):
     asked = ("eval", store, "--task", "t2v", "--method", "cosine")
     assert gram(*asked, "-o", "raw.json").exit_code == 0
     assert gram(*asked, "--normalize", "dsl:tau=20", "-o", "dsl.json").exit_code == 0
-    result = gram("compare", "raw.json", "dsl.json")
+    refused = gram("compare", "raw.json", "dsl.json")
+    assert refused.exit_code == 2, refused.output
+    assert "they differ in stage (raw against raw+dsl:tau=20)" in refused.output
+    result = gram("compare", "raw.json", "dsl.json", "--allow-different", "stage")
     assert result.exit_code == 0, result.output
-    assert "stage" in result.output
+    assert "compared although stage (raw against raw+dsl:tau=20) differs" in result.output.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_print_config_says_where_everything_is_from_and_runs_nothing(gram, tmp_p
     assert 'task = ["t2va"]  # command line' in lines
     assert 'split = "test"  # gram.toml [defaults]' in lines
     assert 'ties = "optimistic"  # gram.toml' in lines
-    assert 'intervals = "bootstrap"  # default' in lines
+    assert 'intervals = "plus-four"  # default' in lines
     assert "# metrics is not set  # default" in lines
     assert result.stderr == ""
 

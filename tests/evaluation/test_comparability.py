@@ -83,7 +83,7 @@ def test_item_against_label(tmp_path: Path) -> None:
         ({"ties": "pessimistic"}, "they differ in ties"),
         ({"missing": "zero"}, r"they differ in missing \(drop against zero\)"),
         ({"protocol": "mine"}, r"they differ in protocol \(manifest against mine\)"),
-        ({"normalize": "dsl"}, r"they differ in stage \(raw against raw\+dsl tau=100"),
+        ({"normalize": "dsl"}, r"they differ in stage \(raw against raw\+dsl:tau=100"),
     ],
 )
 def test_other_rules(tmp_path: Path, options: dict[str, str], said: str) -> None:
