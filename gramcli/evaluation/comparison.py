@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
+from gramcli.heads.remarks import known_outcome, remarks
 from gramcli.metrics.figures import cluster_index
 from gramcli.metrics.significance import bootstrap_interval, holm, mcnemar_p, sign_flip_p, wilson_interval
 from gramcli.results.records import Comparison, ComparisonRow, Evaluation, RankVector
@@ -56,11 +57,21 @@ def compare_evaluations(
     adjusted = dict(zip(tested, holm([rows[k].p_value or 0.0 for k in tested]), strict=True))
     finished = tuple(replace(row, p_holm=adjusted.get(k)) for k, row in enumerate(rows))
     provenance = [evaluation.provenance for evaluation in evaluations]
+    notes += _heads_notes(provenance, names)
     differing = _differences(provenance)
     if differing:
         notes.append(f"The evaluations differ in {', '.join(differing)}.")
     left_out = tuple(dict.fromkeys(entry for evaluation in evaluations for entry in evaluation.left_out))
     return Comparison(tuple(names), finished, {"evaluations": provenance}, tuple(dict.fromkeys(notes)), left_out)
+
+
+def _heads_notes(provenance: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """What is to be known of the heads that the operands were seen through; by name where it is not true of all."""
+    owners: dict[str, list[str]] = {}
+    for one, name in zip(provenance, names, strict=True):
+        for remark in remarks(known_outcome(one.get("model"))):
+            owners.setdefault(remark, []).append(name)
+    return [remark if len(who) == len(names) else f"{', '.join(who)}: {remark}" for remark, who in owners.items()]
 
 
 def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:

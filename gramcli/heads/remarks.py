@@ -36,6 +36,17 @@ def outcome_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def known_outcome(model: object) -> Mapping[str, Any]:
+    """Find how the training of the heads in a store's `model` went; empty where there are none or nothing is known.
+
+    Args:
+        model: As the manifest of a store or the provenance of an evaluation has it.
+    """
+    heads = model.get("heads") if isinstance(model, Mapping) else None
+    training = heads.get("training") if isinstance(heads, Mapping) else None
+    return training if isinstance(training, Mapping) else {}
+
+
 def remarks(outcome: Mapping[str, Any]) -> list[str]:
     """Say what of a training limits what its heads' figures mean, one sentence each.
 
