@@ -35,7 +35,7 @@ EPOCHS: Final = 100
 PATIENCE: Final = 20
 BATCH: Final = 60
 DROPOUT: Final = 0.5
-RATES: Final = {"cosine": 1e-2, "gram": 3e-3}
+RATE: Final = 1e-2
 TEST: Final = "test"
 LOSSES: Final = ("cosine", "gram")
 ALIGNED: Final = (
@@ -100,28 +100,22 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
 
 
 def align_by(losses: Sequence[str], folder: Path, seed: int, begin: Stage) -> None:
-    """Train heads with each loss on the embedded store, and write the store as each sees it.
-
-    The later ones start from the first, as the papers' models start from one trained with cosines.
-    """
+    """Train heads with each loss on the embedded store, and write the store as each sees it."""
     store = open_store(folder / "embedded")
-    start = None
     for loss in losses:
         how = AlignOptions(
             dim=DIM,
             epochs=EPOCHS,
             batch_size=BATCH,
-            lr=RATES[loss],
+            lr=RATE,
             dropout=DROPOUT,
             patience=PATIENCE,
             seed=seed,
-            init=start,
             overwrite=True,
         )
         heads = folder / f"heads_{loss}"
         train_heads(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}", "epochs"))
         write_projected(store, load_heads(heads), store.ids, folder / f"aligned_{loss}", overwrite=True)
-        start = start or heads
 
 
 def only(evaluation: Evaluation, task: Task, method: str) -> Evaluation:

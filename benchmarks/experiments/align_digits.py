@@ -95,6 +95,7 @@ class Work:
             seed=seed,
             anchor=who.anchor,
             init=self.start(who, seed),
+            warm_up=0,
             relevant=self.relevant,
             **setting,
         )

@@ -19,7 +19,8 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
     store: str | Path | Store, output: str | Path, *, loss: str,
     modalities: Sequence[str] = (), anchor: str | None = None, dim: int = 64, hidden: int = 0,
     epochs: int = 100, lr: float = 1e-3, weight_decay: float = 0.01, dropout: float = 0.0,
-    init: str | Path | None = None, warmup: float = 0.1, batch_size: int = 256, temperature: float | None = None,
+    init: str | Path | None = None, warm_up: int | None = None, lr_warmup: float = 0.1,
+    batch_size: int = 256, temperature: float | None = None,
     seed: int = 0, train_split: str = "train", val_split: str | None = None,
     task: str | Task | None = None, query: str | None = None, candidates: str | None = None,
     method: str | None = None, metric: str = "MRR", patience: int = 20, relevant: str = "item",
@@ -41,7 +42,8 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
         weight_decay: Of the weights.
         dropout: Share of input features left out, for few items.
         init: Heads to start from.
-        warmup: Share of steps in which the rate rises.
+        warm_up: Epochs by the cosine loss first, 0 for none; None decides by the loss.
+        lr_warmup: Share of steps in which the rate rises.
         batch_size: Items of a step.
         temperature: The loss's; it learns, but for pmrl.
         seed: Of all that is drawn at random.
@@ -69,7 +71,7 @@ def align(  # noqa: PLR0913 - a keyword for each option of the command
     """
     options = AlignOptions(
         tuple(listed(modalities)), anchor, dim, hidden, epochs, lr, weight_decay, dropout,
-        None if init is None else Path(init), warmup, batch_size, temperature, seed, train_split, val_split,
+        None if init is None else Path(init), warm_up, lr_warmup, batch_size, temperature, seed, train_split, val_split,
         one_task(task, query, candidates) if task or query or candidates else None,
         method, metric, patience, relevant, device_named(device), overwrite,  # type: ignore[arg-type]
     )

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from gramcli.alignment.rows import Drawn, Rows, batches
-from gramcli.alignment.state import Progress, damaged_state, load_progress, save_progress
+from gramcli.alignment.state import WARM_UP, Progress, damaged_state, load_progress, save_progress
 from gramcli.alignment.validation import MEASURES, better
 from gramcli.errors import UserError
-from gramcli.results.runs import Epoch
+from gramcli.results.runs import Curve, Epoch
 from gramcli.store.layout import TEXT
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Tell = Callable[[int, int, str], None]
 
 _LARGEST_GRADIENT: Final = 1.0
+_HELD: Final = "validation loss"
 _LOG_TEMPERATURE: Final = "log_temperature"
 TEMPERATURES: Final = (1e-3, 10.0)
 _MOMENTS: Final = ("exp_avg", "exp_avg_sq", "step")
@@ -39,7 +40,7 @@ class Schedule:
         epochs: At most so many.
         steps: Steps of an epoch.
         lr: Peak learning rate.
-        warmup: Share of all steps over which it rises.
+        lr_warmup: Share of all steps over which it rises.
         weight_decay: Of weights, not of biases and temperature.
         patience: Epochs without a better validation figure after which it ends; 0 never ends early.
         metric: The validation figure.
@@ -51,7 +52,7 @@ class Schedule:
     epochs: int
     steps: int
     lr: float
-    warmup: float
+    lr_warmup: float
     weight_decay: float
     patience: int
     metric: str
@@ -62,7 +63,7 @@ class Schedule:
     def rate(self, step: int) -> float:
         """Learning rate of a step, counted from 0: linear up, then half a cosine down to 0."""
         total = self.epochs * self.steps
-        rising = math.ceil(self.warmup * total)
+        rising = math.ceil(self.lr_warmup * total)
         if step < rising:
             return self.lr * (step + 1) / rising
         return self.lr * 0.5 * (1.0 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
@@ -70,55 +71,67 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Training:
-    """Everything a run needs.
+    """Everything a stage of a run needs.
 
     Attributes:
+        stage: Which one: `WARM_UP` or `MAIN`.
         method: Whose loss.
         options: Of the loss that do not change: `anchor`, `label_smoothing`.
         rows: What is trained on.
         schedule: How.
-        validate: Figures of the current heads; rank 0 alone calls it.
+        validate: `MEASURES` of heads; rank 0 alone calls it.
+        held: Loss of heads on the validation items; rank 0 alone calls it.
         plan: What the run is, to be recognised when it is resumed.
         folder: Where its state is kept.
         temperature: The loss's at the start.
     """
 
+    stage: str
     method: AlignmentMethod
     options: Mapping[str, Any]
     rows: Rows
     schedule: Schedule
     validate: Callable[[Heads], dict[str, float]]
+    held: Callable[[Heads], float]
     plan: Mapping[str, Any]
     folder: Path
     temperature: float
 
-    def run(self, heads: Heads, ranks: Ranks, tell: Tell) -> Progress:
-        """Train the heads in place from where an earlier run stopped.
+    def run(self, heads: Heads, ranks: Ranks, tell: Tell, before: Curve | None = None) -> Progress:
+        """Train the heads in place from where an earlier run stopped in this stage.
 
         Args:
-            heads: New heads on the rank's device.
+            heads: What the stage starts from, on the rank's device.
             ranks: The processes of the run.
-            tell: Called with (epochs done, epochs in all, loss and recall).
+            tell: Called with (epochs done, epochs in all, loss and recall), those of the stage before counted too.
+            before: The stage before, where there was one.
 
         Returns:
-            The whole history; `heads` hold the best epoch's tensors.
+            The stage's whole history; `heads` hold the best epoch's tensors.
 
         Raises:
             UserError: The loss is no number any more, or the state on disk is of another run.
         """
         state = _Learning(self, heads, ranks)
         done = load_progress(self.folder, self.plan)
-        progress = state.restored(done) if done else Progress()
+        if done and done.stage == self.stage:
+            progress = state.restored(done)
+        else:
+            start = ranks.told(MEASURES, lambda: self.validate(heads))
+            progress = Progress(stage=self.stage, start=start, before=before)
+        earlier = len(before.history) if before else 0
         while not self._is_over(progress):
             epoch = len(progress.history) + 1
             loss = state.epoch(epoch)
-            figures = ranks.told(MEASURES, lambda: self.validate(heads))
+            figures = ranks.told((*MEASURES, _HELD), lambda: {**self.validate(heads), _HELD: self.held(heads)})
+            held = figures.pop(_HELD)
             rate = self.schedule.rate(epoch * self.schedule.steps - 1)
-            progress.history.append(Epoch(epoch, rate, loss, state.temperature_learnt(), figures))
+            finite = held if math.isfinite(held) else None
+            progress.history.append(Epoch(epoch, rate, loss, state.temperature_learnt(), figures, finite))
             state.note(progress)
             if ranks.rank == 0:
                 save_progress(self.folder, self.plan, progress)
-                tell(epoch, self.schedule.epochs, _words(progress.history[-1]))
+                tell(earlier + epoch, earlier + self.schedule.epochs, self._words(progress.history[-1]))
             ranks.wait()
         for name, one in heads.tensors.items():
             one.data.copy_(progress.tensors[f"best/{name}"])
@@ -128,9 +141,10 @@ class Training:
         n, schedule = len(progress.history), self.schedule
         return n >= schedule.epochs or (0 < schedule.patience <= n - progress.best and n > 0)
 
-
-def _words(epoch: Epoch) -> str:
-    return f"loss {epoch.loss:.4f}, R@1 {100 * epoch.measures['R@1']:.1f}, MRR {epoch.measures['MRR']:.3f}"
+    def _words(self, epoch: Epoch) -> str:
+        stage = f"warm-up by {self.method.name}: " if self.stage == WARM_UP else ""
+        figures = f"R@1 {100 * epoch.measures['R@1']:.1f}, MRR {epoch.measures['MRR']:.3f}"
+        return f"{stage}loss {epoch.loss:.4f}, {figures}"
 
 
 class _Learning:
@@ -164,7 +178,8 @@ class _Learning:
         self._ranks.mean([total])
         finite = bool(total.isfinite()) and all(bool(one.isfinite().all()) for one in self._parameters.values())
         if not finite:
-            raise UserError("input", f"Training blew up in epoch {number} (loss {float(total):g}): lower --lr.")
+            where = f"epoch {number}{' of the warm-up' if self._training.stage == WARM_UP else ''}"
+            raise UserError("input", f"Training blew up in {where} (loss {float(total):g}): lower --lr.")
         return float(total)
 
     def temperature_learnt(self) -> float | None:
@@ -213,8 +228,8 @@ class _Learning:
     def note(self, progress: Progress) -> None:
         """Put the current tensors, and the best ones, into the progress."""
         last = progress.history[-1]
-        best = progress.history[progress.best - 1].measures if progress.best else None
-        if better(last.measures, best, self._training.schedule.metric):
+        best = progress.history[progress.best - 1] if progress.best else None
+        if better(last, best, self._training.schedule.metric):
             progress.best = last.epoch
             progress.tensors |= {f"best/{name}": one.detach().clone() for name, one in self._heads.tensors.items()}
         progress.tensors |= {f"now/{name}": one.detach() for name, one in self._parameters.items()}

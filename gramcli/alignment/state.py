@@ -13,10 +13,24 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.results.runs import Epoch
+from gramcli.heads.unfinished import STATE, damaged_state, read_facts
+from gramcli.results.runs import Curve, Epoch
 from gramcli.store.atomic import disk_errors, write_atomic
 
-STATE: Final = "training.safetensors"
+__all__ = [
+    "MAIN",
+    "STATE",
+    "WARM_UP",
+    "Progress",
+    "check_plan",
+    "curve_of",
+    "damaged_state",
+    "load_progress",
+    "save_progress",
+]
+
+WARM_UP: Final = "warm-up"
+MAIN: Final = "main"
 
 
 @dataclass
@@ -24,14 +38,20 @@ class Progress:
     """Where a run stands after an epoch.
 
     Attributes:
-        history: All epochs so far.
+        history: All epochs of the stage so far.
         best: Number of the best one; 0 before the first.
         tensors: Current tensors under `now/`, those of the best epoch under `best/`, the optimiser's under `adam/`.
+        stage: `WARM_UP` or `MAIN`.
+        start: Validation figures before the stage's first epoch.
+        before: The warm-up, once the main stage has begun.
     """
 
     history: list[Epoch] = field(default_factory=list)
     best: int = 0
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    stage: str = MAIN
+    start: Mapping[str, float] = field(default_factory=dict)
+    before: Curve | None = None
 
 
 def save_progress(folder: Path, plan: Mapping[str, Any], progress: Progress) -> None:
@@ -40,7 +60,14 @@ def save_progress(folder: Path, plan: Mapping[str, Any], progress: Progress) -> 
     Raises:
         UserError: It cannot be written.
     """
-    facts = {"plan": plan, "history": [asdict(one) for one in progress.history], "best": progress.best}
+    facts = {
+        "plan": plan,
+        "stage": progress.stage,
+        "history": [asdict(one) for one in progress.history],
+        "best": progress.best,
+        "start": dict(progress.start),
+        "before": asdict(progress.before) if progress.before else None,
+    }
     data = save(
         {name: one.detach().cpu().contiguous() for name, one in progress.tensors.items()},
         {"progress": json.dumps(facts)},
@@ -59,23 +86,35 @@ def load_progress(folder: Path, plan: Mapping[str, Any]) -> Progress | None:
     path = folder / STATE
     if not path.exists():
         return None
+    facts = read_facts(folder)
+    check_plan(folder, facts["plan"], plan)
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["progress"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        history = [Epoch(**{**one, "measures": dict(one["measures"])}) for one in facts["history"]]
-        found, best = dict(facts["plan"]), int(facts["best"])
-        if not 1 <= best <= len(history):
-            raise ValueError(f"no epoch {best}")
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        stage, before = facts["stage"], facts["before"]
+        if stage not in (WARM_UP, MAIN):
+            raise ValueError(f"no stage {stage}")
+        curve = curve_of(facts)
+        start = {name: float(value) for name, value in facts["start"].items()}
+        earlier = None if before is None else curve_of(before)
+    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise damaged_state(folder, error) from error
-    check_plan(folder, found, plan)
-    return Progress(history, best, tensors)
+    return Progress(list(curve.history), curve.best, tensors, stage, start, earlier)
 
 
-def damaged_state(folder: Path, error: Exception) -> UserError:
-    """What to say of a state that no run can go on from."""
-    return UserError("input", f"{folder / STATE} is damaged ({error}). Add --overwrite to begin anew.")
+def curve_of(facts: Mapping[str, Any]) -> Curve:
+    """Read a stage's curve from what JSON keeps of it.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another kind.
+        ValueError: As above, or the best epoch is none of them.
+    """
+    history = tuple(Epoch(**{**one, "measures": dict(one["measures"])}) for one in facts["history"])
+    best = int(facts["best"])
+    if not 1 <= best <= len(history):
+        raise ValueError(f"no epoch {best}")
+    return Curve(history, best)
 
 
 def check_plan(folder: Path, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from gramcli.evaluation.selection import Relevant, select
+from gramcli.methods.batch import alone
 from gramcli.metrics.retrieval import hit_at, reciprocal_rank
 from gramcli.scoring.ranking import rank
 from gramcli.store.layout import TEXT
@@ -17,8 +18,11 @@ from gramcli.store.layout import TEXT
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gramcli.alignment.rows import Rows
     from gramcli.heads.model import Heads
+    from gramcli.methods.base import AlignmentMethod
     from gramcli.modalities import Task
+    from gramcli.results.runs import Epoch
     from gramcli.store.reader import Store
 
 MEASURES: Final = ("R@1", "R@5", "R@10", "MRR")
@@ -74,9 +78,67 @@ class Validation:
         return replace(self.store, manifest={**self.store.manifest, "modalities": entries}, _loaded=loaded)
 
 
-def better(figures: Mapping[str, float], than: Mapping[str, float] | None, metric: str) -> bool:
-    """Whether an epoch's figures are better than those of the best so far; all measures are better high."""
-    return than is None or figures[metric] > than[metric]
+@dataclass(frozen=True)
+class HeldOut:
+    """A loss on the validation items: it still moves where few items leave the figures no better value to take.
+
+    Attributes:
+        rows: The items.
+        size: Of a batch, as in training.
+        method: Whose loss.
+        options: Of the loss that do not change.
+        temperature: The one that training starts with, for every epoch.
+    """
+
+    rows: Rows
+    size: int
+    method: AlignmentMethod
+    options: Mapping[str, Any]
+    temperature: float
+
+    def loss(self, heads: Heads) -> float:
+        """Mean over the items, in batches in their order, each item with its first caption."""
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        with torch.no_grad(), alone():
+            for start in range(0, len(self.rows), self.size):
+                items = torch.arange(start, min(start + self.size, len(self.rows)))
+                total += len(items) * float(self._batch(heads, items, generator))
+        return total / len(self.rows)
+
+    def _batch(self, heads: Heads, items: Tensor, generator: torch.Generator) -> Tensor:
+        rows = self.rows
+        first = rows.captions.cpu()[items, 0]
+        vectors = {
+            name: heads.project(name, found[first.clamp(max=len(found) - 1) if name == TEXT else items])
+            for name, found in rows.vectors.items()
+        }
+        return self.method.loss(
+            vectors,
+            present={name: one[items] for name, one in rows.present.items()},
+            groups=None if rows.groups is None else rows.groups[items],
+            temperature=self.temperature,
+            generator=generator,
+            **self.options,
+        )
+
+
+def better(epoch: Epoch, than: Epoch | None, metric: str) -> bool:
+    """Whether an epoch is better than the best so far; of two alike under the metric, the one of lower validation loss.
+
+    Args:
+        epoch: An epoch.
+        than: The best before it, if any.
+        metric: One of `MEASURES`; all are better high.
+    """
+    if than is None:
+        return True
+    if epoch.measures[metric] != than.measures[metric]:
+        return epoch.measures[metric] > than.measures[metric]
+    return _or_infinite(epoch.validation_loss) < _or_infinite(than.validation_loss)
+
+
+def _or_infinite(loss: float | None) -> float:
+    return float("inf") if loss is None else loss
 
 
 def _figure(name: str, ranks: Tensor) -> Tensor:

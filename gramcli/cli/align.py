@@ -16,6 +16,7 @@ from gramcli.cli.align_options import (
     ModalitiesOpt,
     PatienceOpt,
     RateOpt,
+    RisingOpt,
     StepSizeOpt,
     StopMetricOpt,
     TemperatureOpt,
@@ -24,7 +25,7 @@ from gramcli.cli.align_options import (
     ValQueryOpt,
     ValSplitOpt,
     ValTaskOpt,
-    WarmupOpt,
+    WarmUpOpt,
 )
 from gramcli.cli.options import DeviceOpt, OverwriteOpt, Relevance, RelevantOpt, SeedOpt, StoreArg
 from gramcli.cli.session import Session
@@ -41,10 +42,11 @@ def align_command(
     dim: DimOpt = 64,
     hidden: HiddenOpt = 0,
     init: InitOpt = None,
+    warm_up: WarmUpOpt = None,
     epochs: EpochsOpt = 100,
     lr: RateOpt = 1e-3,
     batch_size: StepSizeOpt = 256,
-    warmup: WarmupOpt = 0.1,
+    lr_warmup: RisingOpt = 0.1,
     weight_decay: DecayOpt = 0.01,
     dropout: DropoutOpt = 0.0,
     temperature: TemperatureOpt = None,
@@ -63,10 +65,14 @@ def align_command(
 ) -> None:
     """Train projection heads on a store by a method's loss.
 
-    It trains on the train split and keeps the epoch that is best on the validation split. A stopped run resumes. Under
-    torchrun every rank takes its part of each batch: torchrun --nproc-per-node 4 -m gramcli align ...
+    It trains on the train split and keeps the epoch that is best on the validation split. Losses that do not see signs
+    (gram, span, pmrl, triangle, symile) start from a stage by the cosine loss, unless --init or --warm-up 0 is given.
+    A stopped run resumes. Under torchrun every rank takes its part of each batch:
+    torchrun --nproc-per-node 4 -m gramcli align ...
 
     Example: gram align clips_emb -o heads_gram --loss gram
+
+    Example: gram align clips_emb -o heads_gram --loss gram --warm-up 20
 
     Example: gram align clips_emb -o heads_pmrl --loss pmrl --hidden 256 --relevant label
 
@@ -79,10 +85,10 @@ def align_command(
     with session.watch() as watch:
         found = align(
             store, output, loss=loss, modalities=modality or (), anchor=anchor, dim=dim, hidden=hidden, epochs=epochs,
-            lr=lr, weight_decay=weight_decay, dropout=dropout, init=init, warmup=warmup, batch_size=batch_size,
-            temperature=temperature, seed=seed, train_split=train_split, val_split=val_split, task=task, query=query,
-            candidates=candidates, method=method, metric=metric, patience=patience, relevant=relevant.value,
-            device=device, overwrite=overwrite, watch=watch,
+            lr=lr, weight_decay=weight_decay, dropout=dropout, init=init, warm_up=warm_up, lr_warmup=lr_warmup,
+            batch_size=batch_size, temperature=temperature, seed=seed, train_split=train_split, val_split=val_split,
+            task=task, query=query, candidates=candidates, method=method, metric=metric, patience=patience,
+            relevant=relevant.value, device=device, overwrite=overwrite, watch=watch,
         )  # fmt: skip
     if is_first():
         write_curves(found)

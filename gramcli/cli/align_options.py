@@ -27,7 +27,16 @@ DropoutOpt = Annotated[
 InitOpt = Annotated[
     Path | None, training("--init", metavar="HEADS", help="Start from these heads instead of at random.")
 ]
-WarmupOpt = Annotated[float, training("--warmup", metavar="X", help="Share of steps in which the rate rises.")]
+WarmUpOpt = Annotated[
+    int | None,
+    training(
+        "--warm-up",
+        min=0,
+        metavar="N",
+        help="Epochs by the cosine loss first; 0: none. Default: as --epochs for losses that do not see signs.",
+    ),
+]
+RisingOpt = Annotated[float, training("--lr-warmup", metavar="X", help="Share of steps in which the rate rises.")]
 StepSizeOpt = Annotated[int, training("--batch-size", min=2, metavar="N", help="Items of a step.")]
 TemperatureOpt = Annotated[
     float | None, training("--temperature", metavar="X", help="The loss's; it learns, but for pmrl.")

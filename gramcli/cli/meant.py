@@ -18,6 +18,7 @@ _OTHER_WORDS: Final = {
     "info": "inspect", "describe": "inspect", "show": "inspect", "check": "doctor", "version": "--version",
     "help": "--help", "list": "--help",
 }  # fmt: skip
+_RENAMED: Final = {"warmup": "lr-warmup"}  # the nearest name by letters, --warm-up, is something else
 
 
 def unknown_command(words: Sequence[str]) -> str:
@@ -56,7 +57,10 @@ def explain(error: Any, words: Sequence[str]) -> None:  # noqa: ANN401 - Typer's
     kind = type(error).__name__
     if kind == "NoSuchOption":
         known = [name[2:] for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
-        hint = did_you_mean(error.option_name.lstrip("-"), known).replace("'", "'--", 1)
+        name = error.option_name.lstrip("-")
+        renamed = _RENAMED.get(name)
+        hint = f" Did you mean '{renamed}'?" if renamed in known else did_you_mean(name, known)
+        hint = hint.replace("'", "'--", 1)
         error.possibilities = None
         error.message = f"No such option: {error.option_name}.{hint}"
     elif kind == "MissingParameter" and error.param is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.evaluation.comparability import Side, aligned, check_allowed
+from gramcli.heads.remarks import known_outcome, remarks
 from gramcli.metrics.figures import cluster_index, hits, is_certain, reciprocal_ranks
 from gramcli.metrics.intervals import Floats, Integers
 from gramcli.metrics.paired import mean_difference, share_difference
@@ -92,8 +93,18 @@ def compare_evaluations(
         "allow_different": list(options.allowed),
         "primary": options.primary,
     }
+    notes += _heads_notes([evaluation.provenance for evaluation in evaluations], names)
     said = [*dict.fromkeys(notes), *_family_notes(rows)]
     return Comparison(tuple(names), tuple(rows), provenance, tuple(said), left_out)
+
+
+def _heads_notes(provenance: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """What is to be known of the heads that the operands were seen through; by name where it is not true of all."""
+    owners: dict[str, list[str]] = {}
+    for one, name in zip(provenance, names, strict=True):
+        for remark in remarks(known_outcome(one.get("model"))):
+            owners.setdefault(remark, []).append(name)
+    return [remark if len(who) == len(names) else f"{', '.join(who)}: {remark}" for remark, who in owners.items()]
 
 
 def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:

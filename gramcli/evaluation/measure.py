@@ -17,6 +17,7 @@ from gramcli.datasets.items import is_registered
 from gramcli.datasets.published import published
 from gramcli.errors import UserError
 from gramcli.evaluation.options import EvalOptions, Kind
+from gramcli.heads.remarks import known_outcome, remarks
 from gramcli.modalities import Task
 from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.store.reader import Store
@@ -88,6 +89,7 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     if options.relevant == "label":
         notes.append("Every item of a query's label is a right answer (--relevant label).")
     notes += _training_notes(store, chosen_items(store, options.split, options.limit))
+    notes += remarks(known_outcome(store.manifest["model"]))
     if part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes

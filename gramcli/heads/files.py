@@ -15,6 +15,8 @@ from safetensors.torch import load, save
 
 from gramcli.errors import UserError
 from gramcli.heads.model import Heads
+from gramcli.heads.remarks import outcome_of
+from gramcli.heads.unfinished import STATE
 from gramcli.results.documents import dump_json
 from gramcli.store.atomic import disk_errors, write_atomic
 
@@ -55,6 +57,7 @@ class SavedHeads:
                 "dataset": self.config["dataset"].get("id"),
                 "trained": list(self.config["trained"]),
                 "selected": list(self.config["selected"]),
+                "training": outcome_of(self.config),
             },
         }
 
@@ -95,7 +98,7 @@ def load_heads(spec: str | Path) -> SavedHeads:
     if not (path / CONFIG).is_file():
         what = (
             "is not finished: run the gram align that began it again, it resumes"
-            if path.is_dir() and (path / "training.safetensors").exists()
+            if path.is_dir() and (path / STATE).exists()
             else "holds no heads. Train some with: gram align STORE -o HEADS --loss gram"
         )
         raise UserError("input", f"{path} {what}.")

@@ -91,13 +91,16 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
 
 
 def describe_heads(path: Path) -> Description:
-    """Say what heads `gram align` wrote are for, how they were trained and what they have seen.
+    """Say what heads `gram align` wrote are for, how they were trained, what they have seen and what limits them.
 
     Raises:
         UserError: They are damaged.
     """
-    from gramcli.heads.files import load_heads  # noqa: PLC0415 - torch loads here
+    from gramcli.heads.files import CONFIG, load_heads  # noqa: PLC0415 - torch loads here
+    from gramcli.heads.remarks import outcome_of, remarks  # noqa: PLC0415 - as above
 
+    if not (path / CONFIG).is_file():
+        return describe_unfinished_heads(path)
     saved = load_heads(path)
     config, plan = saved.config, saved.config["plan"]
     best = config["history"][config["best"] - 1]
@@ -112,9 +115,44 @@ def describe_heads(path: Path) -> Description:
         "trained on": f"{len(config['trained'])} items of split '{plan['train']}'",
         "chosen on": f"{len(config['selected'])} items, by {plan['metric']} of {plan['task']} under {plan['method']}",
         "epoch": f"{config['best']} of {len(config['history'])}: {figures}",
+        **_warm_up(config),
         "weights sha256": saved.sha256,
     }
-    return Description("heads", str(path), tuple((name, str(value)) for name, value in facts.items()), (), ())
+    notes = tuple(remarks(outcome_of(config)))
+    return Description("heads", str(path), tuple((name, str(value)) for name, value in facts.items()), (), (), notes)
+
+
+def describe_unfinished_heads(path: Path) -> Description:
+    """Say how far the training of heads has come, and how it goes on.
+
+    Raises:
+        UserError: Its state is damaged.
+    """
+    from gramcli.heads.unfinished import read_facts  # noqa: PLC0415 - numpy loads here
+
+    found = read_facts(path)
+    plan, done = found["plan"], len(found["history"])
+    warming = found.get("stage") == "warm-up"
+    stage = "warm-up by the cosine loss" if warming else f"training by the {plan.get('loss')} loss"
+    facts = {
+        "loss": plan.get("loss"),
+        "state": "not finished",
+        "stage": stage,
+        "epochs done": f"{done} of at most {plan.get('warm_up' if warming else 'epochs')}",
+        "modalities": ", ".join(plan.get("modalities", ())),
+    }
+    note = (
+        "The training of these heads was stopped, so nothing can be seen through them yet. Run the gram align that "
+        f"began it again, with the same options: it goes on after epoch {done} of the {stage}. With --overwrite it "
+        "begins anew."
+    )
+    return Description("heads", str(path), tuple((name, str(value)) for name, value in facts.items()), (), (), (note,))
+
+
+def _warm_up(config: Mapping[str, Any]) -> dict[str, str]:
+    """The stage before, where there was one."""
+    found = config.get("warm_up")
+    return {"warm-up": f"epoch {found['best']} of {len(found['history'])}, by the cosine loss"} if found else {}
 
 
 def _refuse_configuration(path: Path, document: object) -> None:

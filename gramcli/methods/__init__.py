@@ -28,6 +28,8 @@ class Method:
         max_modalities: Most modalities, None for any number.
         options: Option names with their values, as text.
         paper: Where it comes from.
+        sign_blind: Whether an item can have the best score there is while two of its three modalities point opposite
+            ways. Training by such a loss does not bring signs together, so heads start from a stage of cosines.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Method:
     max_modalities: int | None
     options: str
     paper: str
+    sign_blind: bool = False
 
 
 METHODS = Catalog(
@@ -57,29 +60,44 @@ METHODS = Catalog(
         Method(
             "gram", "gramcli.methods.gram:Gram", "volume spanned by all modality vectors",
             "sqrt(det G(q, m_1..m_p))", False, "0", "1", 2, None, "log=true|false", "arXiv:2412.11959",
+            sign_blind=True,
         ),
         Method(
             "span", "gramcli.methods.span:Span", "distance from the query to the span of the candidate's modalities",
             "sqrt(det G(q, m) / (det G(q) det G(m)))", False, "0", "1", 2, None, "log=true|false",
-            "arXiv:2412.11959 (factored)",
+            "arXiv:2412.11959 (factored)", sign_blind=True,
         ),
         Method(
             "pmrl", "gramcli.methods.pmrl:Pmrl", "leading singular value of all modality vectors",
             "sigma_1([q, m_1..m_p])", True, "1", "sqrt(m)", 2, None, "value=sigma|share|softmax, tau=0.1",
-            "arXiv:2507.17343",
+            "arXiv:2507.17343", sign_blind=True,
         ),
         Method(
             "triangle", "gramcli.methods.triangle:Triangle", "area of the triangle of three modality vectors",
             "1/2 sqrt(|t-v|^2 |t-a|^2 - ((t-v).(t-a))^2)", False, "0", "3 sqrt(3)/4", 3, 3, "squared=true|false",
-            "arXiv:2509.24734",
+            "arXiv:2509.24734", sign_blind=True,
         ),
         Method(
             "symile", "gramcli.methods.symile:Symile", "multilinear inner product of all modality vectors",
             "sum_d q_d m_1d .. m_pd", True, "-1", "1", 2, None, "", "arXiv:2411.01053",
+            sign_blind=True,
         ),
     ],
     group="gramcli.methods",
 )  # fmt: skip
+
+
+def is_sign_blind(name: str) -> bool:
+    """Say whether a method, named with its options or without, does not see whether modalities point opposite ways.
+
+    Raises:
+        UserError: Unknown name.
+
+    Example:
+        >>> is_sign_blind("gram:log=true"), is_sign_blind("cosine")
+        (True, False)
+    """
+    return METHODS.row(name.partition(":")[0]).sign_blind
 
 
 def get_method(name: str, /, **options: Any) -> AlignmentMethod:  # noqa: ANN401 - options differ by method

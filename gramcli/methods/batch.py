@@ -7,9 +7,11 @@ gives the gradient of one process with the whole batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 import torch
 from torch import Tensor
@@ -45,6 +47,8 @@ class LossOptions(TypedDict, total=False):
 
 SHARED = ("present", "groups", "temperature", "detach_gathered", "generator")
 """Options that every loss takes."""
+
+_ALONE: Final = ContextVar("alone", default=False)
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,16 @@ def anchors(batch: Batch, options: Mapping[str, Any]) -> tuple[int, ...]:
     return (batch.names.index(anchor),)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """A context in which a loss is that of this rank's rows, which the other ranks do not wait for."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
+
+
 def gather(vectors: Tensor, present: Tensor, groups: Tensor | None, *, detach: bool = False) -> World:
     """Rows of all ranks along the second dimension.
 
@@ -170,7 +184,8 @@ def gather(vectors: Tensor, present: Tensor, groups: Tensor | None, *, detach: b
         UserError: The ranks have batches of different sizes.
     """
     n = vectors.shape[1]
-    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    together = dist.is_available() and dist.is_initialized() and not _ALONE.get()
+    ranks = dist.get_world_size() if together else 1
     start = dist.get_rank() * n if ranks > 1 else 0
     source = vectors.detach() if detach else vectors
     own = torch.arange(start, start + n, device=vectors.device) if groups is None else groups

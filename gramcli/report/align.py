@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from gramcli.results.runs import Alignment, Epoch
 
 FIGURE: Final = "curves.svg"
-COLUMNS: Final = ("epoch", "lr", "loss", "temperature", "R@1", "R@5", "R@10", "MRR")
+SHOWN: Final = ("epoch", "lr", "loss", "temperature", "R@1", "R@5", "R@10", "MRR")
+COLUMNS: Final = ("stage", *SHOWN[:4], "validation_loss", *SHOWN[4:])
 
 
 def alignment_answer(found: Alignment) -> Answer:
@@ -22,9 +23,10 @@ def alignment_answer(found: Alignment) -> Answer:
         found: What `align` returned.
 
     Returns:
-        A table of the first, the best and the last epoch; CSV rows and JSON of all.
+        A table of the first, the best and the last epoch of the loss asked for; CSV rows and JSON of all.
     """
-    rows = tuple(_row(one) for one in found.history)
+    before = found.warm_up.history if found.warm_up else ()
+    rows = (*(_row("warm-up", one) for one in before), *(_row("main", one) for one in found.history))
     shown = sorted({1, found.best, len(found.history)})
     cells = tuple(_cells(found.history[k - 1], best=k == found.best) for k in shown)
     title = (
@@ -32,7 +34,7 @@ def alignment_answer(found: Alignment) -> Answer:
         f"{counted(found.n_train, 'train item')}, {counted(found.n_validation, 'validation item')}; recall in per cent"
     )
     return Answer(
-        tables=(Table(COLUMNS, cells, frozenset({"epoch"}), title),),
+        tables=(Table(SHOWN, cells, frozenset({"epoch"}), title),),
         columns=COLUMNS,
         rows=rows,
         document={
@@ -43,6 +45,7 @@ def alignment_answer(found: Alignment) -> Answer:
             "n_train": found.n_train,
             "n_validation": found.n_validation,
             "best": found.best,
+            "warm_up_best": found.warm_up.best if found.warm_up else None,
             "metric": found.metric,
             "results": rows,
             "notes": list(found.notes),
@@ -59,12 +62,12 @@ def write_curves(found: Alignment) -> None:
     write_result(found.path / FIGURE, learning_curves(found.history, found.best, found.metric))
 
 
-def _row(one: Epoch) -> dict[str, Any]:
-    return {"epoch": one.epoch, "lr": one.lr, "loss": one.loss, "temperature": one.temperature, **one.measures}
+def _row(stage: str, one: Epoch) -> dict[str, Any]:
+    return {"stage": stage, **{name: getattr(one, name) for name in COLUMNS[1:6]}, **one.measures}
 
 
 def _cells(one: Epoch, *, best: bool) -> tuple[str, ...]:
-    recalls = tuple(f"{100 * one.measures[name]:.1f}" for name in COLUMNS[4:7])
+    recalls = tuple(f"{100 * one.measures[name]:.1f}" for name in SHOWN[4:7])
     temperature = "-" if one.temperature is None else f"{one.temperature:.4f}"
     mark = " (best)" if best else ""
     return (

@@ -66,6 +66,8 @@ class Epoch:
         loss: Mean over its steps.
         temperature: At its end; None where the loss has a fixed one.
         measures: Name -> figure on the validation items, mean of both directions.
+        validation_loss: The loss on the validation items, at the temperature that training starts with; None where it
+            is no finite number.
     """
 
     epoch: int
@@ -73,6 +75,20 @@ class Epoch:
     loss: float
     temperature: float | None
     measures: Mapping[str, float]
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The learning curve of a stage that is over.
+
+    Attributes:
+        history: Its epochs.
+        best: Number of the one that was kept.
+    """
+
+    history: tuple[Epoch, ...]
+    best: int
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,6 +105,7 @@ class Alignment(Readable):
         best: Number of the epoch whose heads were kept.
         metric: What chose it.
         notes: What the user should know, one sentence each.
+        warm_up: The stage by the cosine loss that came before; None where there was none.
     """
 
     path: Path
@@ -100,6 +117,7 @@ class Alignment(Readable):
     best: int
     metric: str
     notes: tuple[str, ...] = ()
+    warm_up: Curve | None = None
 
 
 @dataclass(frozen=True, repr=False)

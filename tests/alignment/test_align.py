@@ -16,12 +16,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gramcli.alignment.run import AlignOptions, sign_notes, train_heads
+from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.errors import UserError
+from gramcli.evaluation.compare import compare
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.heads.files import load_heads
 from gramcli.heads.projection import project, write_projected
-from gramcli.methods import METHODS
+from gramcli.heads.remarks import outcome_of, remarks
+from gramcli.methods import METHODS, get_method
 from gramcli.modalities import parse_task
 from gramcli.store import open_store
 from tests.alignment.views import make_views
@@ -60,13 +62,13 @@ def test_losses_that_do_not_see_signs_learn_from_heads_of_the_cosine_loss(store,
     assert recall(store, tmp_path / "heads", "cosine") > 0.4
 
 
-@pytest.mark.parametrize("loss", ["gram", "symile"])
-def test_the_same_run_gives_the_same_bits_and_a_stopped_one_too(store, tmp_path, loss):
+@pytest.mark.parametrize(("loss", "after"), [("gram", 3), ("gram", 6), ("gram", 9), ("symile", 9)])
+def test_the_same_run_gives_the_same_bits_and_one_stopped_in_either_stage_too(store, tmp_path, loss, after):
     how = options(epochs=6, dropout=0.2, hidden=12)
     train_heads(store, tmp_path / "whole", loss, options=how)
 
     def stop(done: int, _total: int, _words: str) -> None:
-        if done == 3:
+        if done == after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"^$"):
@@ -75,7 +77,7 @@ def test_the_same_run_gives_the_same_bits_and_a_stopped_one_too(store, tmp_path,
         load_heads(tmp_path / "stopped")
     told = []
     train_heads(store, tmp_path / "stopped", loss, options=how, progress=lambda done, *_: told.append(done))
-    assert told == [4, 5, 6]
+    assert told == list(range(after + 1, 13))
     for name in ("heads.safetensors", "curves.csv"):
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not (tmp_path / "stopped" / "training.safetensors").exists()
@@ -126,7 +128,8 @@ def test_foreign_files_are_never_touched(store, tmp_path):
 def test_early_stopping_keeps_the_best_epoch(store, tmp_path):
     found = train_heads(store, tmp_path / "heads", "cosine", options=options(epochs=60, patience=3, metric="R@5"))
     figures = [one.measures["R@5"] for one in found.history]
-    assert found.best == 1 + int(np.argmax(figures))
+    losses = [one.validation_loss for one in found.history]
+    assert found.best == 1 + max(range(len(figures)), key=lambda k: (figures[k], -losses[k]))
     assert len(figures) == min(found.best + 3, 60)
     lines = list(csv.DictReader((tmp_path / "heads" / "curves.csv").open()))
     assert [float(line["R@5"]) for line in lines] == figures
@@ -244,7 +247,8 @@ def test_an_anchor_is_text_unless_another_or_each_is_named(store, tmp_path):
         ("gram", {"modalities": ("text", "vidoe")}, "holds no 'vidoe'. Did you mean 'video'"),
         ("gram", {"modalities": ("text", "video"), "task": TASK}, "needs audio, which gets no head"),
         ("gram", {"method": "triangel"}, "Did you mean 'triangle'"),
-        ("gram", {"train": "tran"}, "no split 'tran' to train on. Splits: test, train, val"),
+        ("gram", {"train": "tran"}, "no split 'tran' to train on. Did you mean 'train'. Splits: test, train, val"),
+        ("gram", {"validation": "Training"}, "'train' is the split that is trained on"),
         ("gram", {"validation": "train"}, "is the split that is trained on"),
         ("gram", {"validation": "vall"}, "no split 'vall'. Did you mean 'val'"),
         ("gram", {"temperature": 0.0}, "--temperature must be from 0.001 to 10"),
@@ -264,7 +268,8 @@ def test_what_cannot_be_trained_is_said_before_or_at_once(store, tmp_path, loss,
         ({"batch_size": 1}, "--batch-size must be at least 2"),
         ({"lr": 0.0}, "--lr must be above 0"),
         ({"lr": float("nan")}, "--lr must be above 0"),
-        ({"warmup": 1.5}, "--warmup is a share"),
+        ({"lr_warmup": 1.5}, "--lr-warmup is a share"),
+        ({"warm_up": -1}, "--warm-up must be at least 0"),
         ({"dropout": 1.0}, "below 1"),
         ({"weight_decay": -1.0}, "--weight-decay must be at least 0"),
     ],
@@ -278,13 +283,6 @@ def test_heads_to_start_from_must_be_of_the_same_shape(store, tmp_path):
     train_heads(store, tmp_path / "start", "cosine", options=options(epochs=1))
     with pytest.raises(UserError, match=r"--dim 8 --hidden 0; asked for .* --dim 9 --hidden 0"):
         train_heads(store, tmp_path / "heads", "gram", options=options(dim=9, init=tmp_path / "start"))
-
-
-def test_modalities_that_point_opposite_ways_are_named():
-    assert sign_notes({"text and video": 0.3, "text and audio": -0.01}) == []
-    assert (
-        "text and video of an item point opposite ways (mean cosine -0.50)" in sign_notes({"text and video": -0.5})[0]
-    )
 
 
 def test_items_that_ancestors_trained_on_are_remembered(store, tmp_path):
@@ -380,6 +378,116 @@ def test_every_method_has_a_loss_that_trains(store, tmp_path):
         assert np.isfinite(found.history[0].loss)
 
 
+def bits(folder: Path) -> bytes:
+    return (folder / "heads.safetensors").read_bytes()
+
+
+def stages_of(folder: Path) -> list[str]:
+    return [line["stage"] for line in csv.DictReader((folder / "curves.csv").open())]
+
+
+def test_a_warm_up_is_what_a_run_of_the_cosine_loss_would_be(store, tmp_path):
+    how = options(patience=3, dropout=0.2)
+    first = train_heads(store, tmp_path / "cosine", "cosine", options=how)
+    second = train_heads(store, tmp_path / "by_hand", "gram", options=replace(how, init=tmp_path / "cosine"))
+    found = train_heads(store, tmp_path / "heads", "gram", options=how)
+    assert bits(tmp_path / "heads") == bits(tmp_path / "by_hand")
+    assert (found.warm_up.history, found.warm_up.best) == (first.history, first.best)
+    assert (found.history, found.best) == (second.history, second.best)
+    assert stages_of(tmp_path / "heads") == ["warm-up"] * len(first.history) + ["main"] * len(second.history)
+    again = train_heads(store, tmp_path / "heads", "gram", options=how)
+    assert (again.warm_up, again.history) == (found.warm_up, found.history)
+
+
+@pytest.mark.parametrize("loss", METHODS.names())
+def test_losses_that_do_not_see_signs_start_from_a_warm_up_by_default(store, tmp_path, loss):
+    found = train_heads(store, tmp_path / "heads", loss, options=options(epochs=2))
+    assert (found.warm_up is not None) == (loss in {"gram", "span", "pmrl", "triangle", "symile"})
+    assert any("A warm-up by the cosine loss came first" in note for note in found.notes) == bool(found.warm_up)
+
+
+def test_a_warm_up_is_as_long_as_asked_for_and_none_after_heads_to_start_from(store, tmp_path):
+    plain = options(epochs=2)
+    lengths = {}
+    for name, loss, changed in (
+        ("five", "gram", {"warm_up": 5}),
+        ("none", "gram", {"warm_up": 0}),
+        ("cosine", "cosine", {"warm_up": 3}),
+        ("after", "gram", {"init": tmp_path / "cosine"}),
+        ("both", "gram", {"init": tmp_path / "cosine", "warm_up": 1}),
+    ):
+        found = train_heads(store, tmp_path / name, loss, options=replace(plain, **changed))
+        lengths[name] = len(found.warm_up.history) if found.warm_up else 0
+    assert lengths == {"five": 5, "none": 0, "cosine": 3, "after": 0, "both": 1}
+    with pytest.raises(UserError, match="warm_up: 5 there, 2 now"):
+        train_heads(store, tmp_path / "five", "gram", options=plain)
+
+
+def test_progress_says_which_stage_it_is_and_counts_both(store, tmp_path):
+    told = []
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=2), progress=lambda *one: told.append(one))
+    assert [(done, total) for done, total, _ in told] == [(1, 2), (2, 2), (3, 4), (4, 4)]
+    assert [words.startswith("warm-up by cosine: loss") for *_, words in told] == [True, True, False, False]
+
+
+def test_a_warm_up_keeps_heads_from_pointing_opposite_ways(store, tmp_path):
+    cosines = {}
+    for name, epochs in (("with", None), ("without", 0)):
+        train_heads(store, tmp_path / name, "gram", options=options(epochs=40, warm_up=epochs))
+        cosines[name] = min(load_heads(tmp_path / name).config["mean_cosines"].values())
+    assert cosines["with"] > 0.4
+    assert cosines["without"] < -0.4
+
+
+def test_of_epochs_alike_the_one_of_the_lowest_validation_loss_is_kept(store, tmp_path):
+    found = train_heads(store, tmp_path / "heads", "cosine", options=options(epochs=40, metric="R@10"))
+    alike = [one for one in found.history if one.measures["R@10"] == found.history[found.best - 1].measures["R@10"]]
+    assert len(alike) > 1
+    assert found.best == min(alike, key=lambda one: one.validation_loss).epoch > alike[0].epoch
+    assert any(f"of {len(alike)} epochs alike the one of the lowest validation loss" in note for note in found.notes)
+
+
+def test_the_validation_loss_is_that_of_the_items_whatever_trains_beside(store, tmp_path):
+    train_heads(store, tmp_path / "heads", "gram", options=options(epochs=3, warm_up=0, patience=0))
+    saved = load_heads(tmp_path / "heads")
+    val = [k for k, split in enumerate(store.splits) if split == "val"]
+    with torch.no_grad():
+        rows = {
+            name: saved.heads.project(name, store.embeddings(name)[[2 * k if name == "text" else k for k in val]])
+            for name in store.modalities
+        }
+        loss = float(get_method("gram").loss(rows, anchor="text"))
+    assert saved.config["history"][saved.config["best"] - 1]["validation_loss"] == pytest.approx(loss, abs=1e-6)
+
+
+def test_few_validation_items_are_said_and_remembered(store, tmp_path):
+    found = train_heads(store, tmp_path / "few", "cosine", options=options(epochs=1))
+    assert any("chosen on 20 validation items: on fewer than 30" in note for note in found.notes)
+    assert load_heads(tmp_path / "few").config["n_validation"] == 20
+    found = train_heads(store, tmp_path / "many", "cosine", options=options(epochs=1, validation="test"))
+    assert not any("fewer than" in note for note in found.notes)
+    assert load_heads(tmp_path / "many").config["n_validation"] == 40
+
+
+def test_names_of_splits_are_read_as_what_they_mean_and_it_is_said(store, tmp_path):
+    plain = train_heads(store, tmp_path / "plain", "cosine", options=options(epochs=1))
+    meant = options(epochs=1, train="Training", validation="Val")
+    found = train_heads(store, tmp_path / "meant", "cosine", options=meant)
+    assert bits(tmp_path / "meant") == bits(tmp_path / "plain")
+    said = "Names of splits were read as what they mean: 'Training' as 'train', 'Val' as 'val'."
+    assert said in found.notes
+    assert not any("read as what they mean" in note for note in plain.notes)
+    plans = [load_heads(tmp_path / name).config["plan"] for name in ("plain", "meant")]
+    assert [(plan["train"], plan["validation"]) for plan in plans] == [("train", "val")] * 2
+
+
+def test_a_store_whose_own_names_are_other_spellings_has_its_validation_split_found(tmp_path):
+    splits = ["Training"] * 60 + ["validation"] * 20 + ["Test"] * 40
+    store = make_views(tmp_path / "store", splits=splits)
+    found = train_heads(store, tmp_path / "heads", "cosine", options=options(epochs=1))
+    assert (found.n_train, found.n_validation) == (60, 20)
+
+
 @pytest.mark.e2e
 def test_two_processes_follow_the_curve_of_one(store, tmp_path):
     """Torchrun with gloo: the same global batches, losses and validation figures as one process."""
@@ -401,3 +509,40 @@ def test_two_processes_follow_the_curve_of_one(store, tmp_path):
     first, second = (load_heads(tmp_path / name).heads.tensors for name in ("one", "two"))
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-3, atol=1e-4)
+
+
+def notes_of(one) -> tuple[str, ...]:
+    return measure(one, tasks=[TASK], methods=["gram"], options=EvalOptions(split="test")).notes
+
+
+def test_what_is_known_of_heads_goes_with_every_store_that_they_make(store, tmp_path):
+    found = train_heads(store, tmp_path / "heads", "gram", options=options(epochs=40, patience=3, warm_up=0))
+    saved = load_heads(tmp_path / "heads")
+    known = remarks(outcome_of(saved.config))
+    assert [note for note in found.notes if note in known] == known
+    opposite, *_ = known
+    assert opposite.startswith("text and video of an item point opposite ways in these heads (mean cosine -")
+    write_projected(store, saved, store.ids, tmp_path / "written")
+    for one in (project(store, saved), open_store(tmp_path / "written")):
+        assert [note for note in notes_of(one) if note in known] == known
+    assert not set(known) & set(notes_of(store_in_one_space(tmp_path)))
+
+
+def store_in_one_space(folder: Path):
+    other = make_views(folder / "other")
+    train_heads(other, folder / "fine", "cosine", options=options(epochs=4, validation="test"))
+    return project(other, load_heads(folder / "fine"))
+
+
+def test_a_comparison_says_of_each_contender_what_is_known_of_its_heads(store, tmp_path):
+    for name, how in (("a", {"validation": "val"}), ("b", {"validation": "test", "dropout": 0.9})):
+        train_heads(store, tmp_path / name, "cosine", options=options(epochs=2, **how))
+        write_projected(store, load_heads(tmp_path / name), store.ids, tmp_path / f"seen_{name}")
+    a, b = (str(tmp_path / f"seen_{name}") for name in ("a", "b"))
+    few = "The heads' epoch was chosen on 20 validation items: on fewer than 30, others may be as good."
+    last = "The heads' last epoch was their best: more --epochs may help."
+    notes = compare(f"{a}@cosine", f"{b}@cosine", tasks=["t2va"], split="test").notes
+    assert [note for note in notes if few in note] == [f"{a}@cosine: {few}"]
+    assert [note for note in notes if last in note] == [last]
+    notes = compare(f"{a}@cosine", f"{a}@gram", tasks=["t2va"], split="test").notes
+    assert [note for note in notes if few in note] == [few]

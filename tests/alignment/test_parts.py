@@ -51,7 +51,7 @@ def test_every_caption_gets_its_turn():
 
 def test_the_learning_rate_rises_and_falls_to_nothing():
     schedule = Schedule(
-        epochs=10, steps=10, lr=0.5, warmup=0.1, weight_decay=0, patience=0, metric="MRR", size=4, dropout=0, seed=0
+        epochs=10, steps=10, lr=0.5, lr_warmup=0.1, weight_decay=0, patience=0, metric="MRR", size=4, dropout=0, seed=0
     )
     rates = [schedule.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.05)
@@ -60,7 +60,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     assert rates[-1] < 2e-4
     assert max(rates) == pytest.approx(0.5)
     assert rates[10:] == sorted(rates[10:], reverse=True)
-    flat = Schedule(**{**vars(schedule), "warmup": 0.0})
+    flat = Schedule(**{**vars(schedule), "lr_warmup": 0.0})
     assert flat.rate(0) == pytest.approx(0.5)
 
 

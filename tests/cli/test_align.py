@@ -19,7 +19,12 @@ def test_heads_from_training_to_figures(gram, tmp_path, views):
     found = gram.json("align", views, "-o", "heads", "--loss", "gram", *QUICK)
     assert found["modalities"] == ["text", "video", "audio"]
     assert (found["n_train"], found["n_validation"]) == (60, 20)
-    assert [row["epoch"] for row in found["results"]] == [1, 2, 3, 4]
+    stages = [(row["stage"], row["epoch"]) for row in found["results"]]
+    assert stages == [(stage, epoch) for stage in ("warm-up", "main") for epoch in (1, 2, 3, 4)]
+    assert found["warm_up_best"] in {1, 2, 3, 4}
+    plain = gram.json("align", views, "-o", "plain", "--loss", "gram", "--warm-up", "0", *QUICK)
+    assert [row["stage"] for row in plain["results"]] == ["main"] * 4
+    assert plain["warm_up_best"] is None
     assert {file.name for file in (tmp_path / "heads").iterdir()} == {
         "heads.safetensors",
         "heads.json",
@@ -39,6 +44,11 @@ def test_heads_from_training_to_figures(gram, tmp_path, views):
     assert "60 of 60 items trained the heads" in allowed.stdout
     described = gram("inspect", "heads")
     assert "60 items of split 'train'" in described.stdout
+    assert "by the cosine loss" in described.stdout
+    few = "The heads' epoch was chosen on 20 validation items"
+    for stdout in (described.stdout, gram("align", views, "-o", "heads", "--loss", "gram", *QUICK).stdout):
+        assert few in stdout
+    assert any(note.startswith(few) for note in seen["notes"])
     again = gram("align", views, "-o", "heads", "--loss", "gram", *QUICK)
     assert "nothing was trained" in again.stdout
 
@@ -48,8 +58,8 @@ def test_a_table_names_the_best_epoch_and_csv_has_all(gram, views):
     assert table.exit_code == 0, table.output
     assert "(best)" in table.stdout
     assert "was kept" in table.stdout
-    csv = gram("align", views, "-o", "b", "--loss", "pmrl", "--format", "csv", *QUICK)
-    assert csv.stdout.splitlines()[0] == "epoch,lr,loss,temperature,R@1,R@5,R@10,MRR"
+    csv = gram("align", views, "-o", "b", "--loss", "pmrl", "--warm-up", "0", "--format", "csv", *QUICK)
+    assert csv.stdout.splitlines()[0] == "stage,epoch,lr,loss,temperature,validation_loss,R@1,R@5,R@10,MRR"
     assert len(csv.stdout.splitlines()) == 5
 
 
@@ -96,7 +106,52 @@ def test_a_store_without_media_is_written_through_heads(gram, tmp_path, views):
     )
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "training.safetensors").write_bytes(b"")
-    assert "is not finished" in gram("inspect", "unfinished").stderr
+    assert "is damaged" in gram("inspect", "unfinished").stderr
+    assert "is not finished" in gram("eval", views, "--model", "heads:unfinished").stderr
+
+
+@pytest.mark.parametrize(("after", "stage"), [(1, "warm-up by the cosine loss"), (3, "training by the gram loss")])
+def test_heads_whose_training_was_stopped_are_described(gram, tmp_path, views, after, stage):
+    from gramcli.alignment.run import AlignOptions, train_heads
+    from gramcli.store import open_store
+
+    def stop(done: int, _total: int, _words: str) -> None:
+        if done == after:
+            raise KeyboardInterrupt
+
+    how = AlignOptions(dim=8, epochs=2, batch_size=30)
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        train_heads(open_store(tmp_path / views), tmp_path / "heads", "gram", options=how, progress=stop)
+    found = gram("inspect", "heads")
+    assert (found.exit_code, found.stderr) == (0, "")
+    said = " ".join(found.stdout.split())
+    assert "1 of at most 2" in said
+    assert "The training of these heads was stopped, so nothing can be seen through them yet." in said
+    assert f"it goes on after epoch 1 of the {stage}." in said
+    finished = gram(
+        "align", views, "-o", "heads", "--loss", "gram", "--dim", "8", "--epochs", "2", "--batch-size", "30"
+    )
+    assert finished.exit_code == 0
+    assert "was kept" in finished.stdout
+
+
+def test_names_of_splits_are_said(gram, views):
+    given = (
+        "align",
+        views,
+        "-o",
+        "heads",
+        "--loss",
+        "cosine",
+        "--train-split",
+        "Training",
+        "--val-split",
+        "Val",
+        *QUICK,
+    )
+    said = gram(*given)
+    assert said.exit_code == 0, said.output
+    assert "Names of splits were read as what they mean: 'Training' as 'train', 'Val' as 'val'." in said.stdout
 
 
 def test_a_store_is_seen_through_heads_only(gram, views):

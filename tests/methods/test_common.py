@@ -51,6 +51,21 @@ def test_catalog_row_agrees_with_the_method(row) -> None:
     assert row.paper
 
 
+@pytest.mark.parametrize("row", list(METHODS), ids=lambda row: row.name)
+def test_sign_blind_methods_call_opposite_modalities_perfect_and_others_do_not(row) -> None:
+    """On the query q and candidates y, z that are one vector or its opposite, against the best score of the catalog."""
+    best = row.high if row.higher_is_better else row.low
+    best = BOUNDS[best](3) if best in BOUNDS else float(best)
+    one = torch.eye(1, D, dtype=torch.float64)
+
+    def score(q: int, y: int, z: int) -> float:
+        return float(reference(row.name, {"text": q * one}, {"video": y * one, "audio": z * one}))
+
+    opposite = [(1, 1, -1), (1, -1, 1), (1, -1, -1), (-1, 1, 1)]
+    assert score(1, 1, 1) == pytest.approx(best, abs=1e-9)
+    assert row.sign_blind == any(score(*signs) == pytest.approx(best, abs=1e-9) for signs in opposite)
+
+
 @pytest.mark.parametrize(("name", "r", "p"), CASES)
 def test_order_of_the_samples_permutes_the_scores(name: str, r: int, p: int) -> None:
     queries, candidates = sides(r, p)
