@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.catalog import Catalog
 from gramcli.encoders.base import EncoderOptions
+from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
-
-_WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -133,10 +132,10 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
 def looks_like_checkpoint(path: Path) -> bool:
     """Whether a path is a weight file, or a folder that training code or an export would leave."""
     if path.is_file():
-        return path.suffix.lower() in _WEIGHTS
-    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+        return path.suffix.lower() in WEIGHT_SUFFIXES
+    names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")] if path.is_dir() else []
     trained = any(name in {"ckpt", "log", "hps.json", "arch.json"} or name.startswith("checkpoint-") for name in names)
-    return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
+    return trained or any(Path(name).suffix.lower() in WEIGHT_SUFFIXES for name in names)
 
 
 def _refuse_store(model: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from gramcli.metrics.prompts import TextEncoder
     from gramcli.modalities import Task
     from gramcli.store import Store
-
-_LOOKED_AT = 1000
 
 
 def chosen_dataset(
@@ -210,15 +207,14 @@ def _advice_on_dataset(name: str) -> str:
 def _refuse_media(path: Path) -> None:
     """Refuse what is a dataset by its looks: a manifest, or a folder with media among its first files."""
     from gramcli.datasets.tables import PARSERS  # noqa: PLC0415 - for this message only
-    from gramcli.media.kinds import kind_of  # noqa: PLC0415 - as above
+    from gramcli.media.kinds import holds_media  # noqa: PLC0415 - as above
 
     if (path / "manifest.json").exists():
         return
     if path.is_file():
         what = "a manifest" if path.suffix.lower() in PARSERS and not _is_evaluation(path) else ""
     else:
-        media = any(kind_of(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
-        what = "a media folder" if media else ""
+        what = "a media folder" if holds_media(path) else ""
     if what:
         advice = f"Name a model too: gram eval MODEL --dataset {quote(str(path))}"
         raise UserError("usage", f"{path} is {what}, not a store. {advice}")

@@ -130,7 +130,7 @@ def _refuse_configuration(path: Path, document: object) -> None:
 
 def _refuse_folder_of_several(path: Path) -> None:
     """Say what to give instead of a folder above checkpoints or stores."""
-    children = [child for child in sorted(path.iterdir()) if child.is_dir()] if path.is_dir() else []
+    children = [child for child in sorted(path.glob("[!.]*")) if child.is_dir()] if path.is_dir() else []
     held = [c.name for c in children if (c / "manifest.json").is_file() or looks_like_checkpoint(c)]
     if held:
         more = f" and {len(held) - 5} more" if len(held) > 5 else ""

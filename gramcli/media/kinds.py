@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from gramcli.errors import UserError
@@ -60,6 +61,7 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Control characters, line ends, and the halves that stand for bytes which are not UTF-8.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SNIFFED: Final = 512
+_LOOKED_AT: Final = 1000
 _POINTERS: Final = (
     (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),
     (re.compile(rb"\s*(?:[\w./\\-]*\.git)?[/\\]annex[/\\]objects[/\\]"), "git-annex", "git annex get FILE"),
@@ -80,6 +82,14 @@ def kind_of(path: Path) -> Kind:
     """
     suffix = path.suffix.lower()
     return next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), "other")
+
+
+def holds_media(folder: Path) -> bool:
+    """Say whether a video, sound or picture is among the first files below a folder; hidden ones are not looked at."""
+    seen = (
+        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    return any(kind_of(path) in ("video", "audio", "image") for path in islice(seen, _LOOKED_AT))
 
 
 def shown(path: Path) -> str:
