@@ -69,6 +69,7 @@ ENCODERS: Final = Catalog(
         ),
     ),
     group="gramcli.encoders",
+    unnamed=(CHECKPOINTS,),
 )
 
 
