@@ -35,11 +35,13 @@ def kind_of(text: str, *, media_first: bool = False) -> Kind | None:
         text: A path, or the name of a model.
         media_first: Whether a folder with media and with weights counts as media.
     """
+    from gramcli.encoders import looks_like_heads
+
     path = Path(text)
     try:
         if (path / "manifest.json").is_file():
             return "store"
-        if (path / "heads.json").is_file() or (path / "training.safetensors").is_file():
+        if looks_like_heads(path):
             return "heads"
         return _kind_of_path(path, media_first) if path.exists() else _kind_of_name(text)
     except (OSError, ValueError):

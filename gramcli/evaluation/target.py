@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gramcli.datasets import open_dataset
-from gramcli.encoders import looks_like_checkpoint
+from gramcli.encoders import looks_like_checkpoint, looks_like_heads
 from gramcli.errors import UserError
 from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
@@ -169,6 +169,9 @@ def seen_through(store: Store, model: str | None) -> Store:
         return store
     if not model.startswith(PREFIX) and Path(model).exists() and (Path(model) / "manifest.json").is_file():
         raise UserError("usage", f"--model {model} is a store; heads that `gram align` wrote belong here: heads:DIR.")
+    if looks_like_heads(Path(model)):
+        named = quote(f"{PREFIX}{model}")
+        raise UserError("usage", f"--model {model} is a folder of heads; name it with {PREFIX} before it: {named}")
     if not model.startswith(PREFIX):
         raise UserError(
             "usage",
@@ -179,7 +182,7 @@ def seen_through(store: Store, model: str | None) -> Store:
 
 
 def _refuse_heads(path: Path) -> None:
-    if (path / "heads.json").is_file():
+    if looks_like_heads(path):
         advice = f"See a store through them: gram eval STORE --model {quote(f'{PREFIX}{path}')}"
         raise UserError("usage", f"{path} holds heads that `gram align` wrote, not a store. {advice}")
 
