@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 from gramcli.results.runs import Epoch
 from gramcli.store.atomic import disk_errors, write_atomic
 
@@ -75,6 +75,7 @@ def load_progress(folder: Path, plan: Mapping[str, Any]) -> Progress | None:
 
 def damaged_state(folder: Path, error: Exception) -> UserError:
     """What to say of a state that no run can go on from."""
+    refuse_pointer(folder / STATE, "input")
     return UserError("input", f"{folder / STATE} is damaged ({error}). Add --overwrite to begin anew.")
 
 

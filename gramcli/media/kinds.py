@@ -7,7 +7,7 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, pointer_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,10 +62,6 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SNIFFED: Final = 512
 _LOOKED_AT: Final = 1000
-_POINTERS: Final = (
-    (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),
-    (re.compile(rb"\s*(?:[\w./\\-]*\.git)?[/\\]annex[/\\]objects[/\\]"), "git-annex", "git annex get FILE"),
-)
 _LARGEST_POINTER: Final = 1024
 
 
@@ -140,11 +136,7 @@ def pointer_sentence(path: Path) -> str | None:
     Raises:
         UserError: The file cannot be read.
     """
-    head = first_bytes(path)
-    for pattern, system, command in _POINTERS:
-        if pattern.match(head):
-            return f"{shown(path)} is a {system} pointer, not the file itself; fetch the content with: {command}."
-    return None
+    return pointer_said(first_bytes(path), shown(path))
 
 
 def check_binary_media(path: Path, what: str) -> None:

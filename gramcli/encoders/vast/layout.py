@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The key of our own metadata in a safetensors file.
@@ -110,6 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
             "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
+        refuse_pointer(path, "checkpoint")
         raise UserError("checkpoint", f"{path} cannot be read as JSON ({error}); restore the file.") from error
     if not isinstance(document, dict):
         raise UserError("checkpoint", f"{path} holds no JSON object; give the hps.json of the training run.")

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.wrappers import Key, tensors_in, unwrap
-from gramcli.errors import UserError
-from gramcli.media.kinds import pointer_sentence
+from gramcli.errors import UserError, refuse_pointer
 
 _FRAMES: Final = "vision_frame_embedding"
 _PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
@@ -302,8 +301,7 @@ def _more_than_tensors(error: pickle.UnpicklingError) -> str:
 def _damaged(path: Path, error: Exception) -> UserError:
     if path.is_file() and path.stat().st_size == 0:
         return UserError("checkpoint", f"{path} is empty; download or copy the weights again.")
-    if path.is_file() and (why := pointer_sentence(path)):
-        return UserError("checkpoint", why)
+    refuse_pointer(path, "checkpoint")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if isinstance(error, pickle.UnpicklingError):
         reason = "it is no PyTorch file"
