@@ -112,8 +112,8 @@ def decode_alone(dataset: Dataset, workers: int, root: Path) -> None:
         waiting: deque[Any] = deque()
         for item in dataset.items:
             waiting += [
-                pool.submit("video", item.media["video"], True),
-                pool.submit("audio", item.media["audio"], False),
+                pool.submit("video", item.media["video"]),
+                pool.submit("audio", item.media["audio"]),
             ]
             while len(waiting) > 2 * (16 + 2 * workers):
                 waiting.popleft().result()

@@ -6,7 +6,7 @@ parties add rows through entry points, which are loaded only when a name is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -86,10 +86,11 @@ class Catalog(Generic[RowT]):
         what: The noun for error messages (`method`).
         rows: The rows the tool ships.
         group: Entry-point group; each entry point resolves to one more row.
+        unnamed: Rows that nobody names, since something else stands for them: messages do not offer them.
     """
 
-    def __init__(self, what: str, rows: Sequence[RowT], group: str) -> None:
-        self.what, self.group = what, group
+    def __init__(self, what: str, rows: Sequence[RowT], group: str, unnamed: Collection[str] = ()) -> None:
+        self.what, self.group, self.unnamed = what, group, unnamed
         self._rows = {row.name: row for row in rows}
 
     def __iter__(self) -> Iterator[RowT]:
@@ -116,7 +117,8 @@ class Catalog(Generic[RowT]):
         if found:
             row: RowT = found[0].load()
             return row
-        known = [*self._rows, *(point.name for point in entry_points(group=self.group))]
+        named = [one for one in self._rows if one not in self.unnamed]
+        known = [*named, *(point.name for point in entry_points(group=self.group))]
         several = "," in name and all(part.strip() in known for part in name.split(","))
         hint = f" Name one {self.what}; where an option repeats, give it once for each." if several else ""
         hint = hint or did_you_mean(name, known)

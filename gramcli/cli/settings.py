@@ -16,7 +16,7 @@ from typing import Any, Final, get_args
 
 from gramcli.catalog import did_you_mean
 from gramcli.cli.commands import COMMANDS
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 
 FILE: Final = "gram.toml"
 NO_FILE: Final = "none"
@@ -189,6 +189,7 @@ def read_settings(named: str | None) -> Settings | None:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
+        refuse_pointer(path, "usage")
         raise UserError("usage", f"{path} is not TOML: {error or 'nested too deeply'}.") from None
     for key, value in document.items():
         if not isinstance(value, dict):

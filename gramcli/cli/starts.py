@@ -35,11 +35,13 @@ def kind_of(text: str, *, media_first: bool = False) -> Kind | None:
         text: A path, or the name of a model.
         media_first: Whether a folder with media and with weights counts as media.
     """
+    from gramcli.encoders import looks_like_heads
+
     path = Path(text)
     try:
         if (path / "manifest.json").is_file():
             return "store"
-        if (path / "heads.json").is_file() or (path / "training.safetensors").is_file():
+        if looks_like_heads(path):
             return "heads"
         return _kind_of_path(path, media_first) if path.exists() else _kind_of_name(text)
     except (OSError, ValueError):
@@ -55,8 +57,9 @@ def _kind_of_name(text: str) -> Kind | None:
 
 def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
     from gramcli.encoders import looks_like_checkpoint
+    from gramcli.media.kinds import holds_media
 
-    if looks_like_checkpoint(path) and not (media_first and _holds_media(path)):
+    if looks_like_checkpoint(path) and not (media_first and holds_media(path)):
         return "checkpoint"
     if path.is_file():
         from gramcli.datasets.tables import PARSERS
@@ -64,18 +67,13 @@ def _kind_of_path(path: Path, media_first: bool) -> Kind | None:
         if _is_evaluation(path):
             return "evaluation"
         return "manifest" if path.suffix.lower() in PARSERS else None
-    return "folder of stores" if stores_in(path) else "media folder" if _holds_media(path) else None
+    return "folder of stores" if stores_in(path) else "media folder" if holds_media(path) else None
 
 
 def stores_in(path: Path) -> list[str]:
     """Return the stores right below a folder, such as what `gram demo -o demo` leaves in `demo`."""
-    return [str(one) for one in sorted(path.iterdir()) if (one / "manifest.json").is_file()] if path.is_dir() else []
-
-
-def _holds_media(path: Path) -> bool:
-    from gramcli.media.kinds import kind_of as media_kind
-
-    return any(media_kind(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
+    found = sorted(path.glob("[!.]*/manifest.json")) if path.is_dir() else []
+    return [str(one.parent) for one in found if one.is_file()]
 
 
 def _is_evaluation(path: Path) -> bool:
@@ -208,7 +206,7 @@ def _suggest_near(store: str, kind: Kind | None, command: Callable[[str], Sequen
         return
     import difflib
 
-    beside = islice(path.parent.glob("*/manifest.json"), _LOOKED_AT)
+    beside = islice(path.parent.glob("[!.]*/manifest.json"), _LOOKED_AT)
     names = {found.parent.name: found.parent for found in beside}
     if near := difflib.get_close_matches(path.name, names, n=1):
         meant = command_line(*command(str(names[near[0]])))

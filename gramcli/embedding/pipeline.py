@@ -218,8 +218,7 @@ def _asked(item: Item, name: str, pool: Pool, root: Path) -> list[_Asked | Had |
     if name not in item.media:
         return [Missing(absent(f"no {name} file"))]
     path = item.media[name]
-    own = not (name == "audio" and path == item.media.get("video"))
-    return [_Asked(path, pool.submit(name, path, own))]
+    return [_Asked(path, pool.submit(name, path))]
 
 
 @dataclass

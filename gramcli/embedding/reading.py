@@ -47,6 +47,16 @@ class Missing:
     status: str
 
 
+def no_track(modality: str) -> str:
+    """The status of an item whose file is whole and has no track of a modality.
+
+    Example:
+        >>> no_track("audio")
+        'absent: no audio track'
+    """
+    return absent(f"no {modality} track")
+
+
 @dataclass(frozen=True)
 class Reader:
     """Decodes one file as one modality and prepares it for the encoder; pickles, for the workers.
@@ -61,16 +71,16 @@ class Reader:
     prepare: Callable[[str, Any], Any]
     root: Path
 
-    def __call__(self, modality: str, path: Path, own: bool) -> Had | Missing:
+    def __call__(self, modality: str, path: Path) -> Had | Missing:
         """Read one file.
 
         Args:
             modality: `video`, `audio`, `image` or `depth`.
             path: The file.
-            own: Whether the file was named for this modality; a video's own sound track is not.
 
         Returns:
-            The input, or why there is none. Nothing is raised: a bad file costs its item this modality only.
+            The input, or why there is none: `absent` where the file is whole and has no track of this modality.
+            Nothing is raised: a bad file costs its item this modality only.
         """
         from gramcli.media.audio import NoAudioTrack  # noqa: PLC0415 - decoders load where files are read
         from gramcli.media.video import NoVideoTrack  # noqa: PLC0415
@@ -78,10 +88,8 @@ class Reader:
         try:
             media, notes = self._decoded(modality, path)
             return Had(self.prepare(modality, media), notes)
-        except NoAudioTrack as error:
-            return Missing(self._reason(error)) if own else Missing(absent("no audio track"))
-        except NoVideoTrack:
-            return Missing(absent("no video track"))
+        except (NoAudioTrack, NoVideoTrack):
+            return Missing(no_track(modality))
         except MemoryError:
             return Missing(failed(f"{self._short(path)} needs more memory than there is"))
         except (UserError, OSError) as error:

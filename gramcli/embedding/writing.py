@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from gramcli.datasets.items import is_registered
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
-from gramcli.embedding.reading import Reader
+from gramcli.embedding.reading import Reader, no_track
 from gramcli.embedding.workers import open_pool
 from gramcli.errors import UserError
+from gramcli.media.kinds import shown
 from gramcli.results.records import LeftOut
 from gramcli.results.runs import EmbedSummary
 from gramcli.store.layout import (
@@ -62,8 +63,8 @@ def write_embeddings(
     """Embed a dataset into a store, resuming where an earlier run of the same plan stopped.
 
     The modalities are those the dataset has and the encoder knows. A file that does not decode, hangs or crashes its
-    decoder costs its item that modality (`failed: reason`), never the run; a video without sound, where no sound file
-    was named, is `absent`.
+    decoder costs its item that modality (`failed: reason`), never the run; a whole file without a track of the modality
+    is `absent`, and files named for it are counted in a note.
 
     Args:
         dataset: What to embed.
@@ -285,9 +286,25 @@ def _summary(
         f"{name}: {n} of {len(rows)} items were decoded in part; items.csv says how far."
         for name, n in summary.partial.items()
     ]
+    told += _without_a_track(dataset, rows)
     if not summary.usable:
         told.append("Nothing usable was embedded: no item has a medium that decodes; items.csv holds the reasons.")
     return replace(summary, notes=tuple(told))
+
+
+def _without_a_track(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[str]:
+    """Count the files that were named for a modality of which they have no track: a wrong column, perhaps."""
+    for name in ("video", "audio"):
+        files = [
+            item.media[name].name
+            for item, row in zip(dataset.items, rows, strict=True)
+            if item.has_file(name) and reason_of(row.status.get(name, "")) == reason_of(no_track(name))
+        ]
+        if files:
+            yield (
+                f"{name}: {len(files)} of {len(rows)} items {'names' if len(files) == 1 else 'name'} a file without "
+                f"{'an' if name == 'audio' else 'a'} {name} track, for instance {shown(Path(files[0]))}."
+            )
 
 
 def _left_out(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[LeftOut]:

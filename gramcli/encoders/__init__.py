@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.catalog import Catalog
 from gramcli.encoders.base import EncoderOptions
+from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
-
-_WEIGHTS: Final = (".pt", ".pth", ".bin", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ ENCODERS: Final = Catalog(
         ),
     ),
     group="gramcli.encoders",
+    unnamed=(CHECKPOINTS,),
 )
 
 
@@ -105,6 +105,7 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
         UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
     _refuse_store(str(spec))
+    _refuse_heads(str(spec))
     if device != "cpu":
         from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
 
@@ -130,13 +131,20 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
         raise UserError(error.kind, f"{error} {advice}") from None
 
 
+def looks_like_heads(path: Path) -> bool:
+    """Whether a path is a folder of heads that `gram align` wrote, or is writing."""
+    return (path / "heads.json").is_file() or (path / "training.safetensors").is_file()
+
+
 def looks_like_checkpoint(path: Path) -> bool:
-    """Whether a path is a weight file, or a folder that training code or an export would leave."""
+    """Whether a path is a weight file, or a folder that training code or an export would leave; heads are none."""
+    if looks_like_heads(path):
+        return False
     if path.is_file():
-        return path.suffix.lower() in _WEIGHTS
-    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+        return path.suffix.lower() in WEIGHT_SUFFIXES
+    names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")] if path.is_dir() else []
     trained = any(name in {"ckpt", "log", "hps.json", "arch.json"} or name.startswith("checkpoint-") for name in names)
-    return trained or any(Path(name).suffix.lower() in _WEIGHTS for name in names)
+    return trained or any(Path(name).suffix.lower() in WEIGHT_SUFFIXES for name in names)
 
 
 def _refuse_store(model: str) -> None:
@@ -144,3 +152,12 @@ def _refuse_store(model: str) -> None:
     if (path / "manifest.json").is_file() and (path / "shards").is_dir():
         advice = f"Evaluate it with gram eval {quote(model)}, without --dataset, or name a model, such as signal"
         raise UserError("usage", f"{model} is a store, where a model belongs. {advice}.")
+
+
+def _refuse_heads(model: str) -> None:
+    if looks_like_heads(Path(model)):
+        raise UserError(
+            "usage",
+            f"{model} is a folder of heads that `gram align` wrote, where a model belongs. Name it with heads: before "
+            f"it: {quote(f'heads:{model}')}",
+        )

@@ -337,5 +337,4 @@ def _asked(item: Item, name: str, pool: Any) -> Any:  # noqa: ANN401 - a future,
         return Had(item.subtitle) if item.subtitle is not None else Missing("absent: no subtitle")
     if name not in item.media:
         return Missing(f"absent: no {name} file")
-    path = item.media[name]
-    return pool.submit(name, path, not (name == "audio" and path == item.media.get("video")))
+    return pool.submit(name, item.media[name])

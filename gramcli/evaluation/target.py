@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gramcli.datasets import open_dataset
-from gramcli.encoders import looks_like_checkpoint
+from gramcli.encoders import looks_like_checkpoint, looks_like_heads
 from gramcli.errors import UserError
 from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from gramcli.metrics.prompts import TextEncoder
     from gramcli.modalities import Task
     from gramcli.store import Store
-
-_LOOKED_AT = 1000
 
 
 def chosen_dataset(
@@ -172,6 +169,9 @@ def seen_through(store: Store, model: str | None) -> Store:
         return store
     if not model.startswith(PREFIX) and Path(model).exists() and (Path(model) / "manifest.json").is_file():
         raise UserError("usage", f"--model {model} is a store; heads that `gram align` wrote belong here: heads:DIR.")
+    if looks_like_heads(Path(model)):
+        named = quote(f"{PREFIX}{model}")
+        raise UserError("usage", f"--model {model} is a folder of heads; name it with {PREFIX} before it: {named}")
     if not model.startswith(PREFIX):
         raise UserError(
             "usage",
@@ -182,7 +182,7 @@ def seen_through(store: Store, model: str | None) -> Store:
 
 
 def _refuse_heads(path: Path) -> None:
-    if (path / "heads.json").is_file():
+    if looks_like_heads(path):
         advice = f"See a store through them: gram eval STORE --model {quote(f'{PREFIX}{path}')}"
         raise UserError("usage", f"{path} holds heads that `gram align` wrote, not a store. {advice}")
 
@@ -210,15 +210,14 @@ def _advice_on_dataset(name: str) -> str:
 def _refuse_media(path: Path) -> None:
     """Refuse what is a dataset by its looks: a manifest, or a folder with media among its first files."""
     from gramcli.datasets.tables import PARSERS  # noqa: PLC0415 - for this message only
-    from gramcli.media.kinds import kind_of  # noqa: PLC0415 - as above
+    from gramcli.media.kinds import holds_media  # noqa: PLC0415 - as above
 
     if (path / "manifest.json").exists():
         return
     if path.is_file():
         what = "a manifest" if path.suffix.lower() in PARSERS and not _is_evaluation(path) else ""
     else:
-        media = any(kind_of(one) in ("video", "audio", "image") for one in islice(path.rglob("*"), _LOOKED_AT))
-        what = "a media folder" if media else ""
+        what = "a media folder" if holds_media(path) else ""
     if what:
         advice = f"Name a model too: gram eval MODEL --dataset {quote(str(path))}"
         raise UserError("usage", f"{path} is {what}, not a store. {advice}")

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 from gramcli.heads.model import Heads
 from gramcli.heads.remarks import outcome_of
 from gramcli.heads.unfinished import STATE
@@ -116,6 +116,8 @@ def load_heads(spec: str | Path) -> SavedHeads:
         )
         _check_config(config)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, SafetensorError) as error:
+        for name in (CONFIG, WEIGHTS):
+            refuse_pointer(path / name, "input")
         raise _damaged(path, str(error) or type(error).__name__) from error
     if sha256 != config.get("weights_sha256"):
         raise _damaged(path, f"{WEIGHTS} is not the file that was written")

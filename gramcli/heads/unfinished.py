@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from safetensors import SafetensorError, safe_open
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 
 STATE: Final = "training.safetensors"
 
@@ -38,4 +38,5 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 def damaged_state(folder: Path, error: Exception) -> UserError:
     """What to say of a state that no run can go on from."""
+    refuse_pointer(folder / STATE, "input")
     return UserError("input", f"{folder / STATE} is damaged ({error}). Add --overwrite to begin anew.")

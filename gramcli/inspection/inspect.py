@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.encoders import looks_like_checkpoint
+from gramcli.encoders import looks_like_checkpoint, looks_like_heads
 from gramcli.errors import UserError
 from gramcli.results.descriptions import Description, ModalityCount
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
@@ -66,7 +66,7 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
         return describe_store(open_store(path), verify=verify)
-    if (path / "heads.json").is_file() or (path / "training.safetensors").is_file():
+    if looks_like_heads(path):
         return describe_heads(path)
     if looks_like_checkpoint(path):
         return describe_checkpoint_at(path, checkpoint_step, config, verify=verify, allow_pickle=allow_pickle)
@@ -167,13 +167,16 @@ def _refuse_configuration(path: Path, document: object) -> None:
 
 
 def _refuse_folder_of_several(path: Path) -> None:
-    """Say what to give instead of a folder above checkpoints or stores."""
-    children = [child for child in sorted(path.iterdir()) if child.is_dir()] if path.is_dir() else []
-    held = [c.name for c in children if (c / "manifest.json").is_file() or looks_like_checkpoint(c)]
+    """Say what to give instead of a folder above checkpoints, heads or stores."""
+    children = [child for child in sorted(path.glob("[!.]*")) if child.is_dir()] if path.is_dir() else []
+    held = [
+        c.name for c in children if (c / "manifest.json").is_file() or looks_like_checkpoint(c) or looks_like_heads(c)
+    ]
     if held:
         more = f" and {len(held) - 5} more" if len(held) > 5 else ""
         raise UserError(
-            "input", f"{path} is a folder above checkpoints or stores: {', '.join(held[:5])}{more}. Give one of them."
+            "input",
+            f"{path} is a folder above checkpoints, heads or stores: {', '.join(held[:5])}{more}. Give one of them.",
         )
 
 

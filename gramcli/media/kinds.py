@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, pointer_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,10 +61,7 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # Control characters, line ends, and the halves that stand for bytes which are not UTF-8.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SNIFFED: Final = 512
-_POINTERS: Final = (
-    (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),
-    (re.compile(rb"\s*(?:[\w./\\-]*\.git)?[/\\]annex[/\\]objects[/\\]"), "git-annex", "git annex get FILE"),
-)
+_LOOKED_AT: Final = 1000
 _LARGEST_POINTER: Final = 1024
 
 
@@ -80,6 +78,14 @@ def kind_of(path: Path) -> Kind:
     """
     suffix = path.suffix.lower()
     return next((kind for kind, suffixes in _SUFFIXES.items() if suffix in suffixes), "other")
+
+
+def holds_media(folder: Path) -> bool:
+    """Say whether a video, sound or picture is among the first files below a folder; hidden ones are not looked at."""
+    seen = (
+        path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    return any(kind_of(path) in ("video", "audio", "image") for path in islice(seen, _LOOKED_AT))
 
 
 def shown(path: Path) -> str:
@@ -130,11 +136,7 @@ def pointer_sentence(path: Path) -> str | None:
     Raises:
         UserError: The file cannot be read.
     """
-    head = first_bytes(path)
-    for pattern, system, command in _POINTERS:
-        if pattern.match(head):
-            return f"{shown(path)} is a {system} pointer, not the file itself; fetch the content with: {command}."
-    return None
+    return pointer_said(first_bytes(path), shown(path))
 
 
 def check_binary_media(path: Path, what: str) -> None:

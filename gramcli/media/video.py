@@ -22,6 +22,7 @@ from gramcli.errors import UserError
 from gramcli.media.animation import read_animation
 from gramcli.media.chain import is_followed
 from gramcli.media.container import cut_off, ends_early, open_container, packets, strict_decoder
+from gramcli.media.cutoff import is_index_cut_off
 from gramcli.media.decoding import Damage, decode_groups, decode_packets, orientation, stored
 from gramcli.media.kinds import Undecodable, check_binary_media, looks_like_picture, shown, undecodable
 from gramcli.media.limits import MAX_CLIP_BYTES, MAX_FRAME_PIXELS
@@ -185,6 +186,8 @@ def _no_video(path: Path, choice: Choice) -> UserError:
         return undecodable(path, "video", f"its codec {choice.codecs} cannot be decoded")
     if choice.others:
         return undecodable(path, "video", "no frame can be decoded")
+    if is_index_cut_off(path):
+        return undecodable(path, "video", "the end of the file is missing, and any video track with it")
     if choice.has_other_kind:
         return NoVideoTrack("media", f"{shown(path)} has no video track; name it as audio or leave the item out.")
     return undecodable(path, "video", "it has no video track")

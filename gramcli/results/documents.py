@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     except IsADirectoryError:
         raise UserError("input", f"{path} is a directory, not the JSON file of an evaluation.") from None
     except (ValueError, RecursionError) as error:
+        refuse_pointer(path, "input")
         raise UserError("input", f"{path} is not JSON ({error}). Write it with `gram eval --format json`.") from None
 
 

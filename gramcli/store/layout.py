@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 from gramcli.store.items import COLUMNS
 
 if TYPE_CHECKING:
@@ -250,6 +250,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
+        refuse_pointer(path, "store")
         raise UserError("store", f"{path} cannot be read as JSON ({error}). {_restore(store)}") from error
     written = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(written, int) or isinstance(written, bool) or "plan_sha256" not in manifest:

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
 from gramcli.store.shards import damaged
@@ -265,6 +265,7 @@ def _check_shards(path: Path, manifest: Mapping[str, Any]) -> None:
             raise UserError("store", f"{file} is missing. {remedy}")
         size = file.stat().st_size
         if size != shard["bytes"]:
+            refuse_pointer(file, "store")
             raise damaged(file, f"it has {size} bytes of {shard['bytes']}")
 
 
@@ -276,5 +277,6 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     except OSError as error:
         raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
+        refuse_pointer(file, "store")
         raise UserError("store", f"{file} was changed after gram wrote it. {remedy}")
     return parse_items(data.decode("utf-8"), str(file))

@@ -163,3 +163,24 @@ def test_zero_shot_by_a_checkpoint_s_own_text_tower(gram, checkpoint, clips, tmp
         if (r["task"], r["method"], r["metric"]) == ("v2class", "cosine", "accuracy")
     ]
     assert value == expected
+
+
+def test_a_wrapped_checkpoint_is_evaluated_as_the_plain_one_and_says_so(gram, checkpoint, clips, tmp_path):
+    import shutil
+
+    state = torch.load(checkpoint / "ckpt" / "model_step_100.pt", weights_only=True)
+    shutil.copytree(checkpoint / "log", tmp_path / "wrapped" / "log")
+    shutil.copy(checkpoint / "arch.json", tmp_path / "wrapped")
+    lightning = {"state_dict": {f"model.{key}": tensor for key, tensor in state.items()}, "ema_state_dict": state}
+    torch.save(lightning, tmp_path / "wrapped" / "last.ckpt")
+    asked = ("--dataset", clips, "--task", "t2va", "--method", "gram")
+    vocabulary = ("--tokenizer", checkpoint.parent / "bert-base-uncased" / "vocab.txt")
+    wrapped, plain = gram.json("eval", "wrapped", *asked, *vocabulary), gram.json("eval", checkpoint, *asked)
+    assert wrapped["results"] == plain["results"] and wrapped["ranks"] == plain["ranks"]
+    said = [
+        "The weights were taken from the entry 'state_dict' of the file, and 'model.' stripped from their names.",
+        "EMA weights lie beside under 'ema_state_dict', unused; to use them, save those of 'ema_state_dict' alone.",
+    ]
+    assert [note for note in wrapped["notes"] if note not in plain["notes"]] == said
+    embedded = gram.json("embed", clips, "-o", "emb", "--model", "wrapped", *vocabulary)
+    assert embedded["notes"][:2] == said

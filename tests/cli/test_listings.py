@@ -114,7 +114,7 @@ def test_inspect_a_folder_above_checkpoints(gram, tmp_path):
         (tmp_path / "runs" / name / "log").mkdir(parents=True)
     result = gram("inspect", "runs")
     assert result.exit_code == 1
-    assert "runs is a folder above checkpoints or stores: a, b. Give one of them" in result.stderr
+    assert "runs is a folder above checkpoints, heads or stores: a, b. Give one of them" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["MSRVTT", "MSR-VTT", "msr_vtt"])

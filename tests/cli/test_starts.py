@@ -148,3 +148,19 @@ def test_a_folder_above_stores_names_the_stores(gram, store, words):
 
 def test_usage_has_no_marks_of_the_parser(gram):
     assert "Usage: gram compare [OPTIONS] A B...\n" in gram("compare", "--help").stdout
+
+
+def test_hidden_files_and_folders_make_nothing_what_it_is_not(tmp_path):
+    """What macOS and editors leave: `._` files, caches and thumbnails."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "._x.mp4").write_bytes(b"x")
+    (tmp_path / "a" / ".thumbnails").mkdir()
+    (tmp_path / "a" / ".thumbnails" / "x.png").write_bytes(b"x")
+    (tmp_path / "a" / "._x.pt").write_bytes(b"x")
+    (tmp_path / "a" / ".old").mkdir()
+    (tmp_path / "a" / ".old" / "manifest.json").write_text("{}")
+    assert kind_of(str(tmp_path / "a")) is None
+    (tmp_path / "a" / "x.ckpt").write_bytes(b"x")
+    assert kind_of(str(tmp_path / "a")) == "checkpoint"
+    (tmp_path / "a" / "x.mp4").write_bytes(b"x")
+    assert kind_of(str(tmp_path / "a"), media_first=True) == "media folder"

@@ -157,7 +157,7 @@ def test_texts_alone_are_usable(tmp_path: Path, signal_encoder: Encoder) -> None
     assert (summary.exit_code, summary.captions, summary.absent) == (0, 2, {"text": 1})
 
 
-def test_a_named_sound_file_without_sound_is_a_failure(tmp_path: Path, signal_encoder: Encoder) -> None:
+def test_a_named_sound_file_without_sound_is_absent_and_counted(tmp_path: Path, signal_encoder: Encoder) -> None:
     silent = write_video(tmp_path / "silent.mp4", n_frames=4, tone_hz=None)
     other = write_video(tmp_path / "other.mp4", n_frames=4)
     dataset = _dataset(
@@ -165,11 +165,12 @@ def test_a_named_sound_file_without_sound_is_a_failure(tmp_path: Path, signal_en
         Item("named", {"video": other, "audio": silent}),
         Item("gone", {"video": tmp_path / "gone.mp4"}),
     )
-    write_embeddings(dataset, signal_encoder, tmp_path / "s")
+    summary = write_embeddings(dataset, signal_encoder, tmp_path / "s")
     store = open_store(tmp_path / "s")
-    assert store.status("audio")[0] == "absent: no audio track"
-    assert store.status("audio")[2] == "absent: no audio file"
-    assert store.status("audio")[1].startswith("failed: silent.mp4 has no audio track")
+    assert store.status("audio") == ["absent: no audio track", "absent: no audio track", "absent: no audio file"]
+    said = "audio: 1 of 3 items names a file without an audio track, for instance silent.mp4."
+    assert [note for note in summary.notes if "without" in note] == [said]
+    assert _left_out(summary) == {("gone", "video")}
     assert store.status("video")[2].startswith("failed: gone.mp4: file not found")
 
 

@@ -15,7 +15,7 @@ from gramcli.store import Store, open_store
 from tests.media.clips import encode_sound
 from tests.media.test_ancillary import PARTS, boxes, with_chunk
 from tests.media.test_animation import animation
-from tests.media_factory import tone, write_video, write_wav
+from tests.media_factory import tone, write_image, write_video, write_wav
 
 
 def _store(folder: Path, *items: Item) -> Store:
@@ -37,6 +37,42 @@ def test_a_sound_named_as_a_video_has_none(name: str, codec: str, tmp_path: Path
     store = _store(tmp_path, *(Item(p.name, with_own_sound({"video": p})) for p in (path, silent)))
     assert store.status("video") == ["absent: no video track", "ok"]
     assert store.status("audio") == ["ok", "absent: no audio track"]
+
+
+def test_files_without_the_track_they_are_named_for_are_counted(tmp_path: Path) -> None:
+    silent = write_video(tmp_path / "silent.mp4", n_frames=4, tone_hz=None)
+    sound = encode_sound(tmp_path / "a.mp3", "libmp3lame")
+    items = [Item(f"{k}", {"video": sound, "audio": silent}) for k in range(2)]
+    items.append(Item("right", {"video": silent, "audio": sound}))
+    dataset = Dataset("made here", "manifest", tuple(items))
+    summary = write_embeddings(dataset, load_encoder("signal", frames=2), tmp_path / "store")
+    assert (summary.exit_code, summary.left_out) == (0, ())
+    assert summary.notes == (
+        "video: absent from 2 of 3 items.",
+        "audio: absent from 2 of 3 items.",
+        "video: 2 of 3 items name a file without a video track, for instance a.mp3.",
+        "audio: 2 of 3 items name a file without an audio track, for instance silent.mp4.",
+    )
+
+
+def test_what_is_no_sound_or_video_at_all_is_a_failure(tmp_path: Path) -> None:
+    picture, text = write_image(tmp_path / "a.png"), tmp_path / "b.mp4"
+    text.write_text("hello there")
+    cut = write_video(tmp_path / "c.mp4", n_frames=4, tone_hz=None)
+    cut.write_bytes(cut.read_bytes()[:-300])
+    empty = _written(tmp_path / "d.mp4", b"")
+    said = {
+        picture: "is not {} file that can be decoded (starts with '.PNG........IHDR'): it is a picture",
+        text: "is not {} file that can be decoded (starts with 'hello there'): it is a text file",
+        cut: "is not {} file that can be decoded",
+        empty: "is empty (0 bytes); copy or download it again.",
+    }
+    for name, what in (("video", "a video"), ("audio", "an audio")):
+        store = _store(tmp_path / name, *(Item(path.name, {name: path}) for path in said))
+        for status, (path, why) in zip(store.status(name), said.items(), strict=True):
+            assert status.startswith(f"failed: {path.name} {why.format(what)}")
+    store = _store(tmp_path / "image", *(Item(path.name, {"image": path}) for path in (cut, text, picture)))
+    assert [status.partition(":")[0] for status in store.status("image")] == ["failed", "failed", "ok"]
 
 
 def test_pictures(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ def test_every_row_loads_and_keeps_its_promises(name):
     assert set(described) == {"id", "architecture", "weights_sha256", "preprocessing", "shared_space"}
 
 
-@pytest.mark.parametrize("spec", ["hf:openai/clip", "signl", ""])
+@pytest.mark.parametrize("spec", ["hf:openai/clip", "signl", "vsat", ""])
 def test_an_unknown_name_is_one_sentence_with_the_known_ones(spec):
     name = spec.partition(":")[0]
-    with pytest.raises(UserError, match=rf"Unknown encoder '{name}'\..*Known: signal.*path of a checkpoint"):
+    with pytest.raises(UserError, match=rf"Unknown encoder '{name}'\..*Known: signal.*path of a checkpoint") as caught:
         load_encoder(spec)
+    assert "vast" not in str(caught.value), "a checkpoint is named by its path"
 
 
 def test_signal_takes_no_argument():

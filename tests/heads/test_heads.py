@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from gramcli.encoders import load_encoder
+import gramcli
+from gramcli.encoders import load_encoder, looks_like_checkpoint
 from gramcli.errors import UserError
 from gramcli.heads.files import load_heads, save_heads
 from gramcli.heads.model import new_heads
+from tests.small_stores import make_store
 
 CONFIG = {
     "plan": {"loss": "gram"},
@@ -134,3 +136,24 @@ def test_heads_of_signal_are_a_model_and_others_say_what_to_do(tmp_path):
     save_heads(tmp_path / "other", heads, CONFIG)
     with pytest.raises(UserError, match="Embed the data with that model"):
         load_encoder(f"heads:{tmp_path / 'other'}")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_folder_of_heads_is_no_checkpoint_where_a_model_or_a_store_belongs(tmp_path, finished):
+    folder = tmp_path / "my heads"
+    save_heads(folder, made()[0], CONFIG)
+    if not finished:
+        (folder / "heads.json").unlink()
+        (folder / "heads.safetensors").rename(folder / "training.safetensors")
+    store = make_store(tmp_path / "store", 12)
+    (tmp_path / "captions.csv").write_text("id,caption\na,a dog\n")
+    named = f"'heads:{folder}'"
+    with pytest.raises(UserError, match=f"holds heads that .gram align. wrote, not a store.* --model {named}$"):
+        gramcli.evaluate(folder)
+    with pytest.raises(UserError, match=f"is a folder of heads.*, where a model belongs.* before it: {named}$"):
+        gramcli.evaluate(folder, dataset=tmp_path / "captions.csv", text_only=True)
+    with pytest.raises(UserError, match=f"is a folder of heads.*, where a model belongs.* before it: {named}$"):
+        load_encoder(folder)
+    with pytest.raises(UserError, match=f"is a folder of heads; name it with heads: before it: {named}$"):
+        gramcli.evaluate(store, model=str(folder))
+    assert not looks_like_checkpoint(folder)

@@ -11,7 +11,7 @@ import pytest
 
 from gramcli.errors import UserError
 from gramcli.media import timeline
-from gramcli.media.audio import read_audio
+from gramcli.media.audio import NoAudioTrack, read_audio
 from gramcli.media.video import NoVideoTrack, read_video
 from tests.media.clips import encode, patched
 from tests.media_factory import frame, index_of, tone
@@ -239,3 +239,21 @@ def test_the_reported_files(reference_data: Path) -> None:
     path = folder / "unknown_audio_codec" / "first_apac.mp4"
     assert pitch(path) == 880
     assert read_audio(path).notes == ("passed over audio track 1 (its codec 'apac' cannot be decoded)",)
+
+
+@pytest.mark.parametrize("first", ["audio", "video"])
+def test_a_track_that_the_index_lost_is_no_absence(first: str, tmp_path: Path) -> None:
+    """The end of the file cuts the index between the two tracks."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        order = (first, "video" if first == "audio" else "audio")
+        made = {name: {"audio": sound, "video": video}[name](container) for name in order}
+        show(container, made["video"], range(8))
+        play(container, made["audio"], 440.0)
+    raw = (tmp_path / "a.mp4").read_bytes()
+    second = [found.start() for found in re.finditer(b"trak", raw)][1]
+    (tmp_path / "b.mp4").write_bytes(raw[: second + 16])
+    lost = order[1]
+    said = f"b.mp4 is not an? {lost} file .*: the end of the file is missing, and any {lost} track with it"
+    with pytest.raises(UserError, match=said) as caught:
+        read_video(tmp_path / "b.mp4", 2) if lost == "video" else read_audio(tmp_path / "b.mp4")
+    assert not isinstance(caught.value, NoVideoTrack | NoAudioTrack)

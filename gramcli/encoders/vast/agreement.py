@@ -9,7 +9,7 @@ from gramcli.encoders.vast.architecture import Architecture
 from gramcli.encoders.vast.facts import shortened
 from gramcli.encoders.vast.infer import PMRL_SETTINGS, infer_architecture, model_config
 from gramcli.encoders.vast.layout import Found
-from gramcli.encoders.vast.names import Shape
+from gramcli.encoders.vast.tensors import WeightFiles
 
 # What a configuration states -> where arch.json states it too.
 _LENGTHS: Final = {
@@ -21,11 +21,11 @@ _LENGTHS: Final = {
 _FOLLOWED: Final = "The configuration is followed; check that it belongs to these weights."
 
 
-def understand(shapes: Mapping[str, Shape], found: Found) -> tuple[Architecture, tuple[str, ...]]:
+def understand(files: WeightFiles, found: Found) -> tuple[Architecture, tuple[str, ...]]:
     """Work out the architecture of a checkpoint that was found, and where its files contradict one another.
 
     Args:
-        shapes: Shape of every tensor, by its official name.
+        files: Its tensors.
         found: Its files.
 
     Returns:
@@ -34,7 +34,7 @@ def understand(shapes: Mapping[str, Shape], found: Found) -> tuple[Architecture,
     Raises:
         UserError: As `infer_architecture`.
     """
-    architecture, assumptions = infer_architecture(shapes, found.config, found.arch)
+    architecture, assumptions = infer_architecture(files.shapes, found.config, found.arch, files.stored)
     config = model_config(found.config)
     overruled = [
         *_family(config, str((found.arch or {}).get("model_type") or "").lower(), "arch.json", architecture.family),

@@ -44,7 +44,7 @@ class CheckpointDescription:
         missing: Tensors of the official model that the files lack.
         unexpected: Tensors that the official model does not have.
         misshapen: Tensors whose shape contradicts the architecture.
-        assumptions: What had to be assumed, one sentence each.
+        assumptions: What was stripped from names, what lies beside, what had to be assumed; one sentence each.
         sha256: Of every weight file, by its name.
     """
 
@@ -97,7 +97,7 @@ def describe_checkpoint(
     """
     found = find_checkpoint(path, step, config)
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
-    architecture, assumptions = understand(files.shapes, found)
+    architecture, assumptions = understand(files, found)
     if verify:
         files.verify()
     missing, unexpected, misshapen = compare_keys(files.shapes, architecture)
@@ -116,7 +116,7 @@ def describe_checkpoint(
         missing=missing,
         unexpected=unexpected,
         misshapen=misshapen,
-        assumptions=(*assumptions, *sampling_assumptions(found.config)),
+        assumptions=(*files.remarks, *assumptions, *sampling_assumptions(found.config)),
         sha256={path.name: file_sha256(path) for path in found.weights},
     )
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
 from gramcli.encoders.vast.agreement import understand
+from gramcli.encoders.vast.architecture import Architecture
 from gramcli.encoders.vast.frontends import Transform, preprocess_frames, preprocess_waveform, silent
-from gramcli.encoders.vast.layout import find_checkpoint
+from gramcli.encoders.vast.layout import Found, find_checkpoint
 from gramcli.encoders.vast.model import CONDITION_LETTERS, FEATURE_PARTS, VastModel
 from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
 from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
@@ -83,7 +84,7 @@ class VastEncoder:
         fused: `va`, `vs`, `vas`: heads of their own on several modalities.
         model: The towers and heads.
         report: What loading found.
-        assumptions: What neither weights nor configuration told, one sentence each.
+        assumptions: What was stripped from names, and what neither weights nor configuration told; one sentence each.
     """
 
     shared_space: bool = True
@@ -367,8 +368,7 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
         raise UserError("usage", "Name a checkpoint: a folder with ckpt/model_step_N.pt, or a weight file.")
     check_device(options.device)
     found = find_checkpoint(Path(argument), options.checkpoint_step, options.config)
-    shapes = WeightFiles(found.weights, allow_pickle=options.allow_pickle).shapes
-    architecture, assumptions = understand(shapes, found)
+    architecture, told = _understood(found, options)
     with torch.device("meta"):
         model = VastModel(architecture)
     precision = _PRECISIONS[options.precision]
@@ -385,5 +385,12 @@ def load(argument: str, options: EncoderOptions) -> VastEncoder:
         sampling_defaults(found.config, architecture),
         options,
         report,
-        (*assumptions, *sampling_assumptions(found.config)),
+        told,
     )
+
+
+def _understood(found: Found, options: EncoderOptions) -> tuple[Architecture, tuple[str, ...]]:
+    """Look at names and shapes; what a file that cannot be mapped holds is let go of before it is loaded."""
+    files = WeightFiles(found.weights, allow_pickle=options.allow_pickle)
+    architecture, assumptions = understand(files, found)
+    return architecture, (*files.remarks, *assumptions, *sampling_assumptions(found.config))

@@ -68,7 +68,7 @@ def export_safetensors(
         dict.fromkeys(tied_name(key) for key in files.shapes),
         key=lambda name: (-_stored(files, name, half)[1].itemsize, name),
     )
-    architecture, assumptions = understand(files.shapes, found)
+    architecture, assumptions = understand(files, found)
     header = _header(names, files, half, _description(found, architecture, assumptions))
     _write(output, header, _bytes(names, files, half))
     return Exported(
@@ -79,7 +79,7 @@ def export_safetensors(
         sha256=file_sha256(output),
         dtypes=dtype_counts(_stored(files, name, half)[1] for name in names),
         half=half,
-        notes=(*assumptions, *sampling_assumptions(found.config)),
+        notes=(*files.remarks, *assumptions, *sampling_assumptions(found.config)),
     )
 
 

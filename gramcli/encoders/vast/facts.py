@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from os.path import commonprefix
 from typing import Any, Final
 
 from gramcli.encoders.vast.names import Shape
@@ -13,6 +14,7 @@ LARGEST_COUNT: Final = 10**6
 """Beyond it a count in a configuration is a mistake."""
 MOST_BANDS: Final = 126
 """Mel bands from 20 Hz to 8 kHz that Kaldi's filter bank, with its 512 points, agrees to."""
+_NEEDED: Final = ("contra_head_t.linear.weight", "vision_encoder.", "audio_encoder.", "multimodal_encoder.")
 
 
 class Facts:
@@ -121,6 +123,29 @@ class Facts:
                 "checkpoint", f"{stated} heads do not divide the {section} tower's width {width}; mend arch.json."
             )
         return stated
+
+
+def check_family(shapes: Mapping[str, Shape], stored: Mapping[str, str]) -> None:
+    """Refuse weights that are of no VAST-family model.
+
+    Args:
+        shapes: Shape of every tensor, by its official name.
+        stored: Names of the tensors as the files have them, where they are others.
+
+    Raises:
+        UserError: Parts that all have are missing; names what is there instead, as the files have it.
+    """
+    lacking = [part for part in _NEEDED if not any(key.startswith(part) for key in shapes)]
+    if not lacking:
+        return
+    names = sorted(stored.get(name, name) for name in shapes)
+    shared = commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 - of letters, not of paths
+    strip = f" All names begin with '{shared}': if a wrapper put it there, save them without it." if shared else ""
+    raise UserError(
+        "checkpoint",
+        f"These weights are of no VAST-family model: they lack {', '.join(lacking)} and hold "
+        f"{', '.join(names[:3]) or 'nothing'} and the like.{strip} Give a checkpoint of VAST, GRAM, PMRL or TRIANGLE.",
+    )
 
 
 def positive_count(what: str, value: object, largest: int = LARGEST_COUNT) -> int:

@@ -16,7 +16,7 @@ from gramcli.encoders.vast.architecture import (
     VisionConfig,
     VisionKind,
 )
-from gramcli.encoders.vast.facts import Facts, check_slices, positive_count, shortened
+from gramcli.encoders.vast.facts import Facts, check_family, check_slices, positive_count, shortened
 from gramcli.encoders.vast.names import Shape
 from gramcli.errors import UserError
 
@@ -56,7 +56,10 @@ _BERT: Final = "multimodal_encoder.bert"
 
 
 def infer_architecture(
-    shapes: Mapping[str, Shape], config: Mapping[str, Any], arch: Mapping[str, Any] | None = None
+    shapes: Mapping[str, Shape],
+    config: Mapping[str, Any],
+    arch: Mapping[str, Any] | None = None,
+    stored: Mapping[str, str] | None = None,
 ) -> tuple[Architecture, tuple[str, ...]]:
     """Work out what a checkpoint's model looks like.
 
@@ -64,6 +67,7 @@ def infer_architecture(
         shapes: Shape of every tensor, by its official name.
         config: The training configuration: an `hps.json`, or its `model_cfg` alone; may be empty.
         arch: Facts that neither tells (`arch.json`), or None.
+        stored: Names of the tensors as the files have them, where they are others.
 
     Returns:
         The architecture, and the assumptions that were needed, one sentence each.
@@ -72,7 +76,7 @@ def infer_architecture(
         UserError: The tensors are of no VAST-family model, of a tower that is not supported, or contradict the
             configuration or arch.json.
     """
-    _check_family_resemblance(shapes)
+    check_family(shapes, stored or {})
     facts = Facts(shapes, model_config(config), arch or {})
     text = _text(facts)
     shared = facts.shape("contra_head_t.linear.weight", 2)[0]
@@ -151,18 +155,6 @@ def _trained_samples(facts: Facts, config: Mapping[str, Any], side: str) -> int 
             joined = positive_count("concatenated_nums in the configuration", data.get("concatenated_nums", 1), 1000)
             return max(counts) * joined
     return None
-
-
-def _check_family_resemblance(shapes: Mapping[str, Shape]) -> None:
-    needed = ("contra_head_t.linear.weight", "vision_encoder.", "audio_encoder.", "multimodal_encoder.")
-    lacking = [part for part in needed if not any(key.startswith(part) for key in shapes)]
-    if lacking:
-        some = ", ".join(sorted(shapes)[:3]) or "nothing"
-        raise UserError(
-            "checkpoint",
-            f"These weights are of no VAST-family model: they lack {', '.join(lacking)} and hold {some} and the like. "
-            "Give a checkpoint of VAST, GRAM, PMRL or TRIANGLE.",
-        )
 
 
 def _family(facts: Facts) -> Family:

@@ -9,19 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 
-WEIGHT_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin")
+WEIGHT_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The key of our own metadata in a safetensors file.
 METADATA_KEY: Final = "gramcli"
 
 _CONFIG_NAMES: Final = ("hps.json", "log/hps.json", "config.json")
-_STEP: Final = re.compile(r"^(?:model_step_|checkpoint-)(\d+)(?:\.(?:pt|pth|safetensors))?$")
+_STEP: Final = re.compile(r"^(?:model_step_|checkpoint-)(\d+)(?:\.(?:pt|pth|bin|ckpt|safetensors))?$", re.IGNORECASE)
 _SHARD: Final = re.compile(r"^(.+)-(\d+)-of-(\d+)\.(?:bin|safetensors)$")
 _MANY_SHARDS: Final = 1000
 _LARGEST_HEADER: Final = 10**8  # as the format has it
 # What trainers leave beside the weights.
-_NOT_WEIGHTS: Final = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")
+_NOT_WEIGHTS: Final = re.compile(
+    r"(?:optimizer|scheduler|scaler|rng_state|training_args)|.*_optim_states\.", re.IGNORECASE
+)
 _TRAINER_FILES: Final = (
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
 )  # fmt: skip
@@ -72,7 +74,7 @@ def find_checkpoint(path: Path, step: int | None = None, config: Path | None = N
     if step is not None and found_step != step:
         raise UserError("checkpoint", f"{path} is not of step {step}; leave the step out, or give the folder.")
     folders = _folders(path, weights[0])
-    inside = _metadata(weights[0]) if len(weights) == 1 and weights[0].suffix == ".safetensors" else {}
+    inside = _metadata(weights[0]) if len(weights) == 1 and weights[0].suffix.lower() == ".safetensors" else {}
     config_path = config or (None if "config" in inside else _first_file(folders, _CONFIG_NAMES))
     arch_path = None if "arch" in inside else _first_file(folders, ("arch.json", "log/arch.json"))
     return Found(
@@ -108,6 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
             "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
         ) from None
     except (OSError, ValueError, RecursionError) as error:
+        refuse_pointer(path, "checkpoint")
         raise UserError("checkpoint", f"{path} cannot be read as JSON ({error}); restore the file.") from error
     if not isinstance(document, dict):
         raise UserError("checkpoint", f"{path} holds no JSON object; give the hps.json of the training run.")
@@ -139,7 +142,7 @@ def _of_file(path: Path) -> tuple[Path, ...]:
         return _of_index(path)
     if shard := _SHARD.match(path.name):
         return _all_shards(path.parent, shard)
-    if path.suffix not in WEIGHT_SUFFIXES:
+    if path.suffix.lower() not in WEIGHT_SUFFIXES:
         raise UserError(
             "checkpoint", f"{path} is no weight file; give one that ends in {', '.join(WEIGHT_SUFFIXES)}, or a folder."
         )
@@ -206,7 +209,7 @@ def _only_file(folder: Path) -> tuple[Path, ...]:
     files = [
         child
         for child in _children(folder)
-        if child.suffix in WEIGHT_SUFFIXES and child.is_file() and not child.name.startswith(_NOT_WEIGHTS)
+        if child.suffix.lower() in WEIGHT_SUFFIXES and child.is_file() and not _NOT_WEIGHTS.match(child.name)
     ]
     files = [child for child in files if not child.name.startswith("best_")] or files
     if len(files) > 1:
@@ -216,7 +219,8 @@ def _only_file(folder: Path) -> tuple[Path, ...]:
 
 
 def _children(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    """List what a folder shows; hidden files are an editor's or a file system's, such as macOS's `._model.pt`."""
+    return sorted(child for child in folder.iterdir() if not child.name.startswith(".")) if folder.is_dir() else []
 
 
 def _step_of(path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""The names of a VAST-family model's tensors: cleaned up, grouped, tied, and listed for an architecture."""
+"""The names of a VAST-family model's tensors: renamed, grouped, tied, and listed for an architecture."""
 
 from __future__ import annotations
 
@@ -33,16 +33,13 @@ _UNUSED: Final = re.compile(
 _COMPUTED: Final = re.compile(r"(^|\.)(position_ids|freqs_cos|freqs_sin)$")
 
 
-def clean_key(key: str) -> str:
-    """Turn a key of a file into the official name.
-
-    Every `module.`, which wrappers for several devices add, is deleted; then one renaming of older releases is undone.
+def renamed(key: str) -> str:
+    """Undo one renaming of older releases.
 
     Example:
-        >>> clean_key("module.clip_model.visual.cls_token")
+        >>> renamed("clip_model.visual.cls_token")
         'vision_encoder.visual.cls_token'
     """
-    key = key.replace("module.", "")
     for old, new in _RENAMED:
         if old in key:
             return key.replace(old, new)

@@ -7,7 +7,7 @@ import pickle
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -15,12 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gramcli.encoders.vast.names import Shape, clean_key, tied_name
-from gramcli.errors import UserError
-from gramcli.media.kinds import pointer_sentence
+from gramcli.encoders.vast.names import Shape, tied_name
+from gramcli.encoders.vast.wrappers import Key, tensors_in, unwrap
+from gramcli.errors import UserError, refuse_pointer
 
-# Where training scripts keep the weights when they save more than the weights.
-_NESTED: Final = ("model", "state_dict", "module", "model_state_dict")
 _FRAMES: Final = "vision_frame_embedding"
 _PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
 _ZIP: Final = b"PK\x03\x04"
@@ -35,11 +33,14 @@ _SAFETENSORS_DTYPES: Final = {
 class _File(Protocol):
     """One weight file, opened."""
 
-    def entries(self) -> Mapping[str, tuple[Shape, torch.dtype]]:
-        """Names with shapes and number types."""
+    def entries(self) -> Mapping[Key, tuple[Shape, torch.dtype]]:
+        """Where tensors lie, with shapes and number types."""
 
-    def read(self, key: str) -> Tensor:
+    def read(self, key: Key) -> Tensor:
         """One tensor."""
+
+    def check(self, keys: Collection[Key]) -> None:
+        """Refuse tensors that are no plain numbers."""
 
     def release(self) -> None:
         """Let go of what is held open."""
@@ -64,30 +65,42 @@ class WeightFiles:
     Attributes:
         shapes: Shape of every tensor under its official name.
         dtypes: Their number types.
+        stored: Their names as the files have them.
+        remarks: What was stripped from the names, and what other weights lie beside; one sentence each.
     """
 
     def __init__(self, paths: Sequence[Path], *, allow_pickle: bool = False) -> None:
         self.shapes: dict[str, Shape] = {}
         self.dtypes: dict[str, torch.dtype] = {}
-        self._where: dict[str, tuple[_File, str]] = {}
-        self._files: list[_File] = []
-        for path in paths:
-            file: _File = _Safetensors(path) if path.suffix == ".safetensors" else _Torch(path, allow_pickle)
-            self._files.append(file)
-            for key, (shape, dtype) in file.entries().items():
-                name = clean_key(key)
-                self.shapes[name], self.dtypes[name] = shape, dtype
-                self._where[tied_name(name)] = (file, key)
+        self.stored: dict[str, str] = {}
+        self._where: dict[str, tuple[_File, Key]] = {}
+        self._files: list[_File] = [
+            _Safetensors(path) if path.suffix.lower() == ".safetensors" else _Torch(path, allow_pickle)
+            for path in paths
+        ]
+        held = {key: (file, *entry) for file in self._files for key, entry in file.entries().items()}
+        if not held:
+            raise UserError(
+                "checkpoint",
+                f"{paths[0]} holds no tensors by name (states of optimizers aside); give the weights of a VAST-family "
+                "model.",
+            )
+        found = unwrap({key: shape for key, (_, shape, _) in held.items()}, paths[0])
+        self.remarks = found.remarks
+        for name, key in found.names:
+            file, self.shapes[name], self.dtypes[name] = held[key]
+            self.stored[name] = ".".join(key)
+            self._where[tied_name(name)] = (file, key)
+        for one in self._files:
+            one.check({key for _, key in found.names if held[key][0] is one})
         self._take_perceiver()
-        if not self.shapes:
-            raise UserError("checkpoint", f"{paths[0]} holds no tensors; give the weights of a VAST-family model.")
 
     def _take_perceiver(self) -> None:
         """Find the frame embeddings where older releases keep them."""
         if _FRAMES not in self.shapes and _PERCEIVER in self.shapes:
-            self.shapes[_FRAMES] = self.shapes.pop(_PERCEIVER)
-            self.dtypes[_FRAMES] = self.dtypes.pop(_PERCEIVER)
-            self._where[_FRAMES] = self._where.pop(_PERCEIVER)
+            tables: tuple[dict[str, Any], ...] = (self.shapes, self.dtypes, self.stored, self._where)
+            for table in tables:
+                table[_FRAMES] = table.pop(_PERCEIVER)
 
     def __contains__(self, name: object) -> bool:
         """Whether a tensor, or one it is tied to, is in the files."""
@@ -130,16 +143,19 @@ class _Safetensors:
         self._path = path
         self._handle: Any = None
 
-    def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
-        """Names with shapes and number types."""
+    def entries(self) -> dict[Key, tuple[Shape, torch.dtype]]:
+        """Where tensors lie, with shapes and number types."""
         handle = self._open()
         slices = {key: handle.get_slice(key) for key in handle.keys()}  # noqa: SIM118 - it is no mapping
-        return {key: (tuple(s.get_shape()), self._dtype(key, s.get_dtype())) for key, s in slices.items()}
+        return {(key,): (tuple(s.get_shape()), self._dtype(key, s.get_dtype())) for key, s in slices.items()}
 
-    def read(self, key: str) -> Tensor:
+    def read(self, key: Key) -> Tensor:
         """One tensor."""
-        tensor: Tensor = self._open().get_tensor(key)
+        tensor: Tensor = self._open().get_tensor(*key)
         return tensor
+
+    def check(self, keys: Collection[Key]) -> None:
+        """A safetensors file holds nothing else."""
 
     def release(self) -> None:
         """Let go of what is held open."""
@@ -165,14 +181,14 @@ class _Safetensors:
 class _Torch:
     def __init__(self, path: Path, allow_pickle: bool) -> None:
         self._path, self._allow_pickle = path, allow_pickle
-        self._tensors: Mapping[str, Tensor] | None = None
+        self._tensors: Mapping[Key, Tensor] | None = None
         self._mapped = False
 
-    def entries(self) -> dict[str, tuple[Shape, torch.dtype]]:
-        """Names with shapes and number types."""
+    def entries(self) -> dict[Key, tuple[Shape, torch.dtype]]:
+        """Where tensors lie, with shapes and number types."""
         return {key: (tuple(tensor.shape), tensor.dtype) for key, tensor in self._open().items()}
 
-    def read(self, key: str) -> Tensor:
+    def read(self, key: Key) -> Tensor:
         """One tensor."""
         return self._open()[key].detach()
 
@@ -196,19 +212,26 @@ class _Torch:
                 "checkpoint", f"{self._path} is damaged: {damaged} does not have its checksum. Copy it again."
             )
 
-    def _open(self) -> Mapping[str, Tensor]:
+    def check(self, keys: Collection[Key]) -> None:
+        """Refuse tensors that are no plain numbers, or more of them than the file stores.
+
+        Raises:
+            UserError: One is so; names it.
+        """
+        tensors = {".".join(key): tensor for key, tensor in self._open().items() if key in keys}
+        if odd := [key for key, tensor in tensors.items() if not _is_plain(tensor)]:
+            kind = f"{tensors[odd[0]].layout} {tensors[odd[0]].dtype}".replace("torch.", "")
+            raise UserError("checkpoint", f"{self._path} holds {odd[0]} as {kind}; save plain dense real tensors.")
+        if swollen := [key for key, tensor in tensors.items() if not _is_stored(tensor)]:
+            raise UserError(
+                "checkpoint",
+                f"{self._path}: {swollen[0]} has more numbers than the file stores (an expanded view); save a "
+                "contiguous copy.",
+            )
+
+    def _open(self) -> Mapping[Key, Tensor]:
         if self._tensors is None:
-            tensors = _state(self._load())
-            if odd := [key for key, tensor in tensors.items() if not _is_plain(tensor)]:
-                kind = f"{tensors[odd[0]].layout} {tensors[odd[0]].dtype}".replace("torch.", "")
-                raise UserError("checkpoint", f"{self._path} holds {odd[0]} as {kind}; save plain dense real tensors.")
-            if swollen := [key for key, tensor in tensors.items() if not _is_stored(tensor)]:
-                raise UserError(
-                    "checkpoint",
-                    f"{self._path}: {swollen[0]} has more numbers than the file stores (an expanded view); save a "
-                    "contiguous copy.",
-                )
-            self._tensors = tensors
+            self._tensors = tensors_in(self._load())
         return self._tensors
 
     def _load(self) -> Any:  # noqa: ANN401 - whatever was saved
@@ -266,18 +289,6 @@ def dtype_counts(dtypes: Iterable[torch.dtype]) -> dict[str, int]:
     return {name: names.count(name) for name in sorted(set(names))}
 
 
-def _state(payload: object) -> dict[str, Tensor]:
-    """Find the tensors in what a file holds: a mapping of names to tensors, or one that wraps such a mapping."""
-    for _ in range(3):
-        if not isinstance(payload, Mapping):
-            return {}
-        inner = next((payload[name] for name in _NESTED if isinstance(payload.get(name), Mapping)), None)
-        if inner is None:
-            return {key: value for key, value in payload.items() if isinstance(key, str) and isinstance(value, Tensor)}
-        payload = inner
-    return {}
-
-
 def _more_than_tensors(error: pickle.UnpicklingError) -> str:
     """What a pickle wants that tensors do not need, or nothing where it is simply no pickle."""
     if refused := _REFUSED.search(str(error)):
@@ -290,8 +301,7 @@ def _more_than_tensors(error: pickle.UnpicklingError) -> str:
 def _damaged(path: Path, error: Exception) -> UserError:
     if path.is_file() and path.stat().st_size == 0:
         return UserError("checkpoint", f"{path} is empty; download or copy the weights again.")
-    if path.is_file() and (why := pointer_sentence(path)):
-        return UserError("checkpoint", why)
+    refuse_pointer(path, "checkpoint")
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if isinstance(error, pickle.UnpicklingError):
         reason = "it is no PyTorch file"

@@ -17,7 +17,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import BertProcessing
 
-from gramcli.errors import UserError
+from gramcli.errors import UserError, refuse_pointer
 
 # In the order BERT's vocabulary has them.
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -57,6 +57,7 @@ class TextTokenizer:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        refuse_pointer(path, "checkpoint")
         try:
             content = path.read_bytes()
             text = content.decode("utf-8")

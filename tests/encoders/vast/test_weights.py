@@ -20,7 +20,6 @@ from gramcli.encoders.vast.architecture import Architecture
 from gramcli.encoders.vast.infer import infer_architecture
 from gramcli.encoders.vast.layout import Found, find_checkpoint
 from gramcli.encoders.vast.names import (
-    clean_key,
     expected_shapes,
     is_optional,
     is_unused,
@@ -29,6 +28,7 @@ from gramcli.encoders.vast.names import (
 )
 from gramcli.encoders.vast.tensors import WeightFiles
 from gramcli.encoders.vast.weights import load_weights, resize
+from gramcli.encoders.vast.wrappers import clean_key
 from gramcli.errors import UserError
 from tests.encoders.vast.checkpoints import Attack, random_state, stand_in
 
