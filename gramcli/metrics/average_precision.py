@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-_ENOUGH: Final = 3
+_ENOUGH: Final = 2  # without one of them there is another
 _WITH_ENOUGH: Final = (19, 20)  # share of the classes that must have as many items
 _FEWEST_DEGREES: Final = 4.0
 
@@ -128,7 +128,7 @@ def mean_average_precision(scores: Floats, truth: Booleans) -> tuple[float, Inte
         truth: Which items have which class, shape [n, C].
 
     Returns:
-        The value, and its interval; None where more than one in twenty classes have fewer than three items.
+        The value, and its interval; None where more than one in twenty classes have fewer than two items.
 
     Raises:
         UserError: No item has a class.
@@ -153,17 +153,18 @@ def lacking_positives(truth: Booleans) -> str:
 
     Example:
         >>> lacking_positives(np.eye(3, dtype=bool))
-        'of 3 classes 0 have three items or more, and an interval takes 3'
+        'of 3 classes 0 have two items or more, and an interval takes 3'
     """
     enough = int((truth.sum(axis=0) >= _ENOUGH).sum())
-    return lacking(truth.shape[1], enough, "three items or more", _WITH_ENOUGH)
+    return lacking(truth.shape[1], enough, "two items or more", _WITH_ENOUGH)
 
 
 def _interval(middle: float, without: Floats, truth: Booleans) -> Interval:
     """Wilson's interval around the corrected figure, of as many independent items as have the jackknife's variance.
 
     A missed positive that did not occur is added to what did, so that a perfect ranking, which shows no variance, is
-    worth as many independent items as have a class. The quantile is Student's, of the items that carry the variance.
+    worth as many independent items as have a class. The quantile is Student's, of the items that carry the variance. No
+    ranking has a higher lower bound than a perfect one.
     """
     from scipy.special import stdtrit  # noqa: PLC0415 - only figures that print an interval pay for it
 
@@ -174,4 +175,5 @@ def _interval(middle: float, without: Floats, truth: Booleans) -> Interval:
     quantile = float(stdtrit(max(carrying - 1, _FEWEST_DEGREES), 0.975))
     middle = min(max(middle, 0.0), 1.0)
     size = (middle * (1 - middle) + 1 / positives) / ((n - 1) / n * float(squares.sum()) + virtual)
-    return effective_wilson(middle, size, quantile)
+    low, high = effective_wilson(middle, size, quantile)
+    return min(low, effective_wilson(1.0, items, float(stdtrit(_FEWEST_DEGREES, 0.975)))[0]), high
