@@ -6,7 +6,7 @@ Items are drawn from populations whose figures are known. One class per item: cl
 tail (shares Dirichlet(1)), each with an accuracy of its own (Beta of the given mean, of 4 trials) and wrong answers of
 its own taste; the figures of the population are computed from its table. Several labels: each class with a frequency of
 1 to 30 % and a normal score, shifted for its items by a strength of its own, that shares a third of its variance with
-the other classes; average precision is integrated. A population serves a tenth of the trials. Coverage is the share,
+the other classes; average precision is integrated. A population serves a fortieth of the trials. Coverage is the share,
 among the data sets whose interval is printed, of intervals that hold the population's figure.
 """
 
@@ -35,7 +35,7 @@ SIZES = ((10, 40), (10, 200), (50, 100), (50, 500), (100, 200), (100, 1000), (30
 ACCURACIES = (0.1, 0.5, 0.9, 0.98)
 LABEL_SIZES = tuple((c, n) for c in (5, 20, 100) for n in (50, 100, 200, 1000))
 STRENGTHS = {"weak": (0.0, 1.0), "mixed": (0.5, 3.0), "strong": (3.0, 5.5)}
-_POPULATIONS = 10
+_POPULATIONS = 40
 _TRIALS_OF_AN_ACCURACY = 4.0
 _SHARED_VARIANCE = 1 / 3
 _RAREST, _MOST_FREQUENT = 0.01, 0.3
