@@ -25,7 +25,7 @@ from gramcli.store.reader import Store
 
 ZERO_SHOT: Final = "zero-shot"
 _LARGEST_JOINT: Final = 3
-_TIES_NAMED: Final = 3
+_RUNS_NAMED: Final = 3
 
 
 def classification_figures(
@@ -188,7 +188,13 @@ class _Work:
 
     def figures(self) -> Figures:
         """What was found."""
-        notes = [*self.notes, *self._zero_shot_notes(), *self._learning_notes(), *self._tie_notes()]
+        notes = [
+            *self.notes,
+            *self._zero_shot_notes(),
+            *self._learning_notes(),
+            *self._tie_notes(),
+            *self._interval_notes(),
+        ]
         provenance = {"classification": self._provenance()}
         asked = list(self.record.questions.values())
         return Figures(self.record.results, self.record.ranks, self.left_out, notes, provenance, asked)
@@ -231,8 +237,16 @@ class _Work:
         ties = list(self.record.ties)
         if not ties:
             return []
-        more = f"; so it is in {len(ties) - _TIES_NAMED} more" if len(ties) > _TIES_NAMED else ""
-        return [f"Several classes share the top, which is no hit: {', '.join(ties[:_TIES_NAMED])} items{more}."]
+        more = f"; so it is in {len(ties) - _RUNS_NAMED} more" if len(ties) > _RUNS_NAMED else ""
+        return [f"Several classes share the top, which is no hit: {', '.join(ties[:_RUNS_NAMED])} items{more}."]
+
+    def _interval_notes(self) -> list[str]:
+        """Why figures have no interval, and which runs' where it is not all of them."""
+        runs = {(row.task, row.method) for row in self.record.results}
+        return [
+            f"{why}." if len(names) == len(runs) else f"{why} ({_few(names)})."
+            for why, names in self.record.lacking.items()
+        ]
 
     def _provenance(self) -> dict[str, Any]:
         how, validation = self.options.classes, self.folds.validation
@@ -250,7 +264,13 @@ class _Work:
             "probe": {
                 name: {"C": probe.strength, "converged": probe.converged} for name, probe in self._probes.items()
             },
-            "intervals": "95 %: Wilson for accuracy and top5, else a percentile bootstrap over items",
+            "intervals": "95 %: Wilson's; macro_f1, mean_recall and mAP less their bias, of items of the same variance",
             "seed": self.options.seed,
             "confusion": self.record.confusions,
         }
+
+
+def _few(runs: Sequence[str]) -> str:
+    """Name the first few runs, and say how many more there are."""
+    more = f" and {len(runs) - _RUNS_NAMED} more" if len(runs) > _RUNS_NAMED else ""
+    return f"{', '.join(runs[:_RUNS_NAMED])}{more}"

@@ -13,6 +13,8 @@ from gramcli.errors import UserError
 from gramcli.evaluation.labels import Folds, Labels
 from gramcli.evaluation.questions import class_questions
 from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.average_precision import lacking_positives
+from gramcli.metrics.class_intervals import lacking_items
 from gramcli.metrics.classification import (
     TIED,
     Blocks,
@@ -114,12 +116,13 @@ class Record:
     Attributes:
         labels: The classes and who has them.
         ids: Of all items of the store.
-        seed: Of the resampling.
+        seed: Of the folds of a probe.
         results: Rows.
         ranks: Of the right class, per item; only where items have one class each.
         questions: Per task, which items were classified among which classes.
         confusions: Per run, the cells of the confusion matrix that are not 0.
         ties: Per run, how many items tie at the top.
+        lacking: Figures without interval and why, to the runs that they are of.
     """
 
     labels: Labels
@@ -130,20 +133,23 @@ class Record:
     questions: dict[str, Questions] = field(default_factory=dict)
     confusions: list[dict[str, Any]] = field(default_factory=list)
     ties: dict[str, int] = field(default_factory=dict)
+    lacking: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, task: str, method: str, items: Tensor, blocks: Blocks) -> None:
         """Turn the class scores of some items (positions, int64) into figures."""
         members = self.labels.members[items.numpy()]
         if self.labels.several:
-            self.results += multi_label_rows(task, method, stacked(blocks), members, self.seed)
+            self.results += multi_label_rows(task, method, stacked(blocks), members)
+            self._lacks(f"{task} {method}", "mAP has", lacking_positives(members))
             return
         found = outcomes(blocks, members.argmax(axis=1))
-        self.results += single_label_rows(task, method, found, self.seed)
+        self.results += single_label_rows(task, method, found)
         ids = tuple(self.ids[k] for k in items.tolist())
         self.ranks.append(RankVector(task, method, ids, tuple(found.ranks.tolist()), found.n_classes))
         truth_names = [self.labels.classes[k] for k in found.truth.tolist()]
         self.questions[task] = class_questions(task, ids, truth_names, self.labels.classes)
         confusion = confusion_matrix(found)
+        self._lacks(f"{task} {method}", "macro_f1 and mean_recall have", lacking_items(confusion))
         truth, predicted = confusion.nonzero()
         cells = {
             "truth": truth.tolist(),
@@ -152,6 +158,10 @@ class Record:
         self.confusions.append({"task": task, "method": method, **cells, "count": confusion[truth, predicted].tolist()})
         if tied := int((found.predicted == TIED).sum()):
             self.ties[f"{task} {method}: {tied} of {len(ids)}"] = tied
+
+    def _lacks(self, run: str, figures: str, why: str) -> None:
+        if why:
+            self.lacking.setdefault(f"{figures} no 95 % interval: {why}", []).append(run)
 
 
 def run_zero_shot(

@@ -1,28 +1,27 @@
 """Classification figures from scores: a rank of the right class per item, then averages with 95 % intervals.
 
-Items are independent, so accuracy has Wilson's interval. macro_f1 and mean_recall have a percentile bootstrap over
-items, drawn as a multinomial over the cells of the confusion matrix: items of one cell are interchangeable, so it is
-the same distribution at a fraction of the cost.
+Items are independent, so accuracy and top5 have Wilson's interval. Those of averages over classes are in
+`class_intervals` and `average_precision`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from gramcli.errors import UserError
-from gramcli.metrics.significance import RESAMPLES, wilson_interval
+from gramcli.metrics.average_precision import mean_average_precision
+from gramcli.metrics.class_intervals import Interval, confusion_intervals, holding
+from gramcli.metrics.significance import wilson_interval
 from gramcli.results.records import ResultRow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
-Interval = tuple[float, float]
 Blocks = Iterable[Floats]
 """Class scores of consecutive items, [b, C] each, higher is better; -inf for a class that cannot be."""
 
@@ -31,9 +30,6 @@ TIED: Final = -1
 
 RAW: Final = "raw"
 TOP: Final = 5
-_FEWEST_RESAMPLES: Final = 200
-_AP_BUDGET: Final = 2_000_000_000  # resampled items times classes of one mean average precision
-_BLOCK_NUMBERS: Final = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,8 @@ def macro_f1(confusion: Integers) -> float:
     Args:
         confusion: As from `confusion_matrix`.
     """
-    return float(_macro_f1(*_sums(confusion))[0])
+    right, items, predicted = np.diag(confusion), confusion.sum(axis=1), confusion[:, :-1].sum(axis=0)
+    return _mean_where(2 * right, items + predicted)
 
 
 def mean_recall(confusion: Integers) -> float:
@@ -142,173 +139,35 @@ def mean_recall(confusion: Integers) -> float:
     Args:
         confusion: As from `confusion_matrix`.
     """
-    return float(_mean_recall(*_sums(confusion))[0])
+    return _mean_where(np.diag(confusion), confusion.sum(axis=1))
 
 
-def _sums(confusion: Integers) -> tuple[Floats, Floats, Floats]:
-    """Right predictions, items and predictions of each class, shape [1, C]."""
-    right, items, predicted = np.diag(confusion), confusion.sum(axis=1), confusion[:, :-1].sum(axis=0)
-    return right[None].astype(np.float64), items[None].astype(np.float64), predicted[None].astype(np.float64)
-
-
-def _macro_f1(right: Floats, items: Floats, predicted: Floats) -> Floats:
-    return _mean_where(2 * right, items + predicted)
-
-
-def _mean_recall(right: Floats, items: Floats, _predicted: Floats) -> Floats:
-    return _mean_where(right, items)
-
-
-def _mean_where(above: Floats, below: Floats) -> Floats:
-    """Mean of above / below over the columns where below is not 0, per row."""
+def _mean_where(above: Integers, below: Integers) -> float:
+    """Mean of above / below over the classes where below is not 0."""
     there = below > 0
-    found: Floats = np.divide(above, below, out=np.zeros_like(above), where=there).sum(axis=1) / there.sum(axis=1)
-    return found
+    return float((above[there] / below[there]).mean())
 
 
-def confusion_intervals(confusion: Integers, seed: int = 0) -> tuple[Interval, Interval]:
-    """95 % percentile intervals of macro_f1 and mean_recall, 2,000 resamples of the items.
-
-    Args:
-        confusion: As from `confusion_matrix`.
-        seed: Of the resampling.
-
-    Returns:
-        The interval of macro_f1, and that of mean_recall.
-    """
-    truth, predicted = confusion.nonzero()
-    counts, c = confusion[truth, predicted], confusion.shape[0]
-    n, cells, answered = int(counts.sum()), np.arange(len(counts)), predicted < c
-
-    def gather(used: Any, classes: Integers) -> Any:  # noqa: ANN401 - a mask, a sparse matrix
-        """Sum cells into classes: [C, cells]."""
-        ones = np.ones(int(used.sum()))
-        return sparse.csr_array((ones, (classes[used], cells[used])), shape=(c, len(counts)))
-
-    parts = [
-        gather(truth == predicted, truth),
-        gather(np.ones(len(counts), bool), truth),
-        gather(answered, predicted),
-    ]
-    generator = np.random.default_rng(seed)
-    block = max(1, _BLOCK_NUMBERS // max(len(counts), c))
-    f1, recall = [], []
-    for start in range(0, RESAMPLES, block):
-        draws = generator.multinomial(n, counts / n, size=min(block, RESAMPLES - start)).astype(np.float64)
-        sums = [(part @ draws.T).T for part in parts]
-        f1.append(_macro_f1(*sums))
-        recall.append(_mean_recall(*sums))
-    return _percentiles(np.concatenate(f1)), _percentiles(np.concatenate(recall))
-
-
-def _percentiles(values: Floats) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def average_precisions(scores: Floats, truth: Booleans) -> Floats:
-    """Average precision of every class over the items: the sum over recall steps of their precision.
-
-    Items of equal score enter together (scikit-learn's `average_precision_score`), so their order plays no part.
-
-    Args:
-        scores: Shape [n, C], higher is better.
-        truth: Which items have which class, shape [n, C].
-
-    Returns:
-        Shape [C], in [0, 1]; NaN for a class that no item has.
-
-    Example:
-        >>> average_precisions(np.array([[0.9], [0.8], [0.1]]), np.array([[True], [False], [True]])).round(4).tolist()
-        [0.8333]
-    """
-    weights = np.ones((len(scores), 1), dtype=np.float32)
-    return np.array([_average_precision(*column, weights)[0] for column in zip(scores.T, truth.T, strict=True)])
-
-
-def _average_precision(scores: Floats, truth: Booleans, weights: NDArray[np.float32]) -> Floats:
-    """Average precision under each column of whole-number weights [n, B]; NaN where no positive was drawn.
-
-    Only groups of equal score that hold a positive are a step of recall: the items between are summed, not listed.
-    """
-    order = np.argsort(-scores, kind="stable")
-    if not truth.any():
-        return np.full(weights.shape[1], np.nan)
-    last = np.append(scores[order][1:] != scores[order][:-1], True)
-    group = np.cumsum(last) - last
-    positive = np.flatnonzero(truth[order])
-    steps, first = np.unique(group[positive], return_index=True)
-    ends = np.flatnonzero(last)[steps] + 1
-    seen = _summed(weights[order[: ends[-1]]], np.append(0, ends[:-1])).cumsum(axis=0)
-    gained = _summed(weights[order[positive]], first)
-    hits = gained.cumsum(axis=0)
-    summed = (gained * np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)).sum(axis=0)
-    total = hits[-1]
-    found: Floats = np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
-    return found
-
-
-def _summed(weights: NDArray[np.float32], starts: Integers) -> Floats:
-    """Sums of consecutive rows, [groups, B]; exact, as they are whole numbers below 2^24."""
-    return np.add.reduceat(weights, starts, axis=0).astype(np.float64)
-
-
-def mean_average_precision(scores: Floats, truth: Booleans, seed: int = 0) -> tuple[float, float, float]:
-    """Mean average precision (mAP) over the classes that occur, with a 95 % percentile interval over items.
-
-    scikit-learn's `average_precision_score(average="macro")`, but that a class without items counts nowhere, not as 0.
-
-    Args:
-        scores: Shape [n, C], higher is better.
-        truth: Which items have which class, shape [n, C].
-        seed: Of the resampling: 2,000 times, fewer (at least 200) where items times classes are beyond a million.
-
-    Returns:
-        Value, lower and upper bound.
-
-    Raises:
-        UserError: No item has a class.
-    """
-    used = truth.any(axis=0)
-    if not used.any():
-        raise UserError("embedding", "mAP needs an item that has a class; none has.")
-    n, c = len(scores), int(used.sum())
-    resamples = int(np.clip(_AP_BUDGET // (n * c), _FEWEST_RESAMPLES, RESAMPLES))
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples)
-    weights = np.ascontiguousarray(drawn.T, dtype=np.float32)
-    total, count = np.zeros(resamples), np.zeros(resamples)
-    for column in np.flatnonzero(used):
-        found = _average_precision(scores[:, column], truth[:, column], weights)
-        total += np.nan_to_num(found)
-        count += np.isfinite(found)
-    value = float(np.nanmean(average_precisions(scores[:, used], truth[:, used])))
-    return value, *_percentiles(total / count)
-
-
-def single_label_rows(task: str, method: str, found: Outcomes, seed: int = 0) -> list[ResultRow]:
+def single_label_rows(task: str, method: str, found: Outcomes) -> list[ResultRow]:
     """Give accuracy, top5 (of more than five classes), macro_f1 and mean_recall, each with its 95 % interval.
 
     Args:
         task: What is classified by what.
         method: By which classifier.
         found: Its outcomes.
-        seed: Of the resampling.
     """
     n, confusion = len(found.truth), confusion_matrix(found)
-    hits = int(np.diag(confusion).sum())
-    f1, recall = confusion_intervals(confusion, seed)
-    if hits in (0, n):  # resampling shows no spread at all
-        f1 = recall = wilson_interval(hits, n)
+    f1, recall = confusion_intervals(confusion)
     cutoffs = {"accuracy": 1, f"top{TOP}": TOP} if found.n_classes > TOP else {"accuracy": 1}
-    values = {
-        metric: (top_accuracy(found, k), *wilson_interval(int((found.ranks <= k).sum()), n))
+    values: dict[str, tuple[float, Interval | None]] = {
+        metric: (top_accuracy(found, k), wilson_interval(int((found.ranks <= k).sum()), n))
         for metric, k in cutoffs.items()
     }
-    values |= {"macro_f1": (macro_f1(confusion), *f1), "mean_recall": (mean_recall(confusion), *recall)}
-    return [ResultRow(task, method, RAW, metric, *figures, n) for metric, figures in values.items()]
+    values |= {"macro_f1": (macro_f1(confusion), f1), "mean_recall": (mean_recall(confusion), recall)}
+    return [_row(task, method, metric, *figure, n) for metric, figure in values.items()]
 
 
-def multi_label_rows(task: str, method: str, scores: Floats, truth: Booleans, seed: int = 0) -> list[ResultRow]:
+def multi_label_rows(task: str, method: str, scores: Floats, truth: Booleans) -> list[ResultRow]:
     """Give the mAP with its 95 % interval.
 
     Args:
@@ -316,6 +175,10 @@ def multi_label_rows(task: str, method: str, scores: Floats, truth: Booleans, se
         method: By which classifier.
         scores: Shape [n, C], higher is better.
         truth: Which items have which class, shape [n, C].
-        seed: Of the resampling.
     """
-    return [ResultRow(task, method, RAW, "mAP", *mean_average_precision(scores, truth, seed), len(scores))]
+    return [_row(task, method, "mAP", *mean_average_precision(scores, truth), len(scores))]
+
+
+def _row(task: str, method: str, metric: str, value: float, interval: Interval | None, n: int) -> ResultRow:
+    low, high = holding(value, interval) if interval else (None, None)  # the value may be rounded otherwise there
+    return ResultRow(task, method, RAW, metric, value, low, high, n)

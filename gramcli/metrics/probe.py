@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
-from gramcli.metrics.classification import Booleans, Floats, average_precisions
+from gramcli.metrics.average_precision import Booleans, Floats, average_precisions
 from gramcli.scoring.scores import parts
 
 GRID: Final = tuple(10.0**power for power in range(-4, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from gramcli.evaluation.measure import measure
 from gramcli.evaluation.options import ClassOptions, EvalOptions
 from gramcli.metrics.probe import GRID
 from gramcli.modalities import Task, parse_task
+from gramcli.report import Format
+from gramcli.report.formats import render
 from gramcli.report.tables import evaluation_answer
 from gramcli.store import open_store, write_store
 
@@ -219,6 +222,30 @@ def test_several_labels_an_item_give_map(tmp_path):
     assert figure(found, "va", "probe", "mAP") > 0.6
     (table,) = evaluation_answer(found).tables
     assert table.columns == ("task", "method", "mAP", "n")
+
+
+def test_figures_without_interval_are_shown_bare_and_a_note_says_why(tmp_path):
+    _, _, classes = labelled(tmp_path / "s")
+    names = [NAMES[c] if k < 40 else NAMES[c % 2] for k, c in enumerate(classes)]
+    found = classified(labelled(tmp_path / "t", labels=names)[0], methods=["cosine"])
+    lacks = "macro_f1 and mean_recall have no 95 % interval: of 3 classes 2 have an item, and an interval takes 3."
+    assert lacks in found.notes
+    answer = evaluation_answer(found)
+    cells = dict(zip(answer.tables[0].columns, answer.tables[0].rows[0], strict=True))
+    assert re.fullmatch(r"\d+\.\d", cells["macro_f1"])
+    assert "[" in cells["accuracy"]
+    row = next(row for row in json.loads(render(answer, Format.json))["results"] if row["metric"] == "macro_f1")
+    assert (row["low"], row["high"]) == (None, None)
+    line = next(line for line in render(answer, Format.csv).splitlines() if ",macro_f1," in line)
+    assert line.split(",")[5:7] == ["", ""]
+
+
+def test_one_label_of_one_item_takes_the_interval_of_map(tmp_path):
+    names = [f"{NAMES[0]}|{NAMES[1]}"] * 20 + [NAMES[k % 3] for k in range(40)]
+    names[-1] += "|once"
+    found = classified(labelled(tmp_path / "s", labels=names)[0], texts=None)
+    assert "mAP has no 95 % interval: of 4 classes 3 have two items or more, and an interval takes 4." in found.notes
+    assert all((row.low, row.high) == (None, None) for row in found.results)
 
 
 def test_the_model_s_own_fused_embedding_is_no_joint_set(tmp_path):

@@ -1,4 +1,4 @@
-"""Classification figures against scikit-learn, worked examples and plain resampling."""
+"""Classification figures against scikit-learn, and worked examples."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from gramcli.errors import UserError
+from gramcli.metrics.average_precision import average_precisions
+from gramcli.metrics.class_intervals import confusion_intervals
 from gramcli.metrics.classification import (
     TIED,
     Outcomes,
-    average_precisions,
-    confusion_intervals,
     confusion_matrix,
     macro_f1,
-    mean_average_precision,
     mean_recall,
     multi_label_rows,
     outcomes,
@@ -81,61 +80,12 @@ def test_the_order_of_classes_and_items_plays_no_part(seed, order):
     a, b = confusion_matrix(once), confusion_matrix(again)
     assert macro_f1(a) == pytest.approx(macro_f1(b))
     assert mean_recall(a) == pytest.approx(mean_recall(b))
+    for one, other in zip(confusion_intervals(a), confusion_intervals(b), strict=True):
+        assert one == pytest.approx(other)
     np.testing.assert_allclose(
         average_precisions(scores, np.eye(5, dtype=bool)[truth])[order],
         average_precisions(scores[shuffled][:, order], np.eye(5, dtype=bool)[place[truth[shuffled]]]),
     )
-
-
-def test_intervals_are_those_of_resampling_items():
-    scores, truth = made(150, 6, seed=3)
-    found = outcomes([scores], truth)
-    f1, recall = confusion_intervals(confusion_matrix(found))
-    random = np.random.default_rng(9)
-    draws = []
-    for _ in range(2000):
-        rows = random.integers(0, 150, 150)
-        drawn = confusion_matrix(Outcomes(truth[rows], found.predicted[rows], found.ranks[rows], 6))
-        draws.append((macro_f1(drawn), mean_recall(drawn)))
-    slow = np.percentile(draws, [2.5, 97.5], axis=0)
-    np.testing.assert_allclose(f1, slow[:, 0], atol=0.012)
-    np.testing.assert_allclose(recall, slow[:, 1], atol=0.012)
-
-
-def test_average_precision_is_scikit_learn_s_with_and_without_ties():
-    random = np.random.default_rng(1)
-    truth = random.random((200, 9)) < 0.2
-    for scores in (random.normal(size=(200, 9)), random.integers(0, 3, (200, 9)).astype(float)):
-        value, low, high = mean_average_precision(scores, truth)
-        assert value == pytest.approx(metrics.average_precision_score(truth, scores, average="macro"))
-        assert low < value < high
-
-
-def test_a_class_without_items_is_left_out_of_the_mean():
-    truth = np.array([[True, False], [False, False]])
-    scores = np.array([[0.9, 0.3], [0.1, 0.8]])
-    assert mean_average_precision(scores, truth)[0] == 1.0
-    assert np.isnan(average_precisions(scores, truth)[1])
-    with pytest.raises(UserError, match="none has"):
-        mean_average_precision(scores, np.zeros((2, 2), bool))
-
-
-def test_scores_of_minus_infinity_tie():
-    scores = np.array([[-np.inf], [-np.inf], [0.0], [-np.inf]])
-    truth = np.array([[True], [False], [False], [False]])
-    assert average_precisions(scores, truth).tolist() == [0.25]
-
-
-def test_map_interval_is_that_of_resampling_items():
-    random = np.random.default_rng(5)
-    truth = random.random((120, 4)) < 0.3
-    scores = random.normal(size=(120, 4)) + truth
-    _, low, high = mean_average_precision(scores, truth)
-    draws = []
-    for _ in range(500):
-        rows = random.integers(0, 120, 120)
-        draws.append(metrics.average_precision_score(truth[rows], scores[rows], average="macro"))
-    np.testing.assert_allclose((low, high), np.percentile(draws, [2.5, 97.5]), atol=0.025)
 
 
 def test_rows_name_their_figures():
@@ -152,8 +102,18 @@ def test_rows_name_their_figures():
 def test_nothing_wrong_still_has_an_interval():
     truth = np.arange(40) % 4
     rows = {row.metric: row for row in single_label_rows("v", "probe", outcomes([np.eye(4)[truth]], truth))}
-    assert rows["macro_f1"].value == rows["mean_recall"].value == 1.0
-    assert rows["macro_f1"].low == rows["accuracy"].low < 0.95
+    assert rows["macro_f1"].value == rows["mean_recall"].value == rows["macro_f1"].high == 1.0
+    assert rows["accuracy"].low == pytest.approx(rows["mean_recall"].low)  # each item is worth an item
+    assert rows["accuracy"].low == pytest.approx(rows["macro_f1"].low, abs=0.01)
+
+
+def test_too_few_classes_with_items_give_figures_without_interval():
+    truth = np.repeat(np.arange(8), 5)
+    rows = {row.metric: row for row in single_label_rows("v", "probe", outcomes([np.eye(10)[truth]], truth))}
+    assert [(rows[name].low, rows[name].high) for name in ("macro_f1", "mean_recall")] == [(None, None)] * 2
+    assert rows["accuracy"].low is not None
+    (row,) = multi_label_rows("v", "probe", np.eye(3), np.eye(3, dtype=bool))
+    assert (row.value, row.low, row.high) == (1.0, None, None)
 
 
 def test_refusals():
