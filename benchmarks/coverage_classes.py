@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 from gramcli.metrics.average_precision import mean_average_precision
 from gramcli.metrics.class_intervals import confusion_intervals
-from gramcli.metrics.significance import wilson_interval
+from gramcli.metrics.intervals import plus_four_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -103,7 +103,7 @@ def single_trial(generator: np.random.Generator, table: Floats, n: int) -> Trial
     drawn = drawn_confusion(generator, table, n)
     f1, recall = confusion_intervals(drawn)
     return {
-        "accuracy": (float(right.sum()), wilson_interval(int(np.diag(drawn).sum()), n)),
+        "accuracy": (float(right.sum()), plus_four_of(np.arange(n) < np.diag(drawn).sum(), np.arange(n))),
         "macro_f1": (float((2 * right / (items + answers)).mean()), f1),
         "mean_recall": (float((right / items).mean()), recall),
     }

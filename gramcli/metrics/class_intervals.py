@@ -21,11 +21,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gramcli.metrics.intervals import Z
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Interval = tuple[float, float]
 
-NORMAL: Final = 1.959963984540054  # 97.5 % of the standard normal distribution lie below
 _SEEN: Final = (9, 10)  # share of the classes that must have an item
 _BANDWIDTH: Final = 0.7  # of the kernel over the classes' numbers of items, in doublings
 _UNSEEN_ITEMS: Final = 0.5
@@ -195,7 +196,7 @@ def _curve_interval(curve: _Curve, shares: _Shares, classes: int, shared: float)
     return holding(value, effective_wilson(middle, level * (1 - level) / variance))
 
 
-def effective_wilson(share: float, size: float, quantile: float = NORMAL) -> Interval:
+def effective_wilson(share: float, size: float, quantile: float = Z) -> Interval:
     """Wilson's interval of a share, taken as in [0, 1], of `size` independent items, which need not be whole."""
     share = min(max(share, 0.0), 1.0)
     square = quantile**2

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gramcli.errors import UserError
 from gramcli.metrics.average_precision import mean_average_precision
 from gramcli.metrics.class_intervals import Interval, confusion_intervals, holding
-from gramcli.metrics.significance import wilson_interval
+from gramcli.metrics.intervals import plus_four_of
 from gramcli.results.records import ResultRow
 
 Floats = NDArray[np.float64]
@@ -160,7 +160,7 @@ def single_label_rows(task: str, method: str, found: Outcomes) -> list[ResultRow
     f1, recall = confusion_intervals(confusion)
     cutoffs = {"accuracy": 1, f"top{TOP}": TOP} if found.n_classes > TOP else {"accuracy": 1}
     values: dict[str, tuple[float, Interval | None]] = {
-        metric: (top_accuracy(found, k), wilson_interval(int((found.ranks <= k).sum()), n))
+        metric: (top_accuracy(found, k), plus_four_of((found.ranks <= k).astype(np.float64), np.arange(n)))
         for metric, k in cutoffs.items()
     }
     values |= {"macro_f1": (macro_f1(confusion), f1), "mean_recall": (mean_recall(confusion), recall)}

@@ -42,7 +42,8 @@ def test_tango_s_interval_solves_its_equation(counts: tuple[int, int, int]) -> N
             return -sum(count * np.log(max(share, 1e-300)) for count, share in terms if count)
 
         least = max(0.0, -end)
-        lost = optimize.minimize_scalar(unlikely, bounds=(least, (1 - end) / 2), method="bounded", options={"xatol": 1e-12}).x
+        within = (least, (1 - end) / 2)
+        lost = optimize.minimize_scalar(unlikely, bounds=within, method="bounded", options={"xatol": 1e-12}).x
         score = (wins - losses - n * end) / np.sqrt(n * (2 * lost + end - end * end))
         assert score == pytest.approx(sign * 1.96, abs=2e-3)
 
@@ -51,7 +52,8 @@ def test_tango_s_interval_solves_its_equation(counts: tuple[int, int, int]) -> N
 def test_interval_and_test_agree(items: list[tuple[int, int]], hits: bool) -> None:
     clusters = np.repeat(np.arange(len(items)), [size for size, _ in items])
     rng = np.random.default_rng([seed for _, seed in items])
-    a, b = (rng.random((2, len(clusters))) ** 3) if not hits else (rng.random((2, len(clusters))) < [[0.3], [0.6]]) * 1.0
+    drawn = rng.random((2, len(clusters)))
+    a, b = (drawn < [[0.3], [0.6]]) * 1.0 if hits else drawn**3
     compared = share_difference if hits else mean_difference
     found = compared(a, b, clusters)
     assert found.low <= found.value <= found.high

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def expected(entries: list[tuple[int, bool]]) -> dict[str, float]:
     orders = [
         [entries[k][1] for k in order]
         for order in permutations(range(len(entries)))
-        if all(entries[a][0] >= entries[b][0] for a, b in zip(order, order[1:], strict=False))
+        if all(entries[a][0] >= entries[b][0] for a, b in pairwise(order))
     ]
     every = [figures_of(order) for order in orders]
     return {name: sum(one[name] for one in every) / len(every) for name in every[0]}
