@@ -28,7 +28,7 @@ from gramcli.evaluation.selection import (
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import direction_rows
-from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import Figures, RankVector, ResultRow
 from gramcli.scoring.maxpool import pooled_ranks
@@ -217,7 +217,10 @@ class _Work:
         self.results += direction_rows(vector, self.scores.stage, ties, places, query, self.options.intervals)
         if best is not None and len(selection.task.modalities) > 2 and best.shape[1] < len(answering):
             skewness = occurrence_skewness(best, len(answering))
-            self._add(vector.task, name, f"hubness@{best.shape[1]}", skewness, len(answering))
+            metric = f"hubness@{best.shape[1]}"
+            self._add(vector.task, name, metric, skewness, len(answering))
+            by_chance = occurrence_skewness_chance(len(asking), len(answering), best.shape[1])
+            self._add(vector.task, name, f"{metric}_chance", by_chance, len(answering))
 
     def _best(self, selection: Selection, method: AlignmentMethod, forward: bool) -> Tensor | None:
         """The best few of each query, where hubness or `best` asks for them and the scores are raw."""
@@ -255,7 +258,7 @@ class _Work:
             f"{label}: an item scores as its best caption, and is ranked among {n} items instead of all captions."
         )
 
-    def _add(self, task: str, name: str, metric: str, value: float, n: int) -> None:
+    def _add(self, task: str, name: str, metric: str, value: float | None, n: int) -> None:
         self.results.append(ResultRow(task, name, self.scores.stage, metric, value, None, None, n))
 
     def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:

@@ -41,6 +41,22 @@ def varies(rows: Tensor) -> bool:
     """
     if len(rows) < 2:
         return False
-    exact = rows.double()
-    spread = float((exact.amax(dim=0) - exact.amin(dim=0)).max())
-    return spread > _OF_ROWS * torch.finfo(rows.dtype).eps * float(exact.abs().max())
+    return differ(rows.amin(dim=0), rows.amax(dim=0), rows.dtype)
+
+
+def differ(low: Tensor, high: Tensor, stored: torch.dtype) -> bool:
+    """The rule of `varies` for rows of which only the smallest and largest value of each column are at hand.
+
+    Args:
+        low: Shape [d].
+        high: Shape [d].
+        stored: The dtype whose rounding the rows went through, which need not be that of their columns here.
+
+    Example:
+        >>> low, high = torch.tensor([0.5]).double(), torch.tensor([0.5001]).double()
+        >>> differ(low, high, torch.float32), differ(low, high, torch.float16)
+        (True, False)
+    """
+    low, high = low.double(), high.double()
+    largest = float(torch.maximum(low.abs(), high.abs()).max())
+    return float((high - low).max()) > _OF_ROWS * torch.finfo(stored).eps * largest

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.metrics.geometry.rows import check_rows, unit_chunks
+from gramcli.metrics.geometry.rows import check_rows, check_varies, unit_chunks
+from gramcli.metrics.hubness import binomial_skewness
 
 NEIGHBOURS: Final = 10
 _SPARE: Final = 6
@@ -32,13 +33,14 @@ def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
         Distances, shape [n, k], float64, rising; rows, shape [n, k], int64.
 
     Raises:
-        UserError: n <= k, or as `gramcli.metrics.geometry.rows.check_rows`.
+        UserError: n <= k, rows that do not vary, or as `gramcli.metrics.geometry.rows.check_rows`.
 
     Example:
         >>> nearest(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), k=1)[1].flatten()
         tensor([1, 0, 1])
     """
     check_rows(f"A search for {k} neighbours", x, least=k + 1)
+    check_varies(f"A search for {k} neighbours", x)
     z = torch.cat([piece for (piece,) in unit_chunks(x)])
     narrow, n = z.float(), len(z)
     kept = min(k + _SPARE, n - 1)
@@ -78,6 +80,26 @@ def hubness(neighbours: Tensor) -> float:
     if float(variance) == 0:
         raise UserError("embedding", "hubness is undefined: every row is a neighbour equally often.")
     return float(centred.pow(3).mean() / variance.pow(1.5))
+
+
+def hubness_chance(n: int, k: int = NEIGHBOURS) -> float | None:
+    """What `hubness` is on average when every row draws its k neighbours at random.
+
+    Formula: (1 - 2 p) / sqrt((n - 1) p (1 - p)), p = k / (n - 1): the skewness of a binomial count. Range
+    (-inf, inf).
+
+    Args:
+        n: Number of rows.
+        k: Neighbours of each.
+
+    Returns:
+        None where every row is a neighbour of every other.
+
+    Example:
+        >>> round(hubness_chance(1001), 4)
+        0.3115
+    """
+    return binomial_skewness(n - 1, k / (n - 1)) if n > k + 1 else None
 
 
 def intrinsic_dimension(distances: Tensor, discard: float = 0.1) -> float:
