@@ -125,7 +125,7 @@ class _Work:
             return
         found = moments(x)
         centred = modality.spectrum(found, centred=True)
-        still = None if found.varies else name
+        still = name if n > 1 and not found.varies else None
         add = partial(self.found.measured, name, still=still)
         add("effective_rank", n, lambda: modality.effective_rank(centred))
         add("rankme", n, lambda: modality.rankme(modality.spectrum(found, centred=False)))
@@ -154,7 +154,6 @@ class _Work:
         add("intrinsic_dimension", n, lambda: neighbours.intrinsic_dimension(self._neighbours(name, few)[0]))
         add("hubness", n, lambda: neighbours.hubness(self._neighbours(name, few)[1][:, :k]))
         add("hubness_chance", n, lambda: neighbours.hubness_chance(n, k) if k else None)
-        self._step()
 
     def add_pair(self, first: str, second: str) -> None:
         """All figures of two modalities over the items that have both."""
@@ -172,7 +171,7 @@ class _Work:
             self.found.notes.append(
                 f"{task}: of {x.shape[1]} and {y.shape[1]} dimensions, so only what needs no one space."
             )
-        still = next((name for name, side in ((first, x), (second, y)) if not directions_vary(side)), None)
+        still = next((name for name, side in ((first, x), (second, y)) if n > 1 and not directions_vary(side)), None)
         add = partial(self.found.measured, task, still=still)
         add("cka", n, lambda: pair.cka(x, y), lambda: left_out.cka_left_out(x, y).interval((-1.0, 1.0)))
         add("procrustes", n, lambda: pair.procrustes(x, y), lambda: pair.procrustes_interval(x, y))

@@ -10,7 +10,7 @@ from gramcli.report.answer import Table, metric_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gramcli.metrics.geometry.catalog import Kind
+    from gramcli.metrics.geometry.catalog import GeometryMeasure, Kind
     from gramcli.results.records import ResultRow
 
 _Found = dict[str, dict[str, "ResultRow"]]
@@ -24,6 +24,7 @@ _TITLES: Final[Mapping[Kind, str]] = {
 _SCORES: Final = (("volume", "volume"), ("sigma1", "sigma_1"))
 _ITEMS: Final = (("positive", "matched"), ("negative", "shuffled"))
 _ROOM: Final = 100  # columns of a table
+_TWO_DECIMALS: Final = 0.1
 
 
 def is_geometry(row: ResultRow) -> bool:
@@ -58,13 +59,13 @@ def _measure_tables(kind: Kind, found: _Found) -> Iterator[Table]:
     beside[2].extend(len(measure.reading) for measure in shown)
     room = _ROOM - sum(max(widths, default=0) for widths in beside) - 2 * (len(beside) - 1)
     columns = {
-        name: (str(max(row.n for row in metrics.values())), *(_with_chance(metrics, m.name) for m in shown))
+        name: (_size(metrics, shown), *(_with_chance(metrics, m.name) for m in shown))
         for name, metrics in found.items()
     }
     for subjects in _pages(columns, room):
         cells = zip(*(columns[name] for name in subjects), strict=True)
         ends = [("n", "", ""), *((measure.name, measure.range, measure.reading) for measure in shown)]
-        rows = tuple((name, *row, *end) for (name, *end), row in zip(ends, cells, strict=True) if set(row) != {"-"})
+        rows = tuple((name, *row, *end) for (name, *end), row in zip(ends, cells, strict=True))
         heads = ("measure", *subjects, "range", "reading")
         yield Table(heads, rows, frozenset({"measure", "range", "reading"}), title)
         title = f"{_TITLES[kind]}, continued"
@@ -90,7 +91,13 @@ def _with_chance(metrics: Mapping[str, ResultRow], name: str) -> str:
     by_chance = metrics.get(f"{name}{CHANCE}")
     if by_chance is None or by_chance.value is None:
         return _text(metrics.get(name))
-    return f"{_text(metrics.get(name))} ({by_chance.value:.2g})"
+    digits = ".2f" if abs(by_chance.value) >= _TWO_DECIMALS else ".1g"
+    return f"{_text(metrics.get(name))} ({by_chance.value:{digits}})"
+
+
+def _size(metrics: Mapping[str, ResultRow], shown: Sequence[GeometryMeasure]) -> str:
+    """Rows of the first figure; some later ones look at fewer, or at each item several times."""
+    return str(next(metrics[measure.name].n for measure in shown if measure.name in metrics))
 
 
 def _beside_another(metric: str) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.metrics.noise import differ
+from gramcli.metrics.noise import differ, rounding
 from gramcli.scoring.checks import check_embeddings
 
 CHUNK: Final = 4096
@@ -81,7 +81,7 @@ def check_same_items(measure: str, x: Tensor, y: Tensor, *, least: int = 1, one_
 
 
 def directions_vary(*sides: Tensor) -> bool:
-    """Whether the unit rows of all sides together differ by more than the rounding of the coarsest dtype.
+    """Whether the unit rows of all sides together differ by more than the coarsest rounding among them.
 
     Args:
         *sides: Embeddings of one dimension, each shape [n, d].
@@ -92,8 +92,7 @@ def directions_vary(*sides: Tensor) -> bool:
     """
     ends = [_ends(piece) for x in sides for (piece,) in unit_chunks(x)]
     low, high = (torch.stack(found) for found in zip(*ends, strict=True))
-    coarsest = max((x.dtype for x in sides), key=lambda dtype: torch.finfo(dtype).eps)
-    return differ(low.amin(dim=0), high.amax(dim=0), coarsest)
+    return differ(low.amin(dim=0), high.amax(dim=0), max(map(rounding, sides)))
 
 
 def check_varies(measure: str, *sides: Tensor) -> None:
@@ -175,7 +174,7 @@ def moments(x: Tensor) -> Moments:
         gram.addmm_(z.T, z)
         ends.append(_ends(z))
     low, high = (torch.stack(found) for found in zip(*ends, strict=True))
-    return Moments(x.shape[0], total, gram, differ(low.amin(dim=0), high.amax(dim=0), x.dtype))
+    return Moments(x.shape[0], total, gram, differ(low.amin(dim=0), high.amax(dim=0), rounding(x)))
 
 
 def totals(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
