@@ -260,7 +260,8 @@ class _Work:
             k = min(neighbours.NEIGHBOURS + 1, len(rows) - 1)  # one more takes the place of an item that is left out
             if k < 2:
                 raise UserError("embedding", f"Neighbours need at least 3 rows; got {len(rows)}.")
-            self._nearest[key] = neighbours.nearest(self._vectors(name, rows), k)
+            seed = self.options.seed + list(self.store.modalities).index(name)
+            self._nearest[key] = neighbours.nearest(self._vectors(name, rows), k, seed=seed)
         return self._nearest[key]
 
     def _step(self) -> None:

@@ -41,7 +41,7 @@ def binomial_skewness(n: int, p: float) -> float:
         p: Above 0 and below 1.
 
     Example:
-        >>> binomial_skewness(4, 0.2)
+        >>> round(binomial_skewness(4, 0.2), 6)
         0.75
     """
     return (1.0 - 2.0 * p) / math.sqrt(n * p * (1.0 - p))

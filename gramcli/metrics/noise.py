@@ -74,6 +74,7 @@ def rounding(rows: Tensor) -> float:
         [1.1920928955078125e-07, 0.0009765625, 0.0078125]
     """
     for dtype in (torch.bfloat16, torch.float16):
-        if all(bool((piece.to(dtype).to(rows.dtype) == piece).all()) for piece in rows.split(_PIECE)):
+        pieces = (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
+        if all(bool((piece.to(dtype).to(rows.dtype) == piece).all()) for piece in pieces):
             return torch.finfo(dtype).eps
     return torch.finfo(rows.dtype).eps

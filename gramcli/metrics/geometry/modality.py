@@ -145,7 +145,7 @@ def isoscore_star_chance(n: int, d: int) -> float | None:
 
     Example:
         >>> round(isoscore_star_chance(100, 64), 3)
-        0.602
+        0.598
     """
     return ((d * (n - 1) + 2) / (n + d) - 1.0) / (d - 1) if n > 1 and d > 1 else None
 

@@ -16,18 +16,22 @@ from gramcli.metrics.hubness import binomial_skewness
 
 NEIGHBOURS: Final = 10
 _SPARE: Final = 6
+_BELOW_NOISE: Final = 1e-6  # of float32 cosines, which is what the spare candidates are for
 _TILE: Final = 512
 
 
-def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+def nearest(x: Tensor, k: int = NEIGHBOURS, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """The k nearest other rows of every row, by Euclidean distance of the unit rows.
 
-    Candidates are found in float32, k + 6 of them, and ordered by float64 distances; equal distances by row. A row
-    is never its own neighbour, but a copy of it is. Distances that the rows' dtype cannot tell from 0 are 0.
+    Candidates are found in float32, k + 6 of them, and ordered by float64 distances; equal distances by row, except
+    that copies are taken in an order drawn anew for every row: a hundred silent clips would else all have the first
+    ten of them as neighbours. A row is never its own neighbour, but a copy of it is. Distances that the rows' dtype
+    cannot tell from 0 are 0.
 
     Args:
         x: Embeddings, shape [n, d], n > k; O(n^2 d) time, so give at most some 10,000.
         k: How many neighbours.
+        seed: Of the order of copies; give two modalities different ones, or they agree on it.
 
     Returns:
         Distances, shape [n, k], float64, rising; rows, shape [n, k], int64.
@@ -44,6 +48,7 @@ def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
     z = torch.cat([piece for (piece,) in unit_chunks(x)])
     narrow, n = z.float(), len(z)
     kept = min(k + _SPARE, n - 1)
+    copies, generator = _copies(x), torch.Generator().manual_seed(seed)
     alike = 4 * torch.finfo(x.dtype).eps
     distances, rows = torch.empty(n, k, dtype=torch.float64), torch.empty(n, k, dtype=torch.int64)
     for start in range(0, n, _TILE):
@@ -51,13 +56,26 @@ def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
         cosines = narrow[part] @ narrow.T
         own = torch.arange(part.start, part.stop)
         cosines[torch.arange(len(own)), own] = -torch.inf
+        drawn = torch.zeros_like(cosines) if len(copies) else None
+        if drawn is not None:
+            drawn[:, copies] = torch.rand(len(own), len(copies), generator=generator)
+            cosines += _BELOW_NOISE * drawn
         found = cosines.topk(kept, dim=1).indices.sort(dim=1).values
+        if drawn is not None:
+            found = found.gather(1, drawn.gather(1, found).argsort(dim=1, stable=True))
         exact = torch.linalg.vector_norm(z[found] - z[part].unsqueeze(1), dim=2)
         exact[exact <= alike] = 0.0
         ordered = exact.sort(dim=1, stable=True)
         distances[part] = ordered.values[:, :k]
         rows[part] = found.gather(1, ordered.indices[:, :k])
     return distances, rows
+
+
+def _copies(x: Tensor) -> Tensor:
+    """Rows that occur more than once, int64."""
+    _, kind, counts = torch.unique(x, dim=0, return_inverse=True, return_counts=True)
+    several: Tensor = counts[kind] > 1
+    return several.nonzero().flatten()
 
 
 def hubness(neighbours: Tensor) -> float:
