@@ -59,7 +59,10 @@ def _measure_tables(kind: Kind, found: _Found) -> Iterator[Table]:
     beside[2].extend(len(measure.reading) for measure in shown)
     room = _ROOM - sum(max(widths, default=0) for widths in beside) - 2 * (len(beside) - 1)
     columns = {
-        name: (_size(metrics, shown), *(_with_chance(metrics, m.name) for m in shown))
+        name: (
+            _size(metrics, shown),
+            *(with_chance(_text(metrics.get(m.name)), metrics.get(m.name + CHANCE)) for m in shown),
+        )
         for name, metrics in found.items()
     }
     for subjects in _pages(columns, room):
@@ -86,13 +89,16 @@ def _pages(columns: Mapping[str, tuple[str, ...]], room: int) -> Iterator[list[s
         yield page
 
 
-def _with_chance(metrics: Mapping[str, ResultRow], name: str) -> str:
-    """A figure, and in brackets what chance gives."""
-    by_chance = metrics.get(f"{name}{CHANCE}")
+def _cell(metrics: Mapping[str, ResultRow], name: str) -> str:
+    return with_chance(_text(metrics.get(name)), metrics.get(name + CHANCE))
+
+
+def with_chance(text: str, by_chance: ResultRow | None) -> str:
+    """Return a figure, and in brackets what chance gives where that is known."""
     if by_chance is None or by_chance.value is None:
-        return _text(metrics.get(name))
+        return text
     digits = ".2f" if abs(by_chance.value) >= _TWO_DECIMALS else ".1g"
-    return f"{_text(metrics.get(name))} ({by_chance.value:{digits}})"
+    return f"{text} ({by_chance.value:{digits}})"
 
 
 def _size(metrics: Mapping[str, ResultRow], shown: Sequence[GeometryMeasure]) -> str:
