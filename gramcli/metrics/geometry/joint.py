@@ -30,6 +30,7 @@ SHUFFLES: Final = 10
 MOST_SHUFFLED: Final = 100_000
 """Mismatched instances beyond which there are fewer derangements, down to two."""
 
+_MOST_EFFECTIVE: Final = 4.0  # items of an AUC near 1 or 0 per item: unrelated scores make 3 of the matched alone
 _CHUNK_NUMBERS: Final = 1 << 19
 
 
@@ -271,7 +272,7 @@ def auc_interval(
         return None
     error, n = found
     z = t_95(n - 1) ** 2
-    most = 2.0 * n
+    most = _MOST_EFFECTIVE * n
     effective = min(share * (1.0 - share) / error**2, most) if error > 0 else most
     middle = (share + z / (2 * effective)) / (1 + z / effective)
     half = math.sqrt(z * (share * (1.0 - share) / effective + z / (4 * effective**2))) / (1 + z / effective)
