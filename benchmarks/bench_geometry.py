@@ -47,9 +47,9 @@ def centred(x: torch.Tensor) -> torch.Tensor:
 def shuffled(vectors: list[torch.Tensor]) -> joint.Instances:
     """Return matched and shuffled instances' figures, as the AUC needs them."""
     rows = torch.arange(len(vectors[0]))
-    moved = joint.derangement(len(rows), seed=0)
+    moved = joint.derangements(len(rows), seed=0)
     matched = joint.instances(vectors, [rows] * len(vectors))
-    others = joint.instances(vectors, [rows, *[moved] * (len(vectors) - 1)])
+    others = joint.instances(vectors, [rows.repeat(len(moved)), *[moved.flatten()] * (len(vectors) - 1)])
     joint.auc(matched.volume, others.volume, higher_is_better=False)
     joint.auc(matched.sigma_1, others.sigma_1, higher_is_better=True)
     joint.eigenvector_uniformity(matched.mean_direction)

@@ -30,7 +30,7 @@ from gramcli.evaluation.selection import (
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, rank_vector
-from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.redrawn import LISTED, Rivals, rivals
 from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import Figures, RankVector, ResultRow
@@ -219,13 +219,17 @@ class _Work:
         above = values.double() - 1
         uncertainty = replace(self._uncertainty, rivals=self._rivals(selection, above, best, forward))
         self.results += direction_rows(vector, self.scores.stage, standing, uncertainty)
-        if (
-            best is not None
-            and len(selection.task.modalities) > 2
-            and (k := min(_HUBNESS, best.shape[1])) < len(answering)
-        ):
-            skewness = occurrence_skewness(best[:, :k], len(answering))
-            self._add(vector.task, name, f"hubness@{k}", skewness, len(answering))
+        if best is not None and len(selection.task.modalities) > 2:
+            self._add_hubness(vector, best, len(asking))
+
+    def _add_hubness(self, vector: RankVector, best: Tensor, n: int) -> None:
+        """How few candidates answer many of the n queries, beside what chance gives."""
+        k, size = min(_HUBNESS, best.shape[1]), vector.n_candidates
+        if k < size:
+            skewness = occurrence_skewness(best[:, :k], size)
+            by_chance = occurrence_skewness_chance(n, size, k)
+            self._add(vector.task, vector.method, f"hubness@{k}", skewness, size)
+            self._add(vector.task, vector.method, f"hubness@{k}_chance", by_chance, size)
 
     def _rivals(self, selection: Selection, above: Tensor, best: Tensor | None, forward: bool) -> Rivals | None:
         """What stands before each answer, where items are to be redrawn."""
@@ -273,7 +277,7 @@ class _Work:
             f"{label}: an item scores as its best caption, and is ranked among {n} items instead of all captions."
         )
 
-    def _add(self, task: str, name: str, metric: str, value: float, n: int) -> None:
+    def _add(self, task: str, name: str, metric: str, value: float | None, n: int) -> None:
         self.results.append(ResultRow(task, name, self.scores.stage, metric, value, None, None, n))
 
     def _rank(self, selection: Selection, method: AlignmentMethod, report: bool = True) -> Ranks:

@@ -92,6 +92,10 @@ _RETRIEVAL: Final = (
         "Radovanovic et al. 2010",
     ),
     _retrieval(
+        "hubness@10_chance", "hubness:occurrence_skewness_chance", ("-inf", "inf"), "what chance gives",
+        "(1 - 2 p) / sqrt(n p (1 - p)), p = 10 / N, of n queries that rank N candidates at random",
+    ),
+    _retrieval(
         "aggregation_gain", "retrieval:hit_at", ("-1", "1"), "higher: the modalities help together",
         "R@1 minus R@1 of the best single pair under the same method, over the same items; from three modalities on",
     ),

@@ -18,7 +18,12 @@ _COVERAGE: Final = 0.95
 
 
 def jackknife_interval(
-    value: float, left_out: Floats, bounds: Interval = (-math.inf, math.inf), *, correct_bias: bool = True
+    value: float,
+    left_out: Floats,
+    bounds: Interval = (-math.inf, math.inf),
+    *,
+    correct_bias: bool = True,
+    of_pairs: float = 0.0,
 ) -> Interval:
     """95 % interval around the bias-corrected figure, Student's t with n - 1 degrees of freedom.
 
@@ -29,6 +34,8 @@ def jackknife_interval(
         left_out: The figure without each item, shape [n], n >= 2.
         bounds: Smallest and largest possible value.
         correct_bias: Around n value - (n - 1) mean(left_out) instead of the value.
+        of_pairs: Variance that comes from pairs of items, which leaving out one counts twice: it is taken off once.
+            Where all of it came from pairs half would remain, so no less than half does.
 
     Returns:
         Lower and upper bound.
@@ -45,7 +52,8 @@ def jackknife_interval(
 
     n = len(left_out)
     value, mean = float(value), float(left_out.mean())
-    error = math.sqrt((n - 1) / n * float(np.square(left_out - mean).sum()))
+    variance = (n - 1) / n * float(np.square(left_out - mean).sum())
+    error = math.sqrt(max(variance - of_pairs, variance / 2))
     middle = n * value - (n - 1) * mean if correct_bias else value
     half = float(stdtrit(n - 1, (1 + _COVERAGE) / 2)) * error
     low, high = (min(max(end, bounds[0]), bounds[1]) for end in (middle - half, middle + half))

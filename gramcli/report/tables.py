@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from gramcli.metrics.geometry.catalog import CHANCE
 from gramcli.report.answer import (
     Answer,
     Table,
@@ -17,7 +18,7 @@ from gramcli.report.answer import (
     with_interval,
 )
 from gramcli.report.classes import class_tables, is_classification
-from gramcli.report.geometry import geometry_tables, is_geometry
+from gramcli.report.geometry import geometry_tables, is_geometry, with_chance
 from gramcli.results.documents import evaluation_document
 from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
 
@@ -111,10 +112,16 @@ def _further_tables(grouped: dict[_Key, dict[str, ResultRow]]) -> list[Table]:
         return []
     keys = _key_columns(list(shown))
     rows = [
-        (*key[: len(keys)], *(_cell(metric, found.get(metric)) for metric in metrics)) for key, found in shown.items()
+        (
+            *key[: len(keys)],
+            *(with_chance(_cell(name, found.get(name)), grouped[key].get(name + CHANCE)) for name in metrics),
+        )
+        for key, found in shown.items()
     ]
     headings = [f"{metric} %" if is_per_cent(metric) else metric for metric in metrics]
-    return [Table((*keys, *headings), tuple(rows), _WORDS, "Further figures")]
+    chance = any(name.endswith(CHANCE) for key in shown for name in grouped[key])
+    title = "Further figures; in brackets what chance gives" if chance else "Further figures"
+    return [Table((*keys, *headings), tuple(rows), _WORDS, title)]
 
 
 def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Mapping[str, Any]) -> list[Table]:
@@ -152,7 +159,7 @@ def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     A tie rate of 0 does not, nor a gain, which has its own table, nor mAP and nDCG where queries have one answer (mAP
     is MRR then); other cut-offs than 10 are left to CSV and JSON.
     """
-    if row.metric in _OF_SEVERAL and "recall@10" not in found:
+    if row.metric.endswith(CHANCE) or (row.metric in _OF_SEVERAL and "recall@10" not in found):
         return False
     if row.metric.startswith("recall@") and row.metric != "recall@10":
         return False

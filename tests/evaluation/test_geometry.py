@@ -11,8 +11,8 @@ import torch
 from gramcli.errors import UserError
 from gramcli.evaluation import geometry
 from gramcli.evaluation.measure import EvalOptions, measure
-from gramcli.metrics.geometry.catalog import GEOMETRY
-from gramcli.metrics.geometry.joint import derangement
+from gramcli.metrics.geometry.catalog import GEOMETRY, NEED_VARIATION
+from gramcli.metrics.geometry.joint import derangements
 from gramcli.modalities import parse_task
 from gramcli.results.records import Evaluation, ResultRow
 from gramcli.scoring.scores import score_matrix
@@ -52,10 +52,10 @@ def test_every_figure_of_the_catalog_is_there_once(found: Evaluation) -> None:
 def test_joint_figures_are_those_of_the_score_matrix(store: Store, found: Evaluation) -> None:
     queries = {"text": store.embeddings("text")}
     candidates = {name: store.embeddings(name) for name in ("video", "audio")}
-    moved = derangement(40, 0)
+    moved = derangements(40, 0)
     for method, name in (("gram", "volume"), ("pmrl", "sigma1")):
         scores = score_matrix(method, queries, candidates, dtype=torch.float64)
-        matched, shuffled = scores.diagonal(), scores[torch.arange(40), moved]
+        matched, shuffled = scores.diagonal(), scores[torch.arange(40), moved].flatten()
         assert row(found, "t2va", f"{name}_positive").value == pytest.approx(float(matched.mean()))
         assert row(found, "t2va", f"{name}_negative").value == pytest.approx(float(shuffled.mean()))
         assert row(found, "t2va", f"{name}_positive_q25").value == pytest.approx(np.percentile(matched, 25))
@@ -68,10 +68,61 @@ def test_joint_figures_are_those_of_the_score_matrix(store: Store, found: Evalua
 
 
 def test_means_have_intervals(found: Evaluation) -> None:
-    for task, metric in (("text~video", "alignment"), ("t2va", "volume_positive"), ("text~audio", "mutual_knn")):
-        one = row(found, task, metric)
+    without = {"linear_separability", "procrustes", *(name for name in GEOMETRY.names() if name.endswith("_chance"))}
+    for measure_ in GEOMETRY:
+        if measure_.kind == "pair" and measure_.name not in without:
+            one = row(found, "text~video", measure_.name)
+            assert one.low < one.value < one.high or measure_.name == "modality_gap"
+            assert one.low <= one.value <= one.high
+    for metric in ("volume_positive", "volume_negative", "volume_auc", "sigma1_auc", "sigma1_share_negative"):
+        one = row(found, "t2va", metric)
         assert one.low < one.value < one.high
-    assert row(found, "text~video", "cka").low is None
+    assert row(found, "text", "uniformity").low < row(found, "text", "uniformity").value
+    for metric in without:
+        assert all(one.low is None for one in found.results if one.metric == metric)
+
+
+def test_intervals_begin_where_their_coverage_is_known(tmp_path: Path) -> None:
+    found = measure(make_store(tmp_path / "store", 19), options=GEOMETRY_ONLY)
+    for task, metric in (("text~video", "mutual_knn"), ("text~video", "cka"), ("t2v", "volume_auc")):
+        assert row(found, task, metric).value is not None
+        assert row(found, task, metric).low is None
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("still", [("video",), ("text", "video", "audio")])
+def test_rows_that_do_not_vary_have_no_figure_that_rounding_makes(
+    tmp_path: Path, dtype: type[np.floating], still: tuple[str, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    embeddings = {}
+    for name in ("text", "video", "audio"):
+        rows = rng.normal(size=(40, 24))
+        if name in still:
+            rows = rows[:1] * rng.uniform(0.5, 2.0, size=(40, 1))
+        rows = rows.astype(dtype)
+        embeddings[name] = rows / np.linalg.norm(rows, axis=1, keepdims=True).astype(dtype)
+    assert (embeddings["video"] != embeddings["video"][0]).any()
+    write_store(
+        tmp_path / "store",
+        ids=[f"item{k:02d}" for k in range(40)],
+        splits=[None] * 40,
+        labels=[None] * 40,
+        embeddings=embeddings,
+        caption_items=np.arange(40),
+        status={},
+        model={"id": "made", "shared_space": True},
+        dataset={"id": "made", "protocol": None, "annotation_sha256": None},
+    )
+    found = measure(open_store(tmp_path / "store"), options=GEOMETRY_ONLY)
+    for metric in NEED_VARIATION:
+        for one in (one for one in found.results if one.metric == metric):
+            touched = [name for name in one.task.split("~") if name in still]
+            assert (one.value is None) == bool(touched), (one.task, metric, one.value)
+            if touched and not metric.endswith("_chance"):
+                assert f"{one.task}: {metric} is undefined: the rows of {touched[0]} do not vary." in found.notes
+    for metric in ("volume_auc", "sigma1_auc"):
+        assert (row(found, "t2va", metric).value is None) == (len(still) == 3)
 
 
 def test_missing_modalities(tmp_path: Path) -> None:
@@ -104,9 +155,9 @@ def test_captions(tmp_path: Path) -> None:
     )
     assert row(found, "text~video", "cosine_positive").value == pytest.approx(float((x * y).sum(dim=1).mean()))
     assert row(found, "text", "effective_rank").n == 12
-    assert row(found, "t2v", "volume_negative").n == 24
+    assert row(found, "t2v", "volume_negative").n == 240
     scores = score_matrix("gram", {"t": store.embeddings("text")}, {"v": store.embeddings("video")})
-    shuffled = scores[torch.arange(24), derangement(12, 0)[owners]]
+    shuffled = scores[torch.arange(24), derangements(12, 0)[:, owners]]
     assert row(found, "t2v", "volume_negative").value == pytest.approx(float(shuffled.mean()), abs=1e-6)
     assert any("first caption of each item" in note for note in found.notes)
     reverse = measure(store, tasks=[parse_task("v2t")], options=GEOMETRY_ONLY)
@@ -175,7 +226,7 @@ def test_stores_of_odd_shapes(tmp_path: Path, dims: dict[str, int], tasks: set[s
     assert any(note in text for text in found.notes)
     if len(dims) == 2:
         metrics = {row.metric for row in found.results if row.task == "video~audio"}
-        assert metrics == {"cka", "procrustes", "mutual_knn", "mutual_knn_chance"}
+        assert metrics == {"cka", "procrustes", "procrustes_chance", "mutual_knn", "mutual_knn_chance"}
 
 
 def test_progress_ends_at_the_whole(store: Store) -> None:

@@ -18,10 +18,11 @@ from gramcli.errors import UserError
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.evaluation.selection import duplicate_texts, select
 from gramcli.methods import METHODS, get_method
-from gramcli.metrics.hubness import occurrence_skewness
+from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.significance import wilson_interval
 from gramcli.modalities import parse_task
 from gramcli.report.per_query import per_query_csv
+from gramcli.report.tables import evaluation_answer
 from gramcli.results.records import Evaluation, RankVector
 from gramcli.scoring.maxpool import pooled_ranks
 from gramcli.scoring.ranking import RankOptions, rank
@@ -128,7 +129,19 @@ def test_hubness_is_scipys_skewness(tmp_path: Path) -> None:
     scores = score_matrix("gram", *_sides(store), dtype=torch.float64)
     counts = np.bincount(scores.argsort(1)[:, :10].flatten(), minlength=30)
     assert figure(found, "t2va", "gram", "hubness@10").value == pytest.approx(stats.skew(counts))
+    assert figure(found, "t2va", "gram", "hubness@10_chance").value == occurrence_skewness_chance(30, 30, 10)
     assert not [row for row in found.results if row.task == "t2v" and row.metric.startswith("hubness")]
+    assert "in brackets what chance gives" in " ".join(table.title for table in evaluation_answer(found).tables)
+
+
+@pytest.mark.parametrize(("n", "N"), [(1000, 1000), (100, 2000), (2000, 100)])
+def test_hubness_by_chance_is_that_of_random_rankings(n: int, N: int) -> None:
+    """Few queries and many candidates look like hubs by chance alone: 2,990 clips and 59,800 captions 1.42."""
+    generator = torch.Generator().manual_seed(0)
+    found = [occurrence_skewness(torch.rand(n, N, generator=generator).topk(10).indices, N) for _ in range(30)]
+    assert np.mean(found) == pytest.approx(occurrence_skewness_chance(n, N, 10), abs=4 * np.std(found) / 30**0.5)
+    assert occurrence_skewness_chance(2990, 59800, 10) == pytest.approx(1.41, abs=0.01)
+    assert occurrence_skewness_chance(5, 10, 10) is None
 
 
 def _sides(store):

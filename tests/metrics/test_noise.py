@@ -29,3 +29,13 @@ def test_rows_that_differ_by_rounding_do_not_vary(dtype):
     assert not varies(torch.nn.functional.normalize(wobble * torch.arange(1, 11)[:, None].to(dtype), dim=1))
     assert varies(torch.cat([wobble, (row + 0.1).to(dtype)[None]]))
     assert not varies(wobble[:1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_rounding_of_half_precision_is_seen_in_float32(dtype):
+    row = torch.randn(64, generator=torch.Generator().manual_seed(0))
+    scaled = (row * torch.linspace(0.5, 2, 10)[:, None]).to(dtype).float()
+    unit = torch.nn.functional.normalize(scaled, dim=1).to(dtype).float()
+    assert (unit != unit[0]).any()
+    assert not varies(unit)
+    assert varies(torch.cat([unit, (unit[:1] + 0.3).to(dtype).float()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,13 +41,23 @@ def test_every_figure_is_in_some_cell(found: Evaluation) -> None:
     )
     sizes = sum(len(table.columns) - 3 for table in tables if table.columns[0] == "measure")
     without_auc = sum(1 for table in tables for row in table.rows if "shuffled" in row)
-    assert cells - sizes - without_auc == len(found.results)
+    by_chance = sum(row.metric.endswith("_chance") for row in found.results)
+    assert cells - sizes - without_auc == len(found.results) - by_chance
+
+
+def test_what_chance_gives_stands_beside_the_figure(found: Evaluation) -> None:
+    modalities, pairs, *_ = geometry_tables(found.results)
+    assert "in brackets what chance gives" in modalities.title
+    cells = {row[0]: row[1] for table in (modalities, pairs) for row in table.rows}
+    for metric in ("isoscore_star", "hubness", "modality_gap", "procrustes", "mutual_knn"):
+        assert re.fullmatch(r"-?\d+\.\d{3} \(-?\d+\.\d+\)", cells[metric]), (metric, cells[metric])
+    assert not [name for name in cells if name.endswith("_chance")]
 
 
 def test_many_pairs_take_several_tables() -> None:
     rows = [ResultRow(f"subtitle~m{k}", "geometry", "raw", "cka", 0.5, None, None, 9) for k in range(9)]
     tables = geometry_tables(rows)
-    assert [len(table.columns) for table in tables] == [6, 6, 6]
+    assert [len(table.columns) for table in tables] == [7, 7, 4]
     assert tables[1].title.endswith("continued")
 
 

@@ -57,32 +57,40 @@ def _pair(name: str, where: str, formula: str, bounds: tuple[str, str], reading:
 _MODALITIES: Final = (
     _modality(
         "effective_rank", "modality:effective_rank", "exp(-sum p log p), p = sigma / sum sigma, rows centred",
-        ("1", "min(n, d)"), "higher: more directions", "Roy and Vetterli 2007",
+        ("1", "min(n-1, d)"), "higher: more axes", "Roy and Vetterli 2007",
     ),
     _modality(
         "rankme", "modality:rankme", "exp(-sum p log p), p = sigma / sum sigma + 1e-7, rows not centred",
-        ("1", "min(n, d)"), "higher: more directions", "arXiv:2210.02885",
+        ("1", "min(n, d)"), "higher: more axes", "arXiv:2210.02885",
     ),
     _modality(
         "participation_ratio", "modality:participation_ratio", "(sum l)^2 / sum l^2, l eigenvalues of the covariance",
-        ("1", "min(n, d)"), "higher: more components", "Gao et al. 2017",
+        ("1", "min(n-1, d)"), "higher: more axes", "Gao et al. 2017",
     ),
     _modality(
         "isoscore_star", "modality:isoscore_star", "(participation_ratio - 1) / (d - 1)",
-        ("0", "1"), "higher: more isotropic", "arXiv:2305.19358",
+        ("0", "1"), "higher: more even", "arXiv:2305.19358",
+    ),
+    _modality(
+        "isoscore_star_chance", "modality:isoscore_star_chance", "isoscore_star of n isotropic normal rows",
+        ("0", "1"), "what chance gives", "-",
     ),
     _modality(
         "uniformity", "modality:uniformity", "log mean exp(-2 |x_i - x_j|^2), i != j",
-        ("-8", "0"), "lower: more uniform", "arXiv:2005.10242",
+        ("-8", "0"), "lower: more even", "arXiv:2005.10242",
     ),
     _modality(
         "intrinsic_dimension", "neighbours:intrinsic_dimension",
         "slope of -log(1 - F(mu)) against log mu, mu = r_2 / r_1, without the largest tenth",
-        ("0", "inf"), "higher: larger manifold", "Facco et al. 2017",
+        ("0", "inf"), "higher: larger", "Facco et al. 2017",
     ),
     _modality(
         "hubness", "neighbours:hubness", "skewness of N_10, how often a row is among the 10 nearest of another",
         ("-inf", "inf"), "higher: more hubs", "Radovanovic et al. 2010",
+    ),
+    _modality(
+        "hubness_chance", "neighbours:hubness_chance", "skewness of a binomial count, n - 1 trials of 10 / (n - 1)",
+        ("-inf", "inf"), "what chance gives", "-",
     ),
     _modality(
         "mean_norm", "modality:mean_norm", "mean length of the rows as stored",
@@ -112,13 +120,17 @@ _PAIRS: Final = (
         ("0", "2"), "lower: smaller gap", "arXiv:2203.02053",
     ),
     _pair(
+        "modality_gap_chance", "pair:modality_gap_chance", "sqrt(tr cov(x - y) / n)",
+        ("0", "2"), "what chance gives", "-",
+    ),
+    _pair(
         "relative_modality_gap", "pair:relative_modality_gap",
         "a / (a + w), a = mean d(x_i, y_i), w = mean d within both modalities, d = (1 - cos) / 2",
         ("0", "1"), "lower: smaller gap", "arXiv:2404.07983",
     ),
     _pair(
         "linear_separability", "pair:linear_separability", "accuracy of a shrunk LDA, 5 folds over items",
-        ("0", "1"), "lower: 0.5 no linear gap", "Hastie et al. 2009",
+        ("0", "1"), "lower: smaller gap", "Hastie et al. 2009",
     ),
     _pair(
         "cka", "pair:cka", "HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y)), linear, unbiased",
@@ -127,6 +139,10 @@ _PAIRS: Final = (
     _pair(
         "procrustes", "pair:procrustes", "min_R |X R - Y|^2, X and Y centred and of Frobenius norm 1",
         ("0", "2"), "lower: more alike", "arXiv:2110.14739",
+    ),
+    _pair(
+        "procrustes_chance", "pair:procrustes_chance", "procrustes of shuffled items, mean of 3 permutations",
+        ("0", "2"), "what chance gives", "-",
     ),
     _pair(
         "mutual_knn", "neighbours:mutual_knn", "mean |N_10(x_i) and N_10(y_i)| / 10",
@@ -194,6 +210,24 @@ _JOINTS: Final = (
         ("0", "1"), "lower: more uniform", "Xiaohao-Liu/PMRL",
     ),
 )  # fmt: skip
+
+NEED_VARIATION: Final = frozenset(
+    {
+        "effective_rank",
+        "participation_ratio",
+        "isoscore_star",
+        "intrinsic_dimension",
+        "hubness",
+        "cka",
+        "procrustes",
+        "procrustes_chance",
+        "mutual_knn",
+    }
+)
+"""Figures that are undefined where the rows of a modality do not vary."""
+
+CHANCE: Final = "_chance"
+"""End of the name of a figure that says what another is by chance."""
 
 GEOMETRY: Final = Catalog("figure of geometry", [*_MODALITIES, *_PAIRS, *_JOINTS], "gramcli.geometry")
 

@@ -5,6 +5,7 @@ An instance is the m vectors of one item, or of a query and another item's candi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,13 +16,21 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.linalg import DEPENDENT
-from gramcli.metrics.geometry.rows import subsample, unit
+from gramcli.metrics.geometry.left_out import LEAST
+from gramcli.metrics.geometry.rows import subsample, t_95, unit
 from gramcli.scoring.scores import score_tiles
 from gramcli.scoring.screening import EVERYTHING, Presence
 
 MOST_SCORES: Final = 100_000_000
 """Scores that `gramian_value` computes at most: beyond, it looks at fewer queries and still at the whole gallery."""
 
+SHUFFLES: Final = 10
+"""Derangements that mismatched instances come from."""
+
+MOST_SHUFFLED: Final = 100_000
+"""Mismatched instances beyond which there are fewer derangements, down to two."""
+
+_MOST_EFFECTIVE: Final = 4.0  # items of an AUC near 1 or 0 per item: unrelated scores make 3 of the matched alone
 _CHUNK_NUMBERS: Final = 1 << 19
 
 
@@ -181,28 +190,30 @@ def gramian_value(
     return float(least.mean()), len(chosen)
 
 
-def derangement(n: int, seed: int) -> Tensor:
-    """A random cyclic permutation: no item keeps its place.
+def derangements(n: int, seed: int) -> Tensor:
+    """Cyclic permutations of the items, no two of which send an item to the same place, and none to its own.
 
     Args:
         n: Number of items, at least 2.
-        seed: Of the permutation.
+        seed: Of the permutations.
 
     Returns:
-        Shape [n], int64; entry i is never i.
+        Shape [s, n], int64, s at most `SHUFFLES`; entry i of a row is never i.
 
     Raises:
         UserError: n < 2: there is nothing to shuffle with.
 
     Example:
-        >>> derangement(2, seed=0)
-        tensor([1, 0])
+        >>> derangements(2, seed=0)
+        tensor([[1, 0]])
     """
     if n < 2:
         raise UserError("embedding", f"Shuffled negatives need at least 2 items; got {n}.")
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    found = torch.empty_like(order)
-    found[order] = order.roll(-1)
+    count = min(SHUFFLES, n - 1, max(2, MOST_SHUFFLED // n))
+    found = torch.empty(count, n, dtype=torch.int64)
+    for step in range(count):
+        found[step, order] = order.roll(-1 - step)
     return found
 
 
@@ -233,3 +244,81 @@ def auc(positive: Tensor, negative: Tensor, *, higher_is_better: bool) -> float:
     ranks = stats.rankdata(np.concatenate([positive.double().numpy(), negative.double().numpy()]))
     share = float((ranks[:n].sum() - n * (n + 1) / 2) / (n * k))
     return share if higher_is_better else 1.0 - share
+
+
+def auc_interval(
+    positive: Tensor, negative: Tensor, owners: Tensor, pairs: tuple[Tensor, Tensor], *, higher_is_better: bool
+) -> tuple[float, float] | None:
+    """95 % interval of `auc` over items: an item speaks as a match, and on both sides of its mismatches.
+
+    Args:
+        positive: Scores of matched instances, shape [n].
+        negative: Scores of mismatched instances, shape [k].
+        owners: Item of each matched instance, whole numbers from 0, shape [n].
+        pairs: Items of the query and of the candidate of each mismatched instance, each shape [k].
+        higher_is_better: Orientation of the score.
+
+    Returns:
+        A score interval of the effective number of items, which narrows towards 1 without ending there; None for
+        fewer than `gramcli.metrics.geometry.left_out.LEAST` items.
+
+    Source: placement values of DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988); Wilson (1927).
+    """
+    own, others = (scores if higher_is_better else -scores for scores in (positive, negative))
+    of_own, of_others = _placements(own, others), 1.0 - _placements(others, own)
+    share = float(of_own.mean())
+    found = roles_error([(of_own - share, owners)], [(of_others - share, rows) for rows in pairs])
+    if found is None:
+        return None
+    error, n = found
+    z = t_95(n - 1) ** 2
+    most = _MOST_EFFECTIVE * n
+    effective = min(share * (1.0 - share) / error**2, most) if error > 0 else most
+    middle = (share + z / (2 * effective)) / (1 + z / effective)
+    half = math.sqrt(z * (share * (1.0 - share) / effective + z / (4 * effective**2))) / (1 + z / effective)
+    return min(middle - half, share), max(middle + half, share)
+
+
+def shuffled_interval(values: Tensor, pairs: tuple[Tensor, Tensor]) -> tuple[float, float] | None:
+    """95 % interval of the mean over mismatched instances, each of which two items share.
+
+    Args:
+        values: Of mismatched instances, shape [k].
+        pairs: Items of the query and of the candidate of each, whole numbers from 0, each shape [k].
+
+    Returns:
+        Lower and upper bound; None for fewer than `gramcli.metrics.geometry.left_out.LEAST` items.
+    """
+    mean = float(values.mean())
+    found = roles_error([(values - mean, rows) for rows in pairs])
+    if found is None:
+        return None
+    half = t_95(found[1] - 1) * found[0]
+    return mean - half, mean + half
+
+
+def roles_error(*groups: list[tuple[Tensor, Tensor]]) -> tuple[float, int] | None:
+    """Standard error of a sum of means to which an item contributes in several roles, and the number of items.
+
+    Args:
+        *groups: For each mean the deviations from it and the item of each, once for every role.
+
+    Returns:
+        None for fewer than `gramcli.metrics.geometry.left_out.LEAST` items.
+    """
+    n = 1 + max(int(items.max()) for roles in groups for _, items in roles)
+    sums, seen = torch.zeros(n, dtype=torch.float64), torch.zeros(n, dtype=torch.bool)
+    for deviations, items in (role for roles in groups for role in roles):
+        sums.index_add_(0, items, deviations.double() / len(deviations))
+        seen[items] = True
+    n = int(seen.sum())
+    if n < LEAST:
+        return None
+    return math.sqrt(float(sums.square().sum()) * n / (n - 1)), n
+
+
+def _placements(scores: Tensor, others: Tensor) -> Tensor:
+    """Share of the others that each score beats, ties half, shape of the scores."""
+    ordered, scores = others.double().sort().values, scores.double().contiguous()
+    below, up_to = (torch.searchsorted(ordered, scores, right=right) for right in (False, True))
+    return (below + up_to).double() / (2 * len(ordered))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.metrics.geometry.left_out import LeftOut
 from gramcli.metrics.geometry.rows import Moments, check_rows, unit_chunks
 
 RANKME_EPSILON: Final = 1e-7
@@ -22,7 +23,7 @@ def spectrum(found: Moments, *, centred: bool) -> Tensor:
     """Singular values of the matrix of unit rows, largest first.
 
     Taken as roots of the eigenvalues of the d x d second moments; those below d eps of their sum are rounding and
-    are given as 0.
+    are given as 0; so are all of centred rows that differ by rounding alone.
 
     Args:
         found: `moments` of the rows.
@@ -36,6 +37,8 @@ def spectrum(found: Moments, *, centred: bool) -> Tensor:
         >>> spectrum(moments(torch.eye(3)), centred=False)
         tensor([1., 1., 1.], dtype=torch.float64)
     """
+    if centred and not found.varies:
+        return torch.zeros(min(found.n, found.gram.shape[0]), dtype=torch.float64)
     matrix = found.scatter() if centred else found.gram
     d = matrix.shape[0]
     eigenvalues = torch.linalg.eigvalsh(matrix).flip(0)[: min(found.n, d)]
@@ -46,7 +49,8 @@ def spectrum(found: Moments, *, centred: bool) -> Tensor:
 def effective_rank(sigma: Tensor) -> float:
     """Exponential of the entropy of the singular values: how many directions the rows use.
 
-    Formula: exp(-sum p_k log p_k), p_k = sigma_k / sum sigma. Range [1, min(n, d)]; higher means more directions.
+    Formula: exp(-sum p_k log p_k), p_k = sigma_k / sum sigma. Range [1, min(n, d)], of centred rows
+    [1, min(n - 1, d)]; higher means more directions.
 
     Args:
         sigma: Singular values, shape [q]. `gram eval` gives those of the centred rows, so that a common offset (a
@@ -126,6 +130,26 @@ def isoscore_star(sigma: Tensor, d: int) -> float:
     return (participation_ratio(sigma) - 1.0) / (d - 1)
 
 
+def isoscore_star_chance(n: int, d: int) -> float | None:
+    """What `isoscore_star` is on average of n rows drawn from an isotropic normal distribution in d dimensions.
+
+    Formula: (P - 1) / (d - 1), P = (d (n - 1) + 2) / (n + d), the participation ratio that n rows of d independent
+    coordinates show; it is 1 only for n far above d. Range [0, 1].
+
+    Args:
+        n: Number of rows.
+        d: Dimension of the space.
+
+    Returns:
+        None for fewer than 2 rows or dimensions, where it is undefined.
+
+    Example:
+        >>> round(isoscore_star_chance(100, 64), 3)
+        0.598
+    """
+    return ((d * (n - 1) + 2) / (n + d) - 1.0) / (d - 1) if n > 1 and d > 1 else None
+
+
 def uniformity(x: Tensor, t: float = 2.0) -> float:
     """How evenly the unit rows cover the sphere: log of the mean Gaussian potential of pairs i != j.
 
@@ -141,18 +165,48 @@ def uniformity(x: Tensor, t: float = 2.0) -> float:
 
     Source: Wang and Isola, arXiv:2005.10242; pairs i = j left out.
     """
+    return float(_log_mean(potentials(x, t).sum(), x.shape[0]))
+
+
+def uniformity_left_out(potential: Tensor) -> LeftOut:
+    """`uniformity` without each row.
+
+    Args:
+        potential: Of every row, as `potentials` gives it, shape [n], n >= 3.
+    """
+    n, total = len(potential), potential.sum()
+    return LeftOut(float(_log_mean(total, n)), _log_mean(total - 2.0 * potential, n - 1))
+
+
+def potentials(x: Tensor, t: float = 2.0) -> Tensor:
+    """Sum of the Gaussian potentials exp(-t |x_i - x_j|^2) between each unit row and all others.
+
+    Args:
+        x: Embeddings, shape [n, d], n >= 2; O(n^2 d).
+        t: Width of the potential.
+
+    Returns:
+        Shape [n], float64.
+
+    Raises:
+        UserError: As `gramcli.metrics.geometry.rows.check_rows`.
+    """
     check_rows("uniformity", x, least=2)
     z = torch.cat([piece for (piece,) in unit_chunks(x)])
-    sums = []
+    sums = torch.zeros(len(z), dtype=torch.float64)
     for start in range(0, len(z), _TILE):
         rows = z[start : start + _TILE]
         # |a - b|^2 = 2 - 2 a.b; the columns from `start` on hold every pair once, and this tile's square twice.
-        potential = (rows @ z[start:].T).sub_(1.0).mul_(2.0 * t).clamp_(max=0.0)
+        potential = (rows @ z[start:].T).sub_(1.0).mul_(2.0 * t).clamp_(max=0.0).exp_()
         square = potential[:, : len(rows)]
-        square[torch.ones_like(square, dtype=torch.bool).tril()] = -torch.inf
-        sums.append(potential.logsumexp(dim=(0, 1)))
-    pairs = len(z) * (len(z) - 1) / 2
-    return float(torch.stack(sums).logsumexp(0) - torch.tensor(pairs, dtype=torch.float64).log())
+        square[torch.ones_like(square, dtype=torch.bool).tril()] = 0.0
+        sums[start : start + len(rows)] += potential.sum(dim=1)
+        sums[start:] += potential.sum(dim=0)
+    return sums
+
+
+def _log_mean(total: Tensor, n: int) -> Tensor:
+    return (total / (n * (n - 1))).log()
 
 
 def mean_norm(x: Tensor) -> float | None:
@@ -185,5 +239,5 @@ def mean_norm(x: Tensor) -> float | None:
 def _shares(measure: str, values: Tensor) -> Tensor:
     total = values.double().sum()
     if not float(total) > 0:
-        raise UserError("embedding", f"{measure} is undefined: the rows are all alike, so nothing varies.")
+        raise UserError("embedding", f"{measure} is undefined: the rows do not vary.")
     return values.double() / total

@@ -11,37 +11,44 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.metrics.geometry.rows import check_rows, unit_chunks
+from gramcli.metrics.geometry.rows import check_rows, check_varies, unit_chunks
+from gramcli.metrics.hubness import binomial_skewness
 
 NEIGHBOURS: Final = 10
 _SPARE: Final = 6
+_BELOW_NOISE: Final = 1e-6  # of float32 cosines, which is what the spare candidates are for
 _TILE: Final = 512
 
 
-def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+def nearest(x: Tensor, k: int = NEIGHBOURS, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """The k nearest other rows of every row, by Euclidean distance of the unit rows.
 
-    Candidates are found in float32, k + 6 of them, and ordered by float64 distances; equal distances by row. A row
-    is never its own neighbour, but a copy of it is. Distances that the rows' dtype cannot tell from 0 are 0.
+    Candidates are found in float32, k + 6 of them, and ordered by float64 distances; equal distances by row, except
+    that copies are taken in an order drawn anew for every row: a hundred silent clips would else all have the first
+    ten of them as neighbours. A row is never its own neighbour, but a copy of it is. Distances that the rows' dtype
+    cannot tell from 0 are 0.
 
     Args:
         x: Embeddings, shape [n, d], n > k; O(n^2 d) time, so give at most some 10,000.
         k: How many neighbours.
+        seed: Of the order of copies; give two modalities different ones, or they agree on it.
 
     Returns:
         Distances, shape [n, k], float64, rising; rows, shape [n, k], int64.
 
     Raises:
-        UserError: n <= k, or as `gramcli.metrics.geometry.rows.check_rows`.
+        UserError: n <= k, rows that do not vary, or as `gramcli.metrics.geometry.rows.check_rows`.
 
     Example:
         >>> nearest(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), k=1)[1].flatten()
         tensor([1, 0, 1])
     """
     check_rows(f"A search for {k} neighbours", x, least=k + 1)
+    check_varies(f"A search for {k} neighbours", x)
     z = torch.cat([piece for (piece,) in unit_chunks(x)])
     narrow, n = z.float(), len(z)
     kept = min(k + _SPARE, n - 1)
+    copies, generator = _copies(x), torch.Generator().manual_seed(seed)
     alike = 4 * torch.finfo(x.dtype).eps
     distances, rows = torch.empty(n, k, dtype=torch.float64), torch.empty(n, k, dtype=torch.int64)
     for start in range(0, n, _TILE):
@@ -49,13 +56,26 @@ def nearest(x: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
         cosines = narrow[part] @ narrow.T
         own = torch.arange(part.start, part.stop)
         cosines[torch.arange(len(own)), own] = -torch.inf
+        drawn = torch.zeros_like(cosines) if len(copies) else None
+        if drawn is not None:
+            drawn[:, copies] = torch.rand(len(own), len(copies), generator=generator)
+            cosines += _BELOW_NOISE * drawn
         found = cosines.topk(kept, dim=1).indices.sort(dim=1).values
+        if drawn is not None:
+            found = found.gather(1, drawn.gather(1, found).argsort(dim=1, stable=True))
         exact = torch.linalg.vector_norm(z[found] - z[part].unsqueeze(1), dim=2)
         exact[exact <= alike] = 0.0
         ordered = exact.sort(dim=1, stable=True)
         distances[part] = ordered.values[:, :k]
         rows[part] = found.gather(1, ordered.indices[:, :k])
     return distances, rows
+
+
+def _copies(x: Tensor) -> Tensor:
+    """Rows that occur more than once, int64."""
+    _, kind, counts = torch.unique(x, dim=0, return_inverse=True, return_counts=True)
+    several: Tensor = counts[kind] > 1
+    return several.nonzero().flatten()
 
 
 def hubness(neighbours: Tensor) -> float:
@@ -78,6 +98,26 @@ def hubness(neighbours: Tensor) -> float:
     if float(variance) == 0:
         raise UserError("embedding", "hubness is undefined: every row is a neighbour equally often.")
     return float(centred.pow(3).mean() / variance.pow(1.5))
+
+
+def hubness_chance(n: int, k: int = NEIGHBOURS) -> float | None:
+    """What `hubness` is on average when every row draws its k neighbours at random.
+
+    Formula: (1 - 2 p) / sqrt((n - 1) p (1 - p)), p = k / (n - 1): the skewness of a binomial count. Range
+    (-inf, inf).
+
+    Args:
+        n: Number of rows.
+        k: Neighbours of each.
+
+    Returns:
+        None where every row is a neighbour of every other.
+
+    Example:
+        >>> round(hubness_chance(1001), 4)
+        0.3115
+    """
+    return binomial_skewness(n - 1, k / (n - 1)) if n > k + 1 else None
 
 
 def intrinsic_dimension(distances: Tensor, discard: float = 0.1) -> float:

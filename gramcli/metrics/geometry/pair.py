@@ -12,10 +12,20 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.metrics.geometry.rows import check_same_items, moments, unit_chunks
+from gramcli.metrics.geometry.rows import (
+    check_same_items,
+    check_varies,
+    directions_vary,
+    moments,
+    t_95,
+    totals,
+    unit_chunks,
+)
 
 SHRINKAGE: Final = 0.1
 FOLDS: Final = 5
+_PERMUTATIONS: Final = 3
+_LEAST_PROCRUSTES: Final = 200
 _LEAST_RIDGE: Final = 1e-12  # modalities that are single points have no covariance at all
 
 
@@ -74,7 +84,7 @@ def negative_cosine(x: Tensor, y: Tensor) -> float:
         UserError: As `gramcli.metrics.geometry.rows.check_same_items`.
     """
     check_same_items("negative_cosine", x, y, least=2)
-    total_x, total_y = _totals(x, y)
+    total_x, total_y = totals(x, y)
     n = x.shape[0]
     return float((total_x @ total_y - cosines(x, y).sum()) / (n * (n - 1)))
 
@@ -94,8 +104,31 @@ def modality_gap(x: Tensor, y: Tensor) -> float:
     Source: Liang et al., Mind the Gap, arXiv:2203.02053.
     """
     check_same_items("modality_gap", x, y)
-    total_x, total_y = _totals(x, y)
+    total_x, total_y = totals(x, y)
     return float((total_x - total_y).norm() / x.shape[0])
+
+
+def modality_gap_chance(x: Tensor, y: Tensor) -> float:
+    """What `modality_gap` shows of n items whose modalities have one and the same true centroid.
+
+    Formula: sqrt(tr cov(x - y) / n), the root of the mean of the squared gap then. Range [0, 2].
+
+    Args:
+        x: Embeddings of one modality, shape [n, d], n >= 2.
+        y: The same items in the other, shape [n, d].
+
+    Raises:
+        UserError: As `gramcli.metrics.geometry.rows.check_same_items`.
+
+    Example:
+        >>> round(modality_gap_chance(torch.eye(2), -torch.eye(2)), 6)
+        1.414214
+    """
+    check_same_items("modality_gap_chance", x, y, least=2)
+    n = x.shape[0]
+    total_x, total_y = totals(x, y)
+    spread = float(alignment(x, y).sum()) - float((total_x - total_y).square().sum()) / n
+    return math.sqrt(max(spread, 0.0) / (n * (n - 1)))
 
 
 def relative_modality_gap(x: Tensor, y: Tensor) -> float:
@@ -115,13 +148,13 @@ def relative_modality_gap(x: Tensor, y: Tensor) -> float:
     Source: Schrodi et al., Two Effects, One Trigger, arXiv:2404.07983.
     """
     check_same_items("relative_modality_gap", x, y, least=2)
+    if not directions_vary(x, y):
+        raise UserError("embedding", "relative_modality_gap is undefined: all vectors are alike.")
     n = x.shape[0]
     across = float(alignment(x, y).mean()) / 4
     # Over i != j the cosines sum to |sum x|^2 - n.
-    within = sum(1.0 - float((total @ total - n) / (n * (n - 1))) for total in _totals(x, y)) / 4
+    within = sum(1.0 - float((total @ total - n) / (n * (n - 1))) for total in totals(x, y)) / 4
     within = max(within, 0.0)
-    if across + within == 0:
-        raise UserError("embedding", "relative_modality_gap is undefined: all vectors are alike.")
     return across / (across + within)
 
 
@@ -143,10 +176,11 @@ def cka(x: Tensor, y: Tensor) -> float:
     Source: Kornblith et al., arXiv:1905.00414; Song et al., JMLR 13 (2012).
     """
     check_same_items("cka", x, y, least=4, one_space=False)
-    left, right = ((side, total / x.shape[0]) for side, total in zip((x, y), _totals(x, y), strict=True))
+    check_varies("cka", x, y)
+    left, right = ((side, total / x.shape[0]) for side, total in zip((x, y), totals(x, y), strict=True))
     both, own_x, own_y = _hsic(left, right), _hsic(left, left), _hsic(right, right)
     if not (own_x > 0 and own_y > 0):
-        raise UserError("embedding", "cka is undefined: the rows of a modality do not vary enough.")
+        raise UserError("embedding", "cka is undefined: so few rows of a modality vary too little to estimate it.")
     return both / math.sqrt(own_x * own_y)
 
 
@@ -187,17 +221,72 @@ def procrustes(x: Tensor, y: Tensor) -> float:
     Source: Williams et al., Generalized Shape Metrics on Neural Representations, arXiv:2110.14739.
     """
     check_same_items("procrustes", x, y, least=2, one_space=False)
-    mean_x, mean_y = (total / x.shape[0] for total in _totals(x, y))
+    check_varies("procrustes", x, y)
+    cross, squares, _ = _centred_products(x, y)
+    return max(0.0, 2.0 - 2.0 * float(torch.linalg.svdvals(cross).sum() / squares.prod().sqrt()))
+
+
+def procrustes_interval(x: Tensor, y: Tensor) -> tuple[float, float] | None:
+    """95 % interval of the `procrustes` that n items show on average, by the infinitesimal jackknife.
+
+    Args:
+        x: Embeddings of one modality, shape [n, d].
+        y: The same items in the other, shape [n, e].
+
+    Returns:
+        Lower and upper bound; None for fewer than 200 items, where it covers too little.
+
+    Raises:
+        UserError: As `procrustes`.
+
+    Source: Efron, Jackknife-after-bootstrap, JRSS B 54 (1992), section 3; the derivative of the sum of singular values
+    U S V' of M in the direction D is tr(V U' D).
+    """
+    value = procrustes(x, y)
+    n = x.shape[0]
+    if n < _LEAST_PROCRUSTES:
+        return None
+    cross, squares, (mean_x, mean_y) = _centred_products(x, y)
+    left, sigma, right = torch.linalg.svd(cross, full_matrices=False)
+    pulls = []
+    for a, b in unit_chunks(x, y):
+        u, v = a - mean_x, b - mean_y
+        own = u.square().sum(dim=1) / squares[0] + v.square().sum(dim=1) / squares[1]
+        pulls.append(((u @ left) * (v @ right.T)).sum(dim=1) / sigma.sum() - own / 2)
+    scale = 2.0 * sigma.sum() / squares.prod().sqrt()
+    half = t_95(n - 1) * float(scale * (torch.cat(pulls).square().sum() * n / (n - 1)).sqrt())
+    return max(0.0, value - half), min(2.0, value + half)
+
+
+def _centred_products(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Cross products of the centred rows [d, e], their sums of squares [2], and the means."""
+    mean_x, mean_y = (total / x.shape[0] for total in totals(x, y))
     cross = torch.zeros(x.shape[1], y.shape[1], dtype=torch.float64)
     squares = torch.zeros(2, dtype=torch.float64)
     for a, b in unit_chunks(x, y):
         u, v = a - mean_x, b - mean_y
         cross.addmm_(u.T, v)
         squares += torch.stack([u.square().sum(), v.square().sum()])
-    if float(squares.min()) <= x.shape[0] * torch.finfo(torch.float64).eps ** 2:
-        raise UserError("embedding", "procrustes is undefined: the rows of a modality are all alike.")
-    nuclear = torch.linalg.svdvals(cross).sum() / squares.prod().sqrt()
-    return max(0.0, 2.0 - 2.0 * float(nuclear))
+    return cross, squares, (mean_x, mean_y)
+
+
+def procrustes_chance(x: Tensor, y: Tensor, *, seed: int = 0) -> float:
+    """What `procrustes` is when the items of one modality are shuffled: its mean over three seeded permutations.
+
+    Formula: mean of `procrustes`(x, y[order]). Range [0, 2]; with few items in many dimensions far below 2, because a
+    rotation finds agreement by chance.
+
+    Args:
+        x: Embeddings of one modality, shape [n, d], n >= 2.
+        y: The same items in the other, shape [n, e].
+        seed: Of the permutations.
+
+    Raises:
+        UserError: As `procrustes`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(x.shape[0], generator=generator) for _ in range(_PERMUTATIONS)]
+    return sum(procrustes(x, y[order]) for order in orders) / _PERMUTATIONS
 
 
 def linear_separability(x: Tensor, y: Tensor, *, folds: int = FOLDS, seed: int = 0) -> float:
@@ -223,6 +312,8 @@ def linear_separability(x: Tensor, y: Tensor, *, folds: int = FOLDS, seed: int =
     LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1).
     """
     check_same_items("linear_separability", x, y, least=folds)
+    if not directions_vary(x, y):
+        raise UserError("embedding", "linear_separability is undefined: all vectors are alike.")
     order = torch.randperm(x.shape[0], generator=torch.Generator().manual_seed(seed))
     parts = order.tensor_split(folds)
     left = [moments(x[part]) for part in parts]
@@ -230,14 +321,14 @@ def linear_separability(x: Tensor, y: Tensor, *, folds: int = FOLDS, seed: int =
     right_count = 0.0
     for out, part in enumerate(parts):
         n = x.shape[0] - len(part)
-        totals, scatter = [], torch.zeros_like(left[0].gram)
+        sums, scatter = [], torch.zeros_like(left[0].gram)
         for side in (left, right):
             total = torch.stack([found.total for k, found in enumerate(side) if k != out]).sum(dim=0)
-            totals.append(total)
+            sums.append(total)
             for found in (found for k, found in enumerate(side) if k != out):
                 scatter += found.gram
             scatter -= torch.outer(total, total) / n
-        w, threshold = _discriminant(totals[0] / n, totals[1] / n, scatter / (2 * n))
+        w, threshold = _discriminant(sums[0] / n, sums[1] / n, scatter / (2 * n))
         for held_out, sign in ((x[part], 1.0), (y[part], -1.0)):
             for (z,) in unit_chunks(held_out):
                 right_count += float((0.5 * (1.0 + (sign * (z @ w - threshold)).sign())).sum())
@@ -251,12 +342,3 @@ def _discriminant(mean_x: Tensor, mean_y: Tensor, covariance: Tensor) -> tuple[T
     shrunk = (1.0 - SHRINKAGE) * covariance + ridge * torch.eye(d, dtype=torch.float64)
     w = torch.linalg.solve(shrunk, mean_x - mean_y)
     return w, w @ (mean_x + mean_y) / 2
-
-
-def _totals(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of the unit rows of both sides, [d] and [e]; all of them in float64."""
-    totals = [torch.zeros(side.shape[1], dtype=torch.float64) for side in (x, y)]
-    for pieces in unit_chunks(x, y):
-        for side, piece in enumerate(pieces):
-            totals[side] += piece.sum(dim=0)
-    return totals[0], totals[1]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.metrics.noise import differ, rounding
 from gramcli.scoring.checks import check_embeddings
 
 CHUNK: Final = 4096
@@ -17,8 +18,6 @@ CHUNK: Final = 4096
 
 MOST_ROWS: Final = 10_000
 """Rows that measures of all pairs of rows look at; more are subsampled by the caller, with a seed."""
-
-_Z_95: Final = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,13 @@ class Moments:
         n: Number of rows.
         total: Sum of the rows, shape [d], float64.
         gram: Sum of their outer products, shape [d, d], float64.
+        varies: Whether the rows differ by more than rounding.
     """
 
     n: int
     total: Tensor
     gram: Tensor
+    varies: bool
 
     @property
     def mean(self) -> Tensor:
@@ -77,6 +78,31 @@ def check_same_items(measure: str, x: Tensor, y: Tensor, *, least: int = 1, one_
         raise UserError(
             "embedding", f"{measure} needs one space; got {x.shape[1]} and {y.shape[1]} dimensions: align them first."
         )
+
+
+def directions_vary(*sides: Tensor) -> bool:
+    """Whether the unit rows of all sides together differ by more than the coarsest rounding among them.
+
+    Args:
+        *sides: Embeddings of one dimension, each shape [n, d].
+
+    Example:
+        >>> directions_vary(torch.tensor([[0.6, 0.8], [1.2, 1.6]])), directions_vary(torch.eye(2))
+        (False, True)
+    """
+    ends = [_ends(piece) for x in sides for (piece,) in unit_chunks(x)]
+    low, high = (torch.stack(found) for found in zip(*ends, strict=True))
+    return differ(low.amin(dim=0), high.amax(dim=0), max(map(rounding, sides)))
+
+
+def check_varies(measure: str, *sides: Tensor) -> None:
+    """Refuse a side whose rows do not vary.
+
+    Raises:
+        UserError: The directions of its rows differ by rounding alone.
+    """
+    if not all(directions_vary(x) for x in sides):
+        raise UserError("embedding", f"{measure} is undefined: the rows do not vary.")
 
 
 def unit(x: Tensor) -> Tensor:
@@ -142,14 +168,35 @@ def moments(x: Tensor) -> Moments:
     check_rows("geometry", x)
     d = x.shape[1]
     total, gram = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
+    ends = []
     for (z,) in unit_chunks(x):
         total += z.sum(dim=0)
         gram.addmm_(z.T, z)
-    return Moments(x.shape[0], total, gram)
+        ends.append(_ends(z))
+    low, high = (torch.stack(found) for found in zip(*ends, strict=True))
+    return Moments(x.shape[0], total, gram, differ(low.amin(dim=0), high.amax(dim=0), rounding(x)))
+
+
+def totals(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of the unit rows of both sides, [d] and [e]; all of them in float64.
+
+    Args:
+        x: Embeddings of one modality, shape [n, d].
+        y: The same items in the other, shape [n, e].
+    """
+    found = [torch.zeros(side.shape[1], dtype=torch.float64) for side in (x, y)]
+    for pieces in unit_chunks(x, y):
+        for side, piece in enumerate(pieces):
+            found[side] += piece.sum(dim=0)
+    return found[0], found[1]
+
+
+def _ends(z: Tensor) -> tuple[Tensor, Tensor]:
+    return z.amin(dim=0), z.amax(dim=0)
 
 
 def mean_interval(values: Tensor, items: Tensor) -> tuple[float, float] | None:
-    """95 % interval of a mean, by the normal approximation; values of one item are not independent.
+    """95 % interval of a mean by Student's t; values of one item are not independent.
 
     Args:
         values: One per row, shape [n].
@@ -163,6 +210,18 @@ def mean_interval(values: Tensor, items: Tensor) -> tuple[float, float] | None:
     count = int((torch.bincount(items) > 0).sum())
     if count < 2:
         return None
-    error = _Z_95 * float((sums.square().sum() * count / (count - 1)).sqrt()) / len(values)
+    error = t_95(count - 1) * float((sums.square().sum() * count / (count - 1)).sqrt()) / len(values)
     mean = float(values.double().mean())
     return mean - error, mean + error
+
+
+def t_95(freedom: int) -> float:
+    """Half the width of a 95 % interval in standard errors, by Student's t.
+
+    Example:
+        >>> round(t_95(9), 3)
+        2.262
+    """
+    from scipy.special import stdtrit  # noqa: PLC0415 - only figures that print an interval pay for it
+
+    return float(stdtrit(freedom, 0.975))

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from gramcli.errors import UserError
 from gramcli.metrics.geometry import joint
-from gramcli.metrics.geometry.joint import auc, derangement, eigenvector_uniformity, gramian_value, instances
+from gramcli.metrics.geometry.joint import auc, derangements, eigenvector_uniformity, gramian_value, instances
 from gramcli.scoring.scores import score_matrix, score_pairs
 from tests.metrics.geometry.test_modality import unit
 from tests.vectors import make_side
@@ -102,13 +102,15 @@ def test_auc_is_that_of_scikit_learn(positive: list[int], negative: list[int], h
 
 @given(n=st.integers(2, 50), seed=st.integers(0, 99))
 def test_a_derangement_keeps_nothing_in_place(n: int, seed: int) -> None:
-    found = derangement(n, seed)
-    assert sorted(found.tolist()) == list(range(n))
+    found = derangements(n, seed)
+    assert len(found) == min(10, n - 1)
+    assert (found.sort(dim=1).values == torch.arange(n)).all()
     assert (found != torch.arange(n)).all()
+    assert all(len(set(column.tolist())) == len(found) for column in found.T)  # no pair of items twice
 
 
 def test_what_cannot_be_shuffled() -> None:
     with pytest.raises(UserError, match="at least 2 items; got 1"):
-        derangement(1, 0)
+        derangements(1, 0)
     with pytest.raises(UserError, match="got 0 matched and 1 mismatched"):
         auc(torch.empty(0), torch.ones(1), higher_is_better=True)

@@ -156,7 +156,7 @@ def test_subsamples_are_seeded() -> None:
 
 def test_intervals_of_means_count_items() -> None:
     values = torch.tensor([1.0, 2.0, 4.0, 7.0], dtype=torch.float64)
-    half = 1.959964 * float(values.std()) / 2
+    half = 3.182446 * float(values.std()) / 2
     assert mean_interval(values, torch.arange(4)) == pytest.approx((3.5 - half, 3.5 + half), abs=1e-5)
     assert mean_interval(values.repeat(3), torch.arange(4).repeat(3)) == pytest.approx(
         (3.5 - half, 3.5 + half), abs=1e-5

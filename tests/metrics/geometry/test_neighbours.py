@@ -10,7 +10,14 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import NearestNeighbors
 
 from gramcli.errors import UserError
-from gramcli.metrics.geometry.neighbours import hubness, intrinsic_dimension, mutual_knn, mutual_knn_chance, nearest
+from gramcli.metrics.geometry.neighbours import (
+    hubness,
+    hubness_chance,
+    intrinsic_dimension,
+    mutual_knn,
+    mutual_knn_chance,
+    nearest,
+)
 from tests.metrics.geometry.test_modality import rows, unit
 
 
@@ -92,3 +99,36 @@ def test_chance_is_what_unrelated_modalities_reach() -> None:
         for seed in range(5)
     ]
     assert np.mean(found) == pytest.approx(mutual_knn_chance(200, 10), abs=0.01)
+
+
+def test_copies_decide_nothing_by_their_order() -> None:
+    """Three hundred silent clips of a thousand: the first ten of them were hubs of 9.3, and two modalities agreed."""
+    x, y = rows(1000, 64, 1), rows(1000, 64, 2)
+    silent = torch.randperm(1000, generator=torch.Generator().manual_seed(0))[:300]
+    x[silent], y[silent] = x[silent[0]].clone(), y[silent[0]].clone()
+    order = torch.randperm(1000, generator=torch.Generator().manual_seed(1))
+    for rearranged in (
+        torch.arange(1000),
+        order,
+        silent.sort().values.tolist() + [k for k in range(1000) if k not in silent],
+    ):
+        (_, a), (_, b) = nearest(x[rearranged], 10, seed=0), nearest(y[rearranged], 10, seed=1)
+        assert hubness(a) < 1
+        assert float(mutual_knn(a, b).mean()) == pytest.approx(0.7 * 10 / 999 + 0.3 * 10 / 299, abs=0.005)
+        assert (a != torch.arange(1000).unsqueeze(1)).all()
+
+
+def test_rows_that_do_not_vary_have_no_neighbours() -> None:
+    with pytest.raises(UserError, match="10 neighbours is undefined: the rows do not vary"):
+        nearest(torch.nn.functional.normalize(torch.ones(20, 7) * torch.arange(1, 21)[:, None]), 10)
+
+
+@pytest.mark.parametrize(("n", "k"), [(200, 10), (1000, 10), (50, 5)])
+def test_hubness_by_chance_is_that_of_random_lists(n: int, k: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(200):
+        scores = torch.rand(n, n, generator=generator).fill_diagonal_(-1)
+        found.append(hubness(scores.topk(k, dim=1).indices))
+    assert np.mean(found) == pytest.approx(hubness_chance(n, k), abs=4 * np.std(found) / 200**0.5)
+    assert hubness_chance(k + 1, k) is None
