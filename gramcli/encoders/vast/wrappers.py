@@ -145,16 +145,6 @@ def unwrap(shapes: Mapping[Key, Shape], path: Path) -> Unwrapped:
     return Unwrapped(names, (*_stripped(kept.values(), root), *_beside(others)))
 
 
-def clean_key(key: str) -> str:
-    """Turn a key of a file into the official name: what wrappers add goes, and one renaming of older releases.
-
-    Example:
-        >>> clean_key("module.clip_model._orig_mod.visual.cls_token")
-        'vision_encoder.visual.cls_token'
-    """
-    return renamed(".".join(_bare(key.split("."))))
-
-
 def _placed(key: Key) -> _Place:
     depth = next((depth for depth, entry in enumerate(key) if _is_own(entry.partition(".")[0])), len(key) - 1)
     segments = ".".join(key[depth:]).split(".")

@@ -24,11 +24,12 @@ from gramcli.encoders.vast.names import (
     is_optional,
     is_unused,
     parameters_by_part,
+    renamed,
     tied_name,
 )
 from gramcli.encoders.vast.tensors import WeightFiles
 from gramcli.encoders.vast.weights import load_weights, resize
-from gramcli.encoders.vast.wrappers import clean_key
+from gramcli.encoders.vast.wrappers import unwrap
 from gramcli.errors import UserError
 from tests.encoders.vast.checkpoints import Attack, random_state, stand_in
 
@@ -127,10 +128,15 @@ def test_shards_are_joined(tmp_path: Path, architecture: Architecture, state: St
 
 
 def test_names_are_cleaned_up_in_the_reference_order() -> None:
-    assert clean_key("module.video_frame_embedding") == "vision_frame_embedding"
-    assert clean_key("video_type.video_clip_model.x") == "vision_type.vision_clip_model.x"
-    assert clean_key("evaclip_model.visual.norm.weight") == "vision_encoder.visual.norm.weight"
-    assert clean_key("a.module.b.module.c") == "a.b.c"
+    assert renamed("video_type.video_clip_model.x") == "vision_type.vision_clip_model.x"
+    names = {
+        "module.video_frame_embedding": "vision_frame_embedding",
+        "evaclip_model.visual.norm.weight": "vision_encoder.visual.norm.weight",
+        "module.clip_model.module.visual.cls_token": "vision_encoder.visual.cls_token",
+        "a.module.b.module.c": "a.b.c",
+    }
+    found = unwrap({(name,): (1,) for name in names}, Path("x.pt"))
+    assert [name for name, _ in found.names] == list(names.values())
 
 
 @pytest.mark.parametrize("family", ["gram", "pmrl"])
@@ -140,6 +146,8 @@ def test_every_official_name_is_expected(reference_data: Path, family: str) -> N
     architecture, assumptions = infer_architecture(shapes, manifest["model_cfg"])
     assert assumptions == ()
     assert expected_shapes(architecture) == shapes
+    found = unwrap({(name,): shape for name, shape in shapes.items()}, Path("x.pt"))
+    assert found.names == tuple((name, (name,)) for name in shapes) and not found.remarks
     counts = parameters_by_part(shapes)
     assert sum(counts.values()) == manifest["num_unique_params"]
     assert {part: n for part, n in manifest["component_params"].items() if n}.items() <= counts.items()
