@@ -216,8 +216,7 @@ def _family_notes(rows: Sequence[ComparisonRow]) -> list[str]:
     if not primary:
         return ["No figure is primary: what was named is 1 by construction. p Holm is over all tests."]
     named = ", ".join(dict.fromkeys(f"{row.metric} of {row.task}" for row in primary))
-    tests = "1 test" if len(primary) == 1 else f"{len(primary)} tests"
     return [
-        f"Primary: {named} ({tests}), which --primary names otherwise. p Holm adjusts the primary figures among "
-        f"themselves, and the {others} others among themselves."
+        f"Primary (*): {named}; --primary names another. p Holm: among the {len(primary)} primary, "
+        f"among the {others} others."
     ]

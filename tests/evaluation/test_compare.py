@@ -61,7 +61,7 @@ def test_one_figure_is_primary_and_the_others_are_adjusted_among_themselves() ->
     first, *others = found.rows
     assert (first.metric, first.family, first.p_holm) == ("R@1", "primary", first.p_value)
     assert [row.p_holm for row in others] == pytest.approx(holm([row.p_value for row in others]))
-    assert any(note.startswith("Primary: R@1 of t2v (1 test)") for note in found.notes)
+    assert any(note.startswith("Primary (*): R@1 of t2v; ") for note in found.notes)
     named = compare_evaluations([made(a.tolist()), made(b.tolist())], "AB", CompareOptions(primary="t2v:MRR"))
     assert (named.rows[0].metric, named.rows[0].family) == ("MRR", "primary")
     with pytest.raises(UserError, match=r"--primary 'R@2' is none of R@1, R@5, R@10, MRR"):
