@@ -36,6 +36,7 @@ class Rule(StrEnum):
     stage = "stage"
     ties = "ties"
     missing = "missing"
+    dataset = "dataset"
     protocol = "protocol"
     gallery = "gallery"
     questions = "questions"

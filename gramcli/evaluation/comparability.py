@@ -15,7 +15,8 @@ RULES: Final = {
     "stage": "raw scores, or how they are normalised or re-ranked",
     "ties": "where right answers stand that tie",
     "missing": "what becomes of items that lack a modality",
-    "protocol": "the dataset's protocol",
+    "dataset": "the dataset, by its name",
+    "protocol": "its protocol",
     "gallery": "the candidates that are ranked",
     "questions": "the queries, where an evaluation does not record them or items ask other texts",
 }
@@ -47,7 +48,9 @@ class Side:
     def rules(self) -> dict[str, Any]:
         """Its rules, of those that are recorded by name."""
         found = {name: self.evaluation.provenance.get(name) for name in _RECORDED}
-        return {**found, "stage": self._stage()}
+        dataset = self.evaluation.provenance.get("dataset")
+        named = dataset.get("id") if isinstance(dataset, Mapping) else dataset
+        return {"dataset": named, **found, "stage": self._stage()}
 
     def _stage(self) -> str:
         _, _, second = self.vector.method.partition(" ")
@@ -188,8 +191,8 @@ def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[object]], common:
         example = f"; for instance '{name}' of {a.label} {there} in {b.label}"
     setting = [
         f"{name} ({_shown(first)} against {_shown(second)})"
-        for name in ("dataset", "split", "limit")
-        if (first := _plain(a, name)) != (second := _plain(b, name))
+        for name in ("split", "limit")
+        if (first := a.evaluation.provenance.get(name)) != (second := b.evaluation.provenance.get(name))
     ]
     because = f" They differ in {', '.join(setting)}." if setting else ""
     return UserError(
@@ -197,11 +200,6 @@ def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[object]], common:
         f"{a.label} and {b.label} are not comparable on {a.vector.task}: {counts}{example}.{because} "
         "Evaluate both on the same items, or add --intersect.",
     )
-
-
-def _plain(side: Side, name: str) -> object:
-    value = side.evaluation.provenance.get(name)
-    return value.get("id") if isinstance(value, Mapping) else value
 
 
 def _galleries(a: Side, b: Side) -> str:

@@ -30,6 +30,7 @@ def evaluated(
     texts: Sequence[str] | None = TEXTS,
     flip: bool = False,
     labels: Sequence[str] | None = None,
+    dataset: str = "made",
     seed: int = 0,
     **options: object,
 ) -> Evaluation:
@@ -56,7 +57,7 @@ def evaluated(
         captions=None if texts is None else said[chosen].ravel().tolist(),
         status={},
         model={"id": f"made {seed}", "shared_space": True},
-        dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
+        dataset={"id": dataset, "protocol": "manifest", "annotation_sha256": None},
     )
     return measure(open_store(path), tasks=TASKS, methods=["cosine"], options=EvalOptions(**options))
 
@@ -80,6 +81,7 @@ def test_item_against_label(tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"ties": "pessimistic"}, "they differ in ties"),
+        ({"dataset": "other"}, r"they differ in dataset \(made against other\)"),
         ({"missing": "zero"}, r"they differ in missing \(drop against zero\)"),
         ({"protocol": "mine"}, r"they differ in protocol \(manifest against mine\)"),
         ({"normalize": "dsl"}, r"they differ in stage \(raw against raw\+dsl:tau=100"),
