@@ -15,7 +15,7 @@ from gramcli.metrics.significance import bootstrap_means
 TRIALS, LEAST = 300, 0.915
 
 
-@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.98])
 def test_figures(share):
     cells = list(coverage.figures(TRIALS, 1, sizes=(20, 200), shares=(share,)))
     assert {cell["figure"] for cell in cells} >= {"R@1", "R@10", "MRR", "mAP", "nDCG@10", "recall@10", "MeanR", "MedR"}
