@@ -23,6 +23,8 @@ from gramcli.metrics.classification import (
     stacked,
     top_accuracy,
 )
+from gramcli.metrics.intervals import plus_four_of
+from gramcli.metrics.significance import wilson_interval
 
 
 def made(n: int, c: int, seed: int = 0, strength: float = 1.0):
@@ -103,8 +105,9 @@ def test_nothing_wrong_still_has_an_interval():
     truth = np.arange(40) % 4
     rows = {row.metric: row for row in single_label_rows("v", "probe", outcomes([np.eye(4)[truth]], truth))}
     assert rows["macro_f1"].value == rows["mean_recall"].value == rows["macro_f1"].high == 1.0
-    assert rows["accuracy"].low == pytest.approx(rows["mean_recall"].low)  # each item is worth an item
-    assert rows["accuracy"].low == pytest.approx(rows["macro_f1"].low, abs=0.01)
+    assert rows["mean_recall"].low == pytest.approx(wilson_interval(40, 40)[0])  # each item is worth an item
+    assert rows["accuracy"].low == plus_four_of(np.ones(40), np.arange(40))[0]
+    assert rows["mean_recall"].low == pytest.approx(rows["macro_f1"].low, abs=0.01)
 
 
 def test_too_few_classes_with_items_give_figures_without_interval():
