@@ -40,6 +40,8 @@ def compare_command(
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
 
     Example: gram compare before.json after.json
+
+    Example: gram compare raw.json dsl.json --allow-different stage --primary MRR
     """
     from gramcli.evaluation.compare import compare
     from gramcli.report.tables import comparison_answer

@@ -180,7 +180,7 @@ MetricsOpt = Annotated[
     measuring("--metrics", help="Kinds of figures; repeats. Default: retrieval. `gram metrics` explains them."),
 ]
 TiesOpt = Annotated[
-    Ties, retrieval("--ties", help="Where a right answer stands that ties with wrong ones: middle, first, last.")
+    Ties, retrieval("--ties", help="Right answers that tie with wrong ones: mean over all orders, first, last.")
 ]
 IntervalsOpt = Annotated[
     Intervals,
@@ -254,7 +254,7 @@ ExpectOpt = Annotated[
 
 AllowOpt = Annotated[
     list[Rule] | None,
-    data("--allow-different", metavar="RULE", help="A rule that may differ; the output says so. Repeats."),
+    data("--allow-different", help="A rule that may differ; the output says so. Repeats."),
 ]
 PrimaryOpt = Annotated[
     str, data("--primary", metavar="METRIC", help="The one figure per task to test; `v2t:R@5` for one direction.")

@@ -123,4 +123,4 @@ class EvalOptions:
         if self.population == "items" and self.intervals != "plus-four":
             raise UserError("usage", f"--population items has its own intervals: no --intervals {self.intervals}.")
         if self.reranker and self.ties != "mean":
-            raise UserError("usage", "--rerank places ties in the middle; leave --ties out, or --rerank.")
+            raise UserError("usage", "--rerank counts ties by their mean; leave --ties out, or --rerank.")
