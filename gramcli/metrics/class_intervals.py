@@ -73,8 +73,8 @@ class _Shares:
 def confusion_intervals(confusion: Integers) -> tuple[Interval, Interval] | tuple[None, None]:
     """95 % intervals of macro_f1 and mean_recall over items; None where too few classes have an item.
 
-    Coverage is 0.93 to 0.99 for 2 to 309 classes with 3 items each and more, at accuracies from 0.1 to 0.98. With fewer
-    than nine in ten classes seen it falls to 0.83 and below: the unseen may be unlike the others.
+    Coverage is 0.93 to 1.00 for 2 to 309 classes with 3 items each and more, at accuracies from 0.1 to 0.98. Nothing is
+    known to hold where fewer than nine in ten classes are seen: the others may be unlike them.
 
     Args:
         confusion: As from `confusion_matrix`, shape [C, C + 1], rows the right class, the last column no prediction.
