@@ -264,7 +264,7 @@ class _Work:
             "probe": {
                 name: {"C": probe.strength, "converged": probe.converged} for name, probe in self._probes.items()
             },
-            "intervals": "95 %: Wilson's; macro_f1, mean_recall and mAP less their bias, of items of the same variance",
+            "intervals": "95 %: plus-four; of macro_f1, mean_recall and mAP Wilson's, less their bias",
             "seed": self.options.seed,
             "confusion": self.record.confusions,
         }

@@ -135,8 +135,8 @@ class Record:
     ties: dict[str, int] = field(default_factory=dict)
     lacking: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, task: str, method: str, items: Tensor, blocks: Blocks) -> None:
-        """Turn the class scores of some items (positions, int64) into figures."""
+    def add(self, task: str, method: str, items: Tensor, blocks: Blocks, train: Tensor | None = None) -> None:
+        """Turn the class scores of some items (positions, int64), learnt from others, into figures."""
         members = self.labels.members[items.numpy()]
         if self.labels.several:
             self.results += multi_label_rows(task, method, stacked(blocks), members)
@@ -146,8 +146,8 @@ class Record:
         self.results += single_label_rows(task, method, found)
         ids = tuple(self.ids[k] for k in items.tolist())
         self.ranks.append(RankVector(task, method, ids, tuple(found.ranks.tolist()), found.n_classes))
-        truth_names = [self.labels.classes[k] for k in found.truth.tolist()]
-        self.questions[task] = class_questions(task, ids, truth_names, self.labels.classes)
+        shown = {} if train is None else self._classes_of(train)
+        self.questions[task] = class_questions(task, self._classes_of(items), self.labels.classes, shown)
         confusion = confusion_matrix(found)
         self._lacks(f"{task} {method}", "macro_f1 and mean_recall have", lacking_items(confusion))
         truth, predicted = confusion.nonzero()
@@ -158,6 +158,11 @@ class Record:
         self.confusions.append({"task": task, "method": method, **cells, "count": confusion[truth, predicted].tolist()})
         if tied := int((found.predicted == TIED).sum()):
             self.ties[f"{task} {method}: {tied} of {len(ids)}"] = tied
+
+    def _classes_of(self, items: Tensor) -> dict[str, str]:
+        """Ids of items and their classes."""
+        classes = self.labels.classes
+        return {self.ids[k]: "|".join(classes[c] for c in self.labels.members[k].nonzero()[0]) for k in items.tolist()}
 
     def _lacks(self, run: str, figures: str, why: str) -> None:
         if why:
@@ -198,7 +203,7 @@ def run_knn(material: Material, k: int, record: Record) -> None:
     tested_rows, train_rows = (joined(list(material.rows(rows).values())) for rows in (items, train))
     members = material.labels.members[train.numpy()]
     blocks = knn_blocks(train_rows, members, tested_rows, k, device=material.device)
-    record.add(material.name, f"knn(k={k})", items, blocks)
+    record.add(material.name, f"knn(k={k})", items, blocks, train)
 
 
 def run_probe(material: Material, record: Record) -> Probe:
@@ -208,7 +213,7 @@ def run_probe(material: Material, record: Record) -> Probe:
     chosen_on = None if validation is None else _examples(material, material.complete(validation))
     several = material.labels.several
     probe = fit_probe(_examples(material, train), chosen_on, several=several, seed=record.seed)
-    record.add(material.name, "probe", items, probe.blocks(_examples(material, items).rows))
+    record.add(material.name, "probe", items, probe.blocks(_examples(material, items).rows), train)
     return probe
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
+from gramcli.evaluation.ranking_notes import TIE_RULES
 from gramcli.results.records import Evaluation, Questions, RankVector
 
 RULES: Final = {
@@ -22,6 +23,7 @@ RULES: Final = {
 }
 """What two evaluations must agree in -> what it is."""
 
+_RULE_OF: Final = {sentence: name for name, sentence in TIE_RULES.items()}
 _RECORDED: Final = ("relevant", "ties", "missing", "protocol")  # in the provenance, under these names
 
 
@@ -41,9 +43,17 @@ class Side:
 
     @property
     def questions(self) -> Questions | None:
-        """What it recorded of its questions."""
+        """What it recorded of its questions.
+
+        Raises:
+            UserError: Not as many digests as ranks.
+        """
         task = self.vector.task.removesuffix("_maxpool")  # items are ranked by the same captions
-        return next((one for one in self.evaluation.questions if one.task == task), None)
+        found = next((one for one in self.evaluation.questions if one.task == task), None)
+        if found is not None and len(found.digests) != len(self.vector.ranks):
+            counts = f"{len(found.digests)} digests of queries for {len(self.vector.ranks)} ranks"
+            raise UserError("input", f"{self.label} records {counts} of {self.vector.task}. Evaluate again.")
+        return found
 
     def rules(self) -> dict[str, Any]:
         """Its rules, of those that are recorded by name."""
@@ -93,7 +103,8 @@ def aligned(
         UserError: They differ in a rule, in their questions or in their gallery; names the difference.
     """
     notes = _check_rules(a, b, allowed)
-    keys, unsure = _keys(a, b, allowed)
+    labels_differ = a.rules()["relevant"] != b.rules()["relevant"]  # allowed, and labels are part of every digest
+    keys, unsure = _keys(a, b, by_place=labels_differ or "questions" in allowed)
     notes += unsure
     places = [{key: place for place, key in enumerate(side)} for side in keys]
     common = [key for key in places[0] if key in places[1]]
@@ -102,12 +113,13 @@ def aligned(
         raise _other_questions(a, b, keys, len(common))
     if not common:
         raise UserError("usage", f"{a.label} and {b.label} have no query of {a.vector.task} in common.")
+    other = not labels_differ and _gallery_differs(a, b)
+    if other and not intersect and "gallery" not in allowed:
+        raise _refusal(a, b, f"the same queries were ranked among other candidates{_sizes(a, b)}", "gallery")
     if not same:
-        notes.append(f"{a.vector.task}: compared on the {len(common)} queries in common{_galleries(a, b)}.")
-    elif _gallery_differs(a, b):
-        if "gallery" not in allowed and not intersect:
-            raise _refusal(a, b, f"the same queries were ranked among other candidates{_galleries(a, b)}", "gallery")
-        notes.append(f"{a.vector.task}: compared although the galleries differ{_galleries(a, b)}.")
+        notes.append(f"{a.vector.task}: compared on the {len(common)} queries in common{_galleries(a, b, other)}.")
+    elif other:
+        notes.append(f"{a.vector.task}: compared although the galleries differ{_sizes(a, b)}.")
     chosen = [_taken(side.vector, [at[key] for key in common]) for side, at in zip((a, b), places, strict=True)]
     return chosen[0], chosen[1], notes
 
@@ -123,30 +135,27 @@ def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
     return [f"{a.vector.task}: compared although {text} differs, as --allow-different asks." for text in said]
 
 
-def _keys(a: Side, b: Side, allowed: Collection[str]) -> tuple[list[list[object]], list[str]]:
+def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[object]], list[str]]:
     """What each query of both sides is known by, and a note where that is only its item."""
-    records = [side.questions for side in (a, b)]
-    lacking = [side.label for side, record in zip((a, b), records, strict=True) if record is None]
-    if lacking and "questions" not in allowed:
+    first, second = a.questions, b.questions
+    lacking = [side.label for side, record in ((a, first), (b, second)) if record is None]
+    if lacking and not by_place:
         what = f"{lacking[0]} does not record what was asked" if len(lacking) == 1 else "neither records what was asked"
         raise _refusal(a, b, f"{what} (an older gramcli wrote it). Evaluate again", "questions")
-    if lacking or not _comparable_texts(a, b, records):
-        why = "is not recorded by both" if lacking else "was not known to whoever wrote the stores (write_store)"
-        note = f"{a.vector.task}: queries are paired by item and place, since what they say {why}."
-        return [_numbered(side.vector.query_ids) for side in (a, b)], [note]
-    if "questions" in allowed:
+    if by_place or first is None or second is None:
         note = f"{a.vector.task}: queries are paired by item and place, whatever they say, as --allow-different asks."
-        return [_numbered(side.vector.query_ids) for side in (a, b)], [note]
-    return [_numbered(record.digests) for record in records if record is not None], []
+    elif not _comparable(a, b, first.asked_by, second.asked_by):
+        why = "since what they say was not known to whoever wrote the stores (write_store)"
+        note = f"{a.vector.task}: queries are paired by item and place, {why}."
+    else:
+        return [_numbered(first.digests), _numbered(second.digests)], []
+    return [_numbered(side.vector.query_ids) for side in (a, b)], [note]
 
 
-def _comparable_texts(a: Side, b: Side, records: Sequence[Questions | None]) -> bool:
-    """Whether digests of both are of one kind: texts, or embeddings by one model."""
-    kinds = {record.texts for record in records if record is not None}
-    if "rows" not in kinds:
-        return True
+def _comparable(a: Side, b: Side, first: str, second: str) -> bool:
+    """Whether digests of both are of one kind: items, texts, or embeddings by one model."""
     models = [side.evaluation.provenance.get("model") for side in (a, b)]
-    return kinds == {"rows"} and models[0] == models[1]
+    return first == second and (first != "rows" or models[0] == models[1])
 
 
 def _numbered(names: Sequence[str]) -> list[object]:
@@ -163,7 +172,7 @@ def _gallery_differs(a: Side, b: Side) -> bool:
     first, second = a.questions, b.questions
     if a.vector.n_candidates != b.vector.n_candidates:
         return True
-    if first is None or second is None or not _comparable_texts(a, b, (first, second)):
+    if first is None or second is None or not _comparable(a, b, first.answered_by, second.answered_by):
         return False
     return first.gallery != second.gallery
 
@@ -195,16 +204,29 @@ def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[object]], common:
         if (first := a.evaluation.provenance.get(name)) != (second := b.evaluation.provenance.get(name))
     ]
     because = f" They differ in {', '.join(setting)}." if setting else ""
+    remedy = f"Evaluate both on the same items{', or add --intersect' if common else ''}."
+    if a.questions is not None and a.questions.asked_by == "rows":
+        remedy = (
+            "Their texts are known by their embeddings only (write_store without captions); "
+            "--allow-different questions pairs them by item and place."
+        )
     return UserError(
         "usage",
-        f"{a.label} and {b.label} are not comparable on {a.vector.task}: {counts}{example}.{because} "
-        "Evaluate both on the same items, or add --intersect.",
+        f"{a.label} and {b.label} are not comparable on {a.vector.task}: {counts}{example}.{because} {remedy}",
     )
 
 
-def _galleries(a: Side, b: Side) -> str:
+def _sizes(a: Side, b: Side) -> str:
     sizes = a.vector.n_candidates, b.vector.n_candidates
-    return f"; the ranks come from galleries of {sizes[0]} and {sizes[1]}" if sizes[0] != sizes[1] else ""
+    return f", {sizes[0]} against {sizes[1]}" if sizes[0] != sizes[1] else ""
+
+
+def _galleries(a: Side, b: Side, other: bool) -> str:
+    if not other:
+        return ""
+    sizes = a.vector.n_candidates, b.vector.n_candidates
+    of = f"of {sizes[0]} and {sizes[1]}" if sizes[0] != sizes[1] else f"of {sizes[0]} that are not the same"
+    return f"; the ranks come from galleries {of}"
 
 
 def _refusal(a: Side, b: Side, why: str, rule: str) -> UserError:
@@ -216,4 +238,4 @@ def _refusal(a: Side, b: Side, why: str, rule: str) -> UserError:
 
 
 def _shown(value: object) -> str:
-    return "none" if value is None else str(value)
+    return _RULE_OF.get(str(value), "none" if value is None else str(value))

@@ -84,7 +84,7 @@ def compare_evaluations(
             labels = _labels(names[0], name, a, b)
             sides = Side(labels[0], evaluations[0], a), Side(labels[1], other, b)
             first, second, said = aligned(*sides, allowed=options.allowed, intersect=options.intersect)
-            notes += said
+            notes += [*said, *_unanswered(first, second)]
             rows += _rows(first, second, labels, options.primary.rpartition(":")[2] if a.task in primary else None)
     rows = _adjusted(rows)
     left_out = tuple(dict.fromkeys(entry for evaluation in evaluations for entry in evaluation.left_out))
@@ -153,6 +153,14 @@ def _primary_tasks(tasks: Sequence[str], options: CompareOptions) -> Collection[
     for task in tasks:
         seen.setdefault(frozenset(task.removesuffix("_maxpool").split("2", 1)), task)
     return set(seen.values())
+
+
+def _unanswered(a: RankVector, b: RankVector) -> list[str]:
+    """A note where queries have no rank on a side."""
+    n, answered = len(a.ranks), int((np.isfinite(np.array(a.ranks)) & np.isfinite(np.array(b.ranks))).sum())
+    if answered in (0, n):
+        return []
+    return [f"{a.task}: {answered} of {n} queries have a rank in both; the others, which nobody answers, do not count."]
 
 
 def _rows(a: RankVector, b: RankVector, labels: tuple[str, str], primary: str | None) -> list[ComparisonRow]:

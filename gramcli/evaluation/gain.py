@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import NormalDist
 from typing import Any, Final
 
 from gramcli.errors import UserError
@@ -85,8 +84,7 @@ def gain_over(joint: Floats, pairs: Sequence[SinglePair], clusters: Integers) ->
         clusters: Item of each query, shape [n].
     """
     differences = tuple(share_difference(pair.hits, joint, clusters) for pair in pairs)
-    wide = NormalDist().inv_cdf(1 - 0.025 / len(pairs))
-    ends = [share_difference(pair.hits, joint, clusters, wide).high for pair in pairs]
+    ends = [share_difference(pair.hits, joint, clusters, 1 - 0.05 / len(pairs)).high for pair in pairs]
     low = min(one.low for one in differences)
     return Gain(min(one.value for one in differences), low, min(ends), tuple(pairs), differences)
 

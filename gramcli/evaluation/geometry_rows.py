@@ -16,6 +16,7 @@ from gramcli.results.records import ResultRow
 
 METHOD: Final = "geometry"
 STAGE: Final = "raw"
+_NO_WIDTH: Final = 1e-9
 
 Interval = tuple[float, float]
 
@@ -83,9 +84,9 @@ class GeometryRows:
         method: str = METHOD,
         interval: Interval | None = None,
     ) -> None:
-        """Add a figure as it is; the interval never excludes it."""
+        """Add a figure as it is; the interval never excludes it, and one without width says nothing of other items."""
         low, high = interval or (None, None)
-        if value is None or low is None or high is None:
+        if value is None or low is None or high is None or high - low <= _NO_WIDTH:
             low = high = None
         else:
             low, high = min(low, value), max(high, value)

@@ -108,6 +108,12 @@ class EvalOptions:
         ):
             if value not in known:
                 raise UserError("usage", f"--{option} '{value}' is none of {', '.join(known)}.")
+        for option, value, default in (
+            ("intervals", self.intervals, "plus-four"),
+            ("population", self.population, "queries"),
+        ):
+            if value != default and "retrieval" not in self.kinds:
+                raise UserError("usage", f"--{option} is about retrieval; add --metrics retrieval, or leave it out.")
         if (self.reranker or self.normalize) and "retrieval" not in self.kinds:
             option = "--rerank" if self.reranker else "--normalize"
             raise UserError("usage", f"{option} is about retrieval; add --metrics retrieval, or leave it out.")

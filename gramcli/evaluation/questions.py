@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from gramcli.evaluation.selection import TEXT, Selection
-from gramcli.results.records import Questions
+from gramcli.results.records import KnownBy, Questions
 from gramcli.store.reader import Store
 
 _CHARACTERS: Final = 16  # of 64: two of a million questions agree by chance once in 40 million galleries
-Texts = Literal["texts", "rows", "none"]
 
 
 def questions_of(store: Store, selection: Selection, *, forward: bool = True) -> Questions:
@@ -35,28 +34,32 @@ def questions_of(store: Store, selection: Selection, *, forward: bool = True) ->
             (selection.task.candidates, selection.candidate_ids, selection.candidate_rows),
         )
     ]
-    asking, answering = sides if forward else sides[::-1]
+    known_by = [_known_by(store, names) for names in (selection.task.query, selection.task.candidates)]
+    order = slice(None, None, 1 if forward else -1)
+    asking, answering = sides[order]
     gallery = hashlib.sha256("\n".join(sorted(answering)).encode()).hexdigest()
-    return Questions(selection.label(forward=forward), tuple(asking), gallery, _texts(store, selection))
+    return Questions(selection.label(forward=forward), tuple(asking), gallery, *known_by[order])
 
 
-def class_questions(task: str, ids: Sequence[str], truth: Sequence[str], classes: Sequence[str]) -> Questions:
-    """The record of a classification: which items, what they are, and among which classes.
+def class_questions(
+    task: str, items: Mapping[str, str], classes: Sequence[str], learnt_from: Mapping[str, str]
+) -> Questions:
+    """The record of a classification: which items, what they are, among which classes, learnt from which others.
 
     Args:
         task: As in the ranks.
-        ids: Items that were classified.
-        truth: The class of each.
+        items: Items that were classified, and the class of each.
         classes: All of them.
+        learnt_from: Items the classifier was shown, and their classes; empty for zero-shot.
     """
-    digests = tuple(_digest(name, label) for name, label in zip(ids, truth, strict=True))
-    gallery = hashlib.sha256("\n".join(sorted(classes)).encode()).hexdigest()
-    return Questions(task, digests, gallery, "none")
+    digests = tuple(_digest(name, label) for name, label in items.items())
+    gallery = [*sorted(classes), "", *sorted(_digest(name, label) for name, label in learnt_from.items())]
+    return Questions(task, digests, hashlib.sha256("\n".join(gallery).encode()).hexdigest(), "items", "items")
 
 
-def _texts(store: Store, selection: Selection) -> Texts:
-    if TEXT not in selection.task.modalities:
-        return "none"
+def _known_by(store: Store, names: tuple[str, ...]) -> KnownBy:
+    if TEXT not in names:
+        return "items"
     return "rows" if store.caption_digests() is None else "texts"
 
 

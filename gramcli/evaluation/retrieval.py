@@ -29,7 +29,7 @@ from gramcli.evaluation.selection import (
 )
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, rank_vector
+from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, is_certain, rank_vector
 from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.redrawn import LISTED, Rivals, rivals
 from gramcli.modalities import LETTERS, Task
@@ -44,6 +44,10 @@ GAIN_NOTE: Final = (
     "gain (aggregation_gain in CSV and JSON): R@1 minus that of the best single pair under the same method, over the "
     "same items; gain_any: minus that of the best pair under any. The range in brackets allows for the best pair being "
     "chosen by these items."
+)
+POPULATION_NOTE: Final = (
+    "Intervals of R@1 to R@10 and MRR allow for new items as queries and candidates; gains, and what has no interval, "
+    "do not. Where a few items win most queries they cover less than 95 % (docs: understand/intervals)."
 )
 _HUBNESS: Final = 10  # the k of the k-occurrences
 
@@ -89,7 +93,13 @@ def retrieval_figures(
         ranks=work.ranks,
         questions=[questions_of(store, s, forward=forward) for s in selections for forward in (True, False)],
         left_out=[entry for selection in selections for entry in selection.left_out],
-        notes=[*scores.notes(), *skipped, *zeros, *work.notes],
+        notes=[
+            *scores.notes(),
+            *skipped,
+            *zeros,
+            *work.notes,
+            *([POPULATION_NOTE] if options.population == "items" else []),
+        ],
         provenance=_provenance(selections, options)
         | scores.provenance()
         | _second_stage(options)
@@ -305,7 +315,8 @@ class _Work:
             best = gain_over(joint, self._pairs.under_any(selection, name, forward=forward), clusters)
             for metric, gain in (("aggregation_gain", same), ("aggregation_gain_any", best)):
                 if gain is not None:
-                    found = (gain.value, gain.low, gain.high)
+                    certain = is_certain("R@1", vector.n_candidates)
+                    found = (gain.value, None if certain else gain.low, None if certain else gain.high)
                     self.results.append(ResultRow(label, name, self.scores.stage, metric, *found, len(joint)))
             self.gains.append(described(label, name, same, best))
         self.notes.append(GAIN_NOTE)

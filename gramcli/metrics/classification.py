@@ -1,7 +1,7 @@
 """Classification figures from scores: a rank of the right class per item, then averages with 95 % intervals.
 
-Items are independent, so accuracy and top5 have Wilson's interval. Those of averages over classes are in
-`class_intervals` and `average_precision`.
+Items are independent, and accuracy and top5 have the interval of every share (`intervals`). Those of averages over
+classes are in `class_intervals` and `average_precision`.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ Intervals = Literal["plus-four", "wilson", "bootstrap"]
 INTERVALS: Final[tuple[Intervals, ...]] = get_args(Intervals)
 Population = Literal["queries", "items"]
 POPULATIONS: Final[tuple[Population, ...]] = get_args(Population)
+_DIGITS: Final = 12
 _REDRAWN_CUTOFF: Final = 10  # half a gallery's ten best are among the best that are listed
 
 
@@ -87,7 +88,7 @@ def hits(vector: RankVector, k: int) -> Floats:
     """Chance of each query that its best right answer is in the top k, shape [n]; 0 for a query nobody answers."""
     ranks, tied = _opened(vector)
     found: Floats = hit_at(ranks, k, tied).numpy()
-    return found
+    return found.round(_DIGITS)  # equal chances are equal, however they were reached
 
 
 def reciprocal_ranks(vector: RankVector) -> Floats:

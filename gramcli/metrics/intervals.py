@@ -1,13 +1,14 @@
 """95 % intervals of means over queries that lie in [0, 1], and of medians; queries of one item are not independent.
 
 One method over the whole range: two items that get everything and two that get nothing are added to the data, and the
-spread between items of all of them makes the interval (for hits of independent queries that of Agresti and Coull, whose
-centre is Wilson's). So it has no edge: where all queries hit it is shorter than where one misses, and never empty.
+spread between items of all of them, with Student's t, makes the interval (for hits of many independent queries that of
+Agresti and Coull, whose centre is Wilson's). So it has no edge: where all queries hit it is shorter than where one
+misses, and never empty.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,26 @@ ADDED: Final = Z * Z / 2
 """Items that are added at either end, about 2."""
 
 
+def student_quantile(degrees: float) -> float:
+    """97.5 % of Student's t distribution lie below; to 0.2 % from 3 degrees of freedom on.
+
+    Cornish and Fisher's series: importing scipy's takes longer than ranking 1,000 items.
+
+    Example:
+        >>> round(student_quantile(10), 3), round(student_quantile(1000), 3)
+        (2.228, 1.962)
+    """
+    z, v = Z, degrees
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return sum(term / v**power for power, term in enumerate(terms))
+
+
 def plus_four(values: Floats, clusters: Integers, variance: Floats | None = None) -> Floats:
     """95 % intervals of means of figures in [0, 1].
 
@@ -31,7 +52,7 @@ def plus_four(values: Floats, clusters: Integers, variance: Floats | None = None
         values: One column per figure, shape [n, M].
         clusters: Item of each query, 0 .. c - 1, shape [n]; an added item has as many queries as an item has on average
             (the average of a query).
-        variance: Of the means [M], where they vary by more than by their queries; None takes it from the values.
+        variance: Of the means [M], where they may vary by more than by their queries; the larger of both counts.
 
     Returns:
         Lower and upper bounds, shape [M, 2]; they hold the means.
@@ -40,20 +61,19 @@ def plus_four(values: Floats, clusters: Integers, variance: Floats | None = None
 
     Example:
         >>> plus_four(np.array([[1.0]] * 50), np.arange(50)).round(3).tolist()
-        [[0.915, 1.0]]
+        [[0.914, 1.0]]
     """
     n = len(values)
     sizes = np.bincount(clusters)
     size = float(np.square(sizes).sum()) / n
     total = n + 2 * ADDED * size
     middle = (values.sum(axis=0) + ADDED * size) / total
-    if variance is None:
-        sums = np.stack([np.bincount(clusters, weights=column) for column in values.T], axis=1)
-        squares = np.square(sums - sizes[:, None] * middle).sum(axis=0)
-    else:
-        squares = variance * n * n
+    sums = np.stack([np.bincount(clusters, weights=column) for column in values.T], axis=1)
+    squares: Floats = np.square(sums - sizes[:, None] * middle).sum(axis=0)
+    if variance is not None:
+        squares = np.maximum(squares, variance * n * n)
     squares += ADDED * size**2 * (np.square(middle) + np.square(1 - middle))
-    half = Z * np.sqrt(squares) / total
+    half = student_quantile(len(sizes) + 2 * ADDED - 1) * np.sqrt(squares) / total
     bounds: Floats = np.stack([np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)], axis=1)
     return bounds
 
@@ -70,14 +90,14 @@ def plus_four_of(values: Floats, clusters: Integers) -> Interval:
 
 
 def median_interval(values: Floats, clusters: Integers) -> Interval:
-    """95 % interval of a median: the values between which the share below it may be a half.
+    """95 % interval of a median: from the first value that half may be at or below to the last that half may be above.
 
     Args:
         values: Shape [n].
         clusters: As for `plus_four`.
 
     Returns:
-        Two of the values; they hold the median.
+        Two of the values, or the median; they hold the median.
 
     Source: Woodruff, Journal of the American Statistical Association 47 (1952).
 
@@ -85,9 +105,17 @@ def median_interval(values: Floats, clusters: Integers) -> Interval:
         >>> median_interval(np.arange(1.0, 101.0), np.arange(100))
         (41.0, 60.0)
     """
-    n, order = len(values), np.sort(values)
+    found = np.unique(values)
+    low = _first(len(found), lambda k: plus_four_of((values <= found[k]).astype(np.float64), clusters)[1] >= 0.5)
+    above = _first(len(found), lambda k: plus_four_of((values < found[k]).astype(np.float64), clusters)[0] > 0.5)
     median = float(np.median(values))
-    share = np.where(values < median, 1.0, np.where(values > median, 0.0, 0.5))
-    low, high = plus_four_of(share + (0.5 - share.mean()), clusters)
-    below, above = max(math.ceil(n * low), 1), min(math.floor(n * high) + 1, n)
-    return min(float(order[below - 1]), median), max(float(order[above - 1]), median)
+    return min(float(found[min(low, len(found) - 1)]), median), max(float(found[above - 1]), median)
+
+
+def _first(n: int, holds: Callable[[int], bool]) -> int:
+    """The first of 0 .. n - 1 for which it holds, n where it never does; once it holds it goes on holding."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low

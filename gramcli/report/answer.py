@@ -97,13 +97,15 @@ def metric_text(metric: str, value: float | None) -> str:
 
 
 def signed_text(metric: str, value: float | None) -> str:
-    """Return a difference of two figures with its sign; a dash where there is none.
+    """Return a difference of two figures with its sign, with as many digits as show it; a dash where there is none.
 
     Example:
-        >>> signed_text("R@1", 0.012), signed_text("MedR", -1.5)
-        ('+1.2', '-1.5')
+        >>> signed_text("R@1", 0.012), signed_text("MedR", -1.5), signed_text("R@1", 0.0003)
+        ('+1.2', '-1.5', '+0.03')
     """
     text = metric_text(metric, value)
+    if value and text != "-" and not float(text):
+        text = f"{(100 if is_per_cent(metric) else 1) * value:.1g}"
     return text if text.startswith("-") else f"+{text}"
 
 

@@ -86,8 +86,10 @@ def _key_columns(keys: Sequence[_Key]) -> tuple[str, ...]:
 
 def _headline_table(grouped: dict[_Key, dict[str, ResultRow]], provenance: Mapping[str, Any]) -> Table:
     intervals = provenance.get("intervals")
-    redrawn = isinstance(intervals, dict) and intervals.get("population") == "items"
-    population = "new items, galleries included" if redrawn else "new queries of this gallery"
+    how = intervals if isinstance(intervals, dict) else {}
+    population = "new items, galleries included" if how.get("population") == "items" else "new queries of this gallery"
+    other = how.get("method", "plus-four")
+    named = "" if other == "plus-four" else f"{other} "
     shown = {key: found for key, found in grouped.items() if any(metric in found for metric in HEADLINE_METRICS)}
     keys = _key_columns(list(shown))
     gain = [GAIN] if any(GAIN in found for found in shown.values()) else []
@@ -97,7 +99,7 @@ def _headline_table(grouped: dict[_Key, dict[str, ResultRow]], provenance: Mappi
         for key, found in shown.items()
     ]
     stage = "" if "stage" in keys else ", stage raw"
-    title = f"Retrieval{stage}: R@k in per cent with its 95 % interval over {population}; n queries"
+    title = f"Retrieval{stage}: R@k in per cent with its 95 % {named}interval over {population}; n queries"
     return Table((*keys, *HEADLINE_METRICS, *(["gain"] if gain else []), "n"), tuple(rows), _WORDS, title)
 
 
@@ -138,8 +140,7 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
             )
     columns = ("task", "method", "gain", "over each pair", "gain_any", "over the best pair under any")
     left = frozenset({"task", "method", "over each pair", "over the best pair under any"})
-    title = (
-        "What a gain is over, in points of R@1 with 95 % intervals; that of a gain allows for the choice of the pair"
+    title = "Gains in points of R@1, 95 % over new queries; that of a gain allows for the choice of the best pair"
     )
     return [Table(columns, tuple(rows), left, title)] if rows else []
 
@@ -298,11 +299,13 @@ def p_text(p_value: float | None) -> str:
     """Return a p-value with three decimals, `<0.001` below that, a dash where there is none.
 
     Example:
-        >>> p_text(0.0341), p_text(2e-9), p_text(None)
-        ('0.034', '<0.001', '-')
+        >>> p_text(0.0341), p_text(2e-9), p_text(None), p_text(0.0498)
+        ('0.034', '<0.001', '-', '0.0498')
     """
     if p_value is None:
         return "-"
+    if p_value < 0.05 <= round(p_value, 3):
+        return f"{p_value:.4f}"
     return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
 
 

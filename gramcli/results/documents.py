@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
+from gramcli.results.records import SCHEMA, Evaluation, KnownBy, LeftOut, Questions, RankVector, Reference, ResultRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,8 +215,9 @@ def _checked_ties(where: str, tied: object, n: int) -> tuple[tuple[int, ...], ..
 
 def _checked_questions(path: Path, number: int, asked: Questions) -> Questions:
     digests: Any = asked.digests  # what JSON held
-    if not isinstance(digests, list) or not all(isinstance(one, str) for one in [asked.task, asked.gallery, *digests]):
-        raise UserError("input", f"{path}: questions[{number}] must hold digests as strings. Evaluate again.")
+    kinds = {asked.asked_by, asked.answered_by} <= set(get_args(KnownBy))
+    if not isinstance(digests, list) or not kinds or not all(isinstance(one, str) for one in [asked.gallery, *digests]):
+        raise UserError("input", f"{path}: questions[{number}] must hold digests, and say by what. Evaluate again.")
     return replace(asked, digests=tuple(digests))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gramcli.results.readable import Readable
 
 SCHEMA = 1
+KnownBy = Literal["texts", "rows", "items"]
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,16 @@ class Questions:
         task: As in `RankVector`.
         digests: One per query: of its item, of the text itself, and of the label where labels decide.
         gallery: Of all candidates, whatever their order.
-        texts: Whether the texts themselves are in the digests. `rows`: only their embeddings were known, so that they
-            say nothing about another model's; `none`: no text takes part.
+        asked_by: What queries are known by: `texts` and items; `rows` where texts are known by their embeddings only,
+            which say nothing about another model's; `items` where no text takes part.
+        answered_by: The same of the gallery.
     """
 
     task: str
     digests: tuple[str, ...]
     gallery: str
-    texts: Literal["texts", "rows", "none"]
+    asked_by: KnownBy
+    answered_by: KnownBy
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from gramcli.metrics.figures import interval_of
-from gramcli.metrics.intervals import median_interval, plus_four, plus_four_of
+from gramcli.metrics.intervals import median_interval, plus_four, plus_four_of, student_quantile
 
 SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=12)
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 20), (20, 20), (1, 50), (49, 50), (550, 1000), (2, 7)])
-def test_of_independent_hits_it_is_agresti_and_coull_s(hits: int, n: int) -> None:
+def test_of_independent_hits_it_is_agresti_and_coull_s_with_student_s_t(hits: int, n: int) -> None:
     z = 1.959963984540054
     total = n + z * z
     share = (hits + z * z / 2) / total
-    half = z * np.sqrt(share * (1 - share) / total)
+    half = stats.t.ppf(0.975, total - 1) * np.sqrt(share * (1 - share) / total)
     values = np.repeat([1.0, 0.0], [hits, n - hits])
-    assert plus_four_of(values, np.arange(n)) == pytest.approx((max(0, share - half), min(1, share + half)), abs=1e-12)
+    assert plus_four_of(values, np.arange(n)) == pytest.approx((max(0, share - half), min(1, share + half)), abs=2e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 50, 1000])
@@ -70,3 +71,25 @@ def test_what_a_gallery_fixes_has_no_interval() -> None:
     assert set(interval_of(used, np.arange(4), 5)) == {"R@1", "MeanR"}
     low, high = interval_of(used, np.arange(4), 5)["MeanR"]
     assert 1 <= low <= 1.25 <= high <= 5
+
+
+@pytest.mark.parametrize("degrees", [4.0, 7.5, 30.0, 1000.0])
+def test_student_s_quantile_is_scipy_s(degrees: float) -> None:
+    assert student_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=4e-4)
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.49, 20), (0.49, 100), (0.48, 50), (0.46, 20)])
+def test_coverage_of_a_median_with_much_at_one_rank(share: float, n: int) -> None:
+    """Nearly half of the ranks are 1, the median is 2: once 0.87 to 0.9."""
+    generator = np.random.default_rng(0)
+    ranks = np.where(generator.random((600, n)) < share, 1, 2 + generator.geometric(0.2, (600, n)) - 1).astype(float)
+    ends = np.array([median_interval(row, np.arange(n)) for row in ranks])
+    assert ((ends[:, 0] <= 2) & (ends[:, 1] >= 2)).mean() >= 0.93
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 12])
+def test_coverage_of_few_queries_is_exact(n: int) -> None:
+    ends = np.array([plus_four_of(np.repeat([1.0, 0.0], [k, n - k]), np.arange(n)) for k in range(n + 1)])
+    for share in np.linspace(0.01, 0.99, 99):
+        held = (ends[:, 0] <= share) & (share <= ends[:, 1])
+        assert stats.binom.pmf(np.arange(n + 1), n, share)[held].sum() >= 0.94

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from gramcli.metrics.paired import mean_difference, share_difference
+from gramcli.metrics.paired import Difference, mean_difference, share_difference
 
 COUNTS = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(0, 40)).filter(lambda found: sum(found) > 0)
 
@@ -20,11 +22,14 @@ def pairs_of(wins: int, losses: int, same: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def test_tango_s_interval_of_a_published_table() -> None:
-    """Airway hyper-responsiveness of 21 children: 7 against 1; -0.517 to -0.026 (Fagerland et al. 2014, table 5)."""
+    """Airway hyper-responsiveness of 21 children: 7 against 1; -0.517 to -0.026 (Fagerland et al. 2014, table 5).
+
+    Theirs is of the normal distribution: of the level at which Student's t of 20 degrees reaches as far.
+    """
     a, b = pairs_of(1, 7, 13)
-    found = share_difference(a, b, np.arange(21))
-    assert (found.low, found.high) == pytest.approx((-0.517, -0.026), abs=5e-4)
-    assert found.p_value == pytest.approx(0.0339, abs=5e-5)  # the asymptotic McNemar test of the same table
+    normal = share_difference(a, b, np.arange(21), level=1 - 2 * stats.t.sf(stats.norm.ppf(0.975), 20))
+    assert (normal.low, normal.high) == pytest.approx((-0.517, -0.026), abs=5e-4)
+    assert share_difference(a, b, np.arange(21)).p_value == pytest.approx(2 * stats.t.sf(6 / np.sqrt(8), 20))
 
 
 @given(COUNTS)
@@ -32,6 +37,8 @@ def test_tango_s_interval_solves_its_equation(counts: tuple[int, int, int]) -> N
     """The restricted likelihood maximised by scipy instead of in closed form."""
     wins, losses, same = counts
     n = sum(counts)
+    if n == 1:
+        return
     found = share_difference(*pairs_of(*counts), np.arange(n))
     for end, sign in ((found.low, 1), (found.high, -1)):
         if abs(end) > 0.99:
@@ -45,7 +52,7 @@ def test_tango_s_interval_solves_its_equation(counts: tuple[int, int, int]) -> N
         within = (least, (1 - end) / 2)
         lost = optimize.minimize_scalar(unlikely, bounds=within, method="bounded", options={"xatol": 1e-12}).x
         score = (wins - losses - n * end) / np.sqrt(n * (2 * lost + end - end * end))
-        assert score == pytest.approx(sign * 1.96, abs=2e-3)
+        assert score == pytest.approx(sign * stats.t.ppf(0.975, n - 1), abs=2e-3)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**16)), min_size=2, max_size=30), st.booleans())
@@ -63,10 +70,39 @@ def test_interval_and_test_agree(items: list[tuple[int, int]], hits: bool) -> No
 
 
 def test_four_wins_of_fifty_and_no_loss() -> None:
-    """Once +8.0 [+2.0, +16.0] beside p = 0.125."""
-    found = share_difference(*pairs_of(4, 0, 46), np.arange(50))
-    assert found.low > 0
-    assert found.p_value == pytest.approx(stats.chi2.sf(4, 1))
+    """Once +8.0 [+2.0, +16.0] beside p = 0.125; five wins are told apart, four just not."""
+    four, five = (share_difference(*pairs_of(wins, 0, 50 - wins), np.arange(50)) for wins in (4, 5))
+    assert four.low < 0 < five.low
+    assert four.p_value == pytest.approx(2 * stats.t.sf(2, 49))
+    assert five.p_value < 0.05 < four.p_value
+
+
+@pytest.mark.parametrize("n", [2, 4, 5, 8, 10, 16, 20])
+@pytest.mark.parametrize("compared", [share_difference, mean_difference])
+def test_size_where_every_query_differs(n: int, compared: Callable[..., Difference]) -> None:
+    """Exact: every number of wins, all differences as large as they can be."""
+    size = 0.0
+    for wins in range(n + 1):
+        a = np.repeat([0.0, 1.0], [wins, n - wins])
+        size += stats.binom.pmf(wins, n, 0.5) * (compared(a, 1 - a, np.arange(n)).p_value < 0.05)
+    assert size <= 0.071
+
+
+def test_nothing_is_known_of_one_item() -> None:
+    for compared in (share_difference, mean_difference):
+        found = compared(np.zeros(5), np.ones(5), np.zeros(5, dtype=np.int64))
+        assert (found.low, found.high, found.p_value) == (-1.0, 1.0, 1.0)
+
+
+def test_small_gains_everywhere_are_found() -> None:
+    """B is one place better for every one of 200 queries, from ranks 5 to 59."""
+    ranks = np.random.default_rng(0).integers(5, 60, 200).astype(float)
+    assert mean_difference(1 / ranks, 1 / (ranks - 1), np.arange(200)).p_value < 0.05
+
+
+def test_ends_are_differences_that_can_be() -> None:
+    found = mean_difference(np.zeros(5), np.ones(5), np.arange(5))
+    assert -1 <= found.low <= found.high <= 1
 
 
 def test_no_difference_is_no_certainty() -> None:
