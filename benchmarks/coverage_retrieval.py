@@ -37,6 +37,7 @@ SIZES = (20, 50, 200, 1000)
 _MANY = 2_000_000
 _ALIKE = 0.5  # share of variance that captions of one item have in common
 _ANSWERS = 5
+_FLIPS = 999
 
 
 def mean_score(share: float) -> float:
@@ -161,6 +162,41 @@ _COMPARED: dict[str, Callable[..., Any]] = {
 }
 
 
+def flipped(a: Floats, b: Floats, generator: np.random.Generator) -> tuple[float, float, float]:
+    """Interval by inverting sign flips of mean differences, and their p-value: what was not taken.
+
+    Every choice of signs gives the means of the two halves; a difference between them is not refuted by it.
+    """
+    gained = b - a
+    signs = generator.integers(0, 2, size=(_FLIPS, len(gained))).astype(bool)
+    signs = signs[signs.any(axis=1) & ~signs.all(axis=1)]
+    halves = [(part @ gained) / part.sum(axis=1) for part in (signs, ~signs)]
+    place = max(int(0.05 * (len(signs) + 1)) - 1, 0)
+    low, high = np.sort(np.minimum(*halves))[place], np.sort(np.maximum(*halves))[::-1][place]
+    spread = np.abs((signs * 2.0 - 1) @ gained)
+    return float(low), float(high), float((1 + (spread >= abs(gained.sum()) - 1e-12).sum()) / (1 + len(signs)))
+
+
+def rejected(trials: int, seed: int, sizes: tuple[int, ...] = (50, 200)) -> Iterator[Cell]:
+    """Sign flips and their inversion beside the method that was taken, for MRR."""
+    for pair in ((0.02, 0.06), (0.5, 0.6), (0.9, 0.95), (0.98, 0.995)):
+        means = (mean_score(pair[0]), mean_score(pair[1]))
+        generator = np.random.default_rng(seed)
+        a, b = two_methods(means, _MANY // 10, 1, generator)
+        truth = float((1 / b).mean() - (1 / a).mean())
+        for n in sizes:
+            draws = [two_methods(means, n, 1, generator) for _ in range(trials)]
+            setting = f"R@1 {pair[0]:g} and {pair[1]:g}"
+            flips = [flipped(1 / x, 1 / y, generator) for x, y in draws]
+            ours = [mean_difference(1 / x, 1 / y, np.arange(n)) for x, y in draws]
+            for name, ends in (
+                ("MRR difference, sign flips", [(low, high, p) for low, high, p in flips]),
+                ("MRR difference, taken", [(one.low, one.high, one.p_value) for one in ours]),
+            ):
+                found = np.array(ends)
+                yield {**_cell(name, setting, n, found[:, :2], truth), "power": float((found[:, 2] < 0.05).mean())}
+
+
 def families(trials: int, seed: int, n: int = 200) -> Iterator[Cell]:
     """How often a comparison of equal methods finds something: in the primary figure, and in any of the others."""
     generator = np.random.default_rng(seed)
@@ -257,6 +293,7 @@ def cells(seed: int = 0, trials: int = 1000) -> list[Cell]:
     return [
         *figures(trials, seed),
         *differences(trials, seed),
+        *rejected(trials // 4, seed),
         *families(trials, seed),
         *gains(trials, seed),
         *populations(trials // 2, seed),

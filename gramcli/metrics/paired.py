@@ -110,9 +110,9 @@ def mean_difference(a: Floats, b: Floats, clusters: Integers) -> Difference:
     """Compare two means of figures in [0, 1] by the score of their difference, with one item added.
 
     The added item half gains and half loses as much as any query did; at least 1 / (1 + k) where k items differ, so
-    that few differences, or none, are no certainty. The score of a hypothetical difference is its distance over the spread
-    of items around it, Student's t of as many degrees of freedom as there are items but one. Sign flips test as well,
-    but intervals by their inversion cover 0.3 to 0.9 of the truth where few queries differ, as of good methods.
+    that few differences, or none, are no certainty. The score of a hypothetical difference is its distance over the
+    spread of items around it, Student's t of as many degrees of freedom as there are items but one. Sign flips test as
+    well, but intervals by their inversion cover 0.3 to 0.9 of the truth where few queries differ, as of good methods.
 
     Args:
         a: Figures of A, shape [n].

@@ -141,7 +141,6 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
     columns = ("task", "method", "gain", "over each pair", "gain_any", "over the best pair under any")
     left = frozenset({"task", "method", "over each pair", "over the best pair under any"})
     title = "Gains in points of R@1, 95 % over new queries; that of a gain allows for the choice of the best pair"
-    )
     return [Table(columns, tuple(rows), left, title)] if rows else []
 
 
