@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import read_regular
 from gramcli.store.items import COLUMNS
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
     """
     path = store / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError) as error:
         refuse_pointer(path, "store")
         raise UserError("store", f"{path} cannot be read as JSON ({error}). {_restore(store)}") from error

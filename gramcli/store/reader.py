@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import LARGE, open_regular, read_regular
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
 from gramcli.store.shards import damaged
@@ -214,7 +215,7 @@ class Store:
     def _trust(self, path: Path, sha256: str) -> None:
         if path.name in self._trusted:
             return
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise damaged(path, "it is not the file that was written")
@@ -273,7 +274,7 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     file = path / ITEMS
     remedy = "Run the command that wrote the store again: it is rebuilt from the shards."
     try:
-        data = file.read_bytes()
+        data = read_regular(file, LARGE)
     except OSError as error:
         raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
