@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import TRAIN
+from gramcli.files.reading import LARGE, read_regular
 from gramcli.results.records import LeftOut
 from gramcli.store.layout import INPUTS, TEXT
 from gramcli.store.reader import Store
@@ -212,7 +213,7 @@ def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, 
 def _media_files(store: Store) -> dict[int, dict[str, str]]:
     """Fingerprints of each item's media files (path, size, time), where the store was embedded from files."""
     try:
-        found: list[dict[str, Any]] = json.loads((store.path / INPUTS).read_bytes())
+        found: list[dict[str, Any]] = json.loads(read_regular(store.path / INPUTS, LARGE))
     except (OSError, ValueError):
         return {}
     return {

@@ -22,7 +22,7 @@ _READING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # or a pipe withou
 _UNIT: Final = 2**20
 
 
-class Unreadable(OSError):
+class UnreadableError(OSError):
     """A file that is not opened: no regular file, or larger than what reads it can take.
 
     An `OSError`, so that whoever reads says it as any other: what they name is the file, `strerror` the reason.
@@ -43,8 +43,8 @@ def open_regular(path: Path) -> Iterator[IO[bytes]]:
         The open file; what was checked is what is read.
 
     Raises:
-        Unreadable: It is a pipe, a socket, a device or a folder.
-        OSError: It cannot be opened.
+        UnreadableError: It is a pipe, a socket or a device.
+        OSError: It is a folder, or cannot be opened.
     """
     handle = os.open(path, _READING)
     with os.fdopen(_regular(handle), "rb") as file:
@@ -58,7 +58,7 @@ def check_regular(path: Path) -> None:
         path: The file.
 
     Raises:
-        Unreadable: As `open_regular`.
+        UnreadableError: As `open_regular`.
         OSError: It cannot be opened.
     """
     with open_regular(path):
@@ -76,7 +76,7 @@ def read_regular(path: Path, limit: int = SMALL) -> bytes:
         Its content.
 
     Raises:
-        Unreadable: No regular file, or one of more bytes; the reason names the limit.
+        UnreadableError: No regular file, or one of more bytes; the reason names the limit.
         OSError: It cannot be read.
     """
     with open_regular(path) as file:
@@ -84,7 +84,7 @@ def read_regular(path: Path, limit: int = SMALL) -> bytes:
             data = file.read(limit + 1)
             if len(data) <= limit:
                 return data
-    raise Unreadable(errno.EFBIG, f"it is larger than {limit / _UNIT:,.0f} MiB, the limit of such a file")
+    raise UnreadableError(errno.EFBIG, f"it is larger than {limit / _UNIT:,.0f} MiB, the limit of such a file")
 
 
 def _regular(handle: int) -> int:
@@ -92,5 +92,6 @@ def _regular(handle: int) -> int:
     if stat.S_ISREG(mode):
         return handle
     os.close(handle)
-    what = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-    raise Unreadable(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"it is {what}, not a file")
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, not a file")
+    raise UnreadableError(errno.EINVAL, "it is a pipe, socket or device, not a file")

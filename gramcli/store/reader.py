@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import LARGE, open_regular, read_regular
+from gramcli.files.reading import LARGE, check_regular, open_regular, read_regular
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
 from gramcli.store.shards import damaged
@@ -154,6 +154,7 @@ class Store:
             return True
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 return name in file.keys()  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError) as error:
@@ -203,6 +204,7 @@ class Store:
     def _part(self, shard: Mapping[str, Any], name: str) -> Tensor:
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 part: Tensor = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
