@@ -6,11 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gramcli.encoders.base import Preprocessing
 from gramcli.errors import UserError
 from gramcli.store.layout import absent, failed
+
+Stamp = tuple[int, int]
+"""Size in bytes and modification time in nanoseconds."""
+
+NOWHERE: Final[Stamp] = (-1, -1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,15 @@ class Missing:
     status: str
 
 
+def stamp(path: Path) -> Stamp:
+    """Return size and modification time of a file: what changes when it does, without reading it."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return NOWHERE  # the reader will say what is wrong with it
+    return status.st_size, status.st_mtime_ns
+
+
 def no_track(modality: str) -> str:
     """The status of an item whose file is whole and has no track of a modality.
 
@@ -71,17 +85,28 @@ class Reader:
     prepare: Callable[[str, Any], Any]
     root: Path
 
-    def __call__(self, modality: str, path: Path) -> Had | Missing:
+    def __call__(self, modality: str, path: Path, planned: Stamp | None = None) -> Had | Missing:
         """Read one file.
 
         Args:
             modality: `video`, `audio`, `image` or `depth`.
             path: The file.
+            planned: What the store says of the file; None compares nothing.
 
         Returns:
-            The input, or why there is none: `absent` where the file is whole and has no track of this modality.
-            Nothing is raised: a bad file costs its item this modality only.
+            The input, or why there is none: `absent` where the file is whole and has no track of this modality,
+            `failed` where it is not the file that was planned. Decoders open files by name, some more than once, so
+            it is looked at before and after. Nothing is raised: a bad file costs its item this modality only.
         """
+        before = stamp(path)
+        found = self._read(modality, path)
+        after = stamp(path)
+        gone = after == NOWHERE and isinstance(found, Missing)  # which the reader has said
+        if planned is None or gone or before == after == planned:
+            return found
+        return Missing(failed("changed while it was embedded"))
+
+    def _read(self, modality: str, path: Path) -> Had | Missing:
         from gramcli.media.audio import NoAudioTrack  # noqa: PLC0415 - decoders load where files are read
         from gramcli.media.video import NoVideoTrack  # noqa: PLC0415
 
