@@ -61,6 +61,12 @@ def stamp(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns
 
 
+def identity(path: Path, root: Path) -> tuple[str, int, int]:
+    """Return what a store records of a media file: its path below `root`, its size and its modification time."""
+    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    return (name, *stamp(path))
+
+
 def no_track(modality: str) -> str:
     """The status of an item whose file is whole and has no track of a modality.
 

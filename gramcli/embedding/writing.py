@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gramcli.datasets.items import is_registered
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
-from gramcli.embedding.reading import Reader, no_track, stamp
+from gramcli.embedding.reading import Reader, identity, no_track
 from gramcli.embedding.workers import open_pool
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
@@ -248,14 +248,8 @@ def _described(dataset: Dataset) -> dict[str, Any]:
 
 def _inputs(item: Item, root: Path) -> dict[str, Any]:
     """What an item's embeddings are made from, by modality: texts themselves, and the identity of files."""
-    files = {name: _identity(path, root) for name, path in item.media.items()}
+    files = {name: identity(path, root) for name, path in item.media.items()}
     return {TEXT: item.captions, SUBTITLE: item.subtitle, **files}
-
-
-def _identity(path: Path, root: Path) -> tuple[str, int, int]:
-    """Return relative path, size and modification time: what changes when a file does, without reading it."""
-    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
-    return (name, *stamp(path))
 
 
 def _summary(

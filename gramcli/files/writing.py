@@ -105,9 +105,11 @@ def make_folder(path: Path) -> None:
     Raises:
         OSError: It cannot be made.
     """
-    missing: list[Path] = []
-    while not (here := missing[-1].parent if missing else path).is_dir() and here != here.parent:
-        missing.append(here)  # the standard library's way calls itself once per level, which ends at a thousand
+    missing: list[Path] = []  # by a loop: the standard library's way calls itself once per level, which ends at 1,000
+    here = path
+    while not here.is_dir() and here != here.parent:
+        missing.append(here)
+        here = here.parent
     for folder in reversed(missing):
         with suppress(FileExistsError):
             folder.mkdir()

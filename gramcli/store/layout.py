@@ -117,7 +117,7 @@ class Plan:
 
     def input_digests(self) -> list[dict[str, str]]:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
-        return [{name: digest(one)[:_SHORT_DIGEST] for name, one in item.items()} for item in self.inputs]
+        return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
@@ -216,6 +216,11 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the sha256 of a JSON value, in hexadecimal."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def input_digest(identity: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what inputs.json says of one input."""
+    return digest(identity)[:_SHORT_DIGEST]
 
 
 def text_digest(text: str) -> int:
@@ -324,7 +329,7 @@ def _check_text(what: str, text: str) -> None:
 
 
 def _restore(store: Path) -> str:
-    return f"Restore it from a copy, or delete {store} and write the store anew."
+    return f"Restore it from a copy, or write the store anew under another name than {store}."
 
 
 def _short(text: str) -> str:

@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, read_regular
 from gramcli.store.items import ItemRow
-from gramcli.store.layout import OK, TEXT, Plan, has_row, is_status, shard_file, state
+from gramcli.store.layout import OK, TEXT, Plan, has_row, is_shard_name, is_status, shard_file, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,12 @@ def damaged(path: Path, why: str) -> UserError:
         path: The shard.
         why: What is wrong with it.
     """
-    remedy = "Delete this file and run the command that wrote the store again: only this shard is redone."
+    ours = is_shard_name(path.name) and path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+    remedy = (
+        "Delete this file and run the command that wrote the store again: only this shard is redone."
+        if ours
+        else "Restore it from a copy, or write the store anew under another name."
+    )
     return UserError("store", f"{path} is damaged: {' '.join(why.split()).rstrip('.')}. {remedy}")
 
 
