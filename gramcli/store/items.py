@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,11 @@ def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header, *lines = reader
+        header = next(reader, [])
         if tuple(header[: len(COLUMNS)]) != COLUMNS:
             raise ValueError(f"its header is not {','.join(COLUMNS)},...")
         rows, start = [], 0
-        for line in lines:
+        for line in reader:
             rows.append(_row(line, header, start))
             start += rows[-1].captions
         return tuple(rows)
@@ -90,6 +93,8 @@ def _row(line: list[str], header: list[str], due: int) -> ItemRow:
     if len(line) != len(header):
         raise ValueError(f"{len(line)} fields where the header has {len(header)}")
     identifier, split, label, start, end = line[: len(COLUMNS)]
+    if bad := next((text for text in (start, end) if not _NUMBER.fullmatch(text)), None):
+        raise ValueError(f"{bad[:20]!r} is no number of rows")
     if int(start) != due or int(end) < due:
         raise ValueError(f"the text of item {identifier!r} cannot be rows {start} to {end}, as it begins at {due}")
     status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
