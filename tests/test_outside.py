@@ -37,6 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a user has: texts, a store, heads, an evaluation."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "texts.csv").write_text("id,caption,split\n1,a cat,test\n2,a dog,test\n3,a bird,train\n")
+    (folder / "weights").mkdir()
+    (folder / "weights" / "model_step_1.pt").write_text("no weights: its configuration is read first")
     make_store(folder / "store")
     make_views(folder / "views")
     before = Path.cwd()
@@ -83,11 +85,11 @@ def _snapshot(folder: Path, named: Path) -> dict[str, tuple[Any, ...]]:
         if path == named or path.is_relative_to(named):
             continue
         status = path.lstat()
-        facts: tuple[Any, ...] = (status.st_mode, status.st_size * path.is_file())
+        facts: tuple[Any, ...] = (status.st_mode,)
         if path.is_symlink():
             facts += (str(path.readlink()),)
         elif path.is_file():
-            facts += (status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+            facts += (status.st_size, status.st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
         found[str(path.relative_to(folder))] = facts
     return found
 
@@ -313,7 +315,7 @@ def test_generated_data(attack: Attack, place: Path) -> None:
         ("gram.toml", ("eval", "store", "--method", "cosine")),
         ("mine.toml", ("eval", "store", "--settings", "mine.toml")),
         ("templates.txt", ("eval", "store", "--templates", "templates.txt", "--classify", "video")),
-        ("hps.json", ("inspect", "views", "--config", "hps.json")),
+        ("hps.json", ("export", "weights", "--config", "hps.json", "-o", "new.safetensors")),
         ("weights.pt", ("inspect", "weights.pt")),
         ("weights.safetensors", ("inspect", "weights.safetensors")),
     ],
