@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gramcli.embedding.reading import Had, Missing, Stamp
+from gramcli.embedding.reading import Had, Missing
 from gramcli.embedding.workers import Lost, Pool
 from gramcli.errors import UserError
+from gramcli.files.reading import Stamp
 from gramcli.media.kinds import shown
 from gramcli.store.layout import (
     ABSENT,

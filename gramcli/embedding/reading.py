@@ -6,16 +6,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from gramcli.encoders.base import Preprocessing
 from gramcli.errors import UserError
+from gramcli.files.reading import NOWHERE, Stamp, stamp
 from gramcli.store.layout import absent, failed
-
-Stamp = tuple[int, int]
-"""Size in bytes and modification time in nanoseconds."""
-
-NOWHERE: Final[Stamp] = (-1, -1)
 
 
 @dataclass(frozen=True)
@@ -50,15 +46,6 @@ class Missing:
     """
 
     status: str
-
-
-def stamp(path: Path) -> Stamp:
-    """Return size and modification time of a file: what changes when it does, without reading it."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return NOWHERE  # the reader will say what is wrong with it
-    return status.st_size, status.st_mtime_ns
 
 
 def identity(path: Path, root: Path) -> tuple[str, int, int]:

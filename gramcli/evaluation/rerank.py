@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from gramcli.datasets.items import Dataset, Item
-from gramcli.embedding.reading import NOWHERE, Had, Missing, Reader, identity, stamp
+from gramcli.embedding.reading import Had, Missing, Reader, identity
 from gramcli.embedding.workers import Lost, open_pool
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import Selection
+from gramcli.files.reading import NOWHERE, stamp
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import Standing, Uncertainty, direction_rows, rank_vector
 from gramcli.modalities import LETTERS, Task

@@ -23,6 +23,13 @@ _READING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # or a pipe withou
 _UNIT: Final = 2**20
 
 
+Stamp = tuple[int, int]
+"""Size in bytes and modification time in nanoseconds."""
+
+NOWHERE: Final[Stamp] = (-1, -1)
+"""Of a file that cannot be looked at."""
+
+
 class UnreadableError(OSError):
     """A file that is not opened: no regular file, or larger than what reads it can take.
 
@@ -86,6 +93,15 @@ def read_regular(path: Path, limit: int = SMALL) -> bytes:
             if len(data) <= limit:
                 return data
     raise UnreadableError(errno.EFBIG, f"it is larger than {limit / _UNIT:,.0f} MiB, the limit of such a file")
+
+
+def stamp(path: Path) -> Stamp:
+    """Return size and modification time of a file: what changes when it does, without reading it."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return NOWHERE  # the reader will say what is wrong with it
+    return status.st_size, status.st_mtime_ns
 
 
 def _regular(handle: int) -> int:
