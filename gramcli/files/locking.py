@@ -122,7 +122,7 @@ def _no_lock(path: Path) -> UserError:
     return UserError(
         "store",
         f"{path} is not a lock that gram made (a link, or something else than a file of its own), and is left as it "
-        "is. Remove it, or name another output.",
+        "is. Name another output.",
     )
 
 

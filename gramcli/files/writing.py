@@ -215,7 +215,7 @@ def _open_folder(path: Path, *, own: bool) -> int:
         return os.open(path, _FOLDER | (os.O_NOFOLLOW if own else 0))
     except OSError as error:
         if own and path.is_symlink():
-            advice = "Remove the link, or name another output."
+            advice = "Name another output."
             raise UserError(
                 "store",
                 f"{path} is a link, where gram keeps a folder of its own; nothing is written through it. {advice}",
