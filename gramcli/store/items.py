@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
 
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_DIGITS: Final = 18  # more than any number of rows has
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,9 @@ def _row(line: list[str], header: list[str], due: int) -> ItemRow:
     if len(line) != len(header):
         raise ValueError(f"{len(line)} fields where the header has {len(header)}")
     identifier, split, label, start, end = line[: len(COLUMNS)]
-    if bad := next((text for text in (start, end) if not _NUMBER.fullmatch(text)), None):
-        raise ValueError(f"{bad[:20]!r} is no number of rows")
+    for text in (start, end):
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+            raise ValueError(f"{text[:20]!r} is no number of rows")
     if int(start) != due or int(end) < due:
         raise ValueError(f"the text of item {identifier!r} cannot be rows {start} to {end}, as it begins at {due}")
     status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
