@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import TRAIN
 from gramcli.results.records import LeftOut
-from gramcli.store.layout import INPUTS, TEXT
-from gramcli.store.reader import Store
+from gramcli.store.layout import TEXT
+from gramcli.store.reader import Store, recorded_inputs
 
 VALIDATION: Final = ("val", "validation")
 LEARNT: Final = (TRAIN, *VALIDATION)
@@ -211,13 +210,9 @@ def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, 
 
 def _media_files(store: Store) -> dict[int, dict[str, str]]:
     """Fingerprints of each item's media files (path, size, time), where the store was embedded from files."""
-    try:
-        found: list[dict[str, Any]] = json.loads((store.path / INPUTS).read_bytes())
-    except (OSError, ValueError):
-        return {}
     return {
-        k: {name: str(mark) for name, mark in one.items() if name not in (TEXT, "subtitle")}
-        for k, one in enumerate(found)
+        k: {name: mark for name, mark in one.items() if name not in (TEXT, "subtitle")}
+        for k, one in enumerate(recorded_inputs(store))
     }
 
 

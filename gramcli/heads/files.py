@@ -14,11 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import LARGE, read_regular
+from gramcli.files.writing import disk_errors, make_folder, write_atomic
 from gramcli.heads.model import Heads
 from gramcli.heads.remarks import outcome_of
 from gramcli.heads.unfinished import STATE
 from gramcli.results.documents import dump_json
-from gramcli.store.atomic import disk_errors, write_atomic
 
 WEIGHTS: Final = "heads.safetensors"
 CONFIG: Final = "heads.json"
@@ -77,7 +78,7 @@ def save_heads(path: Path, heads: Heads, config: Mapping[str, Any]) -> None:
         "hidden": heads.hidden,
     }
     with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         write_atomic(path / WEIGHTS, data)
         write_atomic(path / CONFIG, dump_json({**facts, **config}).encode())
 
@@ -103,12 +104,12 @@ def load_heads(spec: str | Path) -> SavedHeads:
         )
         raise UserError("input", f"{path} {what}.")
     try:
-        config = json.loads((path / CONFIG).read_text())
+        config = json.loads(read_regular(path / CONFIG))
         if config["format"] != FORMAT:
             raise UserError(
                 "input", f"{path / CONFIG} has format {config['format']}; this gram reads {FORMAT}. Upgrade it."
             )
-        data = (path / WEIGHTS).read_bytes()
+        data = read_regular(path / WEIGHTS, LARGE)
         tensors = load(data)
         sha256 = hashlib.sha256(data).hexdigest()
         heads = Heads(

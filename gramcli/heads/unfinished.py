@@ -9,6 +9,7 @@ from typing import Any, Final
 from safetensors import SafetensorError, safe_open
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import check_regular
 
 STATE: Final = "training.safetensors"
 
@@ -26,6 +27,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         UserError: It is damaged.
     """
     try:
+        check_regular(folder / STATE)
         with safe_open(folder / STATE, framework="pt") as file:
             facts: dict[str, Any] = json.loads(file.metadata()["progress"])
         facts["plan"] = dict(facts["plan"])

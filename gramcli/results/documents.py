@@ -9,6 +9,7 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import read_regular
 from gramcli.results.records import SCHEMA, Evaluation, KnownBy, LeftOut, Questions, RankVector, Reference, ResultRow
 
 if TYPE_CHECKING:
@@ -80,13 +81,15 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         UserError: No such file, or not JSON.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_regular(path))
     except FileNotFoundError:
         raise UserError(
             "input", f"{path} does not exist. Give the JSON that `gram eval --format json` wrote."
         ) from None
     except IsADirectoryError:
         raise UserError("input", f"{path} is a directory, not the JSON file of an evaluation.") from None
+    except OSError as error:
+        raise UserError("input", f"{path} cannot be read: {error.strerror}. Name the JSON of an evaluation.") from None
     except (ValueError, RecursionError) as error:
         refuse_pointer(path, "input")
         raise UserError("input", f"{path} is not JSON ({error}). Write it with `gram eval --format json`.") from None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
 
+_DIGITS: Final = 18  # more than any number of rows has
+
 
 @dataclass(frozen=True)
 class ItemRow:
@@ -73,21 +75,30 @@ def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header, *lines = reader
+        header = next(reader, [])
         if tuple(header[: len(COLUMNS)]) != COLUMNS:
             raise ValueError(f"its header is not {','.join(COLUMNS)},...")
-        return tuple(_row(line, header) for line in lines)
+        rows, start = [], 0
+        for line in reader:
+            rows.append(_row(line, header, start))
+            start += rows[-1].captions
+        return tuple(rows)
     except (csv.Error, ValueError) as error:
         advice = "Run the command that wrote the store again: it is rebuilt from the shards."
         raise UserError("store", f"{where} is damaged near line {reader.line_num}: {error}. {advice}") from error
 
 
-def _row(line: list[str], header: list[str]) -> ItemRow:
+def _row(line: list[str], header: list[str], due: int) -> ItemRow:
     if len(line) != len(header):
         raise ValueError(f"{len(line)} fields where the header has {len(header)}")
     identifier, split, label, start, end = line[: len(COLUMNS)]
+    for text in (start, end):
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+            raise ValueError(f"{text[:20]!r} is no number of rows")
+    if int(start) != due or int(end) < due:
+        raise ValueError(f"the text of item {identifier!r} cannot be rows {start} to {end}, as it begins at {due}")
     status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
-    return ItemRow(identifier, split or None, label or None, int(end) - int(start), status)
+    return ItemRow(identifier, split or None, label or None, int(end) - due, status)
 
 
 def _quoted(field: str) -> str:

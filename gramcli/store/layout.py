@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import read_regular
 from gramcli.store.items import COLUMNS
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Plan:
 
     def input_digests(self) -> list[dict[str, str]]:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
-        return [{name: digest(one)[:_SHORT_DIGEST] for name, one in item.items()} for item in self.inputs]
+        return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
@@ -217,6 +218,11 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def input_digest(identity: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what inputs.json says of one input."""
+    return digest(identity)[:_SHORT_DIGEST]
+
+
 def text_digest(text: str) -> int:
     """The first 8 bytes of a text's sha256 as an int64: whether two stores embedded the same caption.
 
@@ -248,7 +254,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
     """
     path = store / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError) as error:
         refuse_pointer(path, "store")
         raise UserError("store", f"{path} cannot be read as JSON ({error}). {_restore(store)}") from error
@@ -323,7 +329,7 @@ def _check_text(what: str, text: str) -> None:
 
 
 def _restore(store: Path) -> str:
-    return f"Restore it from a copy, or delete {store} and write the store anew."
+    return f"Restore it from a copy, or write the store anew under another name than {store}."
 
 
 def _short(text: str) -> str:

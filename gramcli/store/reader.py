@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,25 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import LARGE, check_regular, open_regular, read_regular
+from gramcli.store.facts import check_facts, check_shard_names
 from gramcli.store.items import ItemRow, parse_items
-from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
-from gramcli.store.shards import damaged
+from gramcli.store.layout import (
+    INPUTS,
+    ITEMS,
+    MANIFEST,
+    OK,
+    SHARDS,
+    TEXT,
+    Plan,
+    PlannedItem,
+    digest,
+    has_row,
+    read_manifest,
+    shard_file,
+    state,
+)
+from gramcli.store.shards import damaged, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +147,11 @@ class Store:
         """
         if TEXT not in self.modalities:
             return torch.zeros(0, dtype=torch.int64)
-        return self._tensor("text.item", (self.manifest["counts"]["captions"],))
+        counts = torch.tensor([row.captions for row in self.rows])
+        owners = self._tensor("text.item", (int(counts.sum()),))
+        if not torch.equal(owners, torch.repeat_interleave(torch.arange(len(counts)), counts)):
+            raise damaged(self.path / SHARDS, f"its rows of text are not those of the items that {ITEMS} names")
+        return owners
 
     def caption_digests(self) -> Tensor | None:
         """What each text row was made from.
@@ -153,6 +174,7 @@ class Store:
             return True
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 return name in file.keys()  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError) as error:
@@ -168,7 +190,7 @@ class Store:
         return digest({**parts, "shards": [shard["sha256"] for shard in self.manifest["shards"]]})
 
     def verify(self) -> None:
-        """Compare every shard with the checksum it was written with.
+        """Compare every shard with the checksum it was written with, and with what items.csv says of its items.
 
         Raises:
             UserError: Some differ; names them all.
@@ -176,6 +198,12 @@ class Store:
         found = [self.path / shard["file"] for shard in self.manifest["shards"] if not self._is_whole(shard)]
         if found:
             raise damaged(found[0], f"its checksum is wrong{_more(found[1:])}")
+        items = tuple(PlannedItem(row.id, row.split, row.label) for row in self.rows)
+        plan = Plan(self.manifest["model"], self.manifest["dataset"], self.dims, items, self.manifest["shard_size"])
+        for index in range(plan.n_shards):
+            positions = plan.shard_range(index)
+            if read_record(self.path, plan, index).rows != self.rows[positions.start : positions.stop]:
+                raise damaged(self.path / shard_file(index), f"it says of its items what {ITEMS} does not")
 
     def _is_whole(self, shard: Mapping[str, Any]) -> bool:
         try:
@@ -202,6 +230,7 @@ class Store:
     def _part(self, shard: Mapping[str, Any], name: str) -> Tensor:
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 part: Tensor = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
@@ -214,7 +243,7 @@ class Store:
     def _trust(self, path: Path, sha256: str) -> None:
         if path.name in self._trusted:
             return
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise damaged(path, "it is not the file that was written")
@@ -248,8 +277,28 @@ def open_store(path: str | Path) -> Store:
     manifest = read_manifest(path)
     if not manifest["complete"]:
         raise UserError("store", f"{path} is not finished. Run the command that began it again: it resumes.")
+    check_shard_names(path, manifest)
     _check_shards(path, manifest)
-    return Store(path, manifest, _read_items(path, manifest))
+    rows = _read_items(path, manifest)
+    check_facts(path, manifest, rows)
+    return Store(path, manifest, rows)
+
+
+def recorded_inputs(store: Store) -> list[dict[str, str]]:
+    """Return what inputs.json says of each item: modality -> a digest of what its embedding was made from.
+
+    Args:
+        store: The store.
+
+    Returns:
+        One per item; empty where the store was not embedded from files, or the record is gone or damaged.
+    """
+    try:
+        found = json.loads(read_regular(store.path / INPUTS, LARGE))
+    except (OSError, ValueError, RecursionError):
+        return []
+    fits = isinstance(found, list) and len(found) == len(store.rows) and all(isinstance(one, dict) for one in found)
+    return [{str(name): str(mark) for name, mark in one.items()} for one in found] if fits else []
 
 
 def _more(others: Sequence[Path]) -> str:
@@ -273,7 +322,7 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     file = path / ITEMS
     remedy = "Run the command that wrote the store again: it is rebuilt from the shards."
     try:
-        data = file.read_bytes()
+        data = read_regular(file, LARGE)
     except OSError as error:
         raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:

@@ -48,7 +48,7 @@ def test_pandas_reads_it() -> None:
         ("", "items.csv is damaged"),
         ("id,label\n", "its header is not id,split"),
         ("id,split,label,text_start,text_end,video\na,,,0,0\n", "line 2: 5 fields where the header has 6"),
-        ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: invalid literal"),
+        ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: 'zero' is no number of rows"),
         ('id,split,label,text_start,text_end\n"a,,,0,0\n', "items.csv is damaged"),
     ],
 )
