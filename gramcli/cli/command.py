@@ -13,6 +13,7 @@ from gramcli.cli.errors import report_errors
 from gramcli.cli.options import DebugOpt, FormatOpt, PrintConfigOpt, QuietOpt, SettingsOpt, VerboseOpt
 from gramcli.cli.session import Session
 from gramcli.cli.starts import check_start
+from gramcli.cli.streams import tell
 
 NOTHING_WRITTEN = "Nothing was written."
 
@@ -66,7 +67,7 @@ def logged(session: Session, name: str, arguments: Mapping[str, Any]) -> Iterato
         return
     import logging
 
-    logging.basicConfig(format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(handlers=[_handler()], force=True)
     logger = logging.getLogger("gramcli")
     logger.setLevel(logging.DEBUG if session.debug else logging.INFO)
     given = ", ".join(f"{key}={value}" for key, value in arguments.items() if value is not None)
@@ -76,3 +77,17 @@ def logged(session: Session, name: str, arguments: Mapping[str, Any]) -> Iterato
         yield
     finally:
         logger.info("%s took %.1f s", name, time.perf_counter() - start)
+
+
+def _handler() -> Any:  # noqa: ANN401 - logging is imported where it is used
+    """What writes log lines to stderr, as all sentences are."""
+    import logging
+
+    class Handler(logging.Handler):
+        """A handler whose lines leave where all sentences do."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Write one line."""
+            tell(f"{record.name}: {record.getMessage()}")
+
+    return Handler()

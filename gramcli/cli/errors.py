@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import typer
 
-from gramcli.cli.session import Session, emit
+from gramcli.cli.session import Session
+from gramcli.cli.streams import discard, emit, lost_answer, tell_block
 from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_PIPE_CLOSED = 141  # what a shell reports of any program that a closed pipe ended
 
 
@@ -36,24 +35,35 @@ def report_errors(session: Session) -> Iterator[None]:
     except KeyboardInterrupt:
         raise _failed(session, "interrupted", f"Interrupted. {session.on_interrupt}", EXIT_INTERRUPTED) from None
     except BrokenPipeError:
-        _discard_stdout()
+        discard(sys.stdout)
         raise typer.Exit(EXIT_PIPE_CLOSED) from None
     except OSError as error:
-        if error.errno in _NO_ROOM:
-            _discard_stdout()
-            session.complain(f"The answer could not be written: {error.strerror}. Make room, or send it elsewhere.")
+        message = lost_answer(error)
+        if message:
+            session.complain(message)
             raise typer.Exit(EXIT_FAILED) from None
-        if error.filename is None:
+        message = _system_said(error)
+        if message is None:
             _document(session, "failed", str(error))
             raise
         _show_traceback(session)
-        message = f"{os.fsdecode(error.filename)}: {error.strerror}. Use --debug to see where."
         raise _failed(session, "failed", message, EXIT_FAILED) from None
     except typer.Exit:
         raise
     except Exception as error:
         _document(session, "failed", f"{type(error).__name__}: {error}")
         raise
+
+
+def _system_said(error: OSError) -> str | None:
+    """Say what the system refused; None where it names no file, and it may be a bug."""
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}. Use --debug to see where."
+    try:
+        os.getcwd()  # noqa: PTH109 - the system's own answer
+    except OSError as gone:
+        return f"The working directory is not there any more ({gone.strerror}): change to one that is."
+    return None
 
 
 def _failed(session: Session, kind: str, message: str, code: int) -> typer.Exit:
@@ -66,18 +76,14 @@ def _document(session: Session, kind: str, message: str) -> None:
     if session.wants_json:
         from gramcli.results.documents import dump_json
 
-        with suppress(BrokenPipeError):
+        try:
             emit(dump_json({"error": {"kind": kind, "message": message}}))
+        except OSError:
+            discard(sys.stdout)
 
 
 def _show_traceback(session: Session) -> None:
     if session.debug:
         import traceback
 
-        traceback.print_exc()
-
-
-def _discard_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter's last flush cannot complain."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell_block(traceback.format_exc())

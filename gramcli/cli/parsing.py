@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from itertools import pairwise
 from typing import Any, cast
@@ -11,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from gramcli.cli.commands import COMMANDS, GROUPS, ROWS
+from gramcli.errors import EXIT_FAILED
 
 # The public names of Typer hold only this kind of wrong command line; its base is all of them.
 WRONG_COMMAND_LINE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
@@ -133,6 +136,32 @@ class Group(TyperGroup):
             ctx.fail(unknown_command(args))
         return super().resolve_command(ctx, args)
 
+    def main(self, args: Any = None, prog_name: Any = None, *, standalone_mode: bool = True, **more: Any) -> Any:  # noqa: ANN401 - Typer's
+        """Run a command line; what Typer would write itself leaves by our own ways out."""
+        from gramcli.cli.streams import lost_answer, tell, tell_block
+
+        try:
+            code = super().main(args=args, prog_name=prog_name, standalone_mode=False, **more)
+        except WRONG_COMMAND_LINE as error:
+            if not standalone_mode:
+                raise
+            from gramcli.report.escaping import paragraphs
+
+            error.message = paragraphs(error.message)
+            text = io.StringIO()
+            error.show(file=text)
+            tell_block(text.getvalue())
+            code = error.exit_code
+        except OSError as error:
+            message = lost_answer(error)
+            if message is None:
+                raise
+            tell(f"gram: error: {message}", red=True)
+            code = EXIT_FAILED
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run the subcommand."""
         first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
@@ -147,7 +176,7 @@ class Group(TyperGroup):
             explain(error, arguments)
             error.message = clear_message(error.message)
             if asks_for_json(arguments):
-                from gramcli.cli.session import emit
+                from gramcli.cli.streams import emit
                 from gramcli.results.documents import dump_json
 
                 emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))

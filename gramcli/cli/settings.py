@@ -17,6 +17,7 @@ from typing import Any, Final, get_args
 from gramcli.catalog import did_you_mean
 from gramcli.cli.commands import COMMANDS
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.report.escaping import terminal
 
 FILE: Final = "gram.toml"
 NO_FILE: Final = "none"
@@ -253,4 +254,11 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - options of every type
     if isinstance(value, (int, float)) and not isinstance(value, Enum):
         return repr(value)
     text = str(value.value if isinstance(value, Enum) else value)
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "".join(_toml_letter(letter) for letter in json.dumps(text, ensure_ascii=False))
+
+
+def _toml_letter(letter: str) -> str:
+    """A letter that would not be seen, or would steer a terminal, as TOML writes it by its number."""
+    if terminal(letter) == letter:
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 1 << 16 else f"\\U{ord(letter):08x}"
