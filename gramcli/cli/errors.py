@@ -28,6 +28,7 @@ def report_errors(session: Session) -> Iterator[None]:
         Exception: Anything else is a bug and keeps its traceback.
     """
     try:
+        _refuse_lost_folder()
         yield
     except UserError as error:
         _show_traceback(session)
@@ -42,11 +43,11 @@ def report_errors(session: Session) -> Iterator[None]:
         if message:
             session.complain(message)
             raise typer.Exit(EXIT_FAILED) from None
-        message = _system_said(error)
-        if message is None:
+        if error.filename is None:
             _document(session, "failed", str(error))
             raise
         _show_traceback(session)
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}. Use --debug to see where."
         raise _failed(session, "failed", message, EXIT_FAILED) from None
     except typer.Exit:
         raise
@@ -55,15 +56,13 @@ def report_errors(session: Session) -> Iterator[None]:
         raise
 
 
-def _system_said(error: OSError) -> str | None:
-    """Say what the system refused; None where it names no file, and it may be a bug."""
-    if error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}. Use --debug to see where."
+def _refuse_lost_folder() -> None:
+    """Refuse to begin in a working directory that was deleted: torch would end the process there."""
     try:
         os.getcwd()  # noqa: PTH109 - the system's own answer
-    except OSError as gone:
-        return f"The working directory is not there any more ({gone.strerror}): change to one that is."
-    return None
+    except OSError as error:
+        message = f"The working directory cannot be found ({error.strerror}): change to one that is there."
+        raise UserError("failed", message) from None
 
 
 def _failed(session: Session, kind: str, message: str, code: int) -> typer.Exit:

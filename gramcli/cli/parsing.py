@@ -136,18 +136,20 @@ class Group(TyperGroup):
             ctx.fail(unknown_command(args))
         return super().resolve_command(ctx, args)
 
-    def main(self, args: Any = None, prog_name: Any = None, *, standalone_mode: bool = True, **more: Any) -> Any:  # noqa: ANN401 - Typer's
+    def main(self, *words: Any, standalone_mode: bool = True, **more: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run a command line; what Typer would write itself leaves by our own ways out."""
         from gramcli.cli.streams import lost_answer, tell, tell_block
 
         try:
-            code = super().main(args=args, prog_name=prog_name, standalone_mode=False, **more)
+            run: Callable[..., Any] = super().main
+            code = run(*words, standalone_mode=False, **more)
         except WRONG_COMMAND_LINE as error:
             if not standalone_mode:
                 raise
-            from gramcli.report.escaping import paragraphs
+            from gramcli.report.escaping import terminal
 
-            error.message = paragraphs(error.message)
+            if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help page
+                error.message = terminal(error.message)
             text = io.StringIO()
             error.show(file=text)
             tell_block(text.getvalue())

@@ -215,7 +215,7 @@ def _text_of(path: Path) -> str:
     except FileNotFoundError:
         raise UserError("usage", f"There is no settings file {path}; --settings {NO_FILE} reads none.") from None
     except OSError as error:
-        raise UserError("usage", f"{path} cannot be read: {error.strerror}.") from None
+        raise UserError("input", f"{path} cannot be read: {error.strerror}.") from None
     if len(found) > _LARGEST:
         raise UserError("usage", f"{path} is larger than 1 MB: no settings file.")
     try:

@@ -101,7 +101,10 @@ def check_devices() -> Check:
 
 def check_cache() -> Check:
     """Try to write to the cache folder."""
-    folder = cache_folder()
+    try:
+        folder = cache_folder()
+    except UserError as error:
+        return Check("cache", False, error.message)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
