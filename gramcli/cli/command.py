@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from gramcli.cli.errors import report_errors
 from gramcli.cli.options import DebugOpt, FormatOpt, PrintConfigOpt, QuietOpt, SettingsOpt, VerboseOpt
@@ -42,6 +42,8 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     own = [value for name, value in inspect.signature(function, eval_str=True).parameters.items() if name != "session"]
     every = (*own, *shared.values(), *configuring.values())
     parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in every]
+    for value in every:  # a file that may not be read is no wrong command line: its reader says what is wrong
+        get_args(value.annotation)[1].readable = False
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type

@@ -58,6 +58,7 @@ class Command(TyperCommand):
             configuration.show()
         with configuration.blamed():
             rest = super().parse_args(ctx, args)
+            _refuse_beyond(ctx)
         configuration.settle()
         return rest
 
@@ -80,6 +81,15 @@ def _refuse_repeated(ctx: Any, order: list[Any]) -> None:  # noqa: ANN401 - Type
     for one in order:
         if one.param_type_name == "option" and not one.multiple and not one.is_flag and order.count(one) > 1:
             raise typer.BadParameter("it is given more than once and takes one value.", ctx=ctx, param=one)
+
+
+def _refuse_beyond(ctx: Any) -> None:  # noqa: ANN401 - Typer's
+    """Refuse numbers that are not finite or beyond all sense, before anything is made of them."""
+    from gramcli.cli.bounds import beyond
+
+    for one in ctx.command.params:
+        if wrong := beyond(one.name, ctx.params.get(one.name)):
+            raise typer.BadParameter(wrong, ctx=ctx, param=one)
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -252,7 +252,8 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - options of every type
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)) and not isinstance(value, Enum):
-        return repr(value)
+        # Python writes no decimals of a number of thousands of digits, and reads it in base 16.
+        return hex(value) if isinstance(value, int) and abs(value) >= 1 << 63 else repr(value)
     text = str(value.value if isinstance(value, Enum) else value)
     return "".join(_toml_letter(letter) for letter in json.dumps(text, ensure_ascii=False))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from gramcli import __version__
 from gramcli.embedding.cache import cache_folder
+from gramcli.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -54,7 +54,7 @@ def place(tmp_path_factory):
     write_store(
         folder / "emb",
         ids=[f"clip{k}" for k in range(6)],
-        splits=["train"] * 4 + ["val"] * 2,
+        splits=["train"] * 3 + ["val"] + ["test"] * 2,
         labels=[None] * 6,
         status={},
         embeddings={"text": rows, "video": rows},
@@ -138,8 +138,10 @@ def test_nobody_may_name_a_cache(place, tmp_path):
 
 @as_root
 @pytest.mark.parametrize("name", ["secret.json", "secret.csv", "secret/", "gram.toml"])
-@pytest.mark.parametrize("command", ["inspect", "eval", "compare emb", "embed -o out", "methods --settings"])
+@pytest.mark.parametrize("command", ["inspect", "eval signal --dataset", "compare emb", "embed -o out"])
 def test_what_may_not_be_read_fails_and_is_named(place, name, command):
+    if command == "compare emb" and name == "secret.csv":
+        pytest.skip("a manifest is a wrong operand of compare, readable or not")
     path = place / "hidden" / name.rstrip("/")
     path.parent.mkdir(exist_ok=True)
     path.mkdir(exist_ok=True) if name.endswith("/") else path.write_text("{}")
@@ -153,7 +155,7 @@ def test_a_settings_file_found_but_not_readable_fails(place, tmp_path):
     folder = place / "settings"
     folder.mkdir()
     (folder / "gram.toml").touch(0)
-    said(run("gram methods", folder, rights=ORDINARY), 1, "gram.toml cannot be read: Permission denied")
+    said(run("gram methods -q", folder, rights=ORDINARY), 1, "gram.toml cannot be read: Permission denied")
 
 
 def test_a_working_directory_that_is_gone(tmp_path):
