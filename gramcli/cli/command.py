@@ -43,7 +43,8 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     every = (*own, *shared.values(), *configuring.values())
     parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in every]
     for value in every:  # a file that may not be read is no wrong command line: its reader says what is wrong
-        get_args(value.annotation)[1].readable = False
+        for info in get_args(value.annotation)[1:]:
+            info.readable = False
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import typer
 
+from gramcli.catalog import plug_in_of
 from gramcli.cli.session import Session
 from gramcli.cli.streams import discard, emit, lost_answer, tell_block
 from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
@@ -29,7 +30,8 @@ def report_errors(session: Session) -> Iterator[None]:
     """
     try:
         _refuse_lost_folder()
-        yield
+        with _plug_ins_blamed():
+            yield
     except UserError as error:
         _show_traceback(session)
         raise _failed(session, error.kind, error.message, error.exit_code) from None
@@ -54,6 +56,20 @@ def report_errors(session: Session) -> Iterator[None]:
     except Exception as error:
         _document(session, "failed", f"{type(error).__name__}: {error}")
         raise
+
+
+@contextmanager
+def _plug_ins_blamed() -> Iterator[None]:
+    """Name the plug-in in whose code the block ends, even where that would end the program."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, typer.Exit):
+        raise
+    except BaseException as error:
+        plug_in = plug_in_of(error)
+        if plug_in is None:
+            raise
+        raise plug_in.failed(error) from error
 
 
 def _refuse_lost_folder() -> None:
