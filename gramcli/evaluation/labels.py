@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import TRAIN
 from gramcli.results.records import LeftOut
-from gramcli.store.layout import INPUTS, TEXT
+from gramcli.store.layout import TEXT, read_inputs
 from gramcli.store.reader import Store
 
 VALIDATION: Final = ("val", "validation")
@@ -211,13 +210,9 @@ def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, 
 
 def _media_files(store: Store) -> dict[int, dict[str, str]]:
     """Fingerprints of each item's media files (path, size, time), where the store was embedded from files."""
-    try:
-        found: list[dict[str, Any]] = json.loads((store.path / INPUTS).read_bytes())
-    except (OSError, ValueError):
-        return {}
+    found = read_inputs(store.path, len(store.ids))
     return {
-        k: {name: str(mark) for name, mark in one.items() if name not in (TEXT, "subtitle")}
-        for k, one in enumerate(found)
+        k: {name: mark for name, mark in one.items() if name not in (TEXT, "subtitle")} for k, one in enumerate(found)
     }
 
 

@@ -6,7 +6,6 @@ import msgspec
 
 from gramcli.results.schema import Count
 
-
 Name = str | int | float | bool | None
 """What names something: a string, or whatever `write_store` was given for one."""
 

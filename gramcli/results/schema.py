@@ -41,7 +41,7 @@ _WORDS: Final = {
     "array": "a list",
     "object": "an object",
 }
-_EXPECTED: Final = re.compile(r"Expected `([^`]+)`(?: (.+?))?(?:, got `([^`]+)`)?$")
+_EXPECTED: Final = re.compile(r"Expected `([^`]+)`(?: (.+?))?(?:, got (`[^`]+`|\d+))?$")
 _PLACE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$", re.DOTALL)
 _FIELD: Final = re.compile(r"Object missing required field `([^`]+)`")
 _BOUNDS: Final = {
@@ -138,7 +138,7 @@ def checked(value: object, schema: type[T], source: Source) -> T:
     """
     try:
         return msgspec.convert(value, schema)
-    except (msgspec.ValidationError, OverflowError) as error:
+    except (msgspec.ValidationError, OverflowError, UnicodeError) as error:
         raise source.wrong(f": {sentence(str(error))}") from error
 
 
@@ -161,7 +161,7 @@ def sentence(error: str) -> str:
     if expected := _EXPECTED.match(what):
         wanted, bound, got = expected.groups()
         said = f"{name} must be {_kinds(wanted)}{_bounded(bound)}"
-        return f"{said}; got {_kinds(got)}" if got else said
+        return f"{said}; got {_kinds(got.strip('`'))}" if got else said
     if what.startswith("Invalid enum value"):
         value = what.removeprefix("Invalid enum value ")
         return f"{name} is {ascii(value.strip(chr(39)))[:60]}, which is none of the values it may have"

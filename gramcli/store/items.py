@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
+from gramcli.store.layout import is_status
+from gramcli.store.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
+_MOST_DIGITS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,45 @@ def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header, *lines = reader
+        header = next(reader, [])
         if tuple(header[: len(COLUMNS)]) != COLUMNS:
             raise ValueError(f"its header is not {','.join(COLUMNS)},...")
-        return tuple(_row(line, header) for line in lines)
+        return tuple(_rows(reader, header))
     except (csv.Error, ValueError) as error:
         advice = "Run the command that wrote the store again: it is rebuilt from the shards."
         raise UserError("store", f"{where} is damaged near line {reader.line_num}: {error}. {advice}") from error
 
 
-def _row(line: list[str], header: list[str]) -> ItemRow:
-    if len(line) != len(header):
-        raise ValueError(f"{len(line)} fields where the header has {len(header)}")
-    identifier, split, label, start, end = line[: len(COLUMNS)]
-    status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
-    return ItemRow(identifier, split or None, label or None, int(end) - int(start), status)
+def _rows(lines: Iterable[list[str]], header: list[str]) -> Iterator[ItemRow]:
+    """The rows below a header; their caption rows follow one another.
+
+    Raises:
+        ValueError: A line does not fit the header, names an id again, or its numbers or statuses are none.
+    """
+    ids: set[str] = set()
+    end = 0
+    for line in lines:
+        if len(line) != len(header):
+            raise ValueError(f"{len(line)} fields where the header has {len(header)}")
+        identifier, split, label, *numbers = line[: len(COLUMNS)]
+        start, end = end, _whole(numbers, end)
+        if not identifier or identifier in ids:
+            raise ValueError(f"the id {ascii(identifier)[:60]} is empty or there twice")
+        ids.add(identifier)
+        status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
+        if wrong := [text for text in status.values() if not is_status(text)]:
+            raise ValueError(f"the status {ascii(wrong[0])[:60]} is not ok, absent, stand-in or 'failed: reason'")
+        yield ItemRow(identifier, split or None, label or None, end - start, status)
+
+
+def _whole(numbers: list[str], expected: int) -> int:
+    """Where the caption rows of an item end."""
+    if not all(one.isascii() and one.isdigit() and len(one) < _MOST_DIGITS for one in numbers):
+        raise ValueError("text_start and text_end must be whole numbers")
+    start, end = map(int, numbers)
+    if start != expected or end < start:
+        raise ValueError(f"text_start must be {expected} and text_end no less; got {start} and {end}")
+    return end
 
 
 def _quoted(field: str) -> str:

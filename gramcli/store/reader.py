@@ -130,7 +130,11 @@ class Store:
         """
         if TEXT not in self.modalities:
             return torch.zeros(0, dtype=torch.int64)
-        return self._tensor("text.item", (self.manifest["counts"]["captions"],))
+        owners = self._tensor("text.item", (self.manifest["counts"]["captions"],))
+        counts = torch.tensor([row.captions for row in self.rows])
+        if not torch.equal(owners, torch.repeat_interleave(torch.arange(len(self.rows)), counts)):
+            raise damaged(self.path / SHARDS, "its captions are not those of the items in items.csv")
+        return owners
 
     def caption_digests(self) -> Tensor | None:
         """What each text row was made from.
@@ -192,20 +196,24 @@ class Store:
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
         if name not in self._loaded:
-            parts = [self._part(shard, name) for shard in self.manifest["shards"]]
+            parts = [self._part(shard, name, shape[1:]) for shard in self.manifest["shards"]]
+            rows = sum(map(len, parts))
+            if rows != shape[0]:
+                raise damaged(self.path / SHARDS, f"'{name}' has {rows} rows, not {shape[0]}")
             whole = torch.cat(parts)
-            if tuple(whole.shape) != shape:
-                raise damaged(self.path / SHARDS, f"'{name}' has shape {list(whole.shape)}, not {list(shape)}")
             self._loaded[name] = whole
         return self._loaded[name]
 
-    def _part(self, shard: Mapping[str, Any], name: str) -> Tensor:
+    def _part(self, shard: Mapping[str, Any], name: str, row: tuple[int, ...]) -> Tensor:
         path = self.path / shard["file"]
         try:
             with safe_open(path, framework="pt") as file:
                 part: Tensor = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise damaged(path, str(error)) from error
+        dtype = torch.int64 if name.startswith(f"{TEXT}.") else torch.float32
+        if part.dtype != dtype or part.shape[1:] != row or not part.dim():
+            raise damaged(path, f"'{name}' is {part.dtype} {list(part.shape)}, not {dtype} {['n', *row]}")
         if not torch.isfinite(part).all():
             raise damaged(path, f"'{name}' has a value that is not finite")
         self._trust(path, shard["sha256"])
@@ -279,4 +287,14 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
         refuse_pointer(file, "store")
         raise UserError("store", f"{file} was changed after gram wrote it. {remedy}")
-    return parse_items(data.decode("utf-8"), str(file))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("store", f"{file} is damaged: it is not UTF-8 text. {remedy}") from error
+    rows = parse_items(text, str(file))
+    counts = (manifest["counts"]["items"], manifest["counts"]["captions"])
+    if (len(rows), sum(row.captions for row in rows)) != counts:
+        raise UserError("store", f"{file} is damaged: it lists other items or captions than {MANIFEST}. {remedy}")
+    if list(rows[0].status) != list(manifest["modalities"]):
+        raise UserError("store", f"{file} is damaged: its columns are not the embeddings of {MANIFEST}. {remedy}")
+    return rows

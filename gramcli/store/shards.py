@@ -18,8 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from gramcli.errors import UserError
+from gramcli.results.schema import Source, checked, parse_json
 from gramcli.store.items import ItemRow
 from gramcli.store.layout import OK, TEXT, Plan, has_row, is_status, shard_file, state
+from gramcli.store.schema import ShardMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METADATA_KEY: Final = "gram"
+_NOTE: Final = Source("what it says of its items", "store", "")
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def read_content(store: Path, plan: Plan, index: int) -> ShardContent:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     with safe_open(path, framework="numpy") as file:
-        metadata: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
+        metadata: dict[str, Any] = parse_json((file.metadata() or {}).get(METADATA_KEY, "null"), _NOTE)
+        checked(metadata, ShardMetadata, _NOTE)
         return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
 
 

@@ -167,7 +167,7 @@ def test_questions_come_back_from_json(tmp_path: Path) -> None:
     ("field", "value", "said"),
     [
         ("ranks", [99999.0] * 24, "has a rank of 99999 among 12 candidates"),
-        ("tied", [[0, 1]], r"ranks\[0\].tied\[0\] must be a list of 3 entries; got"),
+        ("tied", [[0, 1]], r"ranks\[0\].tied\[0\] must be a list of 3 entries; got 2"),
         ("tied", 3, r"ranks\[0\].tied must be a list; got a whole number"),
         ("tied", [[99, 1, 1]], r"ranks\[0\].tied names a query beyond the 24 there are"),
     ],

@@ -94,7 +94,7 @@ def test_edited_manifest(change: Any, tmp_path: Path) -> None:
 def test_unreadable_manifest(text: str, tmp_path: Path) -> None:
     store = write(tmp_path / "s")
     (store / MANIFEST).write_text(text)
-    with pytest.raises(UserError, match=r"manifest\.json cannot be read as JSON"):
+    with pytest.raises(UserError, match=r"manifest\.json is not JSON that can be read"):
         read_manifest(store)
 
 
