@@ -10,10 +10,10 @@ from gramcli.results.facts import DatasetFacts, ModelFacts
 from gramcli.results.schema import Count, Sha256, Size, Source, checked
 
 
-class Plan(msgspec.Struct):
+class Plan(msgspec.Struct, kw_only=True):
     """What a run is, as far as more than its own equality is asked of it; versions differ in the rest."""
 
-    loss: str
+    loss: str | None = None
     epochs: Count | None = None
     warm_up: Count | bool | None = None
     metric: str | None = None
@@ -22,6 +22,12 @@ class Plan(msgspec.Struct):
     train: str | None = None
     init: str | None = None
     modalities: list[str] = []
+
+
+class HeadsPlan(Plan, kw_only=True):
+    """That of heads which are finished."""
+
+    loss: str
 
 
 class Figures(msgspec.Struct):
@@ -62,7 +68,7 @@ class HeadsFile(msgspec.Struct):
     dims: Annotated[dict[str, Size], msgspec.Meta(min_length=1)]
     dim: Size
     hidden: Count
-    plan: Plan
+    plan: HeadsPlan
     model: ModelFacts
     dataset: DatasetFacts
     trained: list[str]
