@@ -18,20 +18,18 @@ from gramcli.alignment.ranks import Ranks, open_ranks
 from gramcli.alignment.state import STATE, Progress, check_plan, curve_of, load_progress
 from gramcli.alignment.work import Work
 from gramcli.errors import UserError
+from gramcli.files.writing import disk_errors, prepared, remove_files, remove_leftovers, write_atomic
 from gramcli.heads.files import CONFIG, WEIGHTS, load_heads, save_heads
 from gramcli.heads.model import Heads
 from gramcli.heads.remarks import outcome_of, remarks
 from gramcli.methods import get_method
 from gramcli.results.runs import Alignment, Curve
-from gramcli.store.atomic import disk_errors, write_atomic
 from gramcli.store.reader import Store
 
 __all__ = ["AlignOptions", "Alignment", "train_heads"]
 
 CURVES: Final = "curves.csv"
-_OURS: Final = {CONFIG, WEIGHTS, STATE, CURVES, "curves.svg"} | {
-    f".{name}.tmp" for name in (CONFIG, WEIGHTS, STATE, CURVES)
-}
+_OURS: Final = frozenset({CONFIG, WEIGHTS, STATE, CURVES, "curves.svg"})
 
 Tell = Callable[[int, int, str], None]
 
@@ -92,7 +90,9 @@ def _through(stages: Sequence[Training], heads: Heads, ranks: Ranks, tell: Tell)
 def _finished(output: Path, work: Work, ranks: Ranks) -> Alignment | None:
     """What an earlier run of the same plan finished; other heads are refused, unless they are to be replaced."""
     with disk_errors(output):
-        strangers = {one.name for one in output.iterdir()} - _OURS if output.is_dir() else _files(output)
+        strangers = (
+            {one.name for one in output.iterdir() if not _is_ours(one.name)} if output.is_dir() else _files(output)
+        )
     if strangers:
         example = min(strangers, key=lambda name: (name.startswith("."), name))
         raise UserError("usage", f"{output} holds something else than heads ({example}). Name another -o.")
@@ -108,9 +108,12 @@ def _remove(output: Path, ranks: Ranks) -> None:
     ranks.wait()
     if ranks.rank == 0:
         with disk_errors(output):
-            for name in (CONFIG, STATE, WEIGHTS):
-                (output / name).unlink(missing_ok=True)
+            remove_files(output, (CONFIG, STATE, WEIGHTS).__contains__)
     ranks.wait()
+
+
+def _is_ours(name: str) -> bool:
+    return name in _OURS or prepared(name) in _OURS
 
 
 def _files(output: Path) -> set[str]:
@@ -176,7 +179,8 @@ def _write(output: Path, reached: Progress, heads: Heads, config: Mapping[str, A
         write_atomic(output / CURVES, curves_csv(reached.before, reached.history).encode())
     save_heads(output, heads, config)
     with disk_errors(output):
-        (output / STATE).unlink(missing_ok=True)
+        remove_files(output, (STATE,).__contains__)
+        remove_leftovers(output, _OURS.__contains__)
 
 
 def _seen(work: Work, kind: str, own: list[str]) -> list[str]:

@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.files.writing import disk_errors, make_folder, write_atomic
 from gramcli.heads.unfinished import STATE, damaged_state, read_facts
 from gramcli.results.runs import Curve, Epoch
-from gramcli.store.atomic import disk_errors, write_atomic
 
 __all__ = [
     "MAIN",
@@ -73,7 +73,7 @@ def save_progress(folder: Path, plan: Mapping[str, Any], progress: Progress) -> 
         {"progress": json.dumps(facts)},
     )
     with disk_errors(folder / STATE):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_atomic(folder / STATE, data)
 
 

@@ -13,10 +13,10 @@ def demo_command(session: Session, output: DemoOut = DEMO_FOLDER, items: ItemsOp
     """
     from gramcli.demo import run_demo
     from gramcli.report.demo import demo_answer, demo_page
-    from gramcli.report.files import write_result
+    from gramcli.report.files import write_beside
 
     with session.stages() as stage:
         result = run_demo(output, seed=seed, items=items, stage=stage)
-    write_result(output / "report.html", demo_page(result))
+    write_beside(output / "report.html", demo_page(result))
     session.show(demo_answer(result))
     session.say(f"Wrote {output / 'report.html'}.")

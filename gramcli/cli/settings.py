@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, Final, get_args
 from gramcli.catalog import did_you_mean
 from gramcli.cli.commands import COMMANDS
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import read_regular
 
 FILE: Final = "gram.toml"
 NO_FILE: Final = "none"
@@ -207,16 +207,11 @@ def read_settings(named: str | None) -> Settings | None:
 
 def _text_of(path: Path) -> str:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UserError("usage", f"{path} is not a regular file, as a settings file must be.")
-        with path.open("rb") as file:
-            found = file.read(_LARGEST + 1)
+        found = read_regular(path, _LARGEST)
     except FileNotFoundError:
         raise UserError("usage", f"There is no settings file {path}; --settings {NO_FILE} reads none.") from None
     except OSError as error:
         raise UserError("usage", f"{path} cannot be read: {error.strerror}.") from None
-    if len(found) > _LARGEST:
-        raise UserError("usage", f"{path} is larger than 1 MB: no settings file.")
     try:
         return found.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ either does alone. Size, position, hue, pitch, tempo, loudness and background ar
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gramcli.errors import UserError
+from gramcli.files.writing import make_folder, make_own_folder, replacing, write_atomic
 
 SIDE: Final = 96
 FPS: Final = 12
@@ -254,7 +256,7 @@ def write_clip(scene: Scene, path: Path, seed: int) -> None:
     """
     rng = np.random.default_rng((seed, int(scene.id)))
     name, options = _codec()
-    with av.open(str(path), "w", format="mp4") as container:
+    with replacing(path, own_folder=True) as file, av.open(file, "w", format="mp4") as container:
         video: Any = container.add_stream(name, rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = SIDE, SIDE, "yuv420p"
         video.codec_context.thread_count = 1  # more threads would make the bytes depend on the machine
@@ -264,12 +266,11 @@ def write_clip(scene: Scene, path: Path, seed: int) -> None:
 
 
 def _write_manifest(found: list[Scene], path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(scene.row for scene in found)
-    part.replace(path)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(scene.row for scene in found)
+    write_atomic(path, stream.getvalue().encode())
 
 
 def generate_dataset(
@@ -294,7 +295,8 @@ def generate_dataset(
     found = scenes(n_items, seed)
     videos = folder / "videos"
     try:
-        videos.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        make_own_folder(videos)
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             jobs = pool.map(lambda scene: write_clip(scene, videos / f"{scene.id}.mp4", seed), found)
             for done, _ in enumerate(jobs, start=1):

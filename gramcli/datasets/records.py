@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gramcli.datasets.tables import LINE_END, Row, json_rows, read_json, read_rows, table_rows
 from gramcli.datasets.values import MAX_ANNOTATION_BYTES, read_annotation
 from gramcli.errors import UserError
+from gramcli.files.reading import LARGE, read_regular
 from gramcli.media.kinds import check_regular_file, shown
 
 if TYPE_CHECKING:
@@ -184,9 +185,7 @@ class _PlainUnpickler(pickle.Unpickler):
 def _pickle(path: Path) -> Records:
     try:
         check_regular_file(path)
-        if path.stat().st_size > MAX_ANNOTATION_BYTES:
-            raise UserError("input", f"it is larger than {MAX_ANNOTATION_BYTES >> 20} MiB")
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_ANNOTATION_BYTES)
         value = _PlainUnpickler(io.BytesIO(raw)).load()
     except Exception as error:  # a pickle can fail in any way
         raise UserError("input", f"{shown(path)} cannot be read ({error}); convert it to JSON.") from error
@@ -200,15 +199,15 @@ def _parquet(path: Path) -> Records:
 
     check_regular_file(path)
     try:
-        frame = pd.read_parquet(path)
+        raw = read_regular(path, LARGE)
+        frame = pd.read_parquet(io.BytesIO(raw))
     except ImportError as error:
         raise UserError(
             "input", f"{shown(path)} needs the package pyarrow to be read: pip install pyarrow, or export it as CSV."
         ) from error
     except (OSError, ValueError) as error:
         raise UserError("input", f"{shown(path)} cannot be read as Parquet ({error}); download it again.") from error
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256(raw).hexdigest()
     names = [str(name) for name in frame.columns]
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in frame.itertuples(index=False, name=None)]
     return Records([Row(f"{shown(path)} row {k}", row, is_table=False) for k, row in enumerate(rows, 1)], digest)

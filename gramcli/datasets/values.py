@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.text import decode_text
 
@@ -44,14 +46,12 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
     """
     try:
         check_regular_file(path, allow_empty=True)
-        if path.stat().st_size > MAX_ANNOTATION_BYTES:
-            limit = MAX_ANNOTATION_BYTES >> 20
-            raise UserError("input", f"{shown(path)} is larger than {limit} MiB, the limit of an annotation file.")
-        raw = path.read_bytes()
+        raw = read_regular(path, MAX_ANNOTATION_BYTES)
     except UserError as error:
         raise UserError("input", error.message) from error
     except OSError as error:
-        message = f"{shown(path)} cannot be read ({error.strerror}); check its permissions."
+        remedy = "split it" if error.errno == errno.EFBIG else "check its permissions"
+        message = f"{shown(path)} cannot be read ({error.strerror}); {remedy}."
         raise UserError("input", message) from error
     text = decode_text(raw)
     if text is None or "\0" in text:

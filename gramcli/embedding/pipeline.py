@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ import numpy as np
 from gramcli.embedding.reading import Had, Missing
 from gramcli.embedding.workers import Lost, Pool
 from gramcli.errors import UserError
+from gramcli.files.reading import Stamp
 from gramcli.media.kinds import shown
 from gramcli.store.layout import (
     ABSENT,
@@ -59,6 +61,7 @@ class Job:
         root: Folder that reasons of failures leave out of paths.
         batch_size: Inputs of one modality that are encoded together.
         ahead: Items decoded ahead of the model.
+        planned: Per item, modality -> what the store is going to say of its file.
     """
 
     dataset: Dataset
@@ -68,6 +71,7 @@ class Job:
     root: Path
     batch_size: int
     ahead: int
+    planned: Sequence[Mapping[str, Stamp]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -172,9 +176,11 @@ def _read_ahead(
     while True:
         while len(waiting) <= job.ahead and _held(waiting) < _HELD_BYTES and (place := next(order, None)):
             task, row = place
-            item = job.dataset.items[task.positions[row]]
+            position = task.positions[row]
+            item, planned = job.dataset.items[position], job.planned[position] if job.planned else {}
             wanted = set(task.to_do(row, job))
-            waiting.append({name: _asked(item, name, pool, job.root) for name in job.modalities if name in wanted})
+            ask = partial(_asked, item, planned=planned, pool=pool, root=job.root)
+            waiting.append({name: ask(name) for name in job.modalities if name in wanted})
         if not waiting:
             return
         asked = waiting.popleft()
@@ -205,7 +211,9 @@ def _is_ready(asked: Mapping[str, Sequence[_Asked | Had | Missing]]) -> bool:
     return all(one.ready for entries in asked.values() for one in entries if isinstance(one, _Asked))
 
 
-def _asked(item: Item, name: str, pool: Pool, root: Path) -> list[_Asked | Had | Missing]:
+def _asked(
+    item: Item, name: str, *, planned: Mapping[str, Stamp], pool: Pool, root: Path
+) -> list[_Asked | Had | Missing]:
     """Ask the pool for a file; texts are there already."""
     if name in item.unreadable and (name != TEXT or not item.captions):
         return [Missing(failed(item.unreadable[name].replace(f"{root}{os.sep}", "")))]
@@ -218,7 +226,7 @@ def _asked(item: Item, name: str, pool: Pool, root: Path) -> list[_Asked | Had |
     if name not in item.media:
         return [Missing(absent(f"no {name} file"))]
     path = item.media[name]
-    return [_Asked(path, pool.submit(name, path))]
+    return [_Asked(path, pool.submit(name, path, planned.get(name)))]
 
 
 @dataclass

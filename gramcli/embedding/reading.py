@@ -10,6 +10,7 @@ from typing import Any
 
 from gramcli.encoders.base import Preprocessing
 from gramcli.errors import UserError
+from gramcli.files.reading import NOWHERE, Stamp, stamp
 from gramcli.store.layout import absent, failed
 
 
@@ -47,6 +48,12 @@ class Missing:
     status: str
 
 
+def identity(path: Path, root: Path) -> tuple[str, int, int]:
+    """Return what a store records of a media file: its path below `root`, its size and its modification time."""
+    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    return (name, *stamp(path))
+
+
 def no_track(modality: str) -> str:
     """The status of an item whose file is whole and has no track of a modality.
 
@@ -71,17 +78,28 @@ class Reader:
     prepare: Callable[[str, Any], Any]
     root: Path
 
-    def __call__(self, modality: str, path: Path) -> Had | Missing:
+    def __call__(self, modality: str, path: Path, planned: Stamp | None = None) -> Had | Missing:
         """Read one file.
 
         Args:
             modality: `video`, `audio`, `image` or `depth`.
             path: The file.
+            planned: What the store says of the file; None compares nothing.
 
         Returns:
-            The input, or why there is none: `absent` where the file is whole and has no track of this modality.
-            Nothing is raised: a bad file costs its item this modality only.
+            The input, or why there is none: `absent` where the file is whole and has no track of this modality,
+            `failed` where it is not the file that was planned. Decoders open files by name, some more than once, so
+            it is looked at before and after. Nothing is raised: a bad file costs its item this modality only.
         """
+        before = stamp(path)
+        found = self._read(modality, path)
+        after = stamp(path)
+        gone = after == NOWHERE and isinstance(found, Missing)  # which the reader has said
+        if planned is None or gone or before == after == planned:
+            return found
+        return Missing(failed("changed while it was embedded"))
+
+    def _read(self, modality: str, path: Path) -> Had | Missing:
         from gramcli.media.audio import NoAudioTrack  # noqa: PLC0415 - decoders load where files are read
         from gramcli.media.video import NoVideoTrack  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gramcli.datasets.items import is_registered
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
-from gramcli.embedding.reading import Reader, no_track
+from gramcli.embedding.reading import Reader, identity, no_track
 from gramcli.embedding.workers import open_pool
 from gramcli.errors import UserError
 from gramcli.media.kinds import shown
@@ -88,7 +88,10 @@ def write_embeddings(
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
     plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
     ahead = options.batch_size + 2 * options.processes
-    job = Job(dataset, encoder, modalities, fused, root, options.batch_size, ahead)
+    planned = [
+        {name: one[name][1:] for name in item.media} for item, one in zip(dataset.items, plan.inputs, strict=True)
+    ]
+    job = Job(dataset, encoder, modalities, fused, root, options.batch_size, ahead, planned)
     reader = Reader(encoder.preprocessing, encoder.prepare, root)
     clock = Clock()
     with (
@@ -245,18 +248,8 @@ def _described(dataset: Dataset) -> dict[str, Any]:
 
 def _inputs(item: Item, root: Path) -> dict[str, Any]:
     """What an item's embeddings are made from, by modality: texts themselves, and the identity of files."""
-    files = {name: _identity(path, root) for name, path in item.media.items()}
+    files = {name: identity(path, root) for name, path in item.media.items()}
     return {TEXT: item.captions, SUBTITLE: item.subtitle, **files}
-
-
-def _identity(path: Path, root: Path) -> tuple[str, int, int]:
-    """Return relative path, size and modification time: what changes when a file does, without reading it."""
-    name = path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return name, -1, -1  # the reader will say what is wrong with it
-    return name, status.st_size, status.st_mtime_ns
 
 
 def _summary(

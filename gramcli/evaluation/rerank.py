@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from gramcli.datasets.items import Dataset, Item
-from gramcli.embedding.reading import Had, Missing, Reader
+from gramcli.embedding.reading import Had, Missing, Reader, identity
 from gramcli.embedding.workers import Lost, open_pool
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import Selection
+from gramcli.files.reading import NOWHERE, stamp
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import Standing, Uncertainty, direction_rows, rank_vector
 from gramcli.modalities import LETTERS, Task
@@ -29,7 +30,7 @@ from gramcli.scoring.positives import read_positives
 from gramcli.scoring.ranking import Ranks, top_k
 from gramcli.scoring.reranking import rerank
 from gramcli.scoring.ties import placed, placed_positions
-from gramcli.store.layout import ABSENT, TEXT, reason_of, state
+from gramcli.store.layout import ABSENT, TEXT, input_digest, read_inputs, reason_of, state
 from gramcli.store.reader import Store
 
 _ORDER = "vasd"
@@ -116,16 +117,28 @@ class Reranker:
         reader = Reader(self.encoder.preprocessing, self.encoder.prepare, self.dataset.media_root)
         with open_pool(reader, self.workers, self.time_limit) as pool:
             waiting: deque[tuple[int, dict[str, Any]]] = deque()
+            recorded = read_inputs(store.path, len(store.rows)) or [{}] * len(store.rows)
             rest = iter(positions)
             while True:
                 while len(waiting) <= 2 * self.workers and (position := next(rest, None)) is not None:
                     item = items[store.ids[position]]
                     names = {n for letters, rows in wanted.items() if position in rows for n in needed[letters]}
+                    for name in sorted(names & item.media.keys()):
+                        self._check_unchanged(item, name, recorded[position].get(name))
                     waiting.append((position, {name: _asked(item, name, pool) for name in sorted(names)}))
                 if not waiting:
                     return
                 position, asked = waiting.popleft()
                 yield position, {name: [self._answer(store.ids[position], name, one)] for name, one in asked.items()}
+
+    def _check_unchanged(self, item: Item, name: str, recorded: str | None) -> None:
+        now = identity(item.media[name], self.dataset.media_root)
+        if recorded not in (None, input_digest(now)) and now[1:] != NOWHERE:  # else the reader says it is gone
+            raise UserError(
+                "media",
+                f"Re-ranking needs the {name} of item {item.id!r} again, but its file changed after it was embedded. "
+                "Run the command again.",
+            )
 
     def _answer(self, item: str, name: str, asked: Any) -> Any:  # noqa: ANN401 - whatever the encoder takes
         result: Had | Missing | Lost = asked if isinstance(asked, Had | Missing) else asked.result()
@@ -337,4 +350,4 @@ def _asked(item: Item, name: str, pool: Any) -> Any:  # noqa: ANN401 - a future,
         return Had(item.subtitle) if item.subtitle is not None else Missing("absent: no subtitle")
     if name not in item.media:
         return Missing(f"absent: no {name} file")
-    return pool.submit(name, item.media[name])
+    return pool.submit(name, item.media[name], stamp(item.media[name]))

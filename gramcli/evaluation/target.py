@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.datasets import open_dataset
 from gramcli.encoders import looks_like_checkpoint, looks_like_heads
 from gramcli.errors import UserError
+from gramcli.files.locking import Taken, wait_for_lock
+from gramcli.files.writing import disk_errors, make_folder
 from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
 from gramcli.results.watch import Progress, Watch
 from gramcli.store import open_store
+from gramcli.store.layout import LOCK
 from gramcli.store.split_names import default_split
 
 if TYPE_CHECKING:
@@ -25,6 +29,11 @@ if TYPE_CHECKING:
     from gramcli.metrics.prompts import TextEncoder
     from gramcli.modalities import Task
     from gramcli.store import Store
+
+CACHE_PATIENCE: Final = 6 * 3600.0
+"""Seconds that an evaluation waits for another one that embeds the same."""
+
+_HOUR: Final = 3600.0
 
 
 def chosen_dataset(
@@ -237,9 +246,27 @@ def _embedded(watch: Watch, encoder: Encoder, dataset: Dataset, options: EmbedOp
     from gramcli.embedding.writing import write_embeddings  # noqa: PLC0415 - as above
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    summary = write_embeddings(dataset, encoder, path, options=options, progress=watch.stage("Embedding"))
+    with disk_errors(path):
+        make_folder(path.parent)
+    end, progress = time.monotonic() + CACHE_PATIENCE, watch.stage("Embedding")
+    while True:
+        try:
+            summary = write_embeddings(dataset, encoder, path, options=options, progress=progress)
+            break
+        except Taken as taken:
+            _wait(watch, path, taken, end)
     watch.say(f"Embeddings: {path} (shards written: {summary.shards_written}, found: {summary.shards_reused}).")
     for note in summary.notes:
         watch.say(f"Note: {note}")
     return path
+
+
+def _wait(watch: Watch, path: Path, taken: Taken, end: float) -> None:
+    """Wait for the process that embeds the same; what it has written by then is found."""
+    patience = f"{CACHE_PATIENCE / _HOUR:g} h"
+    holder = f" ({taken.holder})" if taken.holder else ""
+    watch.say(f"Waiting for another gram process{holder}, which embeds the same into {path}; for at most {patience}.")
+    if not wait_for_lock(path / LOCK, path, end - time.monotonic()):
+        raise UserError(
+            "store", f"{path} is still being written by another gram process{holder} after {patience}. End it, or wait."
+        ) from taken

@@ -13,13 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import LARGE, read_regular
+from gramcli.files.writing import disk_errors, make_folder, write_atomic
 from gramcli.heads.model import Heads
 from gramcli.heads.remarks import outcome_of
 from gramcli.heads.schema import HeadsFile, check_curves
 from gramcli.heads.unfinished import STATE
 from gramcli.results.documents import dump_json
 from gramcli.results.schema import Source, checked, parse_json
-from gramcli.store.atomic import disk_errors, write_atomic
 
 WEIGHTS: Final = "heads.safetensors"
 CONFIG: Final = "heads.json"
@@ -79,7 +80,7 @@ def save_heads(path: Path, heads: Heads, config: Mapping[str, Any]) -> None:
         "hidden": heads.hidden,
     }
     with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         write_atomic(path / WEIGHTS, data)
         write_atomic(path / CONFIG, dump_json({**facts, **config}).encode())
 
@@ -106,7 +107,7 @@ def load_heads(spec: str | Path) -> SavedHeads:
         raise UserError("input", f"{path} {what}.")
     config = _read_config(path)
     try:
-        data = (path / WEIGHTS).read_bytes()
+        data = read_regular(path / WEIGHTS, LARGE)
         tensors = load(data)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         refuse_pointer(path / WEIGHTS, "input")
@@ -127,7 +128,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     """
     source = Source(path / CONFIG, "input", f"The heads of {path} are damaged: train them again, {_ANEW}.")
     try:
-        config = parse_json((path / CONFIG).read_bytes(), source)
+        config = parse_json(read_regular(path / CONFIG), source)
     except OSError as error:
         raise source.wrong(f" cannot be read ({error.strerror})") from error
     written = config.get("format") if isinstance(config, dict) else None

@@ -8,6 +8,7 @@ from typing import Any, Final
 from safetensors import SafetensorError, safe_open
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import check_regular
 from gramcli.heads.schema import State, check_curves
 from gramcli.results.schema import Source, checked, parse_json
 
@@ -29,6 +30,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     """
     source = Source(folder / STATE, "input", _ANEW)
     try:
+        check_regular(folder / STATE)
         with safe_open(folder / STATE, framework="pt") as file:
             text = (file.metadata() or {}).get("progress", "null")
     except (SafetensorError, OSError) as error:

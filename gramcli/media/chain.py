@@ -7,6 +7,7 @@ import mmap
 import re
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from gramcli.files.reading import open_regular
 from gramcli.media.cutoff import joined_boxes
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def sound_parts(path: Path, name: str) -> list[tuple[int, int]]:
         Start and end of each; one for an ordinary file.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         starts = [0, *_STARTS[name](file, size)] if name in _STARTS else [0]
     return list(zip(starts, [*starts[1:], size], strict=True))
 
@@ -88,7 +89,7 @@ def is_followed(path: Path, format_name: str) -> bool:
         path: The file.
         format_name: FFmpeg's name of its container.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if format_name.startswith("mov,"):
             return joined_boxes(file)
         return format_name in _HEADERS and any(True for _ in _found(file, _HEADERS[format_name]))

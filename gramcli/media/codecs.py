@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from gramcli.files.reading import open_regular
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,7 +43,7 @@ def codec_names(path: Path, container: Any) -> dict[int, str]:  # noqa: ANN401 -
 def _ends(path: Path) -> bytes:
     """Read both ends of a file, where an index stands."""
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_SCANNED)
         file.seek(max(len(head), size - _SCANNED))
         return head + file.read()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
+from gramcli.files.reading import open_regular
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -42,7 +44,7 @@ def is_cut_off(path: Path, format_name: str) -> bool:
     if check is None:
         return False
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return check(file, size)
 
 
@@ -65,7 +67,7 @@ def joined_boxes(file: BinaryIO) -> bool:
 
 def is_index_cut_off(path: Path) -> bool:
     """Say whether the end of an MP4 cuts its index in two, so that whole tracks may be missing from it."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return _cut_box(file, path.stat().st_size) == b"moov"
 
 
@@ -234,7 +236,7 @@ def last_flv_time(path: Path) -> float:
     More than one is looked at: what marks the end of a track has the time of that track's end.
     """
     latest, end = 0, path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for _ in range(_LAST_TAGS):
             length = int.from_bytes(_at(file, max(end - 4, 0), 4), "big")
             start = end - 4 - length
@@ -306,7 +308,7 @@ _CHECKS: Final[dict[str, Callable[[BinaryIO, int], bool]]] = {
 
 def promised_mp3_frames(path: Path) -> int:
     """Return how many frames the Xing or Info header of an MP3 promises; 0 when it has none."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = _at(file, 0, 10)
         offset = 0
         if head[:3] == b"ID3" and len(head) == 10:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
 from gramcli.errors import UserError, pointer_said
+from gramcli.files.reading import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,7 +171,7 @@ def first_bytes(path: Path, n: int = _SNIFFED) -> bytes:
         UserError: The file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(n)
     except OSError as error:
         raise UserError("media", f"{shown(path)} cannot be read ({_reason(error)}); check its permissions.") from error

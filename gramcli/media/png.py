@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from gramcli.files.reading import open_regular
 from gramcli.media.limits import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def slim_png(path: Path, *, animated: bool = False) -> Png:
     kept = io.BytesIO()
     kept.write(_SIGNATURE)
     frames, still_apart, transfer, controlled = 1, False, 0, False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for kind, content in _parts(file, animated):
             if kind == b"acTL" and len(content) == 8:
                 frames = max(1, int.from_bytes(content[:4], "big"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import av
 import soundfile
 
+from gramcli.files.reading import open_regular
 from gramcli.media.chain import Section, sound_parts
 from gramcli.media.cutoff import is_cut_off, is_part_cut_off
 from gramcli.media.kinds import first_bytes
@@ -78,7 +79,7 @@ def _read_chain(
 ) -> Found | None:
     runs: list[Run] = []
     notes: list[str] = []
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number, (start, end) in enumerate(parts, 1):
             count = sum(len(run.samples) for run in runs)
             found = _read_one(path, Section(file, start, end), mixer, count)

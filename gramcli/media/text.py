@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
+from gramcli.files.reading import open_regular
 from gramcli.media.cues import is_timed, said_lines
 from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.limits import MAX_TEXT_BYTES
@@ -88,7 +89,7 @@ def decode_text(raw: bytes) -> str | None:
 def _lines(path: Path) -> list[str]:
     check_regular_file(path, allow_empty=True)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
         raise UserError("media", f"{shown(path)} cannot be read ({error.strerror}); check its permissions.") from error

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
+from gramcli.files.reading import LARGE, read_regular
 
 NumberT = TypeVar("NumberT", int, float)
 
@@ -29,6 +30,7 @@ Judgements = Mapping[str, Mapping[str, int]]
 """Query -> document -> level: from the relevance level on relevant, 0 judged not relevant, below 0 not judged."""
 
 RECALL_LEVELS: Final = tuple(f"{level / 10:.2f}" for level in range(11))
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _SMALLEST_PRECISION: Final = 1e-5  # trec_eval's floor in geometric means
 _LARGEST_SCORE: Final = float(np.finfo(np.float32).max)
 _GEOMETRIC: Final = {"gm_map": "map"}
@@ -184,10 +186,10 @@ def list_means(run: Run, judgements: Judgements, measures: Sequence[str], *, lev
 
 def _lines(path: Path, n_fields: int, form: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, LARGE).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("input", f"{path} cannot be read as text: {error}") from error
-    lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(number, line.split()) for number, line in enumerate(_LINE_END.split(text), 1) if line.strip()]
     if not lines:
         raise UserError("input", f"{path} holds no line of the form '{form}'.")
     for number, fields in lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.report.answer import Answer, Table, counted, printable
-from gramcli.report.files import write_result
+from gramcli.report.files import write_beside
 from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def write_curves(found: Alignment) -> None:
     """Draw the learning curve beside the heads, as `curves.svg`."""
     from gramcli.report.figures import learning_curves  # noqa: PLC0415 - matplotlib loads here only
 
-    write_result(found.path / FIGURE, learning_curves(found.history, found.best, found.metric))
+    write_beside(found.path / FIGURE, learning_curves(found.history, found.best, found.metric))
 
 
 def _row(stage: str, one: Epoch) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
+from gramcli.files.writing import replacing, write_atomic
 from gramcli.report import FRAME_SUFFIX, PAGE_SUFFIXES, SUFFIX_FORMATS, Format, known_suffixes
 
 if TYPE_CHECKING:
@@ -26,17 +26,35 @@ def write_result(path: Path, data: str | bytes) -> None:
     Raises:
         UserError: The folder is missing, or the file system refuses.
     """
-    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    content = _content(data)
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(content)
         else:
-            _replace(path.resolve(), content)
+            with replacing(path.resolve()) as file:
+                file.write(content)
     except BrokenPipeError:
         raise
     except OSError as error:
         hint = "Make the folder first." if isinstance(error, FileNotFoundError) else "Name another file."
         raise UserError("failed", f"{path} could not be written: {error.strerror}. {hint}") from error
+
+
+def write_beside(path: Path, data: str | bytes) -> None:
+    """Write a file that gram itself names, inside a folder that the user named: a link there is replaced.
+
+    Args:
+        path: Where to; the folder must exist.
+        data: The content; text is written as UTF-8.
+
+    Raises:
+        UserError: The file system refuses.
+    """
+    write_atomic(path, _content(data))
+
+
+def _content(data: str | bytes) -> bytes:
+    return data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
 
 
 def check_suffix(path: Path) -> None:
@@ -94,15 +112,3 @@ def _parquet(path: Path, answer: Answer) -> bytes:
     except ImportError:
         raise UserError("usage", f"{path}: Parquet needs a library: pip install pyarrow. Or write .csv.") from None
     return buffer.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 from gramcli.results.facts import DatasetFacts, ModelFacts
 from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
 from gramcli.results.schema import Count, Size, Source, checked, parse_json
@@ -126,13 +127,15 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         UserError: No such file, or not JSON.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         raise UserError(
             "input", f"{path} does not exist. Give the JSON that `gram eval --format json` wrote."
         ) from None
     except IsADirectoryError:
         raise UserError("input", f"{path} is a directory, not the JSON file of an evaluation.") from None
+    except OSError as error:
+        raise UserError("input", f"{path} cannot be read: {error.strerror}. Name the JSON of an evaluation.") from None
     return parse_json(data, Source(path, "input", "Write it with `gram eval --format json`."))
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
-from gramcli.store.layout import is_status
 from gramcli.store.schema import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_MOST_DIGITS: Final = 16
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -88,31 +88,29 @@ def _rows(lines: Iterable[list[str]], header: list[str]) -> Iterator[ItemRow]:
     """The rows below a header; their caption rows follow one another.
 
     Raises:
-        ValueError: A line does not fit the header, names an id again, or its numbers or statuses are none.
+        ValueError: A line does not fit the header, or its numbers are none.
     """
-    ids: set[str] = set()
     end = 0
     for line in lines:
         if len(line) != len(header):
             raise ValueError(f"{len(line)} fields where the header has {len(header)}")
         identifier, split, label, *numbers = line[: len(COLUMNS)]
-        start, end = end, _whole(numbers, end)
-        if not identifier or identifier in ids:
-            raise ValueError(f"the id {ascii(identifier)[:60]} is empty or there twice")
-        ids.add(identifier)
+        start, end = end, _end(identifier, numbers, end)
         status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
-        if wrong := [text for text in status.values() if not is_status(text)]:
-            raise ValueError(f"the status {ascii(wrong[0])[:60]} is not ok, absent, stand-in or 'failed: reason'")
         yield ItemRow(identifier, split or None, label or None, end - start, status)
 
 
-def _whole(numbers: list[str], expected: int) -> int:
-    """Where the caption rows of an item end."""
-    if not all(one.isascii() and one.isdigit() and len(one) < _MOST_DIGITS for one in numbers):
-        raise ValueError("text_start and text_end must be whole numbers")
+def _end(identifier: str, numbers: list[str], due: int) -> int:
+    """Where the caption rows of an item end that begin where those before it ended.
+
+    Raises:
+        ValueError: The numbers are none, or say otherwise.
+    """
+    if bad := next((one for one in numbers if not _NUMBER.fullmatch(one)), None):
+        raise ValueError(f"{bad[:20]!r} is no number of rows")
     start, end = map(int, numbers)
-    if start != expected or end < start:
-        raise ValueError(f"text_start must be {expected} and text_end no less; got {start} and {end}")
+    if start != due or end < due:
+        raise ValueError(f"the text of item {identifier!r} cannot be rows {start} to {end}, as it begins at {due}")
     return end
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
+from gramcli.files.reading import LARGE, read_regular
 from gramcli.results.schema import Source, checked, parse_json, read_json
 from gramcli.store.schema import COLUMNS, Inputs, Manifest
 
@@ -117,7 +118,7 @@ class Plan:
 
     def input_digests(self) -> list[dict[str, str]]:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
-        return [{name: digest(one)[:_SHORT_DIGEST] for name, one in item.items()} for item in self.inputs]
+        return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
@@ -218,6 +219,11 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def input_digest(identity: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what inputs.json says of one input."""
+    return digest(identity)[:_SHORT_DIGEST]
+
+
 def text_digest(text: str) -> int:
     """The first 8 bytes of a text's sha256 as an int64: whether two stores embedded the same caption.
 
@@ -250,7 +256,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
     path = store / MANIFEST
     source = Source(path, "store", _restore(store))
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise source.wrong(f" cannot be read ({error.strerror})") from error
     manifest = parse_json(data, source)
@@ -263,7 +269,7 @@ def read_manifest(store: Path) -> dict[str, Any]:
     content = {key: value for key, value in manifest.items() if key != "content_sha256"}
     if manifest.get("content_sha256") != digest(content):
         raise source.wrong(" was changed after gram wrote it")
-    _check_manifest(checked(content, Manifest, source), source)
+    checked(content, Manifest, source)
     return content
 
 
@@ -283,7 +289,7 @@ def read_inputs(store: Path, items: int) -> Inputs:
     path = store / INPUTS
     source = Source(path, "store", "Restore it from a copy, or start anew with --overwrite.")
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LARGE)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -292,23 +298,6 @@ def read_inputs(store: Path, items: int) -> Inputs:
     if len(found) != items:
         raise source.wrong(f" is of {len(found)} items, the store of {items}")
     return found
-
-
-def _check_manifest(found: Manifest, source: Source) -> None:
-    """Hold the numbers of a finished store against each other.
-
-    Raises:
-        UserError: They contradict one another.
-    """
-    if not found.complete:
-        return
-    captions = found.counts.captions
-    if captions is None or found.items_sha256 is None:
-        raise source.wrong(": it is complete, but its captions or its items are not counted")
-    for name, entry in found.modalities.items():
-        wanted = captions if name == TEXT else found.counts.items
-        if entry.rows != wanted or entry.present is None or entry.present > found.counts.items:
-            raise source.wrong(f": the rows of {ascii(name)[:60]} are not counted, or not as many as there should be")
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -370,7 +359,7 @@ def _check_text(what: str, text: str) -> None:
 
 
 def _restore(store: Path) -> str:
-    return f"Restore it from a copy, or delete {store} and write the store anew."
+    return f"Restore it from a copy, or write the store anew under another name than {store}."
 
 
 def _short(text: str) -> str:

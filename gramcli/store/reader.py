@@ -13,9 +13,24 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import LARGE, check_regular, open_regular, read_regular
+from gramcli.store.facts import check_facts, check_shard_names
 from gramcli.store.items import ItemRow, parse_items
-from gramcli.store.layout import ITEMS, MANIFEST, OK, SHARDS, TEXT, digest, has_row, read_manifest, state
-from gramcli.store.shards import damaged
+from gramcli.store.layout import (
+    ITEMS,
+    MANIFEST,
+    OK,
+    SHARDS,
+    TEXT,
+    Plan,
+    PlannedItem,
+    digest,
+    has_row,
+    read_manifest,
+    shard_file,
+    state,
+)
+from gramcli.store.shards import damaged, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,10 +145,10 @@ class Store:
         """
         if TEXT not in self.modalities:
             return torch.zeros(0, dtype=torch.int64)
-        owners = self._tensor("text.item", (self.manifest["counts"]["captions"],))
         counts = torch.tensor([row.captions for row in self.rows])
-        if not torch.equal(owners, torch.repeat_interleave(torch.arange(len(self.rows)), counts)):
-            raise damaged(self.path / SHARDS, "its captions are not those of the items in items.csv")
+        owners = self._tensor("text.item", (int(counts.sum()),))
+        if not torch.equal(owners, torch.repeat_interleave(torch.arange(len(counts)), counts)):
+            raise damaged(self.path / SHARDS, f"its rows of text are not those of the items that {ITEMS} names")
         return owners
 
     def caption_digests(self) -> Tensor | None:
@@ -157,6 +172,7 @@ class Store:
             return True
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 return name in file.keys()  # noqa: SIM118 - not a mapping
         except (SafetensorError, OSError) as error:
@@ -172,7 +188,7 @@ class Store:
         return digest({**parts, "shards": [shard["sha256"] for shard in self.manifest["shards"]]})
 
     def verify(self) -> None:
-        """Compare every shard with the checksum it was written with.
+        """Compare every shard with the checksum it was written with, and with what items.csv says of its items.
 
         Raises:
             UserError: Some differ; names them all.
@@ -180,6 +196,12 @@ class Store:
         found = [self.path / shard["file"] for shard in self.manifest["shards"] if not self._is_whole(shard)]
         if found:
             raise damaged(found[0], f"its checksum is wrong{_more(found[1:])}")
+        items = tuple(PlannedItem(row.id, row.split, row.label) for row in self.rows)
+        plan = Plan(self.manifest["model"], self.manifest["dataset"], self.dims, items, self.manifest["shard_size"])
+        for index in range(plan.n_shards):
+            positions = plan.shard_range(index)
+            if read_record(self.path, plan, index).rows != self.rows[positions.start : positions.stop]:
+                raise damaged(self.path / shard_file(index), f"it says of its items what {ITEMS} does not")
 
     def _is_whole(self, shard: Mapping[str, Any]) -> bool:
         try:
@@ -207,6 +229,7 @@ class Store:
     def _part(self, shard: Mapping[str, Any], name: str, row: tuple[int, ...]) -> Tensor:
         path = self.path / shard["file"]
         try:
+            check_regular(path)
             with safe_open(path, framework="pt") as file:
                 part: Tensor = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
@@ -222,7 +245,7 @@ class Store:
     def _trust(self, path: Path, sha256: str) -> None:
         if path.name in self._trusted:
             return
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != sha256:
             raise damaged(path, "it is not the file that was written")
@@ -256,8 +279,11 @@ def open_store(path: str | Path) -> Store:
     manifest = read_manifest(path)
     if not manifest["complete"]:
         raise UserError("store", f"{path} is not finished. Run the command that began it again: it resumes.")
+    check_shard_names(path, manifest)
     _check_shards(path, manifest)
-    return Store(path, manifest, _read_items(path, manifest))
+    rows = _read_items(path, manifest)
+    check_facts(path, manifest, rows)
+    return Store(path, manifest, rows)
 
 
 def _more(others: Sequence[Path]) -> str:
@@ -281,7 +307,7 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     file = path / ITEMS
     remedy = "Run the command that wrote the store again: it is rebuilt from the shards."
     try:
-        data = file.read_bytes()
+        data = read_regular(file, LARGE)
     except OSError as error:
         raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
@@ -291,10 +317,4 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError("store", f"{file} is damaged: it is not UTF-8 text. {remedy}") from error
-    rows = parse_items(text, str(file))
-    counts = (manifest["counts"]["items"], manifest["counts"]["captions"])
-    if (len(rows), sum(row.captions for row in rows)) != counts:
-        raise UserError("store", f"{file} is damaged: it lists other items or captions than {MANIFEST}. {remedy}")
-    if list(rows[0].status) != list(manifest["modalities"]):
-        raise UserError("store", f"{file} is damaged: its columns are not the embeddings of {MANIFEST}. {remedy}")
-    return rows
+    return parse_items(text, str(file))

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from gramcli.errors import UserError
+from gramcli.files.reading import LARGE, read_regular
 from gramcli.results.schema import Source, checked, parse_json
 from gramcli.store.items import ItemRow
-from gramcli.store.layout import OK, TEXT, Plan, has_row, is_status, shard_file, state
+from gramcli.store.layout import OK, TEXT, Plan, has_row, is_shard_name, is_status, shard_file, state
 from gramcli.store.schema import ShardMetadata
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 METADATA_KEY: Final = "gram"
 _NOTE: Final = Source("what it says of its items", "store", "")
+_LENGTH: Final = 8  # bytes that say how long a safetensors header is
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
     """
     path = store / shard_file(index)
     try:
-        data = path.read_bytes()
-        metadata, tensors = _read(path)
+        data = read_regular(path, LARGE)
+        metadata, tensors = _read(data)
         content = _content(plan, metadata, tensors)
         _, record = pack_shard(plan, index, content)
         masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if name != TEXT]
@@ -133,14 +135,15 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
 
 def read_content(store: Path, plan: Plan, index: int) -> ShardContent:
     """Read back what a shard holds; one that `read_record` has checked."""
-    return _content(plan, *_read(store / shard_file(index)))
+    return _content(plan, *_read(read_regular(store / shard_file(index), LARGE)))
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    with safe_open(path, framework="numpy") as file:
-        metadata: dict[str, Any] = parse_json((file.metadata() or {}).get(METADATA_KEY, "null"), _NOTE)
-        checked(metadata, ShardMetadata, _NOTE)
-        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    tensors = load(data)  # checks the header, which the library does not give out with it
+    header = json.loads(data[_LENGTH : _LENGTH + int.from_bytes(data[:_LENGTH], "little")])
+    metadata: dict[str, Any] = parse_json(header["__metadata__"][METADATA_KEY], _NOTE)
+    checked(metadata, ShardMetadata, _NOTE)
+    return metadata, tensors
 
 
 def _content(plan: Plan, metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> ShardContent:
@@ -168,7 +171,12 @@ def damaged(path: Path, why: str) -> UserError:
         path: The shard.
         why: What is wrong with it.
     """
-    remedy = "Delete this file and run the command that wrote the store again: only this shard is redone."
+    ours = is_shard_name(path.name) and path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+    remedy = (
+        "Delete this file and run the command that wrote the store again: only this shard is redone."
+        if ours
+        else "Restore it from a copy, or write the store anew under another name."
+    )
     return UserError("store", f"{path} is damaged: {' '.join(why.split()).rstrip('.')}. {remedy}")
 
 

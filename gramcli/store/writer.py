@@ -11,7 +11,17 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from gramcli.errors import UserError
-from gramcli.store.atomic import disk_errors, sync_directory, take_lock, temporary_name, write_atomic
+from gramcli.files.locking import take_lock
+from gramcli.files.reading import read_regular
+from gramcli.files.writing import (
+    disk_errors,
+    make_folder,
+    make_own_folder,
+    prepared,
+    remove_files,
+    remove_leftovers,
+    write_atomic,
+)
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
     CAPTIONS,
@@ -82,8 +92,7 @@ class StoreWriter:
         """
         _refuse_foreign(path)
         with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            sync_directory(path.parent)
+            make_folder(path)
         writer = cls(path, plan, take_lock(path / LOCK, path))
         try:
             writer._begin(overwrite=overwrite, retry_failed=retry_failed)
@@ -123,7 +132,7 @@ class StoreWriter:
         data, record = pack_shard(self.plan, index, content)
         if self._complete:
             self._write_manifest(complete=False)
-        write_atomic(self.path / record.file, data)
+        write_atomic(self.path / record.file, data, own_folder=True)
         self._records[index] = record
 
     def finish(self) -> None:
@@ -150,7 +159,9 @@ class StoreWriter:
         _refuse_foreign(self.path)  # again, now that nobody else can change it
         manifest = read_manifest(self.path) if (self.path / MANIFEST).exists() else None
         with disk_errors(self.path):
-            _remove_temporaries(self.path)
+            remove_leftovers(self.path, (MANIFEST, ITEMS, INPUTS).__contains__)
+            if manifest:
+                make_own_folder(self.path / SHARDS)  # refuses a link before anything is emptied
         if manifest and overwrite:
             self._clear(manifest)
             manifest = None
@@ -160,8 +171,8 @@ class StoreWriter:
         else:
             self._write_manifest(complete=False)
         with disk_errors(self.path):
-            (self.path / SHARDS).mkdir(exist_ok=True)
-            sync_directory(self.path)
+            make_own_folder(self.path / SHARDS)
+            remove_leftovers(self.path / SHARDS, is_shard_name, own_folder=True)
         self._take_over((manifest or {}).get("shards", []))
         if manifest and retry_failed:
             self._reopen_failed()
@@ -229,12 +240,8 @@ class StoreWriter:
         # Marked unfinished first: killed half-way, this is a store of the old plan with shards missing.
         write_atomic(self.path / MANIFEST, seal({**manifest, "complete": False, "shards": []}))
         with disk_errors(self.path):
-            (self.path / ITEMS).unlink(missing_ok=True)
-            (self.path / INPUTS).unlink(missing_ok=True)
-            for shard in _shard_paths(self.path):
-                shard.unlink()
-            if (self.path / SHARDS).exists():
-                sync_directory(self.path / SHARDS)  # else a power cut could bring them back under the new plan
+            remove_files(self.path, (ITEMS, INPUTS).__contains__)
+            remove_files(self.path / SHARDS, is_shard_name, own_folder=True)
 
     def _write_manifest(self, *, complete: bool, items_sha256: str | None = None) -> None:
         rows = [row for record in self.records for row in record.rows] if complete else []
@@ -264,25 +271,14 @@ def _refuse_foreign(path: Path) -> None:
         names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     if MANIFEST in names:
         read_manifest(path)
-    elif names - {LOCK, temporary_name(path / MANIFEST).name}:
+    elif {name for name in names if name != LOCK and prepared(name) != MANIFEST}:
         raise UserError("store", f"{path} holds other files and is not a store; {advice}.")
 
 
-def _remove_temporaries(store: Path) -> None:
-    finals = [store / MANIFEST, store / ITEMS, store / INPUTS]
-    for path in [temporary_name(final) for final in finals]:
-        path.unlink(missing_ok=True)
-    for path in (store / SHARDS).glob(".*.safetensors.tmp"):
-        if is_shard_name(path.name.removeprefix(".").removesuffix(".tmp")):
-            path.unlink()
-
-
-def _shard_paths(store: Path) -> list[Path]:
-    return [path for path in (store / SHARDS).glob("*.safetensors") if is_shard_name(path.name)]
-
-
 def _write_changed(path: Path, data: bytes) -> None:
-    with disk_errors(path):
-        same = path.exists() and path.read_bytes() == data
+    try:
+        same = read_regular(path, len(data)) == data
+    except OSError:
+        same = False
     if not same:
         write_atomic(path, data)

@@ -24,7 +24,7 @@ ROW = st.builds(
 )
 
 
-@given(st.lists(ROW, max_size=6, unique_by=lambda row: row.id))
+@given(st.lists(ROW, max_size=6))
 def test_round_trip(rows: list[ItemRow]) -> None:
     text = format_items(rows, ["text", "video"])
     assert parse_items(text, "items.csv") == tuple(rows)
@@ -48,11 +48,12 @@ def test_pandas_reads_it() -> None:
         ("", "items.csv is damaged"),
         ("id,label\n", "its header is not id,split"),
         ("id,split,label,text_start,text_end,video\na,,,0,0\n", "line 2: 5 fields where the header has 6"),
-        ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: text_start and text_end must be whole numbers"),
-        ("id,split,label,text_start,text_end\na,,,0,9999999999999999999\n", "must be whole numbers"),
-        ("id,split,label,text_start,text_end\na,,,0,2\nb,,,1,3\n", "line 3: text_start must be 2 and text_end no less"),
-        ("id,split,label,text_start,text_end\na,,,0,0\na,,,0,0\n", "line 3: the id 'a' is empty or there twice"),
-        ("id,split,label,text_start,text_end,video\na,,,0,0,fine\n", "line 2: the status 'fine' is not ok"),
+        ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: 'zero' is no number of rows"),
+        ("id,split,label,text_start,text_end\na,,,0,9999999999999999999\n", "is no number of rows"),
+        (
+            "id,split,label,text_start,text_end\na,,,0,2\nb,,,1,3\n",
+            "line 3: the text of item 'b' cannot be rows 1 to 3",
+        ),
         ('id,split,label,text_start,text_end\n"a,,,0,0\n', "items.csv is damaged"),
     ],
 )

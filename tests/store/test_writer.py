@@ -227,7 +227,7 @@ def test_shards_are_plain_safetensors(tmp_path: Path) -> None:
 
 def test_a_file_is_whole_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever kills the process while it writes, the final name holds the old content or the new."""
-    from gramcli.store.atomic import write_atomic
+    from gramcli.files.writing import prepared, write_atomic
 
     path = tmp_path / "manifest.json"
     path.write_bytes(b"old")
@@ -240,11 +240,14 @@ def test_a_file_is_whole_before_it_has_its_name(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", watching)
     write_atomic(path, b"new" * 1000)
-    assert flushed == [(b"old", [".manifest.json.tmp", "manifest.json"]), (b"new" * 1000, ["manifest.json"])]
+    (old, before), after = flushed
+    assert old == b"old"
+    assert [prepared(name) for name in before] == ["manifest.json", None]
+    assert after == (b"new" * 1000, ["manifest.json"])
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gramcli.store.atomic import write_atomic
+    from gramcli.files.writing import write_atomic
 
     path = tmp_path / "manifest.json"
     path.write_bytes(b"old")

@@ -20,7 +20,7 @@ from gramcli.encoders.vast.frontends import Transform, preprocess_frames, prepro
 from gramcli.encoders.vast.layout import Found, find_checkpoint
 from gramcli.encoders.vast.model import CONDITION_LETTERS, FEATURE_PARTS, VastModel
 from gramcli.encoders.vast.sampling import SamplingDefaults, sampling_assumptions, sampling_defaults
-from gramcli.encoders.vast.tensors import WeightFiles, file_sha256
+from gramcli.encoders.vast.tensors import WeightFiles
 from gramcli.encoders.vast.tokenizer import TextTokenizer, load_tokenizer
 from gramcli.encoders.vast.weights import LoadReport, Precision, load_weights
 from gramcli.errors import UserError
@@ -136,7 +136,7 @@ class VastEncoder:
     @cached_property
     def sha256(self) -> dict[str, str]:
         """Of every weight file, by its name."""
-        return {path.name: file_sha256(path) for path in self.report.files}
+        return self.report.digests()
 
     @property
     def tokenizer(self) -> TextTokenizer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
@@ -19,6 +18,7 @@ from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.sampling import sampling_assumptions
 from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, file_sha256
 from gramcli.errors import UserError
+from gramcli.files.writing import replacing
 from gramcli.results.runs import Exported
 
 _NAMES: Final = {
@@ -162,18 +162,12 @@ def _raw(tensor: Tensor) -> memoryview:
 
 def _write(output: Path, header: bytes, pieces: Iterator[memoryview]) -> None:
     """Write a file whole or not at all."""
-    partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
     try:
-        with partial.open("wb") as file:
+        with replacing(output) as file:
             file.write(header)
             for piece in pieces:
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(output)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         hint = "Make the folder first." if missing else "Free some space or name another."
         raise UserError("failed", f"{output} cannot be written ({error.strerror or error}). {hint}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gramcli.errors import UserError
+from gramcli.files.reading import open_regular, read_regular
 from gramcli.results.schema import Source, parse_json
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
@@ -105,7 +106,7 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: The file cannot be read, is not JSON, or holds something else than an object.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         raise UserError(
             "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
@@ -245,7 +246,7 @@ def _first_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
 def _metadata(path: Path) -> dict[str, Any]:
     """Read what our export wrote into the header of a safetensors file; nothing from other files."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size)) if 0 < size <= min(_LARGEST_HEADER, path.stat().st_size - 8) else {}
         ours = json.loads(header.get("__metadata__", {}).get(METADATA_KEY, "{}"))

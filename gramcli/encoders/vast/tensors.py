@@ -19,6 +19,7 @@ from torch import Tensor
 from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.wrappers import Key, tensors_in, unwrap
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import check_regular, open_regular
 
 _FRAMES: Final = "vision_frame_embedding"
 _PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
@@ -177,6 +178,7 @@ class _Safetensors:
     def _open(self) -> Any:  # noqa: ANN401 - the library's handle
         if self._handle is None:
             try:
+                check_regular(self._path)
                 self._handle = safe_open(self._path, framework="pt")
             except (SafetensorError, OSError) as error:
                 raise _damaged(self._path, error) from error
@@ -243,7 +245,7 @@ class _Torch:
         path, safe = self._path, not self._allow_pickle
         _check_unpacked(path)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 self._mapped = file.read(4) == _ZIP and not _is_compressed(path)
             return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
         except Exception as error:  # a damaged pickle can end in any error at all
@@ -300,7 +302,7 @@ def _is_compressed(path: Path) -> bool:
 
 def file_sha256(path: Path) -> str:
     """Compute the SHA-256 of a file, reading it in pieces."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

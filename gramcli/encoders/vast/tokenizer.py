@@ -18,8 +18,10 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import BertProcessing
 
 from gramcli.errors import UserError, refuse_pointer
+from gramcli.files.reading import read_regular
 
 # In the order BERT's vocabulary has them.
+_LONGEST_LINE: Final = 1024
 _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _FILES: Final = ("vocab.txt", "tokenizer.json")
 _NAMED: Final = ("bert-base-uncased", "pretrained_weights/bert/bert-base-uncased")
@@ -59,7 +61,7 @@ class TextTokenizer:
         self.path = path
         refuse_pointer(path, "checkpoint")
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
             text = content.decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(path, str(error)) from error
@@ -163,10 +165,18 @@ def _cached(environment: Mapping[str, str]) -> list[Path]:
     places = []
     for model in (root / name for name in _HUB_FOLDERS):
         current = model / "refs" / "main"
-        revisions = [model / "snapshots" / current.read_text().strip()] if current.is_file() else []
+        revisions = [model / "snapshots" / _line_of(current)] if current.is_file() else []
         revisions += sorted((model / "snapshots").glob("*")) or [model / "snapshots" / "*"]
         places += [revision / name for revision in revisions for name in _FILES]
     return places
+
+
+def _line_of(path: Path) -> str:
+    """The line that a small file holds; a name that nothing has where it cannot be read."""
+    try:
+        return read_regular(path, _LONGEST_LINE).decode().strip()
+    except (OSError, UnicodeDecodeError):
+        return "*"
 
 
 def _from_vocabulary(path: Path, text: str) -> Tokenizer:

@@ -21,8 +21,9 @@ from gramcli.encoders.vast.names import (
     parameters_by_part,
     tied_name,
 )
-from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, dtype_name
+from gramcli.encoders.vast.tensors import WeightFiles, dtype_counts, dtype_name, file_sha256
 from gramcli.errors import UserError
+from gramcli.files.reading import Stamp, stamp
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -60,6 +61,7 @@ class LoadReport:
         step: Training step, when a name states it.
         files: The weight files.
         parameters: Distinct parameters in the files.
+        stamps: Size and modification time of each weight file, before it was read.
     """
 
     matched: int
@@ -72,6 +74,19 @@ class LoadReport:
     step: int | None
     files: tuple[Path, ...]
     parameters: Mapping[str, int]
+    stamps: tuple[Stamp, ...] = ()
+
+    def digests(self) -> dict[str, str]:
+        """The sha256 of every weight file, by its name: what a store records of the model.
+
+        Raises:
+            UserError: A file is no longer the one that was loaded.
+        """
+        found = {path.name: file_sha256(path) for path in self.files}
+        for path, before in zip(self.files, self.stamps, strict=False):
+            if stamp(path) != before:
+                raise UserError("checkpoint", f"{path} changed after it was loaded. Run the command again.")
+        return found
 
 
 def load_weights(
@@ -98,6 +113,7 @@ def load_weights(
     Note:
         The files must not be changed while the model is in use.
     """
+    stamps = tuple(stamp(path) for path in found.weights)
     files = WeightFiles(found.weights, allow_pickle=allow_pickle)
     wanted = {key: tensor for key, tensor in model.state_dict().items() if isinstance(tensor, Tensor)}
     missing = [key for key in wanted if key not in files or _is_recomputed(key, wanted[key], files)]
@@ -123,6 +139,7 @@ def load_weights(
         step=found.step,
         files=found.weights,
         parameters=parameters_by_part(files.shapes),
+        stamps=stamps,
     )
 
 

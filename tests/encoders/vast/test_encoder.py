@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,14 @@ def test_no_tokenizer_is_said_when_a_text_comes(
     assert encoder.describe(["video", "audio"])["tokenizer_sha256"] is None
     with pytest.raises(UserError, match="No tokenizer found"):
         encoder.describe(["video", "text"])
+
+
+def test_weights_that_change_after_they_were_loaded_are_not_what_a_store_names(checkpoint: Path) -> None:
+    encoder = load_encoder(checkpoint)
+    os.utime(checkpoint / "ckpt" / "model_step_100.pt", ns=(0, 1))
+    with pytest.raises(UserError, match=r"model_step_100\.pt changed after it was loaded\. Run the command again"):
+        encoder.describe(["video"])
+    assert len(load_encoder(checkpoint).describe(["video"])["weights_sha256"]) == 64
 
 
 def test_no_items_give_no_rows(loaded: VastEncoder, inputs) -> None:

@@ -1,0 +1,80 @@
+"""Two evaluations that embed the same: the second waits for the first, and uses what it wrote."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gramcli.datasets import Dataset, Item
+from gramcli.embedding.cache import cached_store_path
+from gramcli.embedding.options import EmbedOptions
+from gramcli.encoders import load_encoder
+from gramcli.errors import UserError
+from gramcli.evaluation import target
+from gramcli.files.locking import take_lock
+from gramcli.results.watch import NOBODY
+from gramcli.store import open_store
+
+DATASET = Dataset("made here", "manifest", (Item("one", {}, ("a cat",)), Item("two", {}, ("a dog",))))
+
+
+class _Heard:
+    """Keeps what is said; the rest is nobody's."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.stage = NOBODY.stage
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GRAM_CACHE", str(tmp_path / "cache"))
+    found = cached_store_path(load_encoder("signal").describe(DATASET.modalities), DATASET)
+    found.mkdir(parents=True)
+    return found
+
+
+def _embedded(watch: Any) -> Path:
+    return target._embedded(watch, load_encoder("signal"), DATASET, EmbedOptions(0))
+
+
+def test_the_second_waits_for_the_first_and_says_so(place: Path) -> None:
+    lock, heard = take_lock(place / ".lock", place), _Heard()
+    release = threading.Timer(0.5, os.close, [lock])
+    release.start()
+    assert open_store(_embedded(heard)).ids == ("one", "two")
+    release.join()
+    assert heard.said[0] == (
+        f"Waiting for another gram process (pid {os.getpid()} on {os.uname().nodename}), which embeds the same into "
+        f"{place}; for at most 6 h."
+    )
+    assert "shards written: 1, found: 0" in heard.said[1]
+
+
+def test_what_the_first_wrote_is_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, heard = take_lock(place / ".lock", place), _Heard()
+    real = target.wait_for_lock
+
+    def first_ends(*arguments: Any) -> bool:
+        os.close(lock)
+        _embedded(NOBODY)
+        return real(*arguments)
+
+    monkeypatch.setattr(target, "wait_for_lock", first_ends)
+    _embedded(heard)
+    assert "shards written: 0, found: 1" in heard.said[1]
+
+
+def test_it_does_not_wait_for_ever(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = take_lock(place / ".lock", place)
+    monkeypatch.setattr(target, "CACHE_PATIENCE", 0.36)
+    with pytest.raises(
+        UserError, match=r"is still being written by another gram process \(pid \d+ on .*\) after 0.0001"
+    ):
+        _embedded(NOBODY)
+    os.close(lock)
