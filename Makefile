@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BUILD_DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
-.PHONY: demo test check docs format bench clean
+.PHONY: demo test check docs format bench fuzz clean
 
 demo: .venv/run.stamp
 	$(BIN)/gram demo -o demo/
@@ -28,6 +28,10 @@ docs: .venv/docs.stamp
 format: .venv/dev.stamp
 	$(BIN)/python -m ruff format .
 	$(BIN)/python -m ruff check --fix .
+
+# An hour or so: every file that is written or read, damaged anew each time.
+fuzz: .venv/dev.stamp
+	GRAM_FUZZ_ROUNDS=$${GRAM_FUZZ_ROUNDS:-20000} GRAM_FUZZ_SEED=$${GRAM_FUZZ_SEED:-$$(date +%s)} $(BIN)/python -m pytest tests/fuzz
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/bench_help.py

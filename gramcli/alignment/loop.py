@@ -245,7 +245,8 @@ class _Learning:
             wanted |= {f"adam/{key}/{name}": one.shape for key in ("exp_avg", "exp_avg_sq")}
         for name, shape in wanted.items():
             found = progress.tensors.get(name)
-            if found is None or found.shape != shape or not bool(found.isfinite().all()):
+            fits = found is not None and found.shape == shape and found.is_floating_point()
+            if found is None or not fits or not bool(found.isfinite().all()):
                 raise damaged_state(self._training.folder, ValueError(f"'{name}' is not a finite {list(shape)} tensor"))
         device = self._ranks.device
         with torch.no_grad():

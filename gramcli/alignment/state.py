@@ -91,30 +91,17 @@ def load_progress(folder: Path, plan: Mapping[str, Any]) -> Progress | None:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        stage, before = facts["stage"], facts["before"]
-        if stage not in (WARM_UP, MAIN):
-            raise ValueError(f"no stage {stage}")
-        curve = curve_of(facts)
-        start = {name: float(value) for name, value in facts["start"].items()}
-        earlier = None if before is None else curve_of(before)
-    except (SafetensorError, OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (SafetensorError, OSError) as error:
         raise damaged_state(folder, error) from error
-    return Progress(list(curve.history), curve.best, tensors, stage, start, earlier)
+    curve, before = curve_of(facts), facts["before"]
+    earlier = None if before is None else curve_of(before)
+    return Progress(list(curve.history), curve.best, tensors, facts["stage"], facts["start"], earlier)
 
 
 def curve_of(facts: Mapping[str, Any]) -> Curve:
-    """Read a stage's curve from what JSON keeps of it.
-
-    Raises:
-        KeyError: Something is missing.
-        TypeError: Something is of another kind.
-        ValueError: As above, or the best epoch is none of them.
-    """
+    """Take a stage's curve from what was read and checked."""
     history = tuple(Epoch(**{**one, "measures": dict(one["measures"])}) for one in facts["history"])
-    best = int(facts["best"])
-    if not 1 <= best <= len(history):
-        raise ValueError(f"no epoch {best}")
-    return Curve(history, best)
+    return Curve(history, facts["best"])
 
 
 def check_plan(folder: Path, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:

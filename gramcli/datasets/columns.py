@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from gramcli.datasets.tables import Row
 
+_NAMED: Final = 20  # columns that a note lists
+_COMPARED: Final = 200  # columns whose names are held against ours, which takes long
 MEDIA: Final = ("video", "audio", "image", "depth")
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     # Our name first; then the names circulating datasets use. Compared without case, spaces and punctuation.
@@ -70,8 +73,11 @@ def columns_of(path: Path, rows: Sequence[Row], notes: list[str]) -> dict[str, s
     """
     present = list(dict.fromkeys(name for row in rows for name in row.values if name))
     columns: dict[str, str] = {}
+    meanings: dict[str, list[str]] = defaultdict(list)
+    for name in present:
+        meanings[_MEANING.get(_folded(name), "")].append(name)
     for ours in _NAMES:
-        found = [name for name in present if _MEANING.get(_folded(name)) == ours]
+        found = meanings[ours]
         exact = [name for name in found if _folded(name) == ours]
         if len(found) > 1 and len(exact) != 1:
             raise UserError(
@@ -85,9 +91,10 @@ def columns_of(path: Path, rows: Sequence[Row], notes: list[str]) -> dict[str, s
         notes.append(f"{shown(path)}: the column '{named}' holds names of splits and was read as 'split'.")
     ours = columns["id"]
     columns["id"] = _id_column(path, rows, columns, notes)
-    ignored = [name for name in present if name not in {ours, *columns.values()}]
+    taken = {ours, *columns.values()}
+    ignored = [name for name in present if name not in taken]
     if ignored:
-        note = f"{shown(path)}: columns without a meaning here were ignored: {', '.join(ignored)}."
+        note = f"{shown(path)}: columns without a meaning here were ignored: {_listed(ignored)}."
         notes.append(f"{note}{meant(ignored, columns)}")
     return columns
 
@@ -107,7 +114,7 @@ def meant(ignored: Iterable[str], taken: Iterable[str]) -> str:
         " Did you mean 'video' by 'vido'?"
     """
     free = [name for name in _NAMES if name not in set(taken)]
-    near = {name: _near(name, free) for name in ignored if _folded(name) not in _MEANING}
+    near = {name: _near(name, free) for name in islice(ignored, _COMPARED) if _folded(name) not in _MEANING}
     asked = [f"{' or '.join(repr(one) for one in ours)} by '{name}'" for name, ours in near.items() if ours]
     return "".join(f" Did you mean {one}?" for one in asked)
 
@@ -115,12 +122,17 @@ def meant(ignored: Iterable[str], taken: Iterable[str]) -> str:
 def _check_columns(path: Path, columns: Mapping[str, str], present: Sequence[str]) -> None:
     if "id" not in columns:
         hint = meant([name for name in present if "id" in _near(name, ["id"])], set(_NAMES) - {"id"})
-        message = f"{shown(path)} has no ids (columns: {', '.join(present)}); add a column 'id' with a different value"
+        message = f"{shown(path)} has no ids (columns: {_listed(present)}); add a column 'id' with a different value"
         raise UserError("input", f"{message} for every item.{hint}")
     if not {*MEDIA, "caption", "subtitle"} & columns.keys():
-        message = f"{shown(path)} names no media and no captions (columns: {', '.join(present)})"
+        message = f"{shown(path)} names no media and no captions (columns: {_listed(present)})"
         hint = meant([name for name in present if name != columns["id"]], columns)
         raise UserError("input", f"{message}; add for example 'video'.{hint}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _near(name: str, free: Sequence[str]) -> tuple[str, ...]:
@@ -148,8 +160,8 @@ def _id_column(path: Path, rows: Sequence[Row], columns: Mapping[str, str], note
     taken.
     """
     ours = columns["id"]
-    every = dict.fromkeys(name for row in rows for name in row.values if _MEANING.get(_folded(name)) == "id")
-    others = [name for name in every if name != ours]
+    every = dict.fromkeys(name for row in rows for name in row.values)
+    others = [name for name in every if name != ours and _MEANING.get(_folded(name)) == "id"]
     if not others or _folded(ours) != "id":
         return ours
     media = [columns[name] for name in MEDIA if name in columns]

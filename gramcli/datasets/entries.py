@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,17 +80,20 @@ def entries_of(rows: Sequence[Row], name: str, spelled: Callable[[Entry], Entry]
     if not rows:
         raise UserError("input", f"{name} holds no rows; download it again.")
     found: dict[str, Entry] = {}
+    texts: dict[str, list[str]] = {}
     for row in rows:
         entry = _entry(row)
         entry = spelled(entry) if spelled else entry
         found[entry.id] = _merged(found[entry.id], entry, row.where) if entry.id in found else entry
-    return tuple(found.values())
+        texts.setdefault(entry.id, []).extend(entry.captions)
+    return tuple(replace(entry, captions=tuple(texts[one])) for one, entry in found.items())
 
 
 def _entry(row: Row) -> Entry:
     values = {name.lower(): value for name, value in row.values.items() if name}
     if len(values) < sum(map(bool, row.values)):
-        twice = ", ".join(name for name in row.values if name and [*map(str.lower, row.values)].count(name.lower()) > 1)
+        times = Counter(name.lower() for name in row.values)
+        twice = ", ".join(name for name in row.values if name and times[name.lower()] > 1)
         raise UserError("input", f"{row.where} has columns that differ in case only, {twice}; rename one of them.")
     column = next((name for name in _IDS if name in values), None)
     if column is None:
@@ -132,4 +136,4 @@ def _merged(first: Entry, again: Entry, where: str) -> Entry:
     if first.label and again.label and first.label != again.label:
         message = f"{where}: '{again.id}' has the labels '{first.label}' and '{again.label}'; correct one of them."
         raise UserError("input", message)
-    return replace(first, captions=(*first.captions, *again.captions), label=first.label or again.label)
+    return replace(first, label=first.label or again.label)

@@ -54,10 +54,12 @@ def read_manifest(path: Path, root: Path | None = None, *, text_only: bool = Fal
     splits = normal_splits(_told(rows, columns.get("split")))
     reader = _Reader(columns, (root or path.parent).absolute(), splits, Finder())
     items: dict[str, tuple[Item, Row, str]] = {}
+    texts: dict[str, list[str]] = {}
     for row in rows:
         item, written = reader.item(row)
-        known = items.get(item.id)
-        items[item.id] = (_merged(known, item, row, written), *known[1:]) if known else (item, row, written)
+        _check_alike(items.setdefault(item.id, (item, row, written)), item, row, written)
+        texts.setdefault(item.id, []).extend(item.captions)
+    items = {k: (replace(item, captions=tuple(texts[k])), row, written) for k, (item, row, written) in items.items()}
     _check_media(path, [(item, row) for item, row, _ in items.values()], columns, notes, text_only=text_only)
     found = tuple(item for item, *_ in items.values())
     notes += [*split_notes(splits), *reader.finder.notes(shown(path)), *_repeated_media(path, found)]
@@ -142,8 +144,12 @@ def _path(named: str, modality: str, where: str, base: Path) -> Path:
     return path
 
 
-def _merged(known: tuple[Item, Row, str], item: Item, row: Row, written: str) -> Item:
-    """Add a repeated row's captions to its item; every other field must be the same."""
+def _check_alike(known: tuple[Item, Row, str], item: Item, row: Row, written: str) -> None:
+    """Refuse a repeated row that differs from its item's first in another field than the caption.
+
+    Raises:
+        UserError: It does.
+    """
     first, place, before = known
     for name in ("media", "subtitle", "label", "split"):
         old, new = getattr(first, name), getattr(item, name)
@@ -152,7 +158,6 @@ def _merged(known: tuple[Item, Row, str], item: Item, row: Row, written: str) ->
             alike = f" ({spelled_out(before, written)} are one id)" if before != written else ""
             message = f"{row.where} repeats the id '{item.id}' of {place.where} with another {field}{alike}"
             raise UserError("input", f"{message}; make the ids differ, or the rows agree in all but the caption.")
-    return replace(first, captions=(*first.captions, *item.captions))
 
 
 def _differing(old: Mapping[str, Path], new: Mapping[str, Path]) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -193,7 +194,7 @@ def _quoted_lines(table: _Table, text: str) -> Iterator[_Cells]:
 
 def _header(cells: list[str], where: str) -> list[str]:
     names = [cell.strip() for cell in cells]
-    twice = [name for name in names if name and names.count(name) > 1]
+    twice = [name for name, times in Counter(names).items() if name and times > 1]
     if twice:
         raise UserError("input", f"{where} names the column '{twice[0]}' twice; rename one of them.")
     return names

@@ -16,8 +16,8 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import TRAIN
 from gramcli.results.records import LeftOut
-from gramcli.store.layout import TEXT
-from gramcli.store.reader import Store, recorded_inputs
+from gramcli.store.layout import TEXT, read_inputs
+from gramcli.store.reader import Store
 
 VALIDATION: Final = ("val", "validation")
 LEARNT: Final = (TRAIN, *VALIDATION)
@@ -210,9 +210,9 @@ def check_leakage(fitted: Mapping[str, Mapping[str, str]], tested: Mapping[str, 
 
 def _media_files(store: Store) -> dict[int, dict[str, str]]:
     """Fingerprints of each item's media files (path, size, time), where the store was embedded from files."""
+    found = read_inputs(store.path, len(store.ids))
     return {
-        k: {name: mark for name, mark in one.items() if name not in (TEXT, "subtitle")}
-        for k, one in enumerate(recorded_inputs(store))
+        k: {name: mark for name, mark in one.items() if name not in (TEXT, "subtitle")} for k, one in enumerate(found)
     }
 
 

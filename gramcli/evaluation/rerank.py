@@ -30,8 +30,8 @@ from gramcli.scoring.positives import read_positives
 from gramcli.scoring.ranking import Ranks, top_k
 from gramcli.scoring.reranking import rerank
 from gramcli.scoring.ties import placed, placed_positions
-from gramcli.store.layout import ABSENT, TEXT, input_digest, reason_of, state
-from gramcli.store.reader import Store, recorded_inputs
+from gramcli.store.layout import ABSENT, TEXT, input_digest, read_inputs, reason_of, state
+from gramcli.store.reader import Store
 
 _ORDER = "vasd"
 Wanted = dict[str, dict[int, set[int]]]
@@ -117,7 +117,7 @@ class Reranker:
         reader = Reader(self.encoder.preprocessing, self.encoder.prepare, self.dataset.media_root)
         with open_pool(reader, self.workers, self.time_limit) as pool:
             waiting: deque[tuple[int, dict[str, Any]]] = deque()
-            recorded = recorded_inputs(store) or [{}] * len(store.rows)
+            recorded = read_inputs(store.path, len(store.rows)) or [{}] * len(store.rows)
             rest = iter(positions)
             while True:
                 while len(waiting) <= 2 * self.workers and (position := next(rest, None)) is not None:

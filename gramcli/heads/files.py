@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +17,16 @@ from gramcli.files.reading import LARGE, read_regular
 from gramcli.files.writing import disk_errors, make_folder, write_atomic
 from gramcli.heads.model import Heads
 from gramcli.heads.remarks import outcome_of
+from gramcli.heads.schema import HeadsFile, check_curves
 from gramcli.heads.unfinished import STATE
 from gramcli.results.documents import dump_json
+from gramcli.results.schema import Source, checked, parse_json
 
 WEIGHTS: Final = "heads.safetensors"
 CONFIG: Final = "heads.json"
 PREFIX: Final = "heads:"
 FORMAT: Final = 1
+_ANEW: Final = "gram align --overwrite"
 
 
 @dataclass(frozen=True)
@@ -103,43 +105,38 @@ def load_heads(spec: str | Path) -> SavedHeads:
             else "holds no heads. Train some with: gram align STORE -o HEADS --loss gram"
         )
         raise UserError("input", f"{path} {what}.")
+    config = _read_config(path)
     try:
-        config = json.loads(read_regular(path / CONFIG))
-        if config["format"] != FORMAT:
-            raise UserError(
-                "input", f"{path / CONFIG} has format {config['format']}; this gram reads {FORMAT}. Upgrade it."
-            )
         data = read_regular(path / WEIGHTS, LARGE)
         tensors = load(data)
-        sha256 = hashlib.sha256(data).hexdigest()
-        heads = Heads(
-            {name: int(d) for name, d in config["dims"].items()}, int(config["dim"]), int(config["hidden"]), tensors
-        )
-        _check_config(config)
-    except (KeyError, TypeError, AttributeError, ValueError, OSError, SafetensorError) as error:
-        for name in (CONFIG, WEIGHTS):
-            refuse_pointer(path / name, "input")
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        refuse_pointer(path / WEIGHTS, "input")
         raise _damaged(path, str(error) or type(error).__name__) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    heads = Heads(dict(config["dims"]), config["dim"], config["hidden"], tensors)
     if sha256 != config.get("weights_sha256"):
         raise _damaged(path, f"{WEIGHTS} is not the file that was written")
     _check_shapes(path, heads)
     return SavedHeads(path, heads, sha256, config)
 
 
-def _check_config(config: Mapping[str, Any]) -> None:
-    """Refuse facts that are missing or of another kind.
+def _read_config(path: Path) -> dict[str, Any]:
+    """What heads.json says, checked.
 
     Raises:
-        KeyError: A fact is missing.
-        ValueError: One is of another kind.
+        UserError: It is damaged, or of a newer format.
     """
-    strings = ("trained", "selected")
-    kinds = [isinstance(config[key], dict) for key in ("plan", "model", "dataset")]
-    kinds += [isinstance(config[key], list) and all(isinstance(one, str) for one in config[key]) for key in strings]
-    if not all(kinds) or not isinstance(config["plan"]["loss"], str):
-        raise ValueError(f"{CONFIG} has a fact of another kind")
-    if "history" in config and not 1 <= config["best"] <= len(config["history"]):
-        raise ValueError(f"there is no epoch {config['best']}")
+    source = Source(path / CONFIG, "input", f"The heads of {path} are damaged: train them again, {_ANEW}.")
+    try:
+        config = parse_json(read_regular(path / CONFIG), source)
+    except OSError as error:
+        raise source.wrong(f" cannot be read ({error.strerror})") from error
+    written = config.get("format") if isinstance(config, dict) else None
+    if isinstance(written, int) and written > FORMAT:
+        raise UserError("input", f"{path / CONFIG} has format {written}; this gram reads {FORMAT}. Upgrade it.")
+    check_curves(checked(config, HeadsFile, source), source)
+    found: dict[str, Any] = config
+    return found
 
 
 def _check_shapes(path: Path, heads: Heads) -> None:
@@ -157,4 +154,4 @@ def _check_shapes(path: Path, heads: Heads) -> None:
 
 
 def _damaged(path: Path, why: str) -> UserError:
-    return UserError("input", f"The heads of {path} are damaged ({why}). Train them again: gram align --overwrite.")
+    return UserError("input", f"The heads of {path} are damaged ({why}). Train them again: {_ANEW}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +9,11 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.errors import UserError, refuse_pointer
 from gramcli.files.reading import check_regular
+from gramcli.heads.schema import State, check_curves
+from gramcli.results.schema import Source, checked, parse_json
 
 STATE: Final = "training.safetensors"
+_ANEW: Final = "Add --overwrite to begin anew."
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -21,24 +23,24 @@ def read_facts(folder: Path) -> dict[str, Any]:
         folder: Of the heads.
 
     Returns:
-        `plan`, a mapping, and `history`, a list with at least one epoch; the rest as it was written.
+        What `gramcli.heads.schema.State` declares, as it was written.
 
     Raises:
         UserError: It is damaged.
     """
+    source = Source(folder / STATE, "input", _ANEW)
     try:
         check_regular(folder / STATE)
         with safe_open(folder / STATE, framework="pt") as file:
-            facts: dict[str, Any] = json.loads(file.metadata()["progress"])
-        facts["plan"] = dict(facts["plan"])
-        if not isinstance(facts["history"], list) or not facts["history"]:
-            raise ValueError("no epochs")
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            text = (file.metadata() or {}).get("progress", "null")
+    except (SafetensorError, OSError) as error:
         raise damaged_state(folder, error) from error
+    facts: dict[str, Any] = parse_json(text, source)
+    check_curves(checked(facts, State, source), source)
     return facts
 
 
 def damaged_state(folder: Path, error: Exception) -> UserError:
     """What to say of a state that no run can go on from."""
     refuse_pointer(folder / STATE, "input")
-    return UserError("input", f"{folder / STATE} is damaged ({error}). Add --overwrite to begin anew.")
+    return UserError("input", f"{folder / STATE} is damaged ({error}). {_ANEW}")

@@ -103,8 +103,6 @@ def describe_heads(path: Path) -> Description:
         return describe_unfinished_heads(path)
     saved = load_heads(path)
     config, plan = saved.config, saved.config["plan"]
-    best = config["history"][config["best"] - 1]
-    figures = f"loss {best['loss']:.4f}, R@1 {100 * best['measures']['R@1']:.1f}"
     shape = f"{saved.heads.hidden} hidden" if saved.heads.hidden else "linear"
     facts = {
         "loss": plan["loss"],
@@ -112,9 +110,10 @@ def describe_heads(path: Path) -> Description:
         "dataset": config["dataset"].get("id"),
         "heads": f"{shape}, into {saved.heads.dim} dimensions",
         "takes": ", ".join(f"{name} {d}" for name, d in saved.heads.dims.items()),
-        "trained on": f"{len(config['trained'])} items of split '{plan['train']}'",
-        "chosen on": f"{len(config['selected'])} items, by {plan['metric']} of {plan['task']} under {plan['method']}",
-        "epoch": f"{config['best']} of {len(config['history'])}: {figures}",
+        "trained on": f"{len(config['trained'])} items of split '{plan.get('train')}'",
+        "chosen on": f"{len(config['selected'])} items, by {plan.get('metric')} of {plan.get('task')} under "
+        f"{plan.get('method')}",
+        **_epoch(config),
         **_warm_up(config),
         "weights sha256": saved.sha256,
     }
@@ -147,6 +146,15 @@ def describe_unfinished_heads(path: Path) -> Description:
         "begins anew."
     )
     return Description("heads", str(path), tuple((name, str(value)) for name, value in facts.items()), (), (), (note,))
+
+
+def _epoch(config: Mapping[str, Any]) -> dict[str, str]:
+    """The epoch that was kept, where its heads say."""
+    if not config.get("history"):
+        return {}
+    best = config["history"][config["best"] - 1]
+    figures = f"loss {best['loss']:.4f}, R@1 {100 * best['measures']['R@1']:.1f}"
+    return {"epoch": f"{config['best']} of {len(config['history'])}: {figures}"}
 
 
 def _warm_up(config: Mapping[str, Any]) -> dict[str, str]:

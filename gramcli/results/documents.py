@@ -4,21 +4,67 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from gramcli.errors import UserError, refuse_pointer
+import msgspec
+
+from gramcli.errors import UserError
 from gramcli.files.reading import read_regular
-from gramcli.results.records import SCHEMA, Evaluation, KnownBy, LeftOut, Questions, RankVector, Reference, ResultRow
+from gramcli.results.facts import DatasetFacts, ModelFacts
+from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
+from gramcli.results.schema import Count, Size, Source, checked, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RecordT = TypeVar("RecordT", ResultRow, LeftOut, RankVector, Reference, Questions)
-_PARTS = ("results", "left_out", "ranks")
-_NOT_WRITTEN = "best"  # of ranks: --per-query writes it
-_OPTIONAL = {"tied"}  # older evaluations lack it
+_NOT_WRITTEN: Final = "best"  # of ranks: --per-query writes it
+_AGAIN: Final = "Evaluate again to write it anew."
+
+
+class _Normalization(msgspec.Struct):
+    parameters: dict[str, float] | None = None
+
+
+class _Provenance(msgspec.Struct):
+    """What is read of a provenance; the rest is only shown."""
+
+    model: ModelFacts | str | None = None
+    dataset: DatasetFacts | str | None = None
+    protocol: str | None = None
+    relevant: str | None = None
+    ties: str | None = None
+    missing: str | None = None
+    stage: str | None = None
+    normalize: _Normalization | str | None = None
+
+
+class _Recorded(msgspec.Struct):
+    provenance: _Provenance
+
+
+class _Ranks(msgspec.Struct):
+    """A `RankVector` as it is written."""
+
+    task: str
+    method: str
+    query_ids: list[str]
+    ranks: list[Annotated[float, msgspec.Meta(ge=1)] | None]
+    n_candidates: Count
+    tied: list[tuple[Count, Size, Size]] = []  # older evaluations lack it
+
+
+class _Document(msgspec.Struct):
+    """An evaluation as it is written; older ones lack what has a default."""
+
+    provenance: dict[str, Any]
+    results: tuple[ResultRow, ...]
+    left_out: tuple[LeftOut, ...]
+    ranks: list[_Ranks]
+    notes: tuple[str, ...] = ()
+    reference: tuple[Reference, ...] = ()
+    questions: tuple[Questions, ...] = ()
 
 
 def strict(value: Any) -> Any:  # noqa: ANN401 - any JSON-able value
@@ -81,7 +127,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         UserError: No such file, or not JSON.
     """
     try:
-        return json.loads(read_regular(path))
+        data = read_regular(path)
     except FileNotFoundError:
         raise UserError(
             "input", f"{path} does not exist. Give the JSON that `gram eval --format json` wrote."
@@ -90,9 +136,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise UserError("input", f"{path} is a directory, not the JSON file of an evaluation.") from None
     except OSError as error:
         raise UserError("input", f"{path} cannot be read: {error.strerror}. Name the JSON of an evaluation.") from None
-    except (ValueError, RecursionError) as error:
-        refuse_pointer(path, "input")
-        raise UserError("input", f"{path} is not JSON ({error}). Write it with `gram eval --format json`.") from None
+    return parse_json(data, Source(path, "input", "Write it with `gram eval --format json`."))
 
 
 def is_evaluation(document: object) -> bool:
@@ -116,113 +160,41 @@ def load_evaluation(path: Path) -> Evaluation:
     document = read_document(path)
     if not is_evaluation(document):
         raise UserError("input", f"{path} is JSON, but not an evaluation's: it has no 'schema' and 'results'.")
-    schema = document["schema"]
+    source = Source(path, "input", _AGAIN)
+    schema = checked(document["schema"], int, Source(f"{path}: schema", "input", _AGAIN))
     if schema != SCHEMA:
         raise UserError(
-            "input", f"{path} has schema {schema!r}; this version reads {SCHEMA}. Update gramcli, or evaluate again."
+            "input", f"{path} has schema {schema}; this version reads {SCHEMA}. Update gramcli, or evaluate again."
         )
-    missing = [part for part in ("provenance", *_PARTS) if part not in document]
-    if missing or any("metric" not in row for row in _rows(path, document, "results")):
-        what = f"'{missing[0]}' is missing" if missing else "its rows have no 'metric'"
-        raise UserError("input", f"{path} is not an evaluation's JSON: {what}. A comparison cannot be read back.")
+    if "names" in document and "ranks" not in document:
+        raise UserError("input", f"{path} is not an evaluation's JSON but a comparison's, which cannot be read back.")
+    found = checked(document, _Document, source)
+    checked({"provenance": found.provenance}, _Recorded, source)
     return Evaluation(
-        provenance=_mapping(path, document["provenance"]),
-        results=_records(path, document, "results", ResultRow),
-        left_out=_records(path, document, "left_out", LeftOut),
-        ranks=_rank_vectors(path, document),
-        notes=tuple(str(note) for note in document.get("notes", ())),
-        reference=_records(path, {"reference": [], **document}, "reference", Reference),
-        questions=tuple(
-            _checked_questions(path, number, one)
-            for number, one in enumerate(_records(path, {"questions": [], **document}, "questions", Questions))
-        ),
+        provenance=found.provenance,
+        results=found.results,
+        left_out=found.left_out,
+        ranks=tuple(_rank_vector(source, number, one) for number, one in enumerate(found.ranks)),
+        notes=found.notes,
+        reference=found.reference,
+        questions=found.questions,
     )
 
 
-def _mapping(path: Path, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UserError("input", f"{path}: 'provenance' must be an object; got {type(value).__name__}.")
-    return value
-
-
-def _rows(path: Path, document: Mapping[str, Any], part: str) -> Sequence[Mapping[str, Any]]:
-    rows = document[part]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError("input", f"{path}: '{part}' must be a list of objects. Evaluate again to write it anew.")
-    return rows
-
-
-def _records(path: Path, document: Mapping[str, Any], part: str, record: type[RecordT]) -> tuple[RecordT, ...]:
-    names = [field.name for field in fields(record) if field.name != _NOT_WRITTEN]
-    found = []
-    for number, row in enumerate(_rows(path, document, part)):
-        absent = [name for name in names if name not in row and name not in _OPTIONAL]
-        if absent:
-            raise UserError("input", f"{path}: {part}[{number}] has no '{absent[0]}'. Evaluate again to write it anew.")
-        values = {name: row[name] for name in names if name in row}
-        _check_numbers(f"{path}: {part}[{number}]", values)
-        found.append(record(**values))
-    return tuple(found)
-
-
-def _check_numbers(where: str, values: Mapping[str, Any]) -> None:
-    for name in ("value", "low", "high", "n", "n_candidates", "measured"):
-        value = values.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise UserError("input", f"{where}: '{name}' must be a number; got {value!r}. Evaluate again.")
-
-
-def _rank_vectors(path: Path, document: Mapping[str, Any]) -> tuple[RankVector, ...]:
-    return tuple(
-        _checked_ranks(f"{path}: ranks[{number}]", vector)
-        for number, vector in enumerate(_records(path, document, "ranks", RankVector))
-    )
-
-
-def _checked_ranks(where: str, vector: RankVector) -> RankVector:
-    ranks: Any = vector.ranks  # what JSON held, not yet known to be numbers
-    ids: Any = vector.query_ids
-    if not isinstance(ranks, list) or not all(rank is None or _is_rank(rank) for rank in ranks):
-        raise UserError("input", f"{where} must hold ranks from 1 upwards. Evaluate again to write it anew.")
-    if not isinstance(ids, list) or len(ids) != len(ranks):
-        raise UserError("input", f"{where} must name one query id per rank. Evaluate again to write it anew.")
-    if any(rank is not None and rank > vector.n_candidates for rank in ranks):
-        worst = max(rank for rank in ranks if rank is not None)
-        raise UserError(
-            "input", f"{where} has a rank of {worst:g} among {vector.n_candidates} candidates. Evaluate again."
-        )
-    return replace(
-        vector,
-        query_ids=tuple(map(str, ids)),
-        ranks=tuple(math.nan if rank is None else float(rank) for rank in ranks),
-        tied=_checked_ties(where, vector.tied, len(ranks)),
-    )
-
-
-def _checked_ties(where: str, tied: object, n: int) -> tuple[tuple[int, ...], ...]:
-    """(place, wrong, right) of queries whose best answer ties.
+def _rank_vector(source: Source, number: int, found: _Ranks) -> RankVector:
+    """The ranks of one task and method, their fields held against each other.
 
     Raises:
-        UserError: Anything else.
+        UserError: They contradict one another.
     """
-    found: list[tuple[int, ...]] = []
-    for row in tied if isinstance(tied, list | tuple) else [tied]:
-        match row:
-            case [int(place), int(wrong), int(right)] if 0 <= place < n and wrong >= 1 and right >= 1:
-                found.append((place, wrong, right))
-            case _:
-                rule = "[query, wrong answers, right answers]"
-                raise UserError("input", f"{where}: 'tied' must hold {rule}; got {row!r}. Evaluate again.")
-    return tuple(found)
-
-
-def _checked_questions(path: Path, number: int, asked: Questions) -> Questions:
-    digests: Any = asked.digests  # what JSON held
-    kinds = {asked.asked_by, asked.answered_by} <= set(get_args(KnownBy))
-    if not isinstance(digests, list) or not kinds or not all(isinstance(one, str) for one in [asked.gallery, *digests]):
-        raise UserError("input", f"{path}: questions[{number}] must hold digests, and say by what. Evaluate again.")
-    return replace(asked, digests=tuple(digests))
-
-
-def _is_rank(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1
+    n, held = len(found.ranks), [rank for rank in found.ranks if rank is not None]
+    if len(found.query_ids) != n:
+        raise source.wrong(f": ranks[{number}].query_ids must name one query per rank, {n}; got {len(found.query_ids)}")
+    if held and max(held) > found.n_candidates:
+        raise source.wrong(f": ranks[{number}] has a rank of {max(held):g} among {found.n_candidates} candidates")
+    if found.tied and max(place for place, _, _ in found.tied) >= n:
+        raise source.wrong(f": ranks[{number}].tied names a query beyond the {n} there are")
+    ranks = tuple(math.nan if rank is None else rank for rank in found.ranks)
+    return RankVector(
+        found.task, found.method, tuple(found.query_ids), ranks, found.n_candidates, tied=tuple(found.tied)
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gramcli.results.readable import Readable
+from gramcli.results.schema import Count
 
 SCHEMA = 1
 KnownBy = Literal["texts", "rows", "items"]
@@ -25,7 +26,7 @@ class ResultRow:
     value: float | None
     low: float | None
     high: float | None
-    n: int
+    n: Count
 
 
 @dataclass(frozen=True)

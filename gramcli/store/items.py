@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
+from gramcli.store.schema import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-COLUMNS: Final = ("id", "split", "label", "text_start", "text_end")
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _DIGITS: Final = 18  # more than any number of rows has
 
@@ -78,27 +77,44 @@ def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:
         header = next(reader, [])
         if tuple(header[: len(COLUMNS)]) != COLUMNS:
             raise ValueError(f"its header is not {','.join(COLUMNS)},...")
-        rows, start = [], 0
-        for line in reader:
-            rows.append(_row(line, header, start))
-            start += rows[-1].captions
-        return tuple(rows)
+        return tuple(_rows(reader, header))
     except (csv.Error, ValueError) as error:
         advice = "Run the command that wrote the store again: it is rebuilt from the shards."
         raise UserError("store", f"{where} is damaged near line {reader.line_num}: {error}. {advice}") from error
 
 
-def _row(line: list[str], header: list[str], due: int) -> ItemRow:
-    if len(line) != len(header):
-        raise ValueError(f"{len(line)} fields where the header has {len(header)}")
-    identifier, split, label, start, end = line[: len(COLUMNS)]
-    for text in (start, end):
-        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-            raise ValueError(f"{text[:20]!r} is no number of rows")
-    if int(start) != due or int(end) < due:
+def _rows(lines: Iterable[list[str]], header: list[str]) -> Iterator[ItemRow]:
+    """The rows below a header; their caption rows follow one another.
+
+    Raises:
+        ValueError: A line does not fit the header, or its numbers are none.
+    """
+    end = 0
+    for line in lines:
+        if len(line) != len(header):
+            raise ValueError(f"{len(line)} fields where the header has {len(header)}")
+        identifier, split, label, *numbers = line[: len(COLUMNS)]
+        start, end = end, _end(identifier, numbers, end)
+        status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
+        yield ItemRow(identifier, split or None, label or None, end - start, status)
+
+
+def _end(identifier: str, numbers: list[str], due: int) -> int:
+    """Where the caption rows of an item end that begin where those before it ended.
+
+    Raises:
+        ValueError: The numbers are none, or say otherwise.
+    """
+    if bad := next((one for one in numbers if not _is_number(one)), None):
+        raise ValueError(f"{bad[:20]!r} is no number of rows")
+    start, end = map(int, numbers)
+    if start != due or end < due:
         raise ValueError(f"the text of item {identifier!r} cannot be rows {start} to {end}, as it begins at {due}")
-    status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
-    return ItemRow(identifier, split or None, label or None, int(end) - due, status)
+    return end
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def _quoted(field: str) -> str:

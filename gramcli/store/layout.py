@@ -14,9 +14,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import read_regular
-from gramcli.store.items import COLUMNS
+from gramcli.errors import UserError
+from gramcli.files.reading import LARGE, read_regular
+from gramcli.results.schema import Source, checked, parse_json, read_json
+from gramcli.store.schema import COLUMNS, Inputs, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -253,11 +254,12 @@ def read_manifest(store: Path) -> dict[str, Any]:
         UserError: Unreadable, not a store's, of a newer format, or changed by hand.
     """
     path = store / MANIFEST
+    source = Source(path, "store", _restore(store))
     try:
-        manifest = json.loads(read_regular(path))
-    except (OSError, ValueError, RecursionError) as error:
-        refuse_pointer(path, "store")
-        raise UserError("store", f"{path} cannot be read as JSON ({error}). {_restore(store)}") from error
+        data = read_regular(path)
+    except OSError as error:
+        raise source.wrong(f" cannot be read ({error.strerror})") from error
+    manifest = parse_json(data, source)
     written = manifest.get("format") if isinstance(manifest, dict) else None
     if not isinstance(written, int) or isinstance(written, bool) or "plan_sha256" not in manifest:
         raise UserError("store", f"{path} is not the manifest of an embedding store; name a directory written by gram.")
@@ -266,8 +268,36 @@ def read_manifest(store: Path) -> dict[str, Any]:
         raise UserError("store", f"{store} was written by a newer gramcli: {versions}; upgrade gramcli to use it.")
     content = {key: value for key, value in manifest.items() if key != "content_sha256"}
     if manifest.get("content_sha256") != digest(content):
-        raise UserError("store", f"{path} was changed after gram wrote it. {_restore(store)}")
+        raise source.wrong(" was changed after gram wrote it")
+    checked(content, Manifest, source)
     return content
+
+
+def read_inputs(store: Path, items: int) -> Inputs:
+    """Read what a store's items were made from: inputs.json.
+
+    Args:
+        store: The store's directory.
+        items: How many it holds.
+
+    Returns:
+        Per item, modality -> digest; empty where there is no such file, as in a store made from memory.
+
+    Raises:
+        UserError: It is damaged, or of other items.
+    """
+    path = store / INPUTS
+    source = Source(path, "store", "Restore it from a copy, or start anew with --overwrite.")
+    try:
+        data = read_regular(path, LARGE)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise source.wrong(f" cannot be read ({error.strerror})") from error
+    found = read_json(data, Inputs, source)
+    if len(found) != items:
+        raise source.wrong(f" is of {len(found)} items, the store of {items}")
+    return found
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

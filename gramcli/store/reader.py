@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,6 @@ from gramcli.files.reading import LARGE, check_regular, open_regular, read_regul
 from gramcli.store.facts import check_facts, check_shard_names
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import (
-    INPUTS,
     ITEMS,
     MANIFEST,
     OK,
@@ -220,14 +218,15 @@ class Store:
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
         if name not in self._loaded:
-            parts = [self._part(shard, name) for shard in self.manifest["shards"]]
+            parts = [self._part(shard, name, shape[1:]) for shard in self.manifest["shards"]]
+            rows = sum(map(len, parts))
+            if rows != shape[0]:
+                raise damaged(self.path / SHARDS, f"'{name}' has {rows} rows, not {shape[0]}")
             whole = torch.cat(parts)
-            if tuple(whole.shape) != shape:
-                raise damaged(self.path / SHARDS, f"'{name}' has shape {list(whole.shape)}, not {list(shape)}")
             self._loaded[name] = whole
         return self._loaded[name]
 
-    def _part(self, shard: Mapping[str, Any], name: str) -> Tensor:
+    def _part(self, shard: Mapping[str, Any], name: str, row: tuple[int, ...]) -> Tensor:
         path = self.path / shard["file"]
         try:
             check_regular(path)
@@ -235,6 +234,9 @@ class Store:
                 part: Tensor = file.get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise damaged(path, str(error)) from error
+        dtype = torch.int64 if name.startswith(f"{TEXT}.") else torch.float32
+        if part.dtype != dtype or part.shape[1:] != row or not part.dim():
+            raise damaged(path, f"'{name}' is {part.dtype} {list(part.shape)}, not {dtype} {['n', *row]}")
         if not torch.isfinite(part).all():
             raise damaged(path, f"'{name}' has a value that is not finite")
         self._trust(path, shard["sha256"])
@@ -284,23 +286,6 @@ def open_store(path: str | Path) -> Store:
     return Store(path, manifest, rows)
 
 
-def recorded_inputs(store: Store) -> list[dict[str, str]]:
-    """Return what inputs.json says of each item: modality -> a digest of what its embedding was made from.
-
-    Args:
-        store: The store.
-
-    Returns:
-        One per item; empty where the store was not embedded from files, or the record is gone or damaged.
-    """
-    try:
-        found = json.loads(read_regular(store.path / INPUTS, LARGE))
-    except (OSError, ValueError, RecursionError):
-        return []
-    fits = isinstance(found, list) and len(found) == len(store.rows) and all(isinstance(one, dict) for one in found)
-    return [{str(name): str(mark) for name, mark in one.items()} for one in found] if fits else []
-
-
 def _more(others: Sequence[Path]) -> str:
     names = ", ".join(path.name for path in others)
     return f", and so are those of {names}" if names else ""
@@ -328,4 +313,8 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:
         refuse_pointer(file, "store")
         raise UserError("store", f"{file} was changed after gram wrote it. {remedy}")
-    return parse_items(data.decode("utf-8"), str(file))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("store", f"{file} is damaged: it is not UTF-8 text. {remedy}") from error
+    return parse_items(text, str(file))

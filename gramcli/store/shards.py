@@ -19,8 +19,10 @@ from safetensors.numpy import load, save
 
 from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, read_regular
+from gramcli.results.schema import Source, checked, parse_json
 from gramcli.store.items import ItemRow
 from gramcli.store.layout import OK, TEXT, Plan, has_row, is_shard_name, is_status, shard_file, state
+from gramcli.store.schema import ShardMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METADATA_KEY: Final = "gram"
+_NOTE: Final = Source("what it says of its items", "store", "")
 _LENGTH: Final = 8  # bytes that say how long a safetensors header is
 
 
@@ -138,7 +141,8 @@ def read_content(store: Path, plan: Plan, index: int) -> ShardContent:
 def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     tensors = load(data)  # checks the header, which the library does not give out with it
     header = json.loads(data[_LENGTH : _LENGTH + int.from_bytes(data[:_LENGTH], "little")])
-    metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_KEY])
+    metadata: dict[str, Any] = parse_json(header["__metadata__"][METADATA_KEY], _NOTE)
+    checked(metadata, ShardMetadata, _NOTE)
     return metadata, tensors
 
 

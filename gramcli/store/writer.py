@@ -7,13 +7,12 @@ one; items.csv; manifest.json with `complete: true`. Each step is one rename, so
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from typing import TYPE_CHECKING, Any, Self
 
 from gramcli.errors import UserError
 from gramcli.files.locking import take_lock
-from gramcli.files.reading import LARGE, read_regular
+from gramcli.files.reading import read_regular
 from gramcli.files.writing import (
     disk_errors,
     make_folder,
@@ -40,6 +39,7 @@ from gramcli.store.layout import (
     differences,
     digest,
     is_shard_name,
+    read_inputs,
     read_manifest,
     seal,
     shard_file,
@@ -213,14 +213,8 @@ class StoreWriter:
     def _changed_inputs(self) -> dict[int, list[str]]:
         """Items whose inputs are not those the store was begun with -> the modalities; by inputs.json."""
         now = self.plan.input_digests()
-        try:
-            before = json.loads(read_regular(self.path / INPUTS, LARGE))
-        except FileNotFoundError:
-            before = now  # written right after the manifest: killed in between, nothing was embedded yet
-        except (OSError, ValueError) as error:
-            raise UserError(
-                "store", f"{self.path / INPUTS} cannot be read ({error}). Start anew with --overwrite."
-            ) from error
+        # None are left by a run killed right after the manifest was written: nothing was embedded yet.
+        before = read_inputs(self.path, len(now)) or now
         pairs = enumerate(zip(before, now, strict=True))
         return {k: [n for n in {**a, **b} if a.get(n) != b.get(n)] for k, (a, b) in pairs if a != b}
 

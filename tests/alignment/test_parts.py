@@ -76,7 +76,11 @@ def test_rows_are_those_of_the_items(tmp_path):
 
 
 def test_state_comes_back_as_it_was_and_of_its_own_plan_only(tmp_path):
-    progress = Progress([Epoch(1, 0.1, 2.5, None, {"MRR": 0.5})], 1, {"now/a": torch.ones(2), "best/a": torch.zeros(2)})
+    progress = Progress(
+        [Epoch(1, 0.1, 2.5, None, dict.fromkeys(("R@1", "R@5", "R@10", "MRR"), 0.5))],
+        1,
+        {"now/a": torch.ones(2), "best/a": torch.zeros(2)},
+    )
     assert load_progress(tmp_path, {"seed": 1}) is None
     save_progress(tmp_path, {"seed": 1}, progress)
     found = load_progress(tmp_path, {"seed": 1})

@@ -165,9 +165,9 @@ def test_questions_come_back_from_json(tmp_path: Path) -> None:
     ("field", "value", "said"),
     [
         ("ranks", [99999.0] * 24, "has a rank of 99999 among 12 candidates"),
-        ("tied", [[0, 1]], r"'tied' must hold \[query, wrong answers, right answers\]; got \[0, 1\]"),
-        ("tied", 3, "'tied' must hold"),
-        ("tied", [[99, 1, 1]], "'tied' must hold"),
+        ("tied", [[0, 1]], r"ranks\[0\].tied\[0\] must be a list of 3 entries; got 2"),
+        ("tied", 3, r"ranks\[0\].tied must be a list; got a whole number"),
+        ("tied", [[99, 1, 1]], r"ranks\[0\].tied names a query beyond the 24 there are"),
     ],
 )
 def test_ranks_that_cannot_be_are_refused(tmp_path: Path, field: str, value: object, said: str) -> None:

@@ -109,7 +109,16 @@ def change_config(folder, **changed):
         (lambda folder: change_config(folder, trained=5), "are damaged"),
         (lambda folder: change_config(folder, selected=[[1]]), "are damaged"),
         (lambda folder: change_config(folder, history=[{}], best=9), "are damaged"),
-        (lambda folder: change_config(folder, weights_sha256="0"), "not the file that was written"),
+        (lambda folder: change_config(folder, weights_sha256="0" * 64), "not the file that was written"),
+        (lambda folder: change_config(folder, weights_sha256="0"), "weights_sha256 must be a string of another form"),
+        (lambda folder: change_config(folder, trained=None), r"heads.json: trained must be a list; got null"),
+        (
+            lambda folder: change_config(folder, dims={"text": 2**54}),
+            "an entry of dims must be a whole number of at",
+        ),
+        (lambda folder: change_config(folder, mean_cosines={"a": "x"}), "an entry of mean_cosines must be a number"),
+        (lambda folder: change_config(folder, start={"R@1": 0.1}), r"start\.R@5 is missing"),
+        (lambda folder: change_config(folder, dim=float("nan")), "NaN is no number of JSON"),
         (lambda folder: (folder / "heads.json").write_text("{"), "are damaged"),
     ],
 )

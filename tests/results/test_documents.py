@@ -61,12 +61,15 @@ def broken(**parts):
         ("[1, 2]", "not an evaluation's"),
         ({"results": []}, "not an evaluation's"),
         (broken(schema=SCHEMA + 1), "schema 2; this version reads 1"),
-        (broken(provenance=[]), "'provenance' must be an object"),
-        (broken(results="many"), "'results' must be a list"),
-        (broken(results=[{"task": "t2v", "metric": "R@1"}]), r"results\[0\] has no 'method'"),
-        (broken(left_out=[{"id": "a"}]), r"left_out\[0\] has no 'modality'"),
-        ({"schema": SCHEMA, "provenance": {}, "results": []}, "'left_out' is missing"),
-        (broken(results=[{"a": "x", "b": "y"}]), "comparison cannot be read back"),
+        (broken(provenance=[]), "provenance must be an object; got a list"),
+        (broken(results="many"), "results must be a list; got a string"),
+        (broken(results=[{"task": "t2v", "metric": "R@1"}]), r"results\[0\]\.method is missing"),
+        (broken(left_out=[{"id": "a"}]), r"left_out\[0\]\.modality is missing"),
+        ({"schema": SCHEMA, "provenance": {}, "results": []}, ": left_out is missing"),
+        (
+            {"schema": SCHEMA, "names": [], "results": [{"a": "x", "b": "y"}]},
+            "a comparison's, which cannot be read back",
+        ),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, document, message):
@@ -80,11 +83,17 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, document, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ranks": [0, 1, 1]}, "ranks from 1 upwards"),
-        ({"ranks": "1 2 3"}, "ranks from 1 upwards"),
-        ({"ranks": [1, True, 2]}, "ranks from 1 upwards"),
-        ({"query_ids": ["a"]}, "one query id per rank"),
-        ({"n_candidates": "many"}, "'n_candidates' must be a number"),
+        ({"ranks": [0, 1, 1]}, r"ranks\[0\]\.ranks\[0\] must be a number of at least 1"),
+        ({"ranks": "1 2 3"}, r"ranks\[0\]\.ranks must be a list; got a string"),
+        ({"ranks": [1, True, 2]}, r"ranks\[0\]\.ranks\[1\] must be a number or null; got true or false"),
+        ({"query_ids": ["a"]}, r"ranks\[0\]\.query_ids must name one query per rank, 3; got 1"),
+        ({"query_ids": ["a", "b", None]}, r"ranks\[0\]\.query_ids\[2\] must be a string; got null"),
+        ({"n_candidates": "many"}, r"ranks\[0\]\.n_candidates must be a whole number; got a string"),
+        ({"n_candidates": -1}, r"n_candidates must be a whole number of at least 0"),
+        ({"n_candidates": 2}, "has a rank of 3 among 2 candidates|has a rank of 2.5 among 2 candidates"),
+        ({"tied": [[3, 1, 1]]}, r"ranks\[0\]\.tied names a query beyond the 3 there are"),
+        ({"tied": [[0, 0, 1]]}, r"tied\[0\]\[1\] must be a whole number of at least 1"),
+        ({"method": True}, r"ranks\[0\]\.method must be a string; got true or false"),
     ],
 )
 def test_damaged_ranks_are_refused(tmp_path, change, message):
@@ -98,7 +107,7 @@ def test_damaged_ranks_are_refused(tmp_path, change, message):
 def test_a_value_that_is_no_number_is_refused(tmp_path, value):
     document = broken()
     document["results"][0]["value"] = value
-    with pytest.raises(UserError, match="'value' must be a number"):
+    with pytest.raises(UserError, match=r"results\[0\]\.value must be a number or null; got"):
         load_evaluation(write(tmp_path / "e.json", document))
 
 
@@ -121,3 +130,47 @@ def test_notes_may_be_missing(tmp_path):
     document = broken()
     del document["notes"]
     assert load_evaluation(write(tmp_path / "e.json", document)) == replace(evaluation(3), notes=())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"notes": None}, "notes must be a list; got null"),
+        ({"notes": [1]}, r"notes\[0\] must be a string; got a whole number"),
+        ({"schema": "1"}, "schema: the document must be a whole number; got a string"),
+        (
+            {"questions": [{"task": "t2v", "digests": [], "gallery": "x", "texts": []}]},
+            r"questions\[0\]\.texts must be",
+        ),
+        ({"provenance": {"model": {"heads": {"training": {"epochs": 3}}}}}, "provenance.model.heads.training.epochs"),
+        ({"provenance": {"normalize": {"parameters": {"tau": "x"}}}}, "an entry of provenance.normalize.parameters"),
+    ],
+)
+def test_other_damaged_fields_are_named(tmp_path, change, message):
+    with pytest.raises(UserError, match=message):
+        load_evaluation(write(tmp_path / "e.json", broken() | change))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("9" * 5_000, "a whole number of 5000 digits is too large"),
+        ("1e999", "1e999 is too large a number"),
+        ("NaN", "NaN is no number of JSON"),
+        ('{"a": 1, "a": 2}', "an object names 'a' twice"),
+        ("[" * 200 + "]" * 200, "nested more than 100 levels deep"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_json_readers_take_differently_is_refused(tmp_path, value, message):
+    text = json.dumps(broken(notes=["HERE"])).replace('"HERE"', value)
+    with pytest.raises(UserError, match=message):
+        load_evaluation(write(tmp_path / "e.json", text))
+
+
+def test_evaluations_of_older_versions_still_load(tmp_path):
+    document = broken()
+    for vector in document["ranks"]:
+        del vector["tied"]
+    del document["questions"]
+    assert load_evaluation(write(tmp_path / "e.json", document)) == evaluation(3)

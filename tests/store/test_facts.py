@@ -61,7 +61,10 @@ def test_shards_of_other_names_and_numbers(change: Callable[[Manifest], object],
     store = write(tmp_path / "s")
     (tmp_path / "outside").write_text("mine")
     _forge(store, change)
-    with pytest.raises(UserError, match=r"manifest\.json is not what gram wrote: its shards are not those") as caught:
+    with pytest.raises(
+        UserError,
+        match=r"manifest\.json(?:: .* (?:must|is missing)| is not what gram wrote: its shards are not)",
+    ) as caught:
         open_store(store)
     assert "Delete" not in caught.value.message and "or delete" not in caught.value.message
 
@@ -72,15 +75,15 @@ def test_shards_of_other_names_and_numbers(change: Callable[[Manifest], object],
         (lambda m: m["counts"].update(captions=7), "it counts 7 captions, and items.csv has 6"),
         (lambda m: m["modalities"]["video"].update(rows=8), "what it says of 'video' does not fit"),
         (lambda m: m["modalities"]["video"].update(present=7), "what it says of 'video' does not fit"),
-        (lambda m: m["modalities"]["text"].update(dim=-1), "what it says of 'text' does not fit"),
-        (lambda m: m["modalities"]["text"].pop("dim"), "a fact is missing or of another kind"),
-        (lambda m: m["modalities"].update(video=3), "a fact is missing or of another kind"),
+        (lambda m: m["modalities"]["text"].update(dim=-1), r"modalities\[\*\]\.dim must be a whole number of"),
+        (lambda m: m["modalities"]["text"].pop("dim"), r"modalities\[\*\]\.dim is missing"),
+        (lambda m: m["modalities"].update(video=3), "an entry of modalities must be an object"),
     ],
 )
 def test_counts_that_lie(change: Callable[[Manifest], object], message: str, tmp_path: Path) -> None:
     store = write(tmp_path / "s")
     _forge(store, change)
-    with pytest.raises(UserError, match=rf"manifest\.json is not what gram wrote: {message}"):
+    with pytest.raises(UserError, match=rf"manifest\.json(?: is not what gram wrote)?: {message}"):
         open_store(store)
 
 
@@ -148,6 +151,6 @@ def test_nobody_is_told_to_delete_what_a_link_leads_to(linked: str, tmp_path: Pa
 
 def test_nobody_is_told_to_delete_a_folder_with_some_manifest(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be read as JSON") as caught:
+    with pytest.raises(UserError, match="is not JSON that can be read") as caught:
         open_store(tmp_path)
     assert "Delete" not in caught.value.message and "or delete" not in caught.value.message

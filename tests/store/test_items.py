@@ -49,6 +49,11 @@ def test_pandas_reads_it() -> None:
         ("id,label\n", "its header is not id,split"),
         ("id,split,label,text_start,text_end,video\na,,,0,0\n", "line 2: 5 fields where the header has 6"),
         ("id,split,label,text_start,text_end\na,,,zero,0\n", "line 2: 'zero' is no number of rows"),
+        ("id,split,label,text_start,text_end\na,,,0,9999999999999999999\n", "is no number of rows"),
+        (
+            "id,split,label,text_start,text_end\na,,,0,2\nb,,,1,3\n",
+            "line 3: the text of item 'b' cannot be rows 1 to 3",
+        ),
         ('id,split,label,text_start,text_end\n"a,,,0,0\n', "items.csv is damaged"),
     ],
 )

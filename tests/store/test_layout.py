@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.errors import UserError
-from gramcli.store.layout import MANIFEST, Plan, PlannedItem, differences, failed, read_manifest
+from gramcli.store.layout import (
+    INPUTS,
+    MANIFEST,
+    Plan,
+    PlannedItem,
+    differences,
+    failed,
+    read_inputs,
+    read_manifest,
+    seal,
+)
 from tests.store.examples import make_plan, write
 
 
@@ -94,8 +104,59 @@ def test_edited_manifest(change: Any, tmp_path: Path) -> None:
 def test_unreadable_manifest(text: str, tmp_path: Path) -> None:
     store = write(tmp_path / "s")
     (store / MANIFEST).write_text(text)
-    with pytest.raises(UserError, match=r"manifest\.json cannot be read as JSON"):
+    with pytest.raises(UserError, match=r"manifest\.json is not JSON that can be read"):
         read_manifest(store)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda manifest: manifest.update(model=3), "model must be an object; got a whole number"),
+        (lambda manifest: manifest["model"].update(heads=[1]), "model.heads must be an object or null; got a list"),
+        (
+            lambda manifest: manifest["modalities"].update(video=None),
+            "an entry of modalities must be an object",
+        ),
+        (lambda manifest: manifest["modalities"]["video"].update(dim=0), "an entry of modalities.dim|of at least 1"),
+        (lambda manifest: manifest["shards"][0].pop("file"), r"shards\[0\]\.file is missing"),
+        (lambda manifest: manifest["shards"].append("x"), "must be an object; got a string"),
+        (lambda manifest: manifest.update(complete="yes"), "complete must be true or false; got a string"),
+    ],
+)
+def test_a_forged_manifest_is_refused_with_its_field(change: Any, message: str, tmp_path: Path) -> None:
+    store = write(tmp_path / "s")
+    manifest = json.loads((store / MANIFEST).read_text())
+    del manifest["content_sha256"]
+    change(manifest)
+    (store / MANIFEST).write_bytes(seal(manifest))
+    with pytest.raises(UserError, match=message):
+        read_manifest(store)
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "9" * 5_000])
+def test_numbers_that_json_lacks_are_refused_in_a_manifest(number: str, tmp_path: Path) -> None:
+    store = write(tmp_path / "s")
+    text = (store / MANIFEST).read_text().replace('"shard_size": 3', f'"shard_size": {number}')
+    assert number in text
+    (store / MANIFEST).write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json is not JSON that can be read"):
+        read_manifest(store)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "the document must be a list; got an object"),
+        ("[1]", r"must be an object; got a whole number"),
+        ("[{}]", "is of 1 items, the store of 7"),
+        ("[" * 100_000, "nested too deeply"),
+        ('[{"video": NaN}]', "NaN is no number"),
+    ],
+)
+def test_damaged_inputs_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / INPUTS).write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_inputs(tmp_path, 7)
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "3", '{"name": "web app"}', '{"format": true, "plan_sha256": ""}'])

@@ -14,6 +14,8 @@ LARGEST_COUNT: Final = 10**6
 """Beyond it a count in a configuration is a mistake."""
 MOST_BANDS: Final = 126
 """Mel bands from 20 Hz to 8 kHz that Kaldi's filter bank, with its 512 points, agrees to."""
+MOST_PATCHES: Final = 4096
+"""Patches of a spectrogram slice; released models have 512."""
 _NEEDED: Final = ("contra_head_t.linear.weight", "vision_encoder.", "audio_encoder.", "multimodal_encoder.")
 
 
@@ -170,6 +172,13 @@ def check_slices(frames: int, bands: int, patch: int) -> None:
             "checkpoint",
             f"The configuration asks for slices of {frames} frames and {bands} mel bands, less than the audio tower's "
             f"patches of {patch}; give the configuration these weights were trained with.",
+        )
+    if (patches := (frames // patch) * (bands // patch)) > MOST_PATCHES:
+        raise UserError(
+            "checkpoint",
+            f"The configuration asks for slices of {frames} frames and {bands} mel bands: {patches:,} patches, of at "
+            f"most {MOST_PATCHES:,}, for memory grows with their square. Give the configuration these weights were "
+            "trained with.",
         )
     if bands > MOST_BANDS:
         raise UserError(

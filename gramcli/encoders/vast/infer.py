@@ -50,6 +50,8 @@ LARGEST_SAMPLES: Final = 4096
 """Frames or audio slices of a clip."""
 LARGEST_RESOLUTION: Final = 4096
 """Pixels along the side of a frame."""
+MOST_ENLARGED: Final = 4
+"""How many times the side that the weights hold positions for a configuration may ask for."""
 
 _VISUAL: Final = "vision_encoder.visual"
 _BERT: Final = "multimodal_encoder.bert"
@@ -247,6 +249,13 @@ def _resolution(facts: Facts, held: VisionConfig) -> int:
         raise UserError(
             "checkpoint",
             f"vision_resolution in the configuration is {resolution}, less than one patch of {held.patch_size}.",
+        )
+    if resolution > MOST_ENLARGED * held.resolution:
+        raise UserError(
+            "checkpoint",
+            f"vision_resolution in the configuration is {resolution}, more than {MOST_ENLARGED} times the "
+            f"{held.resolution} pixels that the weights hold positions for; memory grows with its fourth power. Give "
+            "the configuration these weights were trained with.",
         )
     if resolution // held.patch_size != held.resolution // held.patch_size:
         facts.assumptions.append(

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gramcli.errors import UserError, refuse_pointer
+from gramcli.errors import UserError
 from gramcli.files.reading import open_regular, read_regular
+from gramcli.results.schema import Source, parse_json
 
 WEIGHT_SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The key of our own metadata in a safetensors file.
@@ -105,14 +106,14 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: The file cannot be read, is not JSON, or holds something else than an object.
     """
     try:
-        document = json.loads(read_regular(path))
+        data = read_regular(path)
     except FileNotFoundError:
         raise UserError(
             "checkpoint", f"{path} does not exist; give the path of a configuration, an hps.json."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        refuse_pointer(path, "checkpoint")
-        raise UserError("checkpoint", f"{path} cannot be read as JSON ({error}); restore the file.") from error
+    except OSError as error:
+        raise UserError("checkpoint", f"{path} cannot be read ({error.strerror}); restore the file.") from error
+    document = parse_json(data, Source(path, "checkpoint", "Restore the file.", ours=False))
     if not isinstance(document, dict):
         raise UserError("checkpoint", f"{path} holds no JSON object; give the hps.json of the training run.")
     return document

@@ -7,6 +7,7 @@ import pickle
 import pickletools
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -22,6 +23,10 @@ from gramcli.files.reading import check_regular, open_regular
 
 _FRAMES: Final = "vision_frame_embedding"
 _PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
+MOST_UNPACKED: Final = 2**29
+"""Bytes that any archive may unpack to."""
+MOST_TIMES: Final = 8
+"""How many times its size a larger one may unpack to."""
 _ZIP: Final = b"PK\x03\x04"
 _REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]+)")
 _OPERATION: Final = re.compile(r"[Uu]nsupported oper(?:and|ation) (\d+)")
@@ -207,7 +212,7 @@ class _Torch:
         try:
             with zipfile.ZipFile(self._path) as archive:
                 damaged = archive.testzip()
-        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
             raise _damaged(self._path, error) from error
         if damaged:
             raise UserError(
@@ -238,6 +243,7 @@ class _Torch:
 
     def _load(self) -> Any:  # noqa: ANN401 - whatever was saved
         path, safe = self._path, not self._allow_pickle
+        _check_unpacked(path)
         try:
             with open_regular(path) as file:
                 self._mapped = file.read(4) == _ZIP and not _is_compressed(path)
@@ -264,6 +270,26 @@ def _is_finite(tensor: Tensor) -> bool:
 def _is_stored(tensor: Tensor) -> bool:
     """Whether every number of a tensor has a place of its own; others could fill any memory from a few bytes."""
     return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse an archive that unpacks to far more than it holds: a few megabytes of it could fill any memory.
+
+    Raises:
+        UserError: It does.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked, held = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # no archive: reading it says so
+    if unpacked > MOST_UNPACKED and unpacked > MOST_TIMES * held:
+        raise UserError(
+            "checkpoint",
+            f"{path} unpacks to {unpacked / 2**30:.1f} GiB, {unpacked // max(held, 1):,} times its size; beyond "
+            f"{MOST_UNPACKED >> 20} MiB at most {MOST_TIMES} times are read. If you trust it, save it again with "
+            "torch.save, which does not compress.",
+        )
 
 
 def _is_compressed(path: Path) -> bool:

@@ -49,7 +49,7 @@ class TextTokenizer:
         path: A `vocab.txt` with one token a line, or a `tokenizer.json` that lower-cases.
 
     Raises:
-        UserError: The file cannot be read, or lacks BERT's special tokens.
+        UserError: The file cannot be read, lacks BERT's special tokens, or has token ids beyond its size.
 
     Attributes:
         path: Where it was read.
@@ -71,6 +71,8 @@ class TextTokenizer:
             raise _unreadable(path, f"it lacks {', '.join(lacking)}")
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.size: int = self._tokenizer.get_vocab_size()
+        if (largest := max(self._tokenizer.get_vocab().values())) >= self.size:
+            raise _unreadable(path, f"of its {self.size} tokens one has the number {largest}: some are there twice")
 
     @property
     def doubts(self) -> tuple[str, ...]:

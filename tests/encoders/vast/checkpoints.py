@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gramcli.encoders.vast.architecture import Architecture, AudioConfig, TextConfig, UnusedTextConfig, VisionConfig
 from gramcli.encoders.vast.names import tied_name
 
 HPS: dict[str, Any] = {
@@ -23,6 +24,21 @@ HPS: dict[str, Any] = {
         "val": [{"vision_sample_num": 8, "audio_sample_num": 2, "vision_transforms": "crop_flip", "task": "ret%tvas"}],
     },
 }  # fmt: skip
+
+SMALL = Architecture(
+    family="gram",
+    vision=VisionConfig("eva01", 88, 2, 1, 24, 14, 28, 6),
+    vision_text=UnusedTextConfig(5, 9, 8, 1),
+    audio=AudioConfig(32, 2, 2, 20, 12, 16, 6, 4, 320, 800, 64, 32),
+    text=TextConfig(30, 64, 2, 1, 40, 16),
+    contra_dim=10,
+    vision_samples=4,
+    audio_samples=2,
+    depth=True,
+    caption_length=8,
+    subtitle_length=12,
+)
+"""A very small model whose sizes differ from one another."""
 
 
 def stand_in(shapes: Mapping[str, tuple[int, ...]], *, tie: bool = True) -> nn.Module:

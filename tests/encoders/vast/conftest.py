@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from gramcli.encoders.vast.architecture import (
-    Architecture,
-    AudioConfig,
-    TextConfig,
-    UnusedTextConfig,
-    VisionConfig,
-)
+from gramcli.encoders.vast.architecture import Architecture
 from gramcli.encoders.vast.names import expected_shapes
-from tests.encoders.vast.checkpoints import HPS, random_state
+from tests.encoders.vast.checkpoints import HPS, SMALL, random_state
 from tests.encoders.vast.reference import Reference, read_reference
 
 CHECKPOINTS = ("tiny_gram_a", "tiny_pmrl")
@@ -44,19 +38,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def architecture() -> Architecture:
     """A very small model whose sizes differ from one another."""
-    return Architecture(
-        family="gram",
-        vision=VisionConfig("eva01", 88, 2, 1, 24, 14, 28, 6),
-        vision_text=UnusedTextConfig(5, 9, 8, 1),
-        audio=AudioConfig(32, 2, 2, 20, 12, 16, 6, 4, 320, 800, 64, 32),
-        text=TextConfig(30, 64, 2, 1, 40, 16),
-        contra_dim=10,
-        vision_samples=4,
-        audio_samples=2,
-        depth=True,
-        caption_length=8,
-        subtitle_length=12,
-    )
+    return SMALL
 
 
 @pytest.fixture(scope="session")

@@ -139,8 +139,13 @@ def test_epsilons_of_the_heads_are_used(reference: Reference, tmp_path: Path) ->
     ("entry", "model_cfg", "message"),
     [
         ({"audio_sample_num": 10**12}, {}, "audio_sample_num is 1000000000000; it has to be a whole number from 1 to"),
-        ({"vision_sample_num": 4096}, {"vision_resolution": 4096}, "GiB for a single clip"),
-        ({"audio_sample_num": 4096}, {"audio_target_length": 10**6}, "slices of sound .* GiB for a single clip"),
+        (
+            {},
+            {"vision_resolution": 4096},
+            "vision_resolution .* is 4096, more than 4 times the 28 pixels",
+        ),
+        ({}, {"audio_target_length": 10**6}, "250,000 patches, of at most 4,096, for memory grows with their square"),
+        ({"audio_sample_num": 4096}, {"audio_target_length": 10**4}, "slices of sound .* GiB for a single clip"),
         ({"vision_sample_num": True}, {}, "vision_sample_num is True"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -72,3 +74,37 @@ def test_names_that_safetensors_cannot_hold_are_not_exported(
     with pytest.raises(UserError, match="cannot be a name in a safetensors file"):
         export_safetensors(checkpoint, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def repacked(plain: Path, packed: Path) -> Path:
+    """The same archive, compressed."""
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in source.namelist():
+            with source.open(name) as member, archive.open(name, "w", force_zip64=True) as target:
+                shutil.copyfileobj(member, target, 2**20)
+    return packed
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    """600 MB of zeros in half a megabyte: the limit is named, and how to lift it."""
+    torch.save({HEAD: torch.zeros(150_000_000)}, tmp_path / "plain.pt")
+    packed = repacked(tmp_path / "plain.pt", tmp_path / "packed.pt")
+    assert packed.stat().st_size < 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=r"unpacks to 0\.6 GiB, .* beyond 512 MiB at most 8 times .*torch\.save"):
+        WeightFiles([packed])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_damage_to_compressed_numbers_is_one_sentence(tmp_path: Path) -> None:
+    torch.save({HEAD: torch.randn(2000), "b": torch.zeros(9000)}, tmp_path / "plain.pt")
+    packed = repacked(tmp_path / "plain.pt", tmp_path / "packed.pt")
+    files = WeightFiles([packed])
+    data = bytearray(packed.read_bytes())
+    with zipfile.ZipFile(packed) as archive:
+        member = max(archive.infolist(), key=lambda one: one.compress_size)
+    start = member.header_offset + 100
+    data[start : start + 2000] = b"\xff" * 2000
+    packed.write_bytes(data)
+    with pytest.raises(UserError, match=r"packed\.pt (?:cannot be read as weights|is damaged)"):
+        files.verify()

@@ -126,7 +126,7 @@ def test_nothing_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "\ud800".encode("utf-8", "surrogatepass").decode("latin1"), "[" * 99999])
 def test_unreadable_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "hps.json").write_text(text, encoding="latin1")
-    with pytest.raises(UserError, match="cannot be read as JSON"):
+    with pytest.raises(UserError, match="is not JSON that can be read"):
         read_json(tmp_path / "hps.json")
 
 

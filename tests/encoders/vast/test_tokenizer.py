@@ -119,6 +119,11 @@ def test_found_nowhere(tmp_path: Path) -> None:
         ("vocab.txt", b"", r"lacks \[PAD\]"),
         ("vocab.txt", b"\xff\xfe", "codec"),
         ("vocab.txt", "\n".join(WORDS[:3]).encode(), r"lacks \[SEP\], \[MASK\]"),
+        (
+            "vocab.txt",
+            "\n".join([*WORDS, *WORDS]).encode(),
+            "of its 11 tokens one has the number 21",
+        ),
         ("tokenizer.json", b"{}", "no tokenizer of bert-base-uncased"),
         ("tokenizer.json", b"words", "no tokenizer of bert-base-uncased"),
     ],

@@ -1,0 +1,68 @@
+"""What stores, heads and evaluations say of a model and of its data: one schema for all files that repeat it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gramcli.results.schema import Count
+
+Name = str | int | float | bool | None
+"""What names something: a string, or whatever `write_store` was given for one."""
+
+
+class Epochs(msgspec.Struct):
+    """How far a training went: epochs done, at most, and the one kept."""
+
+    done: Count
+    most: Count
+    kept: Count
+
+
+class Outcome(msgspec.Struct):
+    """How the training of heads went, as `gramcli.heads.remarks` reads it; what is not known is left out."""
+
+    loss: str | None = None
+    warm_up: Count | bool | None = None
+    n_validation: Count = 0
+    mean_cosines: dict[str, float] | None = None
+    epochs: Epochs | None = None
+    metric: str | None = None
+    before: float | None = None
+    after: float | None = None
+
+
+class HeadsFacts(msgspec.Struct):
+    """What a model made of heads says of them."""
+
+    sha256: str | None = None
+    loss: str | None = None
+    dataset: Name = None
+    trained: list[str] = []
+    selected: list[str] = []
+    training: Outcome | None = None
+
+
+class ModelFacts(msgspec.Struct):
+    """`encoder.describe()`, as far as anything reads it."""
+
+    id: Name = None
+    shared_space: Name = None
+    assumptions: list[str] = []
+    heads: HeadsFacts | None = None
+
+
+class LeftOutFacts(msgspec.Struct):
+    """An item that a protocol leaves out."""
+
+    id: str
+    modality: str
+    reason: str
+
+
+class DatasetFacts(msgspec.Struct):
+    """A dataset, as far as anything reads it."""
+
+    id: Name = None
+    protocol: str | None = None
+    protocol_n: Count | None = None
+    left_out: list[LeftOutFacts] = []
