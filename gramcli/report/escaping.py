@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gramcli.report.answer import Table
+from gramcli.report.answer import Table
 
 _UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 # Letters and marks by their category, but of no shape: a joiner, fillers of Hangul and Khmer, Mongolian selectors.
@@ -61,11 +60,9 @@ def paragraphs(text: str) -> str:
 
 def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
-    from gramcli.report.answer import Table as Shown  # noqa: PLC0415 - which names this module's functions
-
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    return Shown(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
+    return Table(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
 
 
 def html(text: object) -> str:
