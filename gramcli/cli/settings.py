@@ -211,7 +211,8 @@ def _text_of(path: Path) -> str:
     except FileNotFoundError:
         raise UserError("usage", f"There is no settings file {path}; --settings {NO_FILE} reads none.") from None
     except OSError as error:
-        raise UserError("usage", f"{path} cannot be read: {error.strerror}.") from None
+        rule = "a settings file is a regular file of at most 1 MB"
+        raise UserError("usage", f"{path} cannot be read: {error.strerror}; {rule}.") from None
     try:
         return found.decode("utf-8")
     except UnicodeDecodeError as error:
