@@ -16,7 +16,7 @@ from typing import Any, Final, get_args
 from gramcli.catalog import did_you_mean
 from gramcli.cli.commands import COMMANDS
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import read_regular
+from gramcli.files.reading import UnreadableError, read_regular
 from gramcli.report.escaping import terminal
 
 FILE: Final = "gram.toml"
@@ -211,6 +211,8 @@ def _text_of(path: Path) -> str:
         found = read_regular(path, _LARGEST)
     except FileNotFoundError:
         raise UserError("usage", f"There is no settings file {path}; --settings {NO_FILE} reads none.") from None
+    except (UnreadableError, IsADirectoryError) as error:  # no settings file at all
+        raise UserError("usage", f"{path} cannot be read: {error.strerror}.") from None
     except OSError as error:
         raise UserError("input", f"{path} cannot be read: {error.strerror}.") from None
     try:
