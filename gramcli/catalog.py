@@ -7,10 +7,16 @@ parties add rows through entry points, which are loaded only when a name is not 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, Protocol, TypeVar
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from gramcli.errors import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Row(Protocol):
@@ -79,6 +85,61 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
+@dataclass(frozen=True)
+class PlugIn:
+    """Code of third parties that was loaded.
+
+    Attributes:
+        name: Of the row it brings.
+        what: What that is, such as `method`.
+        package: The installed package, with its version.
+        module: Its first package or module, by which its code is known again.
+    """
+
+    name: str
+    what: str
+    package: str
+    module: str
+
+    def failed(self, error: BaseException) -> UserError:
+        """What is said when it raises."""
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return UserError(
+            "failed",
+            f"The plug-in '{self.name}' ({self.what}, package {self.package}) failed with {said}. "
+            "Update or uninstall that package; --debug shows where.",
+        )
+
+
+_PLUG_INS: dict[str, PlugIn] = {}
+
+
+@contextmanager
+def blamed(plug_in: PlugIn) -> Iterator[None]:
+    """Name a plug-in where anything is raised in the block, also what would end the program.
+
+    Raises:
+        UserError: Something was.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # of code that is not ours, a SystemExit too
+        raise plug_in.failed(error) from error
+
+
+def plug_in_of(error: BaseException) -> PlugIn | None:
+    """Return the loaded plug-in in whose code an error was raised, or None.
+
+    Args:
+        error: As it was caught, with its traceback.
+    """
+    own = {plug_in.module: plug_in for plug_in in _PLUG_INS.values() if plug_in.module != "gramcli"}
+    modules = [str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return next((own[module] for module in reversed(modules) if module in own), None)
+
+
 class Catalog(Generic[RowT]):
     """An ordered table of rows, found by name; plug-ins come from an entry-point group.
 
@@ -104,7 +165,7 @@ class Catalog(Generic[RowT]):
         """Return the row called `name`, looking at plug-ins when the tool has none.
 
         Raises:
-            UserError: No row has that name, or two plug-ins claim it.
+            UserError: No row has that name, two plug-ins claim it, or the one that does cannot be loaded.
         """
         if name in self._rows:
             return self._rows[name]
@@ -115,8 +176,7 @@ class Catalog(Generic[RowT]):
             where = ", ".join(point.value for point in found)
             raise UserError("usage", f"Two plug-ins claim the {self.what} '{name}': {where}. Uninstall one of them.")
         if found:
-            row: RowT = found[0].load()
-            return row
+            return self._plugged(found[0])
         named = [one for one in self._rows if one not in self.unnamed]
         known = [*named, *(point.name for point in entry_points(group=self.group))]
         several = "," in name and all(part.strip() in known for part in name.split(","))
@@ -128,6 +188,21 @@ class Catalog(Generic[RowT]):
         """Import and return what the row called `name` points at.
 
         Raises:
-            UserError: No row has that name.
+            UserError: No row has that name, or the plug-in that brings it cannot be loaded.
         """
-        return resolve(self.row(name).target)
+        row = self.row(name)
+        if name in self._rows:
+            return resolve(row.target)
+        with blamed(_PLUG_INS[name]):
+            return resolve(row.target)
+
+    def _plugged(self, point: EntryPoint) -> RowT:
+        """Load the row that a plug-in brings, and remember whose code it is."""
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        plug_in = PlugIn(point.name, self.what, package, point.value.partition(":")[0].partition(".")[0])
+        _PLUG_INS[point.name] = plug_in
+        with blamed(plug_in):
+            row: RowT = point.load()
+            if not isinstance(getattr(row, "target", None), str):
+                raise TypeError(f"{point.value} is no row with a target, but {type(row).__name__}")
+            return row

@@ -98,8 +98,8 @@ class AlignOptions:
         ):
             if not fits:
                 raise UserError("usage", f"--{name} {rule}; got {value:g}.")
-        if self.seed >= 2**31 or self.dim > 2**16:
-            raise UserError("usage", f"--seed must be below 2^31, --dim at most 65536; got {self.seed}, {self.dim}.")
+        if self.seed >= 2**31 or max(self.dim, self.hidden) > 2**16:
+            raise UserError("usage", "--seed must be below 2^31, --dim and --hidden at most 65536.")
         if self.metric not in MEASURES:
             hint = did_you_mean(self.metric, MEASURES)
             raise UserError("usage", f"--metric '{self.metric}' is none of {', '.join(MEASURES)}.{hint}")

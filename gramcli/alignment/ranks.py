@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+from gramcli.errors import UserError
+
+_NUMBERS: Final = ("RANK", "MASTER_PORT")
+_SHOWN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,11 @@ def open_ranks(device: str) -> Iterator[Ranks]:
 
     Args:
         device: `cpu`, `cuda` or `cuda:i`; under torchrun each rank takes the card of its local number.
+
+    Raises:
+        UserError: The variables of torchrun are there, but torchrun did not set them.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+    if dist.is_initialized() or _world_size() == 1:
         yield Ranks(0, 1, device)
         return
     if device.startswith("cuda"):
@@ -79,4 +89,19 @@ def open_ranks(device: str) -> Iterator[Ranks]:
 
 def is_first() -> bool:
     """Whether this process is rank 0, or alone."""
-    return os.environ.get("RANK", "0") == "0"
+    return _world_size() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def _world_size() -> int:
+    """How many processes torchrun says there are; 1 where it says nothing."""
+    said = os.environ.get("WORLD_SIZE", "").strip()
+    if said in {"", "1"}:
+        return 1
+    advice = "Start under torchrun, which sets it, or unset it."
+    if not re.fullmatch("[1-9][0-9]{0,5}", said):
+        raise UserError("failed", f"WORLD_SIZE is '{said[:_SHOWN]}', not a number of processes. {advice}")
+    numbers = [name for name in _NUMBERS if not re.fullmatch("[0-9]{1,6}", os.environ.get(name, ""))]
+    lacking = [*numbers, *(name for name in ("MASTER_ADDR",) if not os.environ.get(name))]
+    if lacking:
+        raise UserError("failed", f"WORLD_SIZE is {said}, but not from torchrun: no {', '.join(lacking)}. {advice}")
+    return int(said)

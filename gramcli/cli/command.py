@@ -7,12 +7,13 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from gramcli.cli.errors import report_errors
 from gramcli.cli.options import DebugOpt, FormatOpt, PrintConfigOpt, QuietOpt, SettingsOpt, VerboseOpt
 from gramcli.cli.session import Session
 from gramcli.cli.starts import check_start
+from gramcli.cli.streams import tell
 
 NOTHING_WRITTEN = "Nothing was written."
 
@@ -41,6 +42,9 @@ def command(function: Callable[..., None], on_interrupt: str = NOTHING_WRITTEN) 
     own = [value for name, value in inspect.signature(function, eval_str=True).parameters.items() if name != "session"]
     every = (*own, *shared.values(), *configuring.values())
     parameters = [value.replace(kind=inspect.Parameter.KEYWORD_ONLY) for value in every]
+    for value in every:  # a file that may not be read is no wrong command line: its reader says what is wrong
+        for info in get_args(value.annotation)[1:]:
+            info.readable = False
 
     @functools.wraps(function)
     def run(**arguments: Any) -> None:  # noqa: ANN401 - options of every type
@@ -66,7 +70,7 @@ def logged(session: Session, name: str, arguments: Mapping[str, Any]) -> Iterato
         return
     import logging
 
-    logging.basicConfig(format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(handlers=[_handler()], force=True)
     logger = logging.getLogger("gramcli")
     logger.setLevel(logging.DEBUG if session.debug else logging.INFO)
     given = ", ".join(f"{key}={value}" for key, value in arguments.items() if value is not None)
@@ -76,3 +80,17 @@ def logged(session: Session, name: str, arguments: Mapping[str, Any]) -> Iterato
         yield
     finally:
         logger.info("%s took %.1f s", name, time.perf_counter() - start)
+
+
+def _handler() -> Any:  # noqa: ANN401 - logging is imported where it is used
+    """What writes log lines to stderr, as all sentences are."""
+    import logging
+
+    class Handler(logging.Handler):
+        """A handler whose lines leave where all sentences do."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Write one line."""
+            tell(f"{record.name}: {record.getMessage()}")
+
+    return Handler()

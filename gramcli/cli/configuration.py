@@ -14,9 +14,11 @@ from gramcli.cli.commands import COMMANDS
 from gramcli.cli.effects import idle_defaults
 from gramcli.cli.errors import report_errors
 from gramcli.cli.parsing import WRONG_COMMAND_LINE, asks_for_json, clear_message
-from gramcli.cli.session import Session, emit
+from gramcli.cli.session import Session
 from gramcli.cli.settings import OptionKey, not_for_found, option_keys, read_settings, toml_value
+from gramcli.cli.streams import emit, tell
 from gramcli.report import Format
+from gramcli.report.escaping import terminal
 
 _SOURCES = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment"}
 
@@ -77,7 +79,7 @@ class Configuration:
         self.tables = {name: table for name, table in self.tables.items() if name in from_file - idle}
         if self.tables and not params.get("quiet") and not self.given.get("print_config"):
             used = [option.key for option in self._options() if option.name in self.tables]
-            typer.echo(f"Defaults from {self.settings.path}: {', '.join(used)}.", err=True)
+            tell(f"Defaults from {self.settings.path}: {', '.join(used)}.")
 
     def show(self) -> NoReturn:
         """Write what would be used as TOML, and end.
@@ -95,10 +97,7 @@ class Configuration:
                     self.context.params[parameter.name] = None
         self.settle()
         operands = [word for word in self.words if word != "--print-config"]
-        from gramcli.report.answer import printable
-
-        said = printable(shlex.join(["gram", self.command, *operands]))
-        lines = [f"# {said}", f"[{self.command}]"]
+        lines = [f"# {terminal(shlex.join(['gram', self.command, *operands]))}", f"[{self.command}]"]
         lines += [self._entry(option, self.context.params.get(option.name)) for option in self._options()]
         emit("\n".join(lines) + "\n")
         raise typer.Exit
@@ -114,7 +113,7 @@ class Configuration:
         source = _SOURCES.get(self._source(option.name), "default")
         if self.settings and option.name in self.tables:
             table = self.tables[option.name]
-            source = f"{self.settings.path}{'' if table == self.command else f' [{table}]'}"
+            source = f"{terminal(self.settings.path)}{'' if table == self.command else f' [{table}]'}"
         if value is None or (isinstance(value, (list, tuple)) and not value):
             return f"# {option.key} is not set  # {source}"
         entry = f"{option.key} = {toml_value(value)}  # {source}"

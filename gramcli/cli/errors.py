@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import typer
 
-from gramcli.cli.session import Session, emit
+from gramcli.catalog import plug_in_of
+from gramcli.cli.session import Session
+from gramcli.cli.streams import discard, emit, lost_answer, tell_block
 from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_PIPE_CLOSED = 141  # what a shell reports of any program that a closed pipe ended
 
 
@@ -29,19 +29,21 @@ def report_errors(session: Session) -> Iterator[None]:
         Exception: Anything else is a bug and keeps its traceback.
     """
     try:
-        yield
+        _refuse_lost_folder()
+        with _plug_ins_blamed():
+            yield
     except UserError as error:
         _show_traceback(session)
         raise _failed(session, error.kind, error.message, error.exit_code) from None
     except KeyboardInterrupt:
         raise _failed(session, "interrupted", f"Interrupted. {session.on_interrupt}", EXIT_INTERRUPTED) from None
     except BrokenPipeError:
-        _discard_stdout()
+        discard(sys.stdout)
         raise typer.Exit(EXIT_PIPE_CLOSED) from None
     except OSError as error:
-        if error.errno in _NO_ROOM:
-            _discard_stdout()
-            session.complain(f"The answer could not be written: {error.strerror}. Make room, or send it elsewhere.")
+        message = lost_answer(error)
+        if message:
+            session.complain(message)
             raise typer.Exit(EXIT_FAILED) from None
         if error.filename is None:
             _document(session, "failed", str(error))
@@ -56,6 +58,29 @@ def report_errors(session: Session) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _plug_ins_blamed() -> Iterator[None]:
+    """Name the plug-in in whose code the block ends, even where that would end the program."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, typer.Exit):
+        raise
+    except BaseException as error:
+        plug_in = plug_in_of(error)
+        if plug_in is None:
+            raise
+        raise plug_in.failed(error) from error
+
+
+def _refuse_lost_folder() -> None:
+    """Refuse to begin in a working directory that was deleted: torch would end the process there."""
+    try:
+        os.getcwd()  # noqa: PTH109 - the system's own answer
+    except OSError as error:
+        message = f"The working directory cannot be found ({error.strerror}): change to one that is there."
+        raise UserError("failed", message) from None
+
+
 def _failed(session: Session, kind: str, message: str, code: int) -> typer.Exit:
     session.complain(message)
     _document(session, kind, message)
@@ -66,18 +91,14 @@ def _document(session: Session, kind: str, message: str) -> None:
     if session.wants_json:
         from gramcli.results.documents import dump_json
 
-        with suppress(BrokenPipeError):
+        try:
             emit(dump_json({"error": {"kind": kind, "message": message}}))
+        except OSError:
+            discard(sys.stdout)
 
 
 def _show_traceback(session: Session) -> None:
     if session.debug:
         import traceback
 
-        traceback.print_exc()
-
-
-def _discard_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter's last flush cannot complain."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell_block(traceback.format_exc())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
 from gramcli.report.answer import is_per_cent
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from gramcli.results.records import Evaluation, ResultRow
 
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
+_LARGEST: Final = 1e12
+_LONGEST: Final = 60  # letters of a number
 _FORM = re.compile(
     rf"(?:(?P<scope>.+):)?(?P<metric>[^:=]+)=(?P<value>[+-]?{_NUMBER})(?:(?:\+-|\+/-|±)(?P<tolerance>{_NUMBER}))?"
 )
@@ -62,7 +63,7 @@ def parse_expectations(texts: Sequence[str] | None) -> list[Expectation]:
         One expectation per text.
 
     Raises:
-        UserError: A text has another form.
+        UserError: A text has another form, or a number that is beyond all sense.
 
     Example:
         >>> found = parse_expectations(["t2v:gram:R@1=0.525+-0.005"])[0]
@@ -77,10 +78,23 @@ def _parse(text: str) -> Expectation:
     if not match:
         raise UserError("usage", f"--expect '{text}' is not [TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE; R@1=0.525+-0.005.")
     task, _, method = (match["scope"] or "").partition(":")
-    value, tolerance = match["value"], match["tolerance"]
-    exponent = Decimal(value).as_tuple().exponent
-    allowed = float(tolerance) if tolerance else 0.5 * 10.0 ** int(exponent)
-    return Expectation(text, task or None, method or None, match["metric"].strip(), float(value), allowed)
+    value, tolerance = _bounded(text, match["value"]), match["tolerance"]
+    allowed = _bounded(text, tolerance) if tolerance else _half_a_digit(match["value"])
+    return Expectation(text, task or None, method or None, match["metric"].strip(), value, allowed)
+
+
+def _bounded(text: str, number: str) -> float:
+    found = float(number)
+    if abs(found) > _LARGEST or len(number) > _LONGEST:
+        raise UserError("usage", f"--expect '{text[:_LONGEST]}': a number must be from -{_LARGEST:g} to {_LARGEST:g}.")
+    return found
+
+
+def _half_a_digit(number: str) -> float:
+    """Half a unit of the last digit that was given."""
+    digits, _, exponent = number.lower().partition("e")
+    last = int(exponent or 0) - len(digits.partition(".")[2])
+    return 0.5 * 10.0 ** max(-_LONGEST, min(_LONGEST, last))
 
 
 def failures(expectations: Sequence[Expectation], evaluation: Evaluation) -> list[str]:

@@ -10,6 +10,8 @@ import typer
 from gramcli import __version__
 from gramcli.cli.commands import COMMANDS
 from gramcli.cli.parsing import Group, asks_for_json, clear_message
+from gramcli.cli.streams import prepare_streams, tell_block
+from gramcli.errors import EXIT_FAILED
 
 __all__ = ["COMMANDS", "app", "asks_for_json", "clear_message", "main"]
 
@@ -52,8 +54,11 @@ def gram(version: VersionOpt = False) -> None:
 
 def main() -> None:
     """Run the command line; the console script `gram`."""
-    for stream in (sys.stdout, sys.stderr):
-        # File names need not be valid text; an answer must not fail over one letter of a name.
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    app(prog_name="gram")
+    prepare_streams()
+    try:
+        app(prog_name="gram")
+    except Exception:
+        import traceback
+
+        tell_block(traceback.format_exc())
+        sys.exit(EXIT_FAILED)

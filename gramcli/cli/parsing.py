@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from itertools import pairwise
 from typing import Any, cast
@@ -11,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from gramcli.cli.commands import COMMANDS, GROUPS, ROWS
+from gramcli.errors import EXIT_FAILED
 
 # The public names of Typer hold only this kind of wrong command line; its base is all of them.
 WRONG_COMMAND_LINE = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
@@ -55,6 +58,7 @@ class Command(TyperCommand):
             configuration.show()
         with configuration.blamed():
             rest = super().parse_args(ctx, args)
+            _refuse_beyond(ctx)
         configuration.settle()
         return rest
 
@@ -77,6 +81,15 @@ def _refuse_repeated(ctx: Any, order: list[Any]) -> None:  # noqa: ANN401 - Type
     for one in order:
         if one.param_type_name == "option" and not one.multiple and not one.is_flag and order.count(one) > 1:
             raise typer.BadParameter("it is given more than once and takes one value.", ctx=ctx, param=one)
+
+
+def _refuse_beyond(ctx: Any) -> None:  # noqa: ANN401 - Typer's
+    """Refuse numbers that are not finite or beyond all sense, before anything is made of them."""
+    from gramcli.cli.bounds import beyond
+
+    for one in ctx.command.params:
+        if wrong := beyond(one.name, ctx.params.get(one.name)):
+            raise typer.BadParameter(wrong, ctx=ctx, param=one)
 
 
 class _Commands(MutableMapping[str, Any]):
@@ -133,6 +146,34 @@ class Group(TyperGroup):
             ctx.fail(unknown_command(args))
         return super().resolve_command(ctx, args)
 
+    def main(self, *words: Any, standalone_mode: bool = True, **more: Any) -> Any:  # noqa: ANN401 - Typer's
+        """Run a command line; what Typer would write itself leaves by our own ways out."""
+        from gramcli.cli.streams import lost_answer, tell, tell_block
+
+        try:
+            run: Callable[..., Any] = super().main
+            code = run(*words, standalone_mode=False, **more)
+        except WRONG_COMMAND_LINE as error:
+            if not standalone_mode:
+                raise
+            from gramcli.report.escaping import terminal
+
+            if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help page
+                error.message = terminal(error.message)
+            text = io.StringIO()
+            error.show(file=text)
+            tell_block(text.getvalue())
+            code = error.exit_code
+        except OSError as error:
+            message = lost_answer(error)
+            if message is None:
+                raise
+            tell(f"gram: error: {message}", red=True)
+            code = EXIT_FAILED
+        if standalone_mode:
+            sys.exit(code if isinstance(code, int) else 0)
+        return code
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's
         """Run the subcommand."""
         first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
@@ -147,7 +188,7 @@ class Group(TyperGroup):
             explain(error, arguments)
             error.message = clear_message(error.message)
             if asks_for_json(arguments):
-                from gramcli.cli.session import emit
+                from gramcli.cli.streams import emit
                 from gramcli.results.documents import dump_json
 
                 emit(dump_json({"error": {"kind": "usage", "message": error.format_message()}}))

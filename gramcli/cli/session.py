@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from gramcli.cli.streams import emit, tell
 from gramcli.report import Format
+from gramcli.report.escaping import terminal
 from gramcli.results.watch import Progress, Watch
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Session:
     def say(self, message: str) -> None:
         """Write one line to stderr, unless the run is quiet."""
         if not self.quiet:
-            typer.echo(_wrapped(message), err=True)
+            tell(message)
 
     def tell(self, answer: Answer) -> None:
         """Say an answer's notes, and how many entries are left out, on stderr; for what is written to a file."""
@@ -103,9 +105,8 @@ class Session:
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""
-        colour = None if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else False
         for message in messages:
-            typer.secho(_wrapped(f"gram: error: {message}"), fg="red", err=True, color=colour)
+            tell(f"gram: error: {message}", red=True)
 
     def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
         """Write the HTML page of an evaluation, when `--report` names a file."""
@@ -165,23 +166,6 @@ class Shown:
     say: Callable[[str], None]
 
 
-def emit(text: str) -> None:
-    """Write to stdout and flush, so that a closed pipe shows here and not at exit."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _wrapped(message: str) -> str:
-    """Break lines at words where stderr is a terminal, which would break them anywhere."""
-    if not sys.stderr.isatty():
-        return message
-    import shutil
-    import textwrap
-
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(message, width, break_long_words=False, break_on_hyphens=False)
-
-
 def _silent(*_: object) -> None:
     return
 
@@ -212,11 +196,11 @@ class Lines:
 
 
 def _advance(shown: RichProgress, label: str, unit: str) -> Progress:
-    bar = shown.add_task(label, total=None, words="", unit=unit)
+    bar = shown.add_task(terminal(label), total=None, words="", unit=unit)
 
     def advance(done: int, total: int, words: str = "") -> None:
         """Move the bar."""
-        shown.update(bar, completed=done, total=total, words=words)
+        shown.update(bar, completed=done, total=total, words=terminal(words))
 
     return advance
 

@@ -16,7 +16,8 @@ from typing import Any, Final, get_args
 from gramcli.catalog import did_you_mean
 from gramcli.cli.commands import COMMANDS
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import read_regular
+from gramcli.files.reading import UnreadableError, read_regular
+from gramcli.report.escaping import terminal
 
 FILE: Final = "gram.toml"
 NO_FILE: Final = "none"
@@ -210,8 +211,10 @@ def _text_of(path: Path) -> str:
         found = read_regular(path, _LARGEST)
     except FileNotFoundError:
         raise UserError("usage", f"There is no settings file {path}; --settings {NO_FILE} reads none.") from None
-    except OSError as error:
+    except (UnreadableError, IsADirectoryError) as error:  # no settings file at all
         raise UserError("usage", f"{path} cannot be read: {error.strerror}.") from None
+    except OSError as error:
+        raise UserError("input", f"{path} cannot be read: {error.strerror}.") from None
     try:
         return found.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -246,6 +249,14 @@ def toml_value(value: Any) -> str:  # noqa: ANN401 - options of every type
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)) and not isinstance(value, Enum):
-        return repr(value)
+        # Python writes no decimals of a number of thousands of digits, and reads it in base 16.
+        return hex(value) if isinstance(value, int) and abs(value) >= 1 << 63 else repr(value)
     text = str(value.value if isinstance(value, Enum) else value)
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "".join(_toml_letter(letter) for letter in json.dumps(text, ensure_ascii=False))
+
+
+def _toml_letter(letter: str) -> str:
+    """A letter that would not be seen, or would steer a terminal, as TOML writes it by its number."""
+    if terminal(letter) == letter:
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 1 << 16 else f"\\U{ord(letter):08x}"

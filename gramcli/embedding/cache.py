@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gramcli.errors import UserError
 from gramcli.results.documents import dump_json
 
 if TYPE_CHECKING:
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
 
 
 def cache_folder() -> Path:
-    """Return `GRAM_CACHE`, or `~/.cache/gram` when it is not set."""
-    return Path(os.environ.get("GRAM_CACHE") or "~/.cache/gram").expanduser()
+    """Return `GRAM_CACHE`, or `~/.cache/gram` when it is not set.
+
+    Raises:
+        UserError: It would be below a home folder that is not known, as in a container of a user without an entry.
+    """
+    named = os.environ.get("GRAM_CACHE") or "~/.cache/gram"
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        raise UserError(
+            "failed", f"There is no home folder for the cache {named}: set HOME, or GRAM_CACHE to a folder."
+        ) from None
 
 
 def cached_store_path(model: Mapping[str, Any], dataset: Dataset) -> Path:

@@ -177,6 +177,16 @@ class ProcessPool:
         raise UserError("failed", f"A worker process could not start: {reason}. Use --workers 0 to do without.")
 
 
+def _scratch() -> IO[bytes]:
+    """A file without a name for what a process complains of; in memory where no temporary folder can be written."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        if not hasattr(os, "memfd_create"):
+            raise UserError("failed", "No temporary folder can be written: set TMPDIR, or use --workers 0.") from None
+        return os.fdopen(os.memfd_create("complaints"), "w+b")
+
+
 class _Worker:
     """One process, and our end of the socket to it."""
 
@@ -184,7 +194,7 @@ class _Worker:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _STALLED)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _STALLED)
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+        self._complaints = _scratch()
         with theirs:
             # A process group of its own: Ctrl-C on the terminal reaches us, and we end the workers.
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from gramcli import __version__
 from gramcli.embedding.cache import cache_folder
+from gramcli.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,10 @@ def check_devices() -> Check:
 
 def check_cache() -> Check:
     """Try to write to the cache folder."""
-    folder = cache_folder()
+    try:
+        folder = cache_folder()
+    except UserError as error:
+        return Check("cache", False, error.message)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

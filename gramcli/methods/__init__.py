@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,9 +156,9 @@ def _typed(where: str, value: Any, kind: str) -> Any:  # noqa: ANN401 - whatever
         return str(value).lower() == "true"
     if kind == "float":
         try:
-            if not isinstance(value, bool):
+            if not isinstance(value, bool) and math.isfinite(float(value)):
                 return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
-        raise UserError("usage", f"{where} is a number; got '{value}'.")
+        raise UserError("usage", f"{where} is a finite number; got '{value}'.")
     return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.report.answer import Answer, Table, counted, printable
+from gramcli.report.answer import Answer, Table, counted
 from gramcli.report.files import write_beside
 from gramcli.results.records import SCHEMA
 
@@ -30,7 +30,7 @@ def alignment_answer(found: Alignment) -> Answer:
     shown = sorted({1, found.best, len(found.history)})
     cells = tuple(_cells(found.history[k - 1], best=k == found.best) for k in shown)
     title = (
-        f"{printable(found.path)}: {found.loss} heads of {', '.join(found.modalities)}; "
+        f"{found.path}: {found.loss} heads of {', '.join(found.modalities)}; "
         f"{counted(found.n_train, 'train item')}, {counted(found.n_validation, 'validation item')}; recall in per cent"
     )
     return Answer(
@@ -50,7 +50,7 @@ def alignment_answer(found: Alignment) -> Answer:
             "results": rows,
             "notes": list(found.notes),
         },
-        notes=tuple(printable(note) for note in found.notes),
+        notes=tuple(found.notes),
         left_out=0,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ PER_CENT_PREFIXES = ("R@", "recall@", "accuracy", "top", "macro_f1", "mean_recal
 
 @dataclass(frozen=True)
 class Table:
-    """One table for people; every cell is finished text.
+    """One table for people; every cell is finished text, which each medium escapes in its own way where it leaves.
 
     Attributes:
         columns: Headings, in order.
@@ -49,25 +48,6 @@ class Answer:
     document: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: int = 0
-
-
-def printable(text: object) -> str:
-    r"""Return `text` on one line, control characters and lone surrogates escaped.
-
-    File names and decoders' messages may hold terminal escapes; they must not reach a terminal.
-
-    Example:
-        >>> printable("red\x1b[31m")
-        'red\\x1b[31m'
-    """
-    return "".join(_visible(letter) for letter in str(text))
-
-
-def _visible(letter: str) -> str:
-    if letter in "\n\t\r":
-        return " "
-    hidden = unicodedata.category(letter) in {"Cc", "Cs"}
-    return letter.encode("unicode_escape").decode("ascii") if hidden else letter
 
 
 def is_per_cent(metric: str) -> bool:
@@ -119,5 +99,5 @@ def counted(number: int, noun: str) -> str:
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Table:
     """Return a table of words, every column flush left."""
-    cells = tuple(tuple(printable(cell) for cell in row) for row in rows)
+    cells = tuple(tuple(str(cell) for cell in row) for row in rows)
     return Table(tuple(columns), cells, frozenset(columns), title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.report.answer import Table, counted, metric_text, printable, with_interval
+from gramcli.report.answer import Table, counted, metric_text, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,8 +85,8 @@ def _confusions(
         totals[truth] = totals.get(truth, 0) + count
     rows = tuple(
         (
-            printable(classes[truth]),
-            "(a tie)" if predicted is None else printable(classes[predicted]),
+            classes[truth],
+            "(a tie)" if predicted is None else classes[predicted],
             str(count),
             str(totals[truth]),
         )

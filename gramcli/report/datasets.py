@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.catalog import DATASETS, DatasetRow, spelled
 from gramcli.errors import UserError
-from gramcli.report.answer import Answer, Table, listing, printable
+from gramcli.report.answer import Answer, Table, listing
 from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def survey_answer(found: Survey) -> Answer:
         "advice": list(found.advice),
     }
     facts = _facts(found)
-    todo = Table(("to do",), tuple((printable(one),) for one in found.advice), frozenset({"to do"}))
-    title = f"{found.benchmark.name} below {printable(found.tree.root)}: "
+    todo = Table(("to do",), tuple((one,) for one in found.advice), frozenset({"to do"}))
+    title = f"{found.benchmark.name} below {found.tree.root}: "
     title += "complete" if found.complete else "something is missing"
     missing = [
         (_MISSING.get(name, name), f"{len(ids):,}", f"{', '.join(ids[:NAMED])}{' ...' if len(ids) > NAMED else ''}")
@@ -123,7 +123,7 @@ def survey_answer(found: Survey) -> Answer:
         columns=("fact", "value"),
         rows=tuple({"fact": name, "value": value} for name, value in facts),
         document=document,
-        notes=tuple(printable(note) for note in found.tree.notes),
+        notes=tuple(found.tree.notes),
     )
 
 

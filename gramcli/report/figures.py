@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from matplotlib import style
@@ -13,14 +13,17 @@ from matplotlib.figure import Figure
 
 from gramcli.metrics.figures import hits
 from gramcli.report.answer import is_number
+from gramcli.report.escaping import terminal
+from gramcli.results.records import RankVector, ResultRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from gramcli.results.records import RankVector, ResultRow
     from gramcli.results.runs import Epoch
+
+NamedT = TypeVar("NamedT", ResultRow, RankVector)
 
 # Okabe and Ito's palette less black and yellow: told apart by colour-blind readers, on white and on near-black.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -53,7 +56,7 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
     Returns:
         An `<svg>` element; the empty string when no row has the metric.
     """
-    found = [stage_named(row) for row in rows if row.metric == metric and is_number(row.value)]
+    found = [_drawn(stage_named(row)) for row in rows if row.metric == metric and is_number(row.value)]
     if not found:
         return ""
     tasks = list(dict.fromkeys(row.task for row in found))
@@ -76,6 +79,11 @@ def forest_plot(rows: Sequence[ResultRow], metric: str = "R@1") -> str:
 def stage_named(row: ResultRow) -> ResultRow:
     """The row with its stage in the method's name, as rank vectors of a second stage have it."""
     return replace(row, method=f"{row.method} {row.stage}") if row.stage.startswith("rerank") else row
+
+
+def _drawn(row: NamedT) -> NamedT:
+    """The row under names that can be drawn and that an SVG may hold."""
+    return replace(row, task=terminal(row.task), method=terminal(row.method))
 
 
 def _colour_of(rows: Sequence[ResultRow] | Sequence[RankVector]) -> dict[str, int]:
@@ -120,6 +128,7 @@ def recall_curves(ranks: Sequence[RankVector]) -> str:
     Returns:
         An `<svg>` element; the empty string when there are no ranks.
     """
+    ranks = [_drawn(vector) for vector in ranks]
     tasks = list(dict.fromkeys(vector.task for vector in ranks if vector.ranks))[:MAX_PANELS]
     if not tasks:
         return ""

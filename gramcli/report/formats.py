@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Final
 
 from gramcli.report import Format
+from gramcli.report.escaping import csv_cell, markdown, terminal, terminal_table
 from gramcli.results.documents import dump_json, strict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from gramcli.report.answer import Answer, Table
 
@@ -42,6 +44,7 @@ def plain_table(table: Table) -> str:
     """
     from rich.cells import cell_len  # noqa: PLC0415 - CSV and JSON must not wait for rich
 
+    table = terminal_table(table)
     cells = [table.columns, *table.rows]
     widths = [max(cell_len(row[column]) for row in cells) for column in range(len(table.columns))]
     flush_left = [name in table.left for name in table.columns]
@@ -57,7 +60,7 @@ def plain_table(table: Table) -> str:
 
 
 def _plain(answer: Answer) -> str:
-    notes = "\n".join(f"Note: {note}" for note in answer.notes)
+    notes = "\n".join(f"Note: {terminal(note)}" for note in answer.notes)
     return "\n\n".join(filter(None, [*map(plain_table, answer.tables), notes])) + "\n"
 
 
@@ -65,7 +68,7 @@ def _csv(answer: Answer) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, answer.columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(strict(row) for row in answer.rows)
+    writer.writerows({name: csv_cell(cell) for name, cell in strict(row).items()} for row in answer.rows)
     return buffer.getvalue()
 
 
@@ -73,22 +76,26 @@ def _json(answer: Answer) -> str:
     return dump_json(answer.document)
 
 
-def _tabulated(table: Table, style: str, escape: Mapping[str, str]) -> str:
+def _tabulated(table: Table, style: str, escape: Callable[[str], str]) -> str:
     from tabulate import tabulate  # noqa: PLC0415 - only two formats need it
 
-    letters = str.maketrans(dict(escape))
-    rows = [[cell.translate(letters) for cell in row] for row in table.rows]
-    headers = [name.translate(letters) for name in table.columns]
+    rows = [[escape(cell) for cell in row] for row in table.rows]
+    headers = [escape(name) for name in table.columns]
     sides = ["left" if name in table.left else "right" for name in table.columns]
     return tabulate(rows, headers, tablefmt=style, colalign=sides, disable_numparse=True)
 
 
 def _markdown(answer: Answer) -> str:
-    return "\n\n".join(_tabulated(table, "github", {"|": "\\|"}) for table in answer.tables) + "\n"
+    return "\n\n".join(_tabulated(table, "github", markdown) for table in answer.tables) + "\n"
 
 
 def _latex(answer: Answer) -> str:
-    return "\n\n".join(_tabulated(table, "latex_booktabs", {}) for table in answer.tables) + "\n"
+    return "\n\n".join(map(_latex_table, answer.tables)) + "\n"
+
+
+def _latex_table(table: Table) -> str:
+    # tabulate escapes the ten specials; a bracket or a star after the end of a row would be an argument of that.
+    return re.sub(r"(?m)^(\s*)([\[*])", r"\1{\2}", _tabulated(table, "latex_booktabs", terminal))
 
 
 RENDERERS: Final[dict[Format, Callable[[Answer], str]]] = {

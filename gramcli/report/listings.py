@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from gramcli.report.answer import Answer, Table, listing, printable
+from gramcli.report.answer import Answer, Table, listing
 from gramcli.report.tables import left_out_tables
 from gramcli.results.records import SCHEMA
 
@@ -77,7 +77,7 @@ def description_answer(description: Description) -> Answer:
         Tables of facts, modalities and what is missing; CSV rows with one fact each.
     """
     facts = [*description.facts, *_count_facts(description.counts)]
-    title = f"{printable(description.path)} is {_article(description.kind)}"
+    title = f"{description.path} is {_article(description.kind)}"
     tables = [
         listing(("fact", "value"), description.facts, title),
         *_count_tables(description.counts),
@@ -88,7 +88,7 @@ def description_answer(description: Description) -> Answer:
         columns=("fact", "value"),
         rows=({"fact": "kind", "value": description.kind}, *({"fact": name, "value": value} for name, value in facts)),
         document={"schema": SCHEMA, **asdict(description)},
-        notes=tuple(printable(note) for note in description.notes),
+        notes=tuple(description.notes),
     )
 
 
@@ -120,7 +120,7 @@ def _count_tables(counts: Sequence[ModalityCount]) -> list[Table]:
 def export_answer(exported: Exported) -> Answer:
     """Return what `gram export` wrote, ready for every format."""
     facts: dict[str, str] = {
-        "file": printable(exported.path),
+        "file": str(exported.path),
         "tensors": str(exported.tensors),
         "numbers": ", ".join(f"{name} ({number})" for name, number in exported.dtypes.items())
         + ("; floating point rounded to float16 by --half" if exported.half else "; as in the checkpoint"),
@@ -133,7 +133,7 @@ def export_answer(exported: Exported) -> Answer:
         columns=("fact", "value"),
         rows=tuple({"fact": name, "value": value} for name, value in facts.items()),
         document={"schema": SCHEMA, **asdict(exported), "path": str(exported.path)},
-        notes=tuple(printable(note) for note in exported.notes),
+        notes=tuple(exported.notes),
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gramcli.errors import UserError
-from gramcli.report.answer import Answer, Table, listing, printable
+from gramcli.report.answer import Answer, Table, listing
+from gramcli.report.escaping import csv_cell
 from gramcli.report.files import write_result
 from gramcli.report.tables import left_out_tables
 from gramcli.results.records import SCHEMA
@@ -51,9 +52,9 @@ def _safetensors(matrix: AlignmentMatrix) -> bytes:
 def _csv(matrix: AlignmentMatrix) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["query", *matrix.candidate_ids])
+    writer.writerow(["query", *map(csv_cell, matrix.candidate_ids)])
     for name, row in zip(matrix.query_ids, matrix.scores.tolist(), strict=True):
-        writer.writerow([name, *row])
+        writer.writerow([csv_cell(name), *row])
     return text.getvalue().encode()
 
 
@@ -104,9 +105,9 @@ def matrix_answer(found: AlignmentMatrix) -> Answer:
     facts = {"queries": matrix.shape[0], "candidates": matrix.shape[1], **_summary(matrix)}
     tables = [listing(("figure", "value"), [(name, _text(value)) for name, value in facts.items()], title)]
     if matrix.size and max(matrix.shape) <= SHOWN_WHOLE:
-        columns = ("query", *map(printable, found.candidate_ids))
+        columns = ("query", *found.candidate_ids)
         named = zip(found.query_ids, matrix, strict=True)
-        rows = tuple((printable(name), *(f"{value:.3f}" for value in row)) for name, row in named)
+        rows = tuple((name, *(f"{value:.3f}" for value in row)) for name, row in named)
         tables.append(Table(columns, rows, frozenset({"query"}), "Scores, queries down, candidates across"))
     results = tuple({"figure": name, "value": value} for name, value in facts.items())
     left_out = [asdict(entry) for entry in found.left_out]
@@ -116,7 +117,7 @@ def matrix_answer(found: AlignmentMatrix) -> Answer:
         columns=("figure", "value"),
         rows=results,
         document=document,
-        notes=tuple(printable(note) for note in found.notes),
+        notes=tuple(found.notes),
         left_out=len(found.left_out),
     )
 

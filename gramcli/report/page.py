@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gramcli import __version__
-from gramcli.report.answer import Table, counted, is_number, listing, metric_text, printable
+from gramcli.report.answer import Table, counted, is_number, listing, metric_text
+from gramcli.report.escaping import html
 from gramcli.report.figures import MAX_PANELS, forest_plot, recall_curves, stage_named
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
 
@@ -74,7 +75,7 @@ def page(
         comparisons=compared.tables if compared else (),
         drawings=_drawings(evaluation),
         notes=dict.fromkeys((*answer.notes, *(compared.notes if compared else ()))),
-        left_out=[(printable(item.id), item.modality, printable(item.reason)) for item in evaluation.left_out],
+        left_out=[(item.id, item.modality, item.reason) for item in evaluation.left_out],
         provenance=provenance_table(evaluation.provenance),
     )
 
@@ -91,7 +92,7 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any]) -> st
         The page; every text in it is escaped.
     """
     entries = answer.document.get("left_out", ())
-    left_out = [(printable(one["id"]), one["modality"], printable(one["reason"])) for one in entries]
+    left_out = [(one["id"], one["modality"], one["reason"]) for one in entries]
     tables = [table for table in answer.tables if not table.title.startswith("Left out")]
     found = {"tables": tables, "notes": answer.notes, "left_out": left_out}
     nothing = {"subtitle": "", "remarks": (), "cards": (), "comparisons": (), "drawings": ()}
@@ -102,11 +103,17 @@ def _rendered(**parts: Any) -> str:  # noqa: ANN401 - what the template names
     environment = Environment(
         loader=PackageLoader("gramcli", "report"),
         autoescape=True,
+        finalize=_as_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(version=__version__, **parts)
+
+
+def _as_text(value: object) -> object:
+    """Escape whatever the template prints; what is Markup is ours, and jinja escapes no Markup again."""
+    return value if isinstance(value, Markup) else Markup(html(value))  # noqa: S704 - escaped here
 
 
 def best_per_task(results: Sequence[ResultRow]) -> list[Card]:
@@ -142,7 +149,7 @@ def _subtitle(provenance: Mapping[str, Any]) -> str:
 
 def _name(value: object) -> str:
     found = value.get("id", "") if isinstance(value, Mapping) else value or ""
-    return printable(found)
+    return str(found)
 
 
 def _drawings(evaluation: Evaluation) -> list[Drawing]:

@@ -7,7 +7,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from gramcli.report.answer import printable
+from gramcli.report.escaping import csv_cell
 
 if TYPE_CHECKING:
     from gramcli.results.records import Evaluation
@@ -31,9 +31,9 @@ def per_query_csv(evaluation: Evaluation) -> str:
         for name, rank, answers in zip(vector.query_ids, vector.ranks, best, strict=True):
             number = seen[name] = seen.get(name, -1) + 1
             place = "" if math.isnan(rank) else f"{rank:g}"
-            ids = [printable(answer) for answer in answers[:BEST]]
+            ids = [csv_cell(answer) for answer in answers[:BEST]]
             rows.writerow(
-                [vector.task, vector.method, printable(name), number, place, vector.n_candidates]
+                [*map(csv_cell, (vector.task, vector.method, name)), number, place, vector.n_candidates]
                 + ids
                 + [""] * (BEST - len(ids))
             )

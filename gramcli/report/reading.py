@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.report import Format
+from gramcli.report.escaping import html as escape
 from gramcli.report.formats import render
 from gramcli.results.documents import strict
 

@@ -13,7 +13,6 @@ from gramcli.report.answer import (
     is_per_cent,
     listing,
     metric_text,
-    printable,
     signed_text,
     with_interval,
 )
@@ -65,7 +64,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
         columns=tuple(field.name for field in fields(ResultRow)),
         rows=tuple(asdict(row) for row in evaluation.results),
         document=evaluation_document(evaluation),
-        notes=tuple(printable(note) for note in evaluation.notes),
+        notes=tuple(evaluation.notes),
         left_out=len(evaluation.left_out),
     )
 
@@ -146,11 +145,11 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
 
 def _against(pair: Mapping[str, Any]) -> str:
     bounds = (signed_text(GAIN, pair[name]) for name in ("difference", "low", "high"))
-    return printable(f"{pair['task']} {with_interval(*bounds)}")
+    return f"{pair['task']} {with_interval(*bounds)}"
 
 
 def _best_of_any(pair: Mapping[str, Any]) -> str:
-    return printable(f"{pair['task']} {pair['method']} {metric_text('R@1', pair['R@1'])}")
+    return f"{pair['task']} {pair['method']} {metric_text('R@1', pair['R@1'])}"
 
 
 def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
@@ -196,7 +195,7 @@ def reference_tables(reference: Sequence[Reference]) -> list[Table]:
         (one.protocol, one.task, one.model, one.method, one.stage, one.metric, *_beside(one), one.source)
         for one in reference[:REFERENCE_SHOWN]
     ]
-    cells = tuple(tuple(map(printable, row)) for row in rows)
+    cells = tuple(tuple(map(str, row)) for row in rows)
     words = frozenset({"protocol", "model", "source"}) | _WORDS
     columns = (
         "protocol",
@@ -273,15 +272,12 @@ def comparison_answer(comparison: Comparison) -> Answer:
             "notes": list(comparison.notes),
         },
         left_out=len(comparison.left_out),
-        notes=(*_test_notes(comparison.rows), *(printable(note) for note in comparison.notes)),
+        notes=(*_test_notes(comparison.rows), *comparison.notes),
     )
 
 
 def _pair_table(pair: tuple[str, str], rows: Sequence[ComparisonRow]) -> Table:
-    title = (
-        f"A: {printable(pair[0])} (baseline)   B: {printable(pair[1])}   R@k in per cent; B - A with its 95 % interval "
-        "over new queries"
-    )
+    title = f"A: {pair[0]} (baseline)   B: {pair[1]}   R@k in per cent; B - A with its 95 % interval over new queries"
     columns = ("task", "metric", "A", "B", "B - A", "p", "p Holm", "B wins", "A wins", "n")
     return Table(columns, tuple(_pair_cells(row) for row in rows), _WORDS, title)
 
@@ -312,7 +308,7 @@ def _test_notes(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
         if row.p_value is not None and row.metric not in tests.setdefault(row.test, []):
             tests[row.test].append(row.metric)
     wins = ("B wins, A wins (wins, losses in CSV and JSON): queries on which B, or A, does better.",) if rows else ()
-    return (*wins, *(f"p of {', '.join(metrics)}: {printable(test)}." for test, metrics in tests.items()))
+    return (*wins, *(f"p of {', '.join(metrics)}: {test}." for test, metrics in tests.items()))
 
 
 def embed_answer(summary: EmbedSummary) -> Answer:
@@ -325,7 +321,7 @@ def embed_answer(summary: EmbedSummary) -> Answer:
         A table of modalities with what became of every item, each counted once, and one of what is left out.
     """
     rows = tuple(_modality_row(summary, name) for name in summary.ok)
-    title = f"{printable(summary.path)}: {counted(summary.items, 'item')}, {counted(summary.captions, 'caption')}; "
+    title = f"{summary.path}: {counted(summary.items, 'item')}, {counted(summary.captions, 'caption')}; "
     title += f"{counted(summary.shards_written, 'shard')} written, {summary.shards_reused} already there"
     cells = tuple(tuple(str(value) for value in row.values()) for row in rows)
     return Answer(
@@ -342,7 +338,7 @@ def embed_answer(summary: EmbedSummary) -> Answer:
             "left_out": [asdict(item) for item in summary.left_out],
             "notes": list(summary.notes),
         },
-        notes=tuple(printable(note) for note in summary.notes),
+        notes=tuple(summary.notes),
         left_out=len(summary.left_out),
     )
 

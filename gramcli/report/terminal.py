@@ -10,8 +10,10 @@ from rich.cells import cell_len
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gramcli.report.escaping import terminal, terminal_table
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
     from gramcli.report.answer import Answer, Table
 
@@ -26,7 +28,7 @@ def print_answer(console: Console, answer: Answer) -> None:
         console: Where to; its width decides the layout.
         answer: What a command found.
     """
-    for number, table in enumerate(answer.tables):
+    for number, table in enumerate(map(terminal_table, answer.tables)):
         if number:
             console.print()
         if table.title:
@@ -35,7 +37,7 @@ def print_answer(console: Console, answer: Answer) -> None:
     if answer.notes:
         console.print()
     for note in answer.notes:
-        console.print(Text(f"Note: {note}", style="dim"))
+        console.print(Text(f"Note: {terminal(note)}", style="dim"))
 
 
 def rich_table(table: Table, width: int) -> RichTable:
@@ -58,7 +60,8 @@ def rich_table(table: Table, width: int) -> RichTable:
         words = name in table.left
         # A column of names has no place to break a line at: the others give way.
         sentences = words and any(" " in row[place] for row in table.rows)
-        shown.add_column(name, justify="left" if words else "right", overflow="fold", no_wrap=not sentences)
+        side: JustifyMethod = "left" if words else "right"
+        shown.add_column(Text(name), justify=side, overflow="fold", no_wrap=not sentences)
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
         shown.add_row(

@@ -94,7 +94,7 @@ def strict(value: Any) -> Any:  # noqa: ANN401 - any JSON-able value
 
 def dump_json(document: Mapping[str, Any]) -> str:
     """Return `document` as strict JSON text: ASCII, never NaN, ending in a newline."""
-    return json.dumps(strict(document), indent=2, allow_nan=False) + "\n"
+    return json.dumps(strict(document), indent=2, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
 
 
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:

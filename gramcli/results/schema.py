@@ -158,7 +158,7 @@ def sentence(error: str) -> str:
     last = "[...]" if place.endswith("[...]") else ""
     place = place.removesuffix(last).replace("[...]", "[*]") + last
     if missing := _FIELD.match(what):
-        return f"{place}{'.' if place else ''}{missing[1]} is missing"
+        return f"{place.replace('[...]', '[*]')}{'.' if place else ''}{missing[1]} is missing"
     name = f"an entry of {place.removesuffix('[...]')}" if place.endswith("[...]") else place or "the document"
     if expected := _EXPECTED.match(what):
         wanted, bound, got = expected.groups()

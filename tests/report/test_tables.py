@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gramcli.report.answer import printable
 from gramcli.report.tables import comparison_answer, evaluation_answer, p_text
 from gramcli.results.records import LeftOut, ResultRow
-from tests.made_results import comparison, evaluation, figures, odd_evaluation
+from tests.made_results import comparison, evaluation, figures
 
 
 def test_one_line_per_task_and_method():
@@ -83,13 +82,6 @@ def test_one_table_per_pair():
     third = replace(rows[0], b="emb@pmrl")
     answer = comparison_answer(replace(comparison(), rows=(*rows, third)))
     assert [len(table.rows) for table in answer.tables] == [2, 1]
-
-
-def test_text_from_files_cannot_reach_the_terminal_raw():
-    answer = evaluation_answer(odd_evaluation())
-    cells = [cell for table in answer.tables for row in table.rows for cell in row]
-    assert "\x1b" not in "".join([*cells, *answer.notes])
-    assert printable("a\nb\x07") == r"a b\x07"
 
 
 def test_small_p_values_are_not_rounded_to_zero():

@@ -159,9 +159,13 @@ def _beside(folders: Iterable[Path], inside: Sequence[str] = ("", *_NAMED)) -> l
 
 def _cached(environment: Mapping[str, str]) -> list[Path]:
     """List where Hugging Face's cache would keep the tokenizer, the current revision first."""
-    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
     hub = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE")
-    root = Path(hub) if hub else Path(environment.get("HF_HOME") or cache) / "hub"
+    home, caches = environment.get("HF_HOME"), environment.get("XDG_CACHE_HOME")
+    try:
+        kept = Path(home) if home else (Path(caches) if caches else Path.home() / ".cache") / "huggingface"
+    except RuntimeError:  # nobody's home, as in a container of a user without an entry
+        return []
+    root = Path(hub) if hub else kept / "hub"
     places = []
     for model in (root / name for name in _HUB_FOLDERS):
         current = model / "refs" / "main"

@@ -1,0 +1,126 @@
+r"""What a text becomes where it leaves: one function for each medium, called at the exit and nowhere else.
+
+Ids, labels, splits, file names, names of models and tensors and the messages of decoders are written by others. They
+may hold sequences that steer a terminal, marks that turn the order of letters round, letters that nobody sees, tags,
+links and formulas. Here they become text that shows what it is. JSON needs none of this: it is exact, and in ASCII.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gramcli.report.answer import Table
+
+_UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# Letters and marks by their category, but of no shape: a joiner, fillers of Hangul and Khmer, Mongolian selectors.
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
+_SELECTORS: Final = range(0xFE00, 0xFE10)  # say how the sign before them looks; after another they say nothing
+_MORE_SELECTORS: Final = range(0xE0100, 0xE01F0)
+
+_FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+# What both CommonMark and Python-Markdown take back: a backslash where each knows it, else a reference by number.
+_MARKDOWN: Final = str.maketrans(
+    {
+        "&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "~": "&#126;",
+        "\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "#": r"\#",
+    }
+)  # fmt: skip
+_LINKS: Final = (
+    (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), r"\\_"),  # inside of a word it makes nothing: aggregation_gain
+    (re.compile(r"\](?=\()"), r"\\]"),
+    (re.compile(r":(?=//)"), "&#58;"),
+    (re.compile(r"(?<=www)\.", re.IGNORECASE), "&#46;"),
+    (re.compile(r"(?<![A-Za-z0-9])@|@(?=[\w-]+\.)"), "&#64;"),
+)
+
+
+def terminal(text: object) -> str:
+    r"""Return `text` on one line, with what a terminal would not show, or would obey, written out.
+
+    That is what Unicode calls control, format, private, unassigned and surrogate characters and line separators: escape
+    sequences, marks of direction, letters of no width. Line breaks and tabs become blanks. Accents, all scripts and
+    single pictures stay as they are; pictures that are joined of several fall apart into these.
+
+    Example:
+        >>> terminal("red\x1b[31m"), terminal("a\u202egpj.mp4"), terminal("two\nlines")
+        ('red\\x1b[31m', 'a\\u202egpj.mp4', 'two lines')
+    """
+    return _written(re.sub(r"[\n\t\r]", " ", str(text)), "")
+
+
+def paragraphs(text: str) -> str:
+    """Return text of our own that holds line breaks, such as a usage message or a traceback; else as `terminal`."""
+    return _written(text, "\n")
+
+
+def terminal_table(table: Table) -> Table:
+    """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
+    from gramcli.report.answer import Table as Shown  # noqa: PLC0415 - which names this module's functions
+
+    columns = tuple(map(terminal, table.columns))
+    rows = tuple(tuple(map(terminal, row)) for row in table.rows)
+    return Shown(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
+
+
+def html(text: object) -> str:
+    """Return `text` as the text of an HTML page or of an attribute in quotes.
+
+    Example:
+        >>> html("<b>&")
+        '&lt;b&gt;&amp;'
+    """
+    return escape(terminal(text))
+
+
+def markdown(text: object) -> str:
+    r"""Return `text` as one cell of a Markdown table: no bar, tag, link, picture, code, formula or emphasis.
+
+    Example:
+        >>> markdown("a|b <script>"), markdown("[x](http://y)"), markdown("aggregation_gain")
+        ('a\\|b &lt;script&gt;', '[x\\](http&#58;//y)', 'aggregation_gain')
+    """
+    found = terminal(text).translate(_MARKDOWN)
+    for pattern, instead in _LINKS:
+        found = pattern.sub(instead, found)
+    return found
+
+
+def csv_cell(value: object) -> object:
+    """Return a value as a cell of a CSV file: text that a spreadsheet would compute begins with an apostrophe.
+
+    Example:
+        >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell(-0.5), csv_cell("clip")
+        ("'=1+1", '-0.5', -0.5, 'clip')
+    """
+    if not isinstance(value, str):
+        return value
+    formula = (_FORMULA.match(value) or value[:1] in "\t\r") and value and not _NUMBER.fullmatch(value)
+    return f"'{terminal(value)}" if formula else terminal(value)
+
+
+def _written(text: str, kept: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    parts, before = [], " "
+    for letter in text:
+        seen = letter in kept or (_selects(before) if ord(letter) in _SELECTORS else _is_seen(letter))
+        parts.append(letter if seen else letter.encode("unicode_escape").decode("ascii"))
+        before = letter
+    return "".join(parts)
+
+
+def _is_seen(letter: str) -> bool:
+    hidden = unicodedata.category(letter) in _UNSEEN_CATEGORIES or letter in _UNSEEN
+    return not hidden and ord(letter) not in _MORE_SELECTORS
+
+
+def _selects(before: str) -> bool:
+    """Say whether a sign can have more than one look: pictures, digits of keys, ideographs."""
+    category = unicodedata.category(before)
+    return category[0] in "SNP" or category == "Lo"
