@@ -20,6 +20,7 @@ LARGE: Final = 4 * 2**30
 """Bytes of the largest file that is held in memory whole: a table of all items, the weights of heads, a shard."""
 
 _READING: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # or a pipe without a writer would be waited for
+_PIECE: Final = 2**20
 _UNIT: Final = 2**20
 
 
@@ -88,8 +89,10 @@ def read_regular(path: Path, limit: int = SMALL) -> bytes:
         OSError: It cannot be read.
     """
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size <= limit:
-            data = file.read(limit + 1)
+        if (size := os.fstat(file.fileno()).st_size) <= limit:
+            data = file.read(size + 1)  # not limit + 1: so many bytes would be set aside before any is read
+            while size < len(data) <= limit and (more := file.read(_PIECE)):  # it grew, or tells no size
+                data += more
             if len(data) <= limit:
                 return data
     raise UnreadableError(errno.EFBIG, f"it is larger than {limit / _UNIT:,.0f} MiB, the limit of such a file")

@@ -155,10 +155,10 @@ def sentence(error: str) -> str:
     """
     found = _PLACE.search(error)
     place, what = (found[1], error[: found.start()]) if found else ("", error)
-    if "[...]" in place[:-5]:
-        place = f"{place[:-5].replace('[...]', '[*]')}{place[-5:]}"
+    last = "[...]" if place.endswith("[...]") else ""
+    place = place.removesuffix(last).replace("[...]", "[*]") + last
     if missing := _FIELD.match(what):
-        return f"{place}{'.' if place else ''}{missing[1]} is missing"
+        return f"{place.replace('[...]', '[*]')}{'.' if place else ''}{missing[1]} is missing"
     name = f"an entry of {place.removesuffix('[...]')}" if place.endswith("[...]") else place or "the document"
     if expected := _EXPECTED.match(what):
         wanted, bound, got = expected.groups()

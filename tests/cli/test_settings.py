@@ -157,7 +157,13 @@ def test_what_is_no_settings_file_is_refused(gram, store, tmp_path, kind):
         path.write_bytes(b"#" * (1 << 20) + b"#")
     elif kind == "latin":
         path.write_bytes(b"# ok\n# \xe9\n")
-    said = {"folder": "regular", "fifo": "regular", "large": "1 MB", "latin": "line 2: not UTF-8", "missing": "no sett"}
+    said = {
+        "folder": "not a file",
+        "fifo": "not a file",
+        "large": "1 MiB",
+        "latin": "line 2: not UTF-8",
+        "missing": "no sett",
+    }
     result = gram("eval", store, "--settings", path)
     assert result.exit_code == 2
     assert said[kind] in result.stderr
