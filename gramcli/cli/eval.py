@@ -122,6 +122,7 @@ def eval_command(
     from gramcli.report.tables import evaluation_answer
 
     session.check_output(output)
+    session.check_suffixes(report, per_query)
     expected = parse_expectations(expect)
     with session.watch() as watch:
         evaluation = evaluate(

@@ -12,6 +12,7 @@ from rich.text import Text
 
 _BAR: Final = 12  # columns: what is counted, how fast and how long must fit beside it at 80
 _WIDE: Final = 110
+_ECHO: Final = 3  # columns that stay free: the terminal writes ^C there, and a full line would become two
 
 
 class Told(ProgressColumn):
@@ -45,6 +46,7 @@ def _clock(seconds: float | None) -> str:
 def bars() -> Progress:
     """Return the bars, to be used as a context; they vanish when done."""
     console = Console(stderr=True)
+    console.width = max(1, console.width - _ECHO)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),

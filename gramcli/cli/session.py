@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from gramcli.cli.streams import emit, tell
+from gramcli.errors import UserError
 from gramcli.report import Format
 from gramcli.report.escaping import terminal
 from gramcli.results.watch import Progress, Watch
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from gramcli.report.answer import Answer
     from gramcli.results.records import Evaluation
+
+_TABLE_SUFFIXES: Final = (".csv", ".txt", "")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,19 @@ class Session:
             from gramcli.report.files import check_suffix
 
             check_suffix(output)
+
+    def check_suffixes(self, report: Path | None, per_query: Path | None) -> None:
+        """Refuse other suffixes than those of a page and of a table of queries, before any work is done.
+
+        Raises:
+            UserError: One of them is foreign.
+        """
+        from gramcli.report import PAGE_SUFFIXES
+
+        if report and report.suffix.lower() not in PAGE_SUFFIXES:
+            raise UserError("usage", f"--report {report}: the report is an HTML page; name it .html.")
+        if per_query and per_query.suffix.lower() not in _TABLE_SUFFIXES:
+            raise UserError("usage", f"--per-query {per_query}: the queries are a CSV table; name it .csv.")
 
     def complain(self, *messages: str) -> None:
         """Write error lines to stderr, in red on a terminal."""

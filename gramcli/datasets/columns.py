@@ -92,6 +92,8 @@ def columns_of(path: Path, rows: Sequence[Row], notes: list[str]) -> dict[str, s
     ours = columns["id"]
     columns["id"] = _id_column(path, rows, columns, notes)
     taken = {ours, *columns.values()}
+    if any(row.values.get("") not in (None, "") for row in rows):
+        notes.append(f"{shown(path)}: the column without a name was ignored; name it if it says something.")
     ignored = [name for name in present if name not in taken]
     if ignored:
         note = f"{shown(path)}: columns without a meaning here were ignored: {_listed(ignored)}."

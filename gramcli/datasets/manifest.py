@@ -99,12 +99,13 @@ class _Reader:
 
         def value(name: str) -> str | None:
             """One cell of the row, None where it is empty."""
-            return scalar(row.values.get(self.columns.get(name, "")), self.columns.get(name, name), row.where)
+            column = self.columns.get(name)
+            return None if column is None else scalar(row.values.get(column), column, row.where)
 
         identity = value("id")
         if identity is None:
             raise UserError("input", f"{row.where} has an empty id; give every item one.")
-        told = row.values.get(self.columns.get("caption", ""))
+        told = row.values.get(self.columns["caption"]) if "caption" in self.columns else None
         media, unreadable = self._media({name: named for name in MEDIA if (named := value(name))}, row.where)
         label, split = value("label"), value("split")
         item = Item(

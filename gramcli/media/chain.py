@@ -24,7 +24,9 @@ _HEADERS: Final = {
     "flv": re.compile(rb"FLV\x01[\0-\x05]\0\0\0\x09"),
     "asf": re.compile(re.escape(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"))),
     "tta": re.compile(rb"TTA1[\x01\x03]\0"),
+    "matroska,webm": re.compile(rb"\x1a\x45\xdf\xa3.{1,64}?\x42\x82[\x84\x88](?:webm|matroska)", re.DOTALL),
 }
+_READ: Final = {"matroska,webm": 2}  # files in one that FFmpeg reads, where it is more than one
 
 
 class Section(io.RawIOBase):
@@ -92,7 +94,9 @@ def is_followed(path: Path, format_name: str) -> bool:
     with open_regular(path) as file:
         if format_name.startswith("mov,"):
             return joined_boxes(file)
-        return format_name in _HEADERS and any(True for _ in _found(file, _HEADERS[format_name]))
+        if format_name not in _HEADERS:
+            return False
+        return len(list(_found(file, _HEADERS[format_name]))) >= _READ.get(format_name, 1)
 
 
 def _found(file: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[int]:

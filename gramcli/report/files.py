@@ -100,12 +100,18 @@ def write_answer(path: Path, answer: Answer, chosen: Format | None) -> Format | 
     return form
 
 
+def _plain(cell: object) -> object:
+    """A cell that a column of one type can hold: several values as one text."""
+    return ", ".join(map(str, cell)) if isinstance(cell, list | tuple) else cell
+
+
 def _parquet(path: Path, answer: Answer) -> bytes:
     import io  # noqa: PLC0415 - only here
 
     import pandas as pd  # noqa: PLC0415 - slow to load
 
-    frame = pd.DataFrame(list(answer.rows), columns=list(answer.columns))
+    rows = [{name: _plain(cell) for name, cell in row.items()} for row in answer.rows]
+    frame = pd.DataFrame(rows, columns=list(answer.columns))
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, index=False)

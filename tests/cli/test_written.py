@@ -52,3 +52,23 @@ def test_an_option_with_one_value_is_given_once(gram, store, words):
     result = gram(*[str(store) if word == "STORE" else word for word in words])
     assert result.exit_code == 2
     assert "given more than once" in result.stderr
+
+
+@pytest.mark.parametrize("listing", [["datasets"], ["methods"], ["metrics"]])
+def test_every_listing_can_be_parquet(gram, tmp_path, listing):
+    """`gram datasets` has cells of several values."""
+    pytest.importorskip("fastparquet", reason="pandas writes Parquet by a library of its own")
+    result = gram(*listing, "-o", tmp_path / "all.parquet")
+    assert result.exit_code == 0, result.output
+    assert len(pd.read_parquet(tmp_path / "all.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "said"),
+    [("--report", "x.pdf", "the report is an HTML page"), ("--per-query", "x.xlsx", "the queries are a CSV table")],
+)
+def test_other_outputs_have_their_suffixes(gram, store, tmp_path, option, file, said):
+    result = gram("eval", store, "--task", "t2v", "--method", "cosine", option, tmp_path / file)
+    assert result.exit_code == 2, result.output
+    assert said in " ".join(result.output.split())
+    assert not (tmp_path / file).exists()

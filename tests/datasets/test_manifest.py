@@ -297,3 +297,24 @@ def test_reference_manifests_open(reference_data: Path, name: str, n: int, capti
     assert sum(len(item.captions) for item in dataset.items) == captions
     assert dataset.modalities == modalities
     assert all(path.is_file() for item in dataset.items for path in item.media.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", ",id,video,caption\n0,a,a.mp4,a dog\n1,b,b.mp4,a cat\n"),
+        ("m.csv", "id,video,caption,\na,a.mp4,a dog,hello\nb,b.mp4,a cat,bye\n"),
+        ("m.tsv", "\tid\tvideo\tcaption\n0\ta\ta.mp4\ta dog\n1\tb\tb.mp4\ta cat\n"),
+        ("m.csv", " ,id,video,caption\n0,a,a.mp4,a dog\n1,b,b.mp4,a cat\n"),
+        ("m.jsonl", '{"": "q", "id": "a", "video": "a.mp4", "caption": "a dog"}\n'
+                    '{"": "r", "id": "b", "video": "b.mp4", "caption": "a cat"}\n'),
+    ],
+)  # fmt: skip
+def test_a_column_without_a_name_is_none_of_ours(tmp_path, name, text):
+    """As pandas writes its index: once read as every column that is missing."""
+    (tmp_path / name).write_text(text)
+    found = open_dataset(str(tmp_path / name))
+    assert [item.captions for item in found.items] == [("a dog",), ("a cat",)]
+    assert [(item.subtitle, item.label, item.split) for item in found.items] == [(None, None, None)] * 2
+    assert {name for item in found.items for name in item.media} <= {"video", "audio"}
+    assert any("the column without a name was ignored" in note for note in found.notes)

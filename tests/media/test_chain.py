@@ -137,3 +137,12 @@ def test_other_videos_go_on(name: str, codec: str, tmp_path: Path) -> None:
 def test_the_reported_file(reference_data: Path) -> None:
     heard = read_audio(reference_data / "data" / "faults" / "chained_ogg" / "chain_vorbis.ogg")
     assert (heard.duration, pitches(heard.samples), heard.notes) == (4.0, [440, 440, 880, 880], ())
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_of_joined_matroska_files_ffmpeg_reads_two(times: int, tmp_path: Path) -> None:
+    encode_sound(tmp_path / "a.mka", "flac")
+    (tmp_path / "c.mka").write_bytes((tmp_path / "a.mka").read_bytes() * times)
+    heard = read_audio(tmp_path / "c.mka")
+    assert heard.notes == ((NOT_READ,) if times == 3 else ())
+    assert heard.duration == pytest.approx(2.0 * min(times, 2), abs=0.1)
