@@ -17,7 +17,7 @@ from tests.fuzz.attack import verdict
 from tests.fuzz.samples import GROUPS, run
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("GRAM_FUZZ_ROUNDS", "150"))
+ROUNDS = int(os.environ.get("GRAM_FUZZ_ROUNDS", "60"))
 SLOW = ("checkpoints", "cache")  # they load a model each time: a third of the rounds
 SEED = os.environ.get("GRAM_FUZZ_SEED", "1")
 
