@@ -36,6 +36,7 @@ def compare_command(
     Every difference has a paired test and its 95 % interval. Both must have asked the same questions of the same
     gallery under the same rules; what differs is refused by name. One figure of each task is primary, R@1 of the
     direction that is evaluated first; Holm's p-values are among the primary figures, and among the others.
+    A RULE is one of relevant, stage, ties, missing, dataset, protocol, gallery, questions.
 
     Example: gram compare clips_emb@cosine clips_emb@gram --task t2va
 

@@ -254,7 +254,7 @@ ExpectOpt = Annotated[
 
 AllowOpt = Annotated[
     list[Rule] | None,
-    data("--allow-different", help="A rule that may differ; the output says so. Repeats."),
+    data("--allow-different", metavar="RULE", help="A rule that may differ; the output says so. Repeats."),
 ]
 PrimaryOpt = Annotated[
     str, data("--primary", metavar="METRIC", help="The one figure per task to test; `v2t:R@5` for one direction.")

@@ -10,8 +10,8 @@ from gramcli.errors import UserError
 from gramcli.evaluation.selection import Selection
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
-from gramcli.metrics.intervals import Floats, Integers
-from gramcli.metrics.paired import Difference, share_difference
+from gramcli.metrics.intervals import Floats, Integers, student_quantile
+from gramcli.metrics.paired import share_interval
 from gramcli.metrics.retrieval import Tied, hit_at
 from gramcli.modalities import Task
 from gramcli.scoring.ranking import Ranks
@@ -48,6 +48,16 @@ class SinglePair:
 
 
 @dataclass(frozen=True)
+class Over:
+    """R@1 of a joint task minus that of one pair, with its paired 95 % interval."""
+
+    pair: SinglePair
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Gain:
     """R@1 of a joint task minus that of the best of some single pairs.
 
@@ -55,20 +65,18 @@ class Gain:
         value: The smallest of the differences.
         low: Lower end of the range that the population's gain lies in, 95 %.
         high: Upper end.
-        pairs: The pairs.
-        differences: Joint minus each of them.
+        differences: To each of the pairs.
     """
 
     value: float
     low: float
     high: float
-    pairs: tuple[SinglePair, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[Over, ...]
 
     @property
     def best(self) -> SinglePair:
         """The pair that is hardest to beat."""
-        return self.pairs[min(range(len(self.pairs)), key=lambda k: self.differences[k].value)]
+        return min(self.differences, key=lambda one: one.value).pair
 
 
 def gain_over(joint: Floats, pairs: Sequence[SinglePair], clusters: Integers) -> Gain:
@@ -83,10 +91,17 @@ def gain_over(joint: Floats, pairs: Sequence[SinglePair], clusters: Integers) ->
         pairs: At least one.
         clusters: Item of each query, shape [n].
     """
-    differences = tuple(share_difference(pair.hits, joint, clusters) for pair in pairs)
-    ends = [share_difference(pair.hits, joint, clusters, 1 - 0.05 / len(pairs)).high for pair in pairs]
-    low = min(one.low for one in differences)
-    return Gain(min(one.value for one in differences), low, min(ends), tuple(pairs), differences)
+    degrees = int(clusters.max())
+    if not degrees:
+        ends, wide = [(-1.0, 1.0)] * len(pairs), [(-1.0, 1.0)] * len(pairs)
+    else:
+        reaches = (student_quantile(degrees), student_quantile(degrees, 1 - 0.05 / len(pairs)))
+        ends, wide = ([share_interval(one.hits, joint, clusters, reach) for one in pairs] for reach in reaches)
+    differences = tuple(
+        Over(pair, float((joint - pair.hits).mean()), *end) for pair, end in zip(pairs, ends, strict=True)
+    )
+    value, low = (min(getattr(one, name) for one in differences) for name in ("value", "low"))
+    return Gain(value, low, min(high for _, high in wide), differences)
 
 
 @dataclass
@@ -164,14 +179,14 @@ def described(task: str, method: str, same: Gain | None, best: Gain) -> dict[str
         found[word] = best_of and {"task": best_of.task, "method": best_of.method, "R@1": best_of.share}
     found["pairs"] = [
         {
-            "task": pair.task,
-            "method": pair.method,
-            "R@1": pair.share,
+            "task": one.pair.task,
+            "method": one.pair.method,
+            "R@1": one.pair.share,
             "difference": one.value,
             "low": one.low,
             "high": one.high,
         }
-        for pair, one in zip(best.pairs, best.differences, strict=True)
+        for one in best.differences
     ]
     return found
 

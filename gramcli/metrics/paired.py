@@ -67,18 +67,39 @@ def share_difference(a: Floats, b: Floats, clusters: Integers, level: float = 0.
         >>> round(found.low, 3), round(found.high, 3), round(found.p_value, 4)
         (0.073, 0.289, 0.0068)
     """
+    degrees = int(clusters.max())
+    low, high = share_interval(a, b, clusters, _quantile(degrees, level))
+    wins, losses, _ = _effective(a, b, clusters)
+    score = (wins - losses) / math.sqrt(wins + losses) if wins + losses else 0.0
+    return Difference(_mean_gain(a, b), low, high, _two_sided(score, degrees), SCORE_TEST)
+
+
+def share_interval(a: Floats, b: Floats, clusters: Integers, reach: float) -> tuple[float, float]:
+    """The interval of `share_difference`, where the test is not asked for.
+
+    Args:
+        a: As there.
+        b: As there.
+        clusters: As there.
+        reach: How many standard errors it reaches.
+    """
+    counts = _effective(a, b, clusters)
+    return _tango_bound(*counts, reach), _tango_bound(*counts, -reach)
+
+
+def _mean_gain(a: Floats, b: Floats) -> float:
+    return float(without_noise(b - a, a + b).mean())
+
+
+def _effective(a: Floats, b: Floats, clusters: Integers) -> tuple[float, float, float]:
+    """Wins, losses and queries of as many independent ones as vary as much."""
     n, gained = len(a), without_noise(b - a, a + b)
-    sizes = np.bincount(clusters)
-    size = float(np.square(sizes).sum()) / n
+    size = float(np.square(np.bincount(clusters)).sum()) / n
     wins, losses = float(gained.clip(min=0).sum()), float((-gained).clip(min=0).sum())
     sums = np.bincount(clusters, weights=gained)
     squares = float(np.square(sums).sum()) + _ITEMS_ADDED * size**2
     effect = max(1.0, squares / (wins + losses + _ITEMS_ADDED * size))
-    wins, losses, n_effective = wins / effect, losses / effect, n / effect
-    score = (wins - losses) / math.sqrt(wins + losses) if wins + losses else 0.0
-    reach = _quantile(len(sizes) - 1, level)
-    low, high = (_tango_bound(wins, losses, n_effective, end) for end in (reach, -reach))
-    return Difference(float(gained.mean()), low, high, _two_sided(score, len(sizes) - 1), SCORE_TEST)
+    return wins / effect, losses / effect, n / effect
 
 
 def _tango_bound(wins: float, losses: float, n: float, target: float) -> float:

@@ -20,8 +20,8 @@ def test_options_take_the_type_of_their_field():
     [
         ("gram:log=no", "gram: log is true or false; got 'no'"),
         ("triangle:squared=1", "triangle: squared is true or false"),
-        ("pmrl:tau=abc", "pmrl: tau is a number; got 'abc'"),
-        ("pmrl:tau=nan", "tau > 0"),
+        ("pmrl:tau=abc", "pmrl: tau is a finite number; got 'abc'"),
+        ("pmrl:tau=nan", "tau is a finite number; got 'nan'"),
         ("pmrl:value=x", "pmrl has no value 'x'"),
         ("gram:", "ends in a colon"),
         ("gram:log", "is not option=value"),

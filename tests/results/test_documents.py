@@ -139,8 +139,8 @@ def test_notes_may_be_missing(tmp_path):
         ({"notes": [1]}, r"notes\[0\] must be a string; got a whole number"),
         ({"schema": "1"}, "schema: the document must be a whole number; got a string"),
         (
-            {"questions": [{"task": "t2v", "digests": [], "gallery": "x", "texts": []}]},
-            r"questions\[0\]\.texts must be",
+            {"questions": [{"task": "t2v", "digests": [], "gallery": "x", "asked_by": [], "answered_by": "items"}]},
+            r"questions\[0\]\.asked_by must be",
         ),
         ({"provenance": {"model": {"heads": {"training": {"epochs": 3}}}}}, "provenance.model.heads.training.epochs"),
         ({"provenance": {"normalize": {"parameters": {"tau": "x"}}}}, "an entry of provenance.normalize.parameters"),

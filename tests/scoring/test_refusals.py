@@ -131,7 +131,7 @@ def test_methods_that_are_none(method) -> None:
     ("name", "message"),
     [
         ("gram:log=true,log=false", "gives 'log' twice"),
-        ("pmrl:tau=inf", "pmrl needs tau > 0 and finite; got inf"),
+        ("pmrl:tau=inf", "pmrl: tau is a finite number; got 'inf'"),
         ("gram:name=x", "has no option 'name'"),
     ],
 )

@@ -110,8 +110,8 @@ def test_what_is_assumed_is_said(architecture: Architecture) -> None:
     for part in ("a VAST model", "audio_target_length is 1024", "max_caption_len is 40", "heads of width 44"):
         assert part in text
     assert inferred.caption_length == 40
-    _, more = infer_architecture(shapes, changed(vision_resolution=224))
-    assert "names a resolution of 224, the weights hold positions for 28" in more[0]
+    _, more = infer_architecture(shapes, changed(vision_resolution=112))
+    assert "names a resolution of 112, the weights hold positions for 28" in more[0]
 
 
 def test_facts_survive_a_round_trip(architecture: Architecture) -> None:
