@@ -128,10 +128,10 @@ def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
     first, second = a.rules(), b.rules()
     differing = [name for name in first if first[name] != second[name]]
     said = [f"{name} ({_shown(first[name])} against {_shown(second[name])})" for name in differing]
-    refused = [text for name, text in zip(differing, said, strict=True) if name not in allowed]
+    refused = [(name, text) for name, text in zip(differing, said, strict=True) if name not in allowed]
     if refused:
-        first_name = next(name for name in differing if name not in allowed)
-        raise _refusal(a, b, f"they differ in {', '.join(refused)}", first_name)
+        names, texts = zip(*refused, strict=True)
+        raise _refusal(a, b, f"they differ in {', '.join(texts)}", *names)
     return [f"{a.vector.task}: compared although {text} differs, as --allow-different asks." for text in said]
 
 
@@ -229,11 +229,12 @@ def _galleries(a: Side, b: Side, other: bool) -> str:
     return f"; the ranks come from galleries {of}"
 
 
-def _refusal(a: Side, b: Side, why: str, rule: str) -> UserError:
+def _refusal(a: Side, b: Side, why: str, *rules: str) -> UserError:
+    options = " ".join(f"--allow-different {rule}" for rule in rules)
     return UserError(
         "usage",
         f"{a.label} and {b.label} are not comparable on {a.vector.task}: {why}. "
-        f"With --allow-different {rule} they are compared all the same, and the output says so.",
+        f"With {options} they are compared all the same, and the output says so.",
     )
 
 

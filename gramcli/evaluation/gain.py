@@ -23,6 +23,7 @@ _ORDERS: Final = {
     **dict.fromkeys(("gram", "span", "pmrl"), "gram"),
 }
 _ANY: Final = ("cosine", "gram")
+_LEAST_DEGREES: Final = 3  # of fewer items than four nothing is known
 
 Rank = Callable[[Selection, AlignmentMethod], Ranks]
 
@@ -92,7 +93,7 @@ def gain_over(joint: Floats, pairs: Sequence[SinglePair], clusters: Integers) ->
         clusters: Item of each query, shape [n].
     """
     degrees = int(clusters.max())
-    if not degrees:
+    if degrees < _LEAST_DEGREES:
         ends, wide = [(-1.0, 1.0)] * len(pairs), [(-1.0, 1.0)] * len(pairs)
     else:
         reaches = (student_quantile(degrees), student_quantile(degrees, 1 - 0.05 / len(pairs)))

@@ -133,7 +133,7 @@ def mean_difference(a: Floats, b: Floats, clusters: Integers) -> Difference:
     The added item half gains and half loses as much as any query did; at least 1 / (1 + k) where k items differ, so
     that few differences, or none, are no certainty. The score of a hypothetical difference is its distance over the
     spread of items around it, Student's t of as many degrees of freedom as there are items but one. Sign flips test as
-    well, but intervals by their inversion cover 0.3 to 0.9 of the truth where few queries differ, as of good methods.
+    well, but intervals by their inversion cover too little where few queries differ (benchmarks/coverage_retrieval.py).
 
     Args:
         a: Figures of A, shape [n].

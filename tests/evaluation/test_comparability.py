@@ -185,3 +185,11 @@ def test_only_the_gallery_s_content_counts(tmp_path: Path) -> None:
     asked = tuple(replace(question, gallery="0" * 64) for question in one.questions)
     with pytest.raises(UserError, match="among other candidates"):
         compare(one, replace(one, questions=asked))
+
+
+def test_all_rules_that_differ_are_named_at_once(tmp_path: Path) -> None:
+    one, other = evaluated(tmp_path / "a"), evaluated(tmp_path / "b", ties="pessimistic", missing="zero")
+    said = r"differ in ties .*, missing .*\. With --allow-different ties --allow-different missing they are compared"
+    with pytest.raises(UserError, match=said):
+        compare(one, other)
+    assert compare(one, other, allow_different=["ties", "missing"]).rows
