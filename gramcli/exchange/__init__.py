@@ -1,0 +1,1 @@
+"""Foreign feature files and runs, to and from stores: one file per format, and a catalog of them."""
