@@ -181,7 +181,8 @@ def test_numbers_stay_numbers(cell):
 def test_json_is_exact(name):
     text = render(table_of(name), Format.json)
     assert text.isascii()
-    assert json.loads(text)["id"] == name
+    # Two halves of one letter are that letter in JSON, as they are in UTF-16.
+    assert json.loads(text)["id"] == name.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 @given(TEXT)
