@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 
 YOUCOOK2: Final = Benchmark(
     name="youcook2",
@@ -19,6 +19,16 @@ YOUCOOK2: Final = Benchmark(
                 Annotation("descs_cap_test.json"),
                 Annotation("youcookii_annotations_trainval.json", splits=("validation", "val")),
             ),
+            beside=(
+                Beside(
+                    "train",
+                    (
+                        Annotation("descs_ret_train.json"),
+                        Annotation("descs_cap_train.json"),
+                        Annotation("youcookii_annotations_trainval.json", splits=("training", "train")),
+                    ),
+                ),
+            ),
         ),
     ),
     id_pattern=r"(?!.*_\d{6}_\d{6}$)[\w-]{11}_\d+_\d+",
@@ -27,4 +37,5 @@ YOUCOOK2: Final = Benchmark(
         "Whole videos (xHr8X2Wpmno.mp4) must be cut into steps first: a step is never answered by its whole video.",
     ),
     folders=("youcook",),
+    source=r"([\w-]{11})_\d+_\d+",
 )
