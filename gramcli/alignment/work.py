@@ -44,6 +44,7 @@ class Work:
         self.groups = groups_of(store, "label") if options.relevant == "label" else None
         self.notes: list[str] = []
         self.splits = self._named_splits()
+        self.notes += _shared_notes(store, self.splits[0])
         train, validation = self._split()
         enough = torch.stack([store.present(name) for name in self.modalities]).sum(dim=0) >= 2
         self.train, self.validation = train[enough[train]], validation
@@ -244,6 +245,12 @@ class Work:
                 f"asked for are {_listed(wanted)}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
             )
         return replace(found, tensors={name: one.clone().to(ranks.device) for name, one in found.tensors.items()})
+
+
+def _shared_notes(store: Store, train: str) -> list[str]:
+    """What train items share with those of other splits, as the store says."""
+    shared = store.manifest["dataset"].get("shared") or ()
+    return [one["sentence"] for one in shared if train in one["splits"]]
 
 
 def _listed(dims: Mapping[str, int]) -> str:

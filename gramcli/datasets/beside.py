@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gramcli.datasets.annotations import Found, find_annotation, text_of
 from gramcli.datasets.matching import Match, match
@@ -84,6 +84,10 @@ class Shared:
             return f"{count} {have} the media file of an item of {second}, {example}: rename one of the files."
         return f"{count} {are} cut from a video of which {second} has a part too, {example}."
 
+    def document(self) -> dict[str, Any]:
+        """It as a JSON object."""
+        return {**asdict(self), "splits": list(self.splits), "example": list(self.example), "sentence": self.sentence}
+
 
 def files_of(entries: Sequence[Entry], tree: Tree) -> dict[str, Match]:
     """Find the video and the sound file of each entry."""
@@ -153,7 +157,7 @@ def shared_between(benchmark: Benchmark, parts: Sequence[Part]) -> tuple[Shared,
     sources = {one: source for part in parts if part.found for one, source in part.found.sources.items()}
     cut = re.compile(benchmark.source) if benchmark.source else None
 
-    def source(part: Part, one: str) -> Hashable | None:  # noqa: ARG001 - as the others
+    def source(part: Part, one: str) -> Hashable | None:
         """The video that an item was cut from."""
         found = cut.fullmatch(one) if cut else None
         return sources.get(one) or (found[1] if found else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gramcli.catalog import did_you_mean
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from gramcli.datasets.entries import Entry
 
 
-def open_benchmark(
-    benchmark: Benchmark, root: Path, protocol: str | None = None, split: str | None = None
-) -> Dataset:
+def open_benchmark(benchmark: Benchmark, root: Path, protocol: str | None = None, split: str | None = None) -> Dataset:
     """Open a benchmark.
 
     An item whose files are not there stays an item, and says so (`Item.unreadable`); one that the protocol leaves
@@ -55,7 +53,8 @@ def open_benchmark(
     _check_split(seen, seen.found, split, wanted)
     own = Part(chosen.evaluated, seen.found, seen.matches, seen.missing)
     items = tuple(_item(entry, own, seen, chosen.captions) for entry in seen.found.entries)
-    items, left_out = _with_sound(items, seen)
+    items, silent = _with_sound(items, seen)
+    left_out = silent if tested else ()
     dataset = Dataset(
         benchmark.name,
         seen.protocol.id,
@@ -66,7 +65,7 @@ def open_benchmark(
         len(items),
         {kind: match.rule for kind, match in seen.matches.items() if match.rule},
     )
-    return with_parts(dataset, seen, wanted) if wanted else of_split(dataset, split)
+    return _with_parts(dataset, seen, wanted) if wanted else of_split(dataset, split)
 
 
 def _wanted(protocol: Protocol, split: str | None) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ def _check_split(seen: Survey, found: Found, split: str | None, wanted: Sequence
     raise UserError("usage", message)
 
 
-def with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Dataset:
+def _with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Dataset:
     """The items of several splits, of which the evaluated one was opened.
 
     Raises:
@@ -113,7 +112,7 @@ def with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Dataset
         parts.append(part)
     if not parts:
         return replace(dataset, items=tuple(items))
-    shared = tuple({**asdict(one), "sentence": one.sentence} for one in seen.shared)
+    shared = tuple(one.document() for one in seen.shared)
     facts = SplitFacts(evaluated, {part.name: _facts(part, items) for part in parts}, shared)
     notes += [one.sentence for one in seen.shared]
     named = [kind for kind in KINDS if any(part.matches[kind].rule for part in parts) or kind in dataset.rules]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from gramcli.datasets.annotations import Found, find_annotation, text_of
-from gramcli.datasets.beside import KINDS, Part, Shared, files_of, look_beside, shared_between, without_files
 from gramcli.datasets.benchmark import Benchmark, Protocol
+from gramcli.datasets.beside import Part, Shared, files_of, look_beside, shared_between, without_files
 from gramcli.datasets.matching import Match
 from gramcli.datasets.names import caseless
 from gramcli.datasets.tree import File, Tree, scan
@@ -54,9 +54,7 @@ class Survey:
         return not self.advice
 
 
-def survey(
-    benchmark: Benchmark, root: Path, protocol: str | None = None, *, beside: Collection[str] = ()
-) -> Survey:
+def survey(benchmark: Benchmark, root: Path, protocol: str | None = None, *, beside: Collection[str] = ()) -> Survey:
     """Look for a benchmark below a root; media files are looked for, not opened.
 
     Args:
