@@ -116,7 +116,7 @@ def _with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Datase
     facts = SplitFacts(evaluated, {part.name: _facts(part, items) for part in parts}, shared)
     notes += [one.sentence for one in seen.shared]
     named = [kind for kind in KINDS if any(part.matches[kind].rule for part in parts) or kind in dataset.rules]
-    rules = {kind: _rules(kind, dataset.rules if evaluated in wanted else {}, parts) for kind in named}
+    rules: dict[str, str] = {kind: _rules(kind, dataset.rules if evaluated in wanted else {}, parts) for kind in named}
     return replace(dataset, items=tuple(items), notes=tuple(notes), rules=rules, beside=facts)
 
 
@@ -180,7 +180,7 @@ def _item(entry: Entry, part: Part, seen: Survey, captions: Captions) -> Item:
     }
     where = f"below {shown_root(seen)}"
     expected = [kind for kind in KINDS if kind in part.missing]
-    unreadable = {
+    unreadable: dict[str, str] = {
         kind: f"no file named {entry.id}.* {where}"
         for kind in expected
         if kind not in media and not (kind == "audio" and "video" in media)

@@ -98,8 +98,8 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     if others := _beside(store, chosen_items(store, options.split, options.limit)):
         n, protocol = sum(others.values()), store.manifest["dataset"].get("protocol")
         notes.append(
-            f"{n:,} items evaluated are of {' and '.join(others)}, which {protocol} does not evaluate: these are no figures "
-            "of the protocol."
+            f"{n:,} items evaluated are of {' and '.join(others)}, which {protocol} does not evaluate: these are no "
+            "figures of the protocol."
         )
     elif part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
@@ -116,7 +116,7 @@ def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:
 
 
 def _beside(store: Store, items: Tensor) -> dict[str, int]:
-    """Split -> how many of the items are of it, of the splits that the store's registered protocol does not evaluate."""
+    """Split -> how many of the items are of it, of the splits that the store's protocol does not evaluate."""
     evaluated = store.manifest["dataset"].get("evaluated")
     found = Counter(str(store.splits[k]) for k in items.tolist() if evaluated not in (None, store.splits[k]))
     return dict(sorted(found.items()))

@@ -94,9 +94,7 @@ def benchmark_answer(row: DatasetRow, benchmark: Benchmark, protocol: str | None
             listing(("fact", "value"), facts, f"{row.title} ({row.tasks})"),
             listing(("protocol", "n", "captions", "about"), cells, "Protocols; the first is the default"),
             listing(("annotation file", "protocols"), files, "Annotation files; a protocol takes the first it finds"),
-            listing(
-                ("split", "n", "annotation file", "protocols"), beside, "Splits that --split train, val or all adds"
-            ),
+            listing(("split", "n", "annotation file", "protocols"), beside, "Splits that --split adds"),
             listing(("media files",), [(layout,) for layout in benchmark.layouts], "Anywhere below --root"),
         ),
         columns=("protocol", "n", "captions", "about"),
@@ -126,6 +124,7 @@ def _files(annotations: Sequence[Annotation]) -> list[str]:
 
 def survey_answer(found: Survey) -> Answer:
     """Return what was found of a dataset below a root, what is missing and what to do."""
+    splits = [_split(part) for part in _parts(found)]
     document = {
         "schema": SCHEMA,
         "dataset": found.benchmark.name,
@@ -137,7 +136,7 @@ def survey_answer(found: Survey) -> Answer:
         "media": {name: _media(found, name) for name in found.matches},
         "missing": {name: list(ids) for name, ids in found.missing.items()},
         "advice": list(found.advice),
-        "splits": [_split(part) for part in _parts(found)],
+        "splits": splits,
         "shared": [one.document() for one in found.shared],
     }
     facts = _facts(found)
@@ -150,7 +149,7 @@ def survey_answer(found: Survey) -> Answer:
     ]
     tables = [
         listing(("fact", "value"), facts, title),
-        _splits(document["splits"]),
+        _splits(splits),
         listing(("modality", "missing", "ids"), missing, "Without a file"),
     ]
     return Answer(
