@@ -80,7 +80,8 @@ def find_annotation(
             continue
         taken = _one_of(benchmark, annotation, tree, files)
         if taken is not None and annotation.untested:
-            taken = replace(taken, entries=tuple(entry for entry in taken.entries if entry.id not in tested))
+            entries = tuple(entry for entry in taken.entries if entry.id not in tested)
+            taken = replace(taken, entries=entries) if entries else None
     return replace(taken, others=tuple(dict.fromkeys([*taken.others, *others]))) if taken else None
 
 

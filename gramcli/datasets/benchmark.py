@@ -57,9 +57,9 @@ class Beside:
     n: int | None = None
 
     @property
-    def expected(self) -> str:
+    def expected(self) -> tuple[str, ...]:
         """The files that would do, for people."""
-        return ", ".join(annotation.expected for annotation in self.annotations)
+        return tuple(annotation.expected for annotation in self.annotations)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Part:
         found: Its annotation; None where there is none.
         matches: `video` and `audio` -> files by id.
         missing: Modality -> ids without a file, of the modalities that the root holds at all.
-        expected: The annotation files that would do, for people.
+        expected: The annotation files that would do, the best first, for people.
         n: How many items it has by definition; None where that is not known.
         trouble: Why its annotation cannot be used, where there is one.
     """
@@ -39,7 +39,7 @@ class Part:
     found: Found | None
     matches: Mapping[str, Match] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    expected: str = ""
+    expected: tuple[str, ...] = ()
     n: int | None = None
     trouble: UserError | None = None
 

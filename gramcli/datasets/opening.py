@@ -131,7 +131,7 @@ def _absent(part: Part, seen: Survey) -> str | None:
     if part.trouble:
         return f"{name}: {part.trouble.message}"
     if part.found is None:
-        return f"{name} has no annotation below {root}: put one of {part.expected} there."
+        return f"{name} has no annotation below {root}: put one of {', '.join(part.expected)} there."
     if not part.has_media:
         return f"{name}: none of its {len(part.entries):,} items ({part.found.files}) has a media file below {root}."
     return None

@@ -164,7 +164,7 @@ def survey_answer(found: Survey) -> Answer:
 def _parts(found: Survey) -> tuple[Part, ...]:
     """The evaluated split and those beside it, where there are any."""
     protocol = found.protocol
-    expected = ", ".join(one.expected for one in protocol.annotations)
+    expected = tuple(one.expected for one in protocol.annotations)
     own = Part(protocol.evaluated, found.found, found.matches, found.missing, expected, protocol.n)
     return (own, *found.parts) if found.parts else ()
 
@@ -174,7 +174,7 @@ def _split(part: Part) -> dict[str, Any]:
     return {
         "split": part.name,
         "annotation": part.found.files if part.found else None,
-        "expected": part.expected,
+        "expected": list(part.expected),
         "trouble": part.trouble.message if part.trouble else None,
         "n": len(part.entries),
         "definition": part.n,
@@ -183,11 +183,16 @@ def _split(part: Part) -> dict[str, Any]:
     }
 
 
+def _missing(expected: Sequence[str]) -> str:
+    first, *others = expected
+    return f"missing: {first} or alike" if others else f"missing: {first}"
+
+
 def _splits(splits: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
         (
             one["split"],
-            one["annotation"] or one["trouble"] or f"missing: {one['expected']}",
+            one["annotation"] or one["trouble"] or _missing(one["expected"]),
             *((f"{one['n']:,}", f"{one['with_media']:,}") if one["annotation"] else ("-", "-")),
             "-" if one["definition"] is None else f"{one['definition']:,}",
         )

@@ -252,6 +252,13 @@ def test_every_test_split_has_its_train_split(row):
             assert protocol.id == other.id
 
 
+def test_a_file_of_tested_clips_alone_is_no_train_split(tmp_path):
+    clips = {one: "test" for one in ("video7020", "video7030")}
+    root = _root(tmp_path, {"MSRVTT_data.json": _msrvtt(clips), "MSRVTT_JSFUSION_test.csv": JSFUSION, **MEDIA})
+    with pytest.raises(UserError, match="Split train of msrvtt-1k has no annotation below"):
+        open_dataset("msrvtt", root, split="all")
+
+
 def test_a_missing_train_annotation_is_named_and_the_test_goes_on(tmp_path):
     root = _root(tmp_path, {"MSRVTT_JSFUSION_test.csv": JSFUSION, **MEDIA})
     for split in (None, "test"):
@@ -267,12 +274,13 @@ def test_a_missing_train_annotation_is_named_and_the_test_goes_on(tmp_path):
         open_dataset("msrvtt", root, split="trian")
     shown = CliRunner().invoke(app, ["datasets", "msrvtt", "--root", str(root), "--format", "json"])
     splits = json.loads(shown.stdout)["splits"]
+    assert splits[1]["expected"][1:3] == ["msrvtt_ret_train9k.json", "train9k.jsonl"]
     assert [(one["split"], one["annotation"], one["n"]) for one in splits] == [
         ("test", "MSRVTT_JSFUSION_test.csv", 2),
         ("train", None, 0),
     ]
     table = CliRunner().invoke(app, ["datasets", "msrvtt", "--root", str(root)]).stdout
-    assert "missing: descs_ret_train.json, msrvtt_ret_train9k.json" in " ".join(table.split())
+    assert "train missing: descs_ret_train.json or alike - - 9,000" in " ".join(table.split())
 
 
 def test_a_train_split_without_any_media_is_not_opened(tmp_path):
