@@ -112,9 +112,11 @@ def _with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Datase
         parts.append(part)
     if not parts:
         return replace(dataset, items=tuple(items))
-    shared = tuple(one.document() for one in seen.shared)
-    facts = SplitFacts(evaluated, {part.name: _facts(part, items) for part in parts}, shared)
-    notes += [one.sentence for one in seen.shared]
+    kept_names = {evaluated, *(part.name for part in parts)}
+    shared = [one for one in seen.shared if kept_names.issuperset(one.splits)]
+    annotations = {part.name: _facts(part, items) for part in parts}
+    facts = SplitFacts(evaluated, annotations, tuple(one.document() for one in shared))
+    notes += [one.sentence for one in shared]
     named = [kind for kind in KINDS if any(part.matches[kind].rule for part in parts) or kind in dataset.rules]
     rules: dict[str, str] = {kind: _rules(kind, dataset.rules if evaluated in wanted else {}, parts) for kind in named}
     return replace(dataset, items=tuple(items), notes=tuple(notes), rules=rules, beside=facts)
