@@ -253,7 +253,7 @@ def test_every_test_split_has_its_train_split(row):
 
 
 def test_a_file_of_tested_clips_alone_is_no_train_split(tmp_path):
-    clips = {one: "test" for one in ("video7020", "video7030")}
+    clips = dict.fromkeys(("video7020", "video7030"), "test")
     root = _root(tmp_path, {"MSRVTT_data.json": _msrvtt(clips), "MSRVTT_JSFUSION_test.csv": JSFUSION, **MEDIA})
     with pytest.raises(UserError, match="Split train of msrvtt-1k has no annotation below"):
         open_dataset("msrvtt", root, split="all")
