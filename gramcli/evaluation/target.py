@@ -75,7 +75,8 @@ def chosen_dataset(
     from gramcli.evaluation.labels import LEARNT  # noqa: PLC0415 - where classifiers learn
 
     tested = {item.id for item in found.items}
-    items = open_dataset(data, root, protocol=protocol, text_only=text_only).items
+    learnt = None if found.beside is None else "all"  # a split beside the evaluated one: train is not opened with it
+    items = open_dataset(data, root, split=learnt, protocol=protocol, text_only=text_only).items
     return replace(found, items=tuple(item for item in items if item.id in tested or item.split in LEARNT))
 
 
