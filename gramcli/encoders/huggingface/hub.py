@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.source import INSTALL, Source
@@ -22,13 +23,58 @@ _SMALL: Final = re.compile(r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spi
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
-def open_source(argument: str, options: EncoderOptions, *, weights: bool = True) -> Source:
+class Needs(Protocol):
+    """Which files of a model are needed; those of transformers lie in its folder, others have folders of modules."""
+
+    def complete(self, folder: Path, options: EncoderOptions) -> bool:
+        """Whether a snapshot of the cache has all of them.
+
+        Raises:
+            UserError: It never will, as it is.
+        """
+
+    def chosen(self, names: Sequence[str], name: str, options: EncoderOptions) -> set[str]:
+        """Choose from the files that a model `name` has on the hub.
+
+        Raises:
+            UserError: It has none that may be loaded.
+        """
+
+
+@dataclass(frozen=True)
+class OfTransformers:
+    """What a model of transformers needs.
+
+    Attributes:
+        weights: Whether the weights are among it.
+    """
+
+    weights: bool = True
+
+    def complete(self, folder: Path, options: EncoderOptions) -> bool:
+        """Whether its configuration is there, and its weights where they are needed."""
+        if not (folder / "config.json").is_file():
+            return False
+        if self.weights:
+            find_weights(folder, allow_pickle=options.allow_pickle)
+        return True
+
+    def chosen(self, names: Sequence[str], name: str, options: EncoderOptions) -> set[str]:
+        """See `chosen`."""
+        return chosen(names, name, options, weights=self.weights)
+
+
+def open_source(
+    argument: str, options: EncoderOptions, *, weights: bool = True, needs: Needs | None = None, word: str = "hf"
+) -> Source:
     """Return the folder of a model, downloaded where it is neither a path nor in the cache.
 
     Args:
         argument: A folder, or a name of the hub, `org/name` or `org/name@REVISION`.
         options: What the user asked for; `say` is told what is downloaded and how large it is, before.
         weights: Whether the weights are needed; without them only what describes a model is downloaded.
+        needs: Which files are, where they are not those of transformers.
+        word: What stands before the name in the spec, for messages.
 
     Returns:
         The snapshot, pinned to a commit where it is of the hub.
@@ -41,40 +87,38 @@ def open_source(argument: str, options: EncoderOptions, *, weights: bool = True)
         here. A revision names another one.
     """
     if not argument:
-        raise UserError("usage", "Name a model: hf:org/name, or hf:FOLDER.")
+        raise UserError("usage", f"Name a model: {word}:org/name, or {word}:FOLDER.")
     folder = Path(argument).expanduser()
     if folder.is_dir():
         return Source(folder, options, folder.resolve().name)
     if folder.is_file():
-        raise UserError("input", f"hf:{argument} is a file; name the folder that holds config.json.")
+        raise UserError("input", f"{word}:{argument} is a file; name the folder that holds config.json.")
     name, _, revision = argument.partition("@")
     if not _NAME.fullmatch(name) or argument.startswith((".", "/")):
         raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
-    path = cached(name, revision or "main", options, weights=weights) or fetched(name, revision, options, weights)
+    needs = needs or OfTransformers(weights)
+    path = cached(name, revision or "main", options, needs) or fetched(name, revision, options, needs)
     return Source(path, options, name, path.name)
 
 
-def cached(name: str, revision: str, options: EncoderOptions, *, weights: bool) -> Path | None:
+def cached(name: str, revision: str, options: EncoderOptions, needs: Needs) -> Path | None:
     """Return the snapshot of the cache that a revision points at, None where it is not all there."""
     constants = _hub().constants
     store = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
     reference = store / "refs" / revision
     commit = reference.read_text().strip() if reference.is_file() else revision
     folder = store / "snapshots" / commit
-    if not re.fullmatch(r"[0-9a-f]{40}", commit) or not (folder / "config.json").is_file():
+    if not re.fullmatch(r"[0-9a-f]{40}", commit) or not folder.is_dir():
         return None
-    if not weights:
-        return folder
     try:
-        find_weights(folder, allow_pickle=options.allow_pickle)
+        return folder if needs.complete(folder, options) else None
     except UserError:
         if constants.HF_HUB_OFFLINE:
             raise
         return None
-    return folder
 
 
-def fetched(name: str, revision: str, options: EncoderOptions, weights: bool) -> Path:
+def fetched(name: str, revision: str, options: EncoderOptions, needs: Needs) -> Path:
     """Download a snapshot, after saying what and how much.
 
     Raises:
@@ -83,7 +127,7 @@ def fetched(name: str, revision: str, options: EncoderOptions, weights: bool) ->
     hub = _hub()
     with _mistakes(hub, name):
         listed = hub.snapshot_download(name, revision=revision or None, dry_run=True)
-    wanted = chosen([one.filename for one in listed], name, options, weights=weights)
+    wanted = needs.chosen([one.filename for one in listed], name, options)
     due = [one for one in listed if one.filename in wanted and one.will_download]
     commit = listed[0].commit_hash
     if due:
