@@ -12,13 +12,17 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.catalog import Catalog
+from gramcli.catalog import Catalog, late_names
 from gramcli.encoders.base import EncoderOptions
+from gramcli.encoders.specs import is_composite, own_code
 from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
+    from gramcli.encoders.functions import from_functions
+
+__getattr__ = late_names(__name__, {"from_functions": "functions"})
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
@@ -61,6 +65,13 @@ ENCODERS: Final = Catalog(
             source="arXiv:2412.11959, arXiv:2507.17343",
         ),
         EncoderRow(
+            "st",
+            target="gramcli.encoders.sentence_transformers.loading:load",
+            modalities=("text", "video", "audio", "subtitle", "image"),
+            summary="Models of sentence-transformers, st:org/name or st:FOLDER, for what each says it takes.",
+            source="sentence-transformers",
+        ),
+        EncoderRow(
             "heads",
             target="gramcli.encoders.heads:HeadsEncoder",
             modalities=("text", "video", "audio", "subtitle", "depth", "image"),
@@ -88,7 +99,8 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     """Build the encoder a spec names.
 
     Args:
-        spec: `name` or `name:argument`, for instance `signal`; or the path of a checkpoint.
+        spec: `name` or `name:argument`, for instance `signal`; the path of a checkpoint; `module:function` of your own;
+            or one of these for each modality, `text=SPEC,video=SPEC`.
         frames: Frames taken from each video; None leaves it to the model.
         device: Where a model runs: `cpu`, `cuda`, `cuda:i`, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
@@ -114,11 +126,25 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     options = EncoderOptions(
         frames, device, precision, vocabulary, checkpoint_step, configuration, allow_pickle, stand_ins
     )
-    name, _, argument = str(spec).partition(":")
-    if str(spec) and name not in ENCODERS.names() and Path(spec).exists():
-        name, argument = CHECKPOINTS, str(spec)
-    elif name not in ENCODERS.names() and ("/" in name or Path(name).suffix):
+    return _encoder_of(str(spec), options)
+
+
+def _encoder_of(spec: str, options: EncoderOptions) -> Encoder:
+    """Build the encoder of a spec: one per modality, a checkpoint's, one of the catalog or the user's own."""
+    if is_composite(spec):
+        from gramcli.encoders.composite import CompositeEncoder  # noqa: PLC0415 - as the others, when it is named
+
+        return CompositeEncoder(spec, lambda part: _encoder_of(part, options))
+    name, _, argument = spec.partition(":")
+    known = ENCODERS.names()
+    if spec and name not in known and Path(spec).exists():
+        name, argument = CHECKPOINTS, spec
+    elif name not in known and ("/" in name or Path(name).suffix) and not own_code(spec):
         raise UserError("input", f"There is no checkpoint at {spec}, and no encoder of that name; check the path.")
+    if (own := own_code(spec)) and not ENCODERS.has(name):
+        from gramcli.encoders.own import load  # noqa: PLC0415 - numpy
+
+        return load(*own, options)
     build: Callable[[str, EncoderOptions], Encoder] = _loaded(name)
     return build(argument, options)
 
@@ -127,7 +153,10 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
     try:
         return ENCODERS.load(name)
     except UserError as error:
-        advice = "Give one of these names, or the path of a checkpoint; there is no file or folder of that name."
+        advice = (
+            "Give one of these names, the path of a checkpoint (there is no file or folder of that name), or "
+            "MODULE:FUNCTION of your own."
+        )
         raise UserError(error.kind, f"{error} {advice}") from None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gramcli.encoders.base import BrokenEncoderError
 from gramcli.encoders.own import OwnEncoder
 from gramcli.errors import UserError
 

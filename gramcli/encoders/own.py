@@ -68,10 +68,13 @@ def _imported(module: str, spec: str, code: OwnCode) -> ModuleType:
     except UserError as error:
         cause = error.__cause__
         if isinstance(cause, ModuleNotFoundError) and cause.name and f"{module}.".startswith(f"{cause.name}."):
+            from gramcli.encoders import ENCODERS  # noqa: PLC0415 - for this message only
+
+            hint = did_you_mean(module, [name for name in ENCODERS.names() if name not in ENCODERS.unnamed])
             raise UserError(
                 "usage",
-                f"Model '{spec}': there is no module '{cause.name}' to import, neither installed, nor on PYTHONPATH, "
-                "nor in the working directory.",
+                f"Model '{spec}': there is no encoder '{module}'{hint.rstrip('?') and f' ({hint[1:]})'}, and no module "
+                f"'{cause.name}' that could be imported: installed, on PYTHONPATH or in the working directory.",
             ) from None
         raise
 

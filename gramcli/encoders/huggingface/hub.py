@@ -97,7 +97,7 @@ def open_source(
     if not _NAME.fullmatch(name) or argument.startswith((".", "/")):
         raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
     needs = needs or OfTransformers(weights)
-    path = cached(name, revision or "main", options, needs) or fetched(name, revision, options, needs)
+    path = cached(name, revision or "main", options, needs) or fetched(name, revision, options, needs, word)
     return Source(path, options, name, path.name)
 
 
@@ -118,21 +118,21 @@ def cached(name: str, revision: str, options: EncoderOptions, needs: Needs) -> P
         return None
 
 
-def fetched(name: str, revision: str, options: EncoderOptions, needs: Needs) -> Path:
+def fetched(name: str, revision: str, options: EncoderOptions, needs: Needs, word: str = "hf") -> Path:
     """Download a snapshot, after saying what and how much.
 
     Raises:
         UserError: The hub cannot be reached or does not give the model, or has its weights as pickles only.
     """
     hub = _hub()
-    with _mistakes(hub, name):
+    with _mistakes(hub, name, word):
         listed = hub.snapshot_download(name, revision=revision or None, dry_run=True)
     wanted = needs.chosen([one.filename for one in listed], name, options)
     due = [one for one in listed if one.filename in wanted and one.will_download]
     commit = listed[0].commit_hash
     if due:
         options.say(announcement(name, commit, [one.file_size or 0 for one in due], hub.constants.HF_HUB_CACHE))
-    with _mistakes(hub, name), _bars(hub):
+    with _mistakes(hub, name, word), _bars(hub):
         return Path(hub.snapshot_download(name, revision=commit, allow_patterns=sorted(wanted)))
 
 
@@ -180,7 +180,7 @@ def _hub() -> Any:  # noqa: ANN401 - a module
 
 
 @contextmanager
-def _mistakes(hub: Any, name: str) -> Iterator[None]:  # noqa: ANN401 - a module
+def _mistakes(hub: Any, name: str, word: str) -> Iterator[None]:  # noqa: ANN401 - a module
     """Say in one sentence why the hub gave nothing.
 
     Raises:
@@ -204,7 +204,7 @@ def _mistakes(hub: Any, name: str) -> Iterator[None]:  # noqa: ANN401 - a module
         raise UserError(
             "input",
             f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
-            "--local-dir DIR; then give hf:DIR.",
+            f"--local-dir DIR; then give {word}:DIR.",
         ) from error
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import Tensor
 
-from gramcli.encoders.base import Preprocessing
+from gramcli.encoders.base import BrokenEncoderError, Preprocessing
 from gramcli.encoders.sentence_transformers.folder import digests
+from gramcli.encoders.sentence_transformers.loading import unusable
 from gramcli.encoders.sentence_transformers.media import TEXTS, as_decoded, as_taken
 from gramcli.encoders.sentence_transformers.sides import SIDES, prompts_by_side, sided
 from gramcli.errors import UserError
@@ -147,10 +148,11 @@ class SentenceTransformerEncoder:
             raise ValueError(f"the library takes it for {seen}")
 
     def _refused(self, name: str, error: Exception) -> UserError:
-        said = str(error).strip().splitlines()
         if isinstance(error, ImportError):
-            return needs_more(self.spec, error)
-        return UserError("embedding", f"{self.spec} cannot encode this {name}: {said[0] if said else type(error).__name__}")
+            found = unusable(self.spec, error)
+            return BrokenEncoderError(found.kind, found.message)
+        said = " ".join(str(error).split())[:300]
+        return UserError("embedding", f"{self.spec} cannot encode this {name}: {said or type(error).__name__}")
 
     def _dimension(self) -> int:
         """Dimensions of its vectors: of a text's, where it takes texts, else as the model says."""
@@ -163,18 +165,6 @@ class SentenceTransformerEncoder:
         if self._kept and self._kept > whole:
             raise UserError("usage", f"{self.spec}: truncate_dim={self._kept} keeps more than the {whole} there are.")
         return self._kept or whole
-
-
-def needs_more(spec: str, error: ImportError) -> UserError:
-    """What is said where a model needs a package that is not there; video of transformers needs torchvision."""
-    if "torchvision" in str(error):
-        return UserError(
-            "checkpoint",
-            f"{spec} has a processor (of video, or of pictures) that transformers runs by torchvision only: pip install "
-            "torchvision. Without it, embed with a model that hf: takes, or with one of texts.",
-        )
-    said = str(error).strip().splitlines()
-    return UserError("checkpoint", f"{spec} needs a package that is not installed: {said[0] if said else error!r}")
 
 
 def _label(name: str, side: str | None) -> str:
