@@ -6,6 +6,7 @@ rows through the entry-point group `gramcli.encoders`. A row's target is called 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.specs import is_composite, own_code
 from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
+from gramcli.results.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
@@ -26,6 +29,7 @@ __getattr__ = late_names(__name__, {"from_functions": "functions"})
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
+_SMALL_CONFIG: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,13 @@ ENCODERS: Final = Catalog(
             source="arXiv:2412.11959, arXiv:2507.17343",
         ),
         EncoderRow(
+            "hf",
+            target="gramcli.encoders.huggingface.encoder:load",
+            modalities=("text", "video", "audio", "subtitle", "image"),
+            summary="Models of Hugging Face, hf:org/name or hf:FOLDER: CLIP, SigLIP, X-CLIP, CLAP, PE-AV and others.",
+            source="transformers",
+        ),
+        EncoderRow(
             "st",
             target="gramcli.encoders.sentence_transformers.loading:load",
             modalities=("text", "video", "audio", "subtitle", "image"),
@@ -95,6 +106,8 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     config: str | Path | None = None,
     allow_pickle: bool = False,
     stand_ins: bool = False,
+    compile: bool = False,
+    watch: Watch = NOBODY,
 ) -> Encoder:
     """Build the encoder a spec names.
 
@@ -109,6 +122,8 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
         config: The training configuration (`hps.json`) of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
         stand_ins: Offer encodings of silence and of no words for items that have no sound or no subtitle.
+        compile: Compile the towers of a model before they are used.
+        watch: Told before something long begins, such as a download.
 
     Returns:
         The encoder.
@@ -118,13 +133,23 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     """
     _refuse_store(str(spec))
     _refuse_heads(str(spec))
+    _refuse_transformers(str(spec))
     if device != "cpu":
         from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
 
         device = device_named(device)
     vocabulary, configuration = (None if path is None else Path(path) for path in (tokenizer, config))
     options = EncoderOptions(
-        frames, device, precision, vocabulary, checkpoint_step, configuration, allow_pickle, stand_ins
+        frames,
+        device,
+        precision,
+        vocabulary,
+        checkpoint_step,
+        configuration,
+        allow_pickle,
+        stand_ins,
+        compile,
+        watch.say,
     )
     return _encoder_of(str(spec), options)
 
@@ -158,6 +183,28 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
             "MODULE:FUNCTION of your own."
         )
         raise UserError(error.kind, f"{error} {advice}") from None
+
+
+def looks_like_transformers(path: Path) -> bool:
+    """Whether a folder is a model as transformers saves it, and no checkpoint of the VAST family."""
+    if not (path / "config.json").is_file() or any((path / name).exists() for name in ("hps.json", "ckpt", "log")):
+        return False
+    try:
+        config = json.loads(read_regular(path / "config.json", _SMALL_CONFIG))
+    except (OSError, ValueError, RecursionError):
+        return False
+    stated = isinstance(config, dict) and isinstance(config.get("model_type"), str)
+    return stated and ("architectures" in config or "transformers_version" in config)
+
+
+def _refuse_transformers(model: str) -> None:
+    path = Path(model)
+    if looks_like_transformers(path):
+        kind = "st" if (path / "modules.json").is_file() else "hf"
+        library = "sentence-transformers" if kind == "st" else "transformers"
+        raise UserError(
+            "usage", f"{model} is a model of {library}. Name it with {kind}: before it: {quote(f'{kind}:{model}')}"
+        )
 
 
 def looks_like_heads(path: Path) -> bool:

@@ -19,7 +19,9 @@ _NAME: Final = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
 _WEIGHTS: Final = re.compile(r"model(?:-\d+-of-\d+)?\.safetensors")
 _PICKLES: Final = re.compile(r"pytorch_model(?:-\d+-of-\d+)?\.bin")
 # What else of a model is looked at, all of it small.
-_SMALL: Final = re.compile(r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model")
+_SMALL: Final = re.compile(
+    r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model"
+)
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -169,9 +171,24 @@ def announcement(name: str, commit: str, sizes: Sequence[int], cache: str) -> st
     return f"Downloading {name} (revision {commit[:12]}): {files}, {size}, into {cache}."
 
 
+def header_numbers(name: str, commit: str) -> dict[str, int]:
+    """Parameters by number type, from the headers of the weights on the hub.
+
+    Raises:
+        UserError: The hub does not give them.
+    """
+    hub = _hub()
+    with _mistakes(hub, name):
+        found: dict[str, int] = dict(hub.get_safetensors_metadata(name, revision=commit).parameter_count)
+    return found
+
+
 def _hub() -> Any:  # noqa: ANN401 - a module
     try:
         import huggingface_hub  # noqa: PLC0415 - an extra
+        import huggingface_hub.constants  # noqa: PLC0415
+        import huggingface_hub.errors  # noqa: PLC0415
+        import huggingface_hub.utils  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
             "usage", f"Models of the hub need the package huggingface_hub ({error}). Install it: {INSTALL}"
@@ -198,7 +215,9 @@ def _mistakes(hub: Any, name: str, word: str) -> Iterator[None]:  # noqa: ANN401
             "input", f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise UserError("input", f"The hub's {name} has no such revision; name another one, {name}@REVISION.") from error
+        raise UserError(
+            "input", f"The hub's {name} has no such revision; name another one, {name}@REVISION."
+        ) from error
     except Exception as error:  # of a network anything
         why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
         raise UserError(
