@@ -131,9 +131,6 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     Raises:
         UserError: No encoder has that name and no checkpoint is there, or it refuses an option.
     """
-    _refuse_store(str(spec))
-    _refuse_heads(str(spec))
-    _refuse_transformers(str(spec))
     if device != "cpu":
         from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
 
@@ -160,6 +157,9 @@ def _encoder_of(spec: str, options: EncoderOptions) -> Encoder:
         from gramcli.encoders.composite import CompositeEncoder  # noqa: PLC0415 - as the others, when it is named
 
         return CompositeEncoder(spec, lambda part: _encoder_of(part, options))
+    _refuse_store(spec)
+    _refuse_heads(spec)
+    _refuse_transformers(spec)
     name, _, argument = spec.partition(":")
     known = ENCODERS.names()
     if spec and name not in known and Path(spec).exists():

@@ -54,3 +54,16 @@ def own_code(spec: str) -> tuple[str, str] | None:
     """
     found = _OWN.fullmatch(spec)
     return (found[1], found[2]) if found else None
+
+
+def runs_code(spec: str) -> bool:
+    """Whether a spec could have code imported that gramcli does not know: module:function, alone or as a part.
+
+    Example:
+        >>> runs_code("my_models:make"), runs_code("text=my_models:make,video=signal"), runs_code("st:org/model")
+        (True, True, False)
+    """
+    from gramcli.encoders import ENCODERS  # noqa: PLC0415 - it reads specs through us
+
+    parts = parts_of(spec).values() if is_composite(spec) else [spec]
+    return any(own is not None and own[0] not in ENCODERS.names() for own in map(own_code, parts))

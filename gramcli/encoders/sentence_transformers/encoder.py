@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _MODALITIES: Final = ("text", "video", "audio", "subtitle", "image")
 _PROBE: Final = "a"
+_AT_RANDOM: Final = ("rand_trunc", "fusion")
 
 
 class SentenceTransformerEncoder:
@@ -123,8 +127,9 @@ class SentenceTransformerEncoder:
         call: Callable[..., Any] = {None: self.model.encode, **self._by_side}[side]
         try:
             self._check_kind(batch, kind)
-            raw = call(batch, batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True,
-                       truncate_dim=self._kept, **how)  # fmt: skip
+            with _one_seed():
+                raw = call(batch, batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True,
+                           truncate_dim=self._kept, **how)  # fmt: skip
         except torch.OutOfMemoryError:
             raise
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as error:
@@ -167,6 +172,21 @@ class SentenceTransformerEncoder:
         return self._kept or whole
 
 
+@contextmanager
+def _one_seed() -> Iterator[None]:
+    """Let what a library draws at random be the same for every input, such as which ten seconds of a sound it takes."""
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - what the libraries use
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - as above
+    torch.manual_seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002 - as above
+        torch.set_rng_state(before[2])
+
+
 def _label(name: str, side: str | None) -> str:
     return f"{name}@{side}" if side else name
 
@@ -176,11 +196,14 @@ def _labels(model: Any, name: str) -> dict[str, str | None]:  # noqa: ANN401 - a
     return {_label(name, side): side for side in SIDES} if sided(model, name) else {name: None}
 
 
+def _extractor(model: Any) -> Any:  # noqa: ANN401 - what prepares the sounds of a SentenceTransformer
+    processor = getattr(model[0], "processor", None)
+    return getattr(processor, "feature_extractor", processor)
+
+
 def _sample_rate(model: Any) -> int:  # noqa: ANN401 - a SentenceTransformer
     """The rate the model hears, 16 kHz where it does not say."""
-    processor = getattr(model[0], "processor", None)
-    extractor = getattr(processor, "feature_extractor", processor)
-    return int(getattr(extractor, "sampling_rate", None) or 16000)
+    return int(getattr(_extractor(model), "sampling_rate", None) or 16000)
 
 
 def _architecture(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a SentenceTransformer
@@ -194,10 +217,15 @@ def _architecture(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a SentenceTra
 
 
 def _notes(encoder: SentenceTransformerEncoder) -> tuple[str, ...]:
-    if "video" not in encoder.modalities:
-        return ()
-    n = encoder.preprocessing.frames
-    return (
-        f"{encoder.spec} sees {n} frames from the middle of {n} equal parts of each video; sentence-transformers by "
-        "itself takes as many as the model's processor asks for (--frames).",
-    )
+    notes, n = [], encoder.preprocessing.frames
+    if "video" in encoder.modalities:
+        notes.append(
+            f"{encoder.spec} sees {n} frames, of the middles of {n} equal parts of each video (--frames); "
+            "sentence-transformers alone takes as many as the model's processor asks for."
+        )
+    if "audio" in encoder.modalities and getattr(_extractor(encoder.model), "truncation", None) in _AT_RANDOM:
+        notes.append(
+            f"{encoder.spec}: the library draws at random which part of a long sound it takes; here from one seed, so "
+            "that a sound has one vector. hf: takes fixed windows."
+        )
+    return tuple(notes)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.hub import open_source
-from gramcli.encoders.huggingface.loading import quiet, transformers_library
+from gramcli.encoders.huggingface.loading import compiled, quiet, transformers_library
 from gramcli.encoders.sentence_transformers.folder import check_folder
 from gramcli.encoders.sentence_transformers.needs import OfSentenceTransformers
 from gramcli.encoders.sentence_transformers.spec import split_options
@@ -81,7 +81,8 @@ def _loaded(source: Source, spec: str) -> Any:  # noqa: ANN401 - a SentenceTrans
             str(source.folder), device=source.options.device, local_files_only=True, model_kwargs=how
         )
     _check_lost(spec, model, lost)
-    return model.requires_grad_(requires_grad=False).eval()
+    model = model.requires_grad_(requires_grad=False).eval()
+    return compiled(model, source.options.device) if source.options.compile else model
 
 
 def _check_lost(spec: str, model: Any, lost: list[str]) -> None:  # noqa: ANN401 - a SentenceTransformer

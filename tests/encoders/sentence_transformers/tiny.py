@@ -75,3 +75,33 @@ def picture_model(path: Path) -> Path:
     CLIPProcessor(pixels, tokenizer).save_pretrained(inner)
     SentenceTransformer(modules=[Transformer(str(inner))], device="cpu").save(str(path), create_model_card=False)
     return path
+
+
+def sound_model(path: Path) -> Path:
+    """A CLAP of texts and sounds, which takes ten seconds at random of longer ones."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, ClapProcessor, PreTrainedTokenizerFast
+
+    inner = path.with_name(f"{path.name}_clap")
+    words = {word: k for k, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", "a", "dog", "barks", "rain"])}
+    plain = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    plain.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>", unk_token="<unk>", model_max_length=64)
+    text = {"vocab_size": len(words), "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "intermediate_size": 32, "max_position_embeddings": 130}  # fmt: skip
+    audio = {"patch_embeds_hidden_size": 8, "hidden_size": 16, "depths": [1, 1], "num_attention_heads": [2, 2],
+             "num_hidden_layers": 2}  # fmt: skip
+    torch.manual_seed(2)
+    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)).eval()
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for one in model.parameters():
+            one.copy_(torch.randn(one.shape, generator=draw) / max(1, one[0].numel()) ** 0.5 if one.ndim > 1 else one)
+    model.save_pretrained(inner)
+    ClapProcessor(ClapFeatureExtractor(truncation="rand_trunc"), tokenizer).save_pretrained(inner)
+    SentenceTransformer(modules=[Transformer(str(inner))], device="cpu").save(str(path), create_model_card=False)
+    return path
