@@ -128,7 +128,8 @@ _PLUG_INS: dict[str, PlugIn] = {}
 
 
 def remember(plug_in: PlugIn) -> None:
-    """Let errors that are raised in someone's code be known for theirs."""
+    """Let errors that are raised in someone's code be known for theirs; of one module's, the last that was named."""
+    _PLUG_INS.pop(plug_in.name, None)
     _PLUG_INS[plug_in.name] = plug_in
 
 

@@ -149,7 +149,7 @@ class OwnEncoder:
         found = own(modalities) if _takes_argument(own) else own()
         if not isinstance(found, Mapping):
             raise self._wrong(f"its describe() gave {type(found).__name__} where a dict was due")
-        return {**said, **found}
+        return {**said, **{key: value for key, value in found.items() if value is not None}}
 
     def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[np.float32]]:
         """Encode a batch by the user's code, and check what it gives.
@@ -232,7 +232,7 @@ class OwnEncoder:
     def _checked_prepare(self) -> Prepare:
         prepare: Prepare = getattr(self._made, "prepare", as_decoded)
         try:
-            pickle.dumps(prepare)
+            pickle.loads(pickle.dumps(prepare))  # noqa: S301 - what this process made
         except Exception as error:
             raise self._wrong(
                 "its prepare cannot be sent to the decoding processes; make it a function of the module, not a "

@@ -16,6 +16,7 @@ from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
 
 ROOT = Path(__file__).parents[3]
+OWN = {"AutoConfig": "modeling_mine.Mine", "AutoModel": "modeling_mine.Mine"}
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_nor_a_class_that_is_none_of_the_librarys_modules(copy, kind):
 
 def test_a_model_that_needs_its_own_code_is_refused(copy, tmp_path):
     code(copy, tmp_path / "ran")
-    changed(copy / "config.json", model_type="mine", auto_map={"AutoModel": "modeling_mine.Mine"})
+    changed(copy / "config.json", model_type="mine", auto_map=OWN)
     with pytest.raises(UserError, match="needs Python code that comes with the model, which gramcli never runs"):
         load_encoder(f"st:{copy}")
     assert not (tmp_path / "ran").exists()
@@ -63,7 +64,7 @@ def test_a_model_that_needs_its_own_code_is_refused(copy, tmp_path):
 
 def test_code_that_transformers_needs_no_more_is_left_alone(copy, models, tmp_path):
     code(copy, tmp_path / "ran")
-    changed(copy / "config.json", auto_map={"AutoModel": "modeling_mine.Mine"})
+    changed(copy / "config.json", auto_map=OWN)
     found = load_encoder(f"st:{copy}").encode({"text": ["a red circle"]})["text"]
     assert torch.equal(found, load_encoder(f"st:{models['plain']}").encode({"text": ["a red circle"]})["text"])
     assert not (tmp_path / "ran").exists()
