@@ -23,7 +23,7 @@ from gramcli.results.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
-    from gramcli.encoders.functions import from_functions
+    from gramcli.encoders.functions import from_functions as from_functions
 
 __getattr__ = late_names(__name__, {"from_functions": "functions"})
 

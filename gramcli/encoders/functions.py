@@ -82,7 +82,7 @@ def from_functions(
     if not isinstance(dims, int) and (without := [one for one in functions if one not in dims]):
         raise UserError("usage", f"from_functions: dims has no dimension for '{without[0]}'.")
     made = FunctionsEncoder(functions, dims)
-    more = {"shared_space": shared_space, "preprocessing": preprocessing}
+    more: dict[str, Any] = {"shared_space": shared_space, "preprocessing": preprocessing}
     if prepare is not None:
         more["prepare"] = prepare
     for key, value in more.items():

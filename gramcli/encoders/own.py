@@ -94,7 +94,7 @@ def _source_sha256(module: ModuleType) -> str | None:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else None
 
 
-def as_decoded(modality: str, media: Any) -> Any:  # noqa: ANN401, ARG001 - what the decoders give
+def as_decoded(modality: str, media: Any) -> Any:  # noqa: ANN401 - what the decoders give
     """Leave media as they are: what stands for a `prepare` that is not given."""
     return media
 

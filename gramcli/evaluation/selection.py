@@ -243,7 +243,11 @@ def default_tasks(store: Store) -> list[Task]:
     others = [name for name in dims if name != query and dims[name] == dims[query]]
     if not others:
         found = ", ".join(f"'{name}' {dims[name]}" for name in dims if name != query)
-        why = f"'{query}' has {dims[query]} dimensions, and {found}: {align_first(store)}" if found else "nothing to align."
+        why = (
+            f"'{query}' has {dims[query]} dimensions, and {found}: {align_first(store)}"
+            if found
+            else "nothing to align."
+        )
         raise UserError("store", f"{store.path} holds no second modality of the dimension of '{query}': {why}")
     letters = list(LETTERS.values())
     others.sort(key=lambda name: letters.index(name) if name in letters else len(letters))

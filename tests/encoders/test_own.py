@@ -17,7 +17,7 @@ from gramcli.errors import UserError
 from gramcli.store import open_store
 from tests.media_factory import write_video, write_wav
 
-TEMPLATE = '''
+TEMPLATE = """
 import numpy as np
 from gramcli.encoders import from_functions
 
@@ -33,8 +33,8 @@ def audio(wave):
 def make(options):
     return from_functions({"text": text, "video": video, "audio": audio}, 3, name="colour-1", shared_space=True,
                           preprocessing={"frames": options.frames or 2, "sample_rate": 8000})
-'''
-WHOLE = '''
+"""
+WHOLE = """
 import numpy as np
 
 class Mine:
@@ -52,7 +52,7 @@ class Mine:
                 rows[:, 0] = [len(str(one)) if name == "text" else 3 for one in given]
                 found[side] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return found
-'''
+"""
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ def _hub() -> Any:  # noqa: ANN401 - a module
 
 
 @contextmanager
-def _mistakes(hub: Any, name: str, word: str) -> Iterator[None]:  # noqa: ANN401 - a module
+def _mistakes(hub: Any, name: str, word: str = "hf") -> Iterator[None]:  # noqa: ANN401 - a module
     """Say in one sentence why the hub gave nothing.
 
     Raises:

@@ -50,14 +50,21 @@ class SentenceTransformerEncoder:
     stand_ins: Mapping[str, Any] = {}
 
     def __init__(
-        self, model: Any, source: Source, weights: Sequence[Path], spec: str, truncate_dim: int | None = None  # noqa: ANN401
+        self,
+        model: Any,  # noqa: ANN401 - a SentenceTransformer
+        source: Source,
+        weights: Sequence[Path],
+        spec: str,
+        truncate_dim: int | None = None,
     ) -> None:
         self.spec, self.model, self._source, self._weights = spec, model, source, list(weights)
         self._kept = truncate_dim or model.truncate_dim
         taken = set(model.modalities) | ({"subtitle"} if "text" in model.modalities else set())
         self._taken = tuple(name for name in _MODALITIES if name in taken)
         if not self._taken:
-            raise UserError("checkpoint", f"{spec} takes {', '.join(map(str, model.modalities))}, none of which is known.")
+            raise UserError(
+                "checkpoint", f"{spec} takes {', '.join(map(str, model.modalities))}, none of which is known."
+            )
         self._labels = {name: _labels(model, name) for name in self._taken}
         dim = self._dimension()
         self.dims: Mapping[str, int] = {label: dim for labels in self._labels.values() for label in labels}
@@ -72,7 +79,7 @@ class SentenceTransformerEncoder:
         return self._taken
 
     @cached_property
-    def sha256(self) -> dict[str, str]:
+    def sha256(self) -> Mapping[str, str]:
         """Of every weight file, by its path below the model's folder."""
         return digests(self._source, self._weights)
 

@@ -9,7 +9,7 @@ import numpy as np
 TEXTS: Final = ("text", "subtitle")
 
 
-def as_decoded(modality: str, media: Any) -> Any:  # noqa: ANN401, ARG001 - what the decoders give
+def as_decoded(modality: str, media: Any) -> Any:  # noqa: ANN401 - what the decoders give
     """Leave media as they are in the decoding workers: the library's processors prepare them beside the model."""
     return media
 

@@ -30,7 +30,7 @@ _NO_FILES: Final = (".Normalize",)
 class OfSentenceTransformers:
     """What a model of sentence-transformers needs."""
 
-    def complete(self, folder: Path, options: EncoderOptions) -> bool:  # noqa: ARG002 - as `Needs` has it
+    def complete(self, folder: Path, options: EncoderOptions) -> bool:
         """Whether a snapshot has its modules' folders, and all parts of weights that are in parts."""
         if not (folder / MODULES).is_file():
             return (folder / "config.json").is_file() and _parts_are_there(folder)

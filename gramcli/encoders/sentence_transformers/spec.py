@@ -38,7 +38,9 @@ def split_options(argument: str) -> tuple[str, int | None]:
         key, _, value = part.partition("=")
         if key != TRUNCATE_DIM or key in values:
             wrong = f"gives {key} twice" if key in values else f"has no option '{key}'"
-            raise UserError("usage", f"st:{argument} {wrong}.{did_you_mean(key, [TRUNCATE_DIM])} Known: {TRUNCATE_DIM}.")
+            raise UserError(
+                "usage", f"st:{argument} {wrong}.{did_you_mean(key, [TRUNCATE_DIM])} Known: {TRUNCATE_DIM}."
+            )
         values[key] = value
     return model, _whole(values[TRUNCATE_DIM]) if values else None
 

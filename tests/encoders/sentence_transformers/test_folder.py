@@ -165,9 +165,7 @@ def test_a_missing_extra_is_a_sentence_with_the_install_line():
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert said == (
-        "UserError st: needs sentence-transformers, which is not installed: pip install 'gramcli[st]'\n"
-    )
+    assert said == ("UserError st: needs sentence-transformers, which is not installed: pip install 'gramcli[st]'\n")
 
 
 def test_the_library_loads_only_when_it_is_asked_for():
@@ -176,4 +174,7 @@ def test_the_library_loads_only_when_it_is_asked_for():
         "load_encoder('text=signal,video=signal')\nprint([m for m in ('sentence_transformers', 'transformers', 'torch')"
         " if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

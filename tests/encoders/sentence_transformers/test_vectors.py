@@ -85,7 +85,9 @@ def test_pictures(models, library):
     encoder = load_encoder(f"st:{models['pictures']}")
     assert encoder.modalities == ("text", "subtitle", "image")
     given = [picture(0), picture(1, 16, 16), np.zeros((40, 18, 3), np.uint8)]
-    close(encoder.encode({"image": given})["image"], library("pictures").encode([Image.fromarray(one) for one in given]))
+    close(
+        encoder.encode({"image": given})["image"], library("pictures").encode([Image.fromarray(one) for one in given])
+    )
 
 
 def test_sounds(models, library):

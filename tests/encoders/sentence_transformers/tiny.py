@@ -7,7 +7,22 @@ from pathlib import Path
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz0123456789:.,"]
 WORDS += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"]
-WORDS += "a red circle moves over the water while someone plays guitar query document passage".split()
+WORDS += [
+    "a",
+    "red",
+    "circle",
+    "moves",
+    "over",
+    "the",
+    "water",
+    "while",
+    "someone",
+    "plays",
+    "guitar",
+    "query",
+    "document",
+    "passage",
+]
 DIM = 32
 
 
@@ -51,8 +66,15 @@ def picture_model(path: Path) -> Path:
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Transformer
-    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTextConfig
-    from transformers import CLIPTokenizerFast, CLIPVisionConfig
+    from transformers import (
+        CLIPConfig,
+        CLIPImageProcessorPil,
+        CLIPModel,
+        CLIPProcessor,
+        CLIPTextConfig,
+        CLIPTokenizerFast,
+        CLIPVisionConfig,
+    )
 
     inner = path.with_name(f"{path.name}_clip")
     inner.mkdir(parents=True)
@@ -90,7 +112,9 @@ def sound_model(path: Path) -> Path:
     plain = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     plain.pre_tokenizer = pre_tokenizers.Whitespace()
     plain.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>", unk_token="<unk>", model_max_length=64)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, pad_token="<pad>", unk_token="<unk>", model_max_length=64
+    )
     text = {"vocab_size": len(words), "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
             "intermediate_size": 32, "max_position_embeddings": 130}  # fmt: skip
     audio = {"patch_embeds_hidden_size": 8, "hidden_size": 16, "depths": [1, 1], "num_attention_heads": [2, 2],
