@@ -89,10 +89,10 @@ def test_vectors_are_those_of_the_library(minilm, captions, store):
 
 
 def test_the_figures_on_the_page(store):
-    found = {
-        (row.task, row.metric): row.value for row in evaluate(store, tasks=["t2s"], methods=["cosine"]).results
-    }
-    rows = re.findall(r"^(t2s|s2t)   cosine +([\d.]+) \[[^]]*\] +([\d.]+) \[[^]]*\] +([\d.]+) \[", PAGE.read_text(), re.M)
+    found = {(row.task, row.metric): row.value for row in evaluate(store, tasks=["t2s"], methods=["cosine"]).results}
+    rows = re.findall(
+        r"^(t2s|s2t)   cosine +([\d.]+) \[[^]]*\] +([\d.]+) \[[^]]*\] +([\d.]+) \[", PAGE.read_text(), re.M
+    )
     assert [row[0] for row in rows] == ["t2s", "s2t"]
     for task, *shown in rows:
         assert shown == [f"{100 * found[task, metric]:.1f}" for metric in ("R@1", "R@5", "R@10")]
