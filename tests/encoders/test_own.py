@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,42 +19,15 @@ from gramcli.errors import UserError
 from gramcli.store import open_store
 from tests.media_factory import write_video, write_wav
 
-TEMPLATE = """
-import numpy as np
-from gramcli.encoders import from_functions
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "extend.md"
 
-def text(sentence):
-    return [len(sentence), sentence.count("a"), 1]
 
-def video(clip):
-    return clip.frames.mean(axis=(0, 1, 2)) + 1
+def on_the_page(name):
+    """The file of a name that the page shows."""
+    return re.search(rf"^```python\n(# {name}\n.*?)^```$", PAGE.read_text(), re.M | re.S)[1]
 
-def audio(wave):
-    return [abs(wave.samples).mean(), wave.duration, 1]
 
-def make(options):
-    return from_functions({"text": text, "video": video, "audio": audio}, 3, name="colour-1", shared_space=True,
-                          preprocessing={"frames": options.frames or 2, "sample_rate": 8000})
-"""
-WHOLE = """
-import numpy as np
-
-class Mine:
-    dims = {"text@query": 4, "text@document": 4, "video": 4}
-    shared_space = True
-    notes = ("Mine sees one frame.",)
-    preprocessing = {"frames": 1}
-
-    def encode(self, inputs):
-        found = {}
-        for name, given in inputs.items():
-            sides = ("text@query", "text@document") if name == "text" else (name,)
-            for k, side in enumerate(sides):
-                rows = np.ones((len(given), 4), np.float32) * (k + 1)
-                rows[:, 0] = [len(str(one)) if name == "text" else 3 for one in given]
-                found[side] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return found
-"""
+TEMPLATE, WHOLE = on_the_page("my_models.py"), on_the_page("my_batches.py")
 
 
 @pytest.fixture
@@ -101,11 +76,14 @@ def test_the_template_embeds_in_workers_and_is_evaluated(module, clips, tmp_path
     assert summary.ok == {"text": 3, "video": 3, "audio": 3}
     store = open_store(tmp_path / "store")
     model = store.manifest["model"]
-    assert (model["id"], model["preprocessing"]["frames"], model["shared_space"]) == ("colour-1", 2, True)
-    first = np.array([7, 1, 1], float)  # "a clip" has six letters and a space
-    first[0] = len(open_text(clips, 0))
+    assert (model["id"], model["preprocessing"]["frames"], model["shared_space"]) == ("colour-1", 8, True)
+    first = np.array([len(open_text(clips, 0)), 0, 1], float)
     assert np.allclose(store.embeddings("text")[0], first / np.linalg.norm(first), atol=1e-6)
     assert evaluate(tmp_path / "store", tasks=["t2v"], methods=["cosine"]).results[0].n == 3
+
+
+def test_the_templates_are_short():
+    assert max(len(source.splitlines()) for source in (TEMPLATE, WHOLE)) <= 30
 
 
 def open_text(clips, k):
@@ -113,7 +91,7 @@ def open_text(clips, k):
 
 
 def test_options_reach_the_factory(module):
-    assert load_encoder(module(TEMPLATE), frames=5).preprocessing == Preprocessing(frames=5, sample_rate=8000)
+    assert load_encoder(module(TEMPLATE), frames=5).preprocessing == Preprocessing(frames=5)
 
 
 def test_a_whole_class_with_views_and_nothing_it_need_not_say(module, clips, tmp_path):
@@ -122,16 +100,16 @@ def test_a_whole_class_with_views_and_nothing_it_need_not_say(module, clips, tmp
     assert encoder.modalities == ("text", "video")
     assert encoder.preprocessing == Preprocessing(frames=7), "a factory that takes no options is told of frames so"
     described = json.loads(json.dumps(encoder.describe()))
-    assert (described["id"], described["assumptions"]) == (spec, ["Mine sees one frame."])
+    assert (described["id"], described["assumptions"]) == (spec, ["Mine sees one frame of a video."])
     summary = embed(clips, tmp_path / "store", model=encoder, workers=0)
     assert set(summary.ok) == {"text@query", "text@document", "video"}
-    assert "Mine sees one frame." in summary.notes
+    assert "Mine sees one frame of a video." in summary.notes
 
 
 def test_changed_code_is_another_model(module):
     first = load_encoder(module(TEMPLATE)).describe()
     assert load_encoder(module(TEMPLATE)).describe() == first
-    other = load_encoder(module(TEMPLATE.replace('count("a")', 'count("b")'))).describe()
+    other = load_encoder(module(TEMPLATE.replace('count("red")', 'count("blue")'))).describe()
     assert other["id"] == first["id"]
     assert other["code_sha256"] != first["code_sha256"]
 

@@ -1,4 +1,4 @@
-"""A real model on real captions: MSR-VTT's 1,000 clips, the caption of the benchmark against another of the same clip."""
+"""A real model on real captions: MSR-VTT's 1,000 clips, the benchmark's caption against another of the same clip."""
 
 from __future__ import annotations
 
