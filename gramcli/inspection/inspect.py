@@ -60,15 +60,7 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
     if named := _model_named(path):
         return describe_transformers(named, allow_pickle=allow_pickle, watch=watch)
     path, config = Path(path), None if config is None else Path(config)
-    if not path.exists():
-        from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
-
-        if (name := spelled(str(path))) in known_names():
-            look = f"gram datasets {name} explains it, with --root DIR looks for it"
-            raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
-        raise UserError(
-            "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
-        )
+    _refuse_absent(path)
     if (path / "manifest.json").is_file():
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
@@ -95,6 +87,19 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
     except UserError:
         _refuse_folder_of_several(path)
         raise
+
+
+def _refuse_absent(path: Path) -> None:
+    if path.exists():
+        return
+    from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
+
+    if (name := spelled(str(path))) in known_names():
+        look = f"gram datasets {name} explains it, with --root DIR looks for it"
+        raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
+    raise UserError(
+        "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
+    )
 
 
 def _model_named(path: str | Path) -> str:
