@@ -58,17 +58,9 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
             return describe_evaluation("an evaluation", path)
         return describe_store(path, verify=verify)
     if named := _model_named(path):
-        return describe_transformers(named, allow_pickle=allow_pickle, watch=watch)
+        return describe_transformers(named, verify=verify, allow_pickle=allow_pickle, watch=watch)
     path, config = Path(path), None if config is None else Path(config)
-    if not path.exists():
-        from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
-
-        if (name := spelled(str(path))) in known_names():
-            look = f"gram datasets {name} explains it, with --root DIR looks for it"
-            raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
-        raise UserError(
-            "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
-        )
+    _refuse_absent(path)
     if (path / "manifest.json").is_file():
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
@@ -97,6 +89,19 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
         raise
 
 
+def _refuse_absent(path: Path) -> None:
+    if path.exists():
+        return
+    from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
+
+    if (name := spelled(str(path))) in known_names():
+        look = f"gram datasets {name} explains it, with --root DIR looks for it"
+        raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
+    raise UserError(
+        "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
+    )
+
+
 def _model_named(path: str | Path) -> str:
     """What follows `hf:`, or a folder that transformers saved; else nothing."""
     if str(path).startswith(HUGGING_FACE) and not Path(path).exists():
@@ -104,12 +109,18 @@ def _model_named(path: str | Path) -> str:
     return str(path) if looks_like_transformers(Path(path)) else ""
 
 
-def describe_transformers(argument: str, *, allow_pickle: bool = False, watch: Watch = NOBODY) -> Description:
+def describe_transformers(
+    argument: str, *, verify: bool = False, allow_pickle: bool = False, watch: Watch = NOBODY
+) -> Description:
     """Say what a model of Hugging Face is: family, licence, commit and parameters; its weights are not loaded.
 
     Raises:
-        UserError: See `gramcli.encoders.huggingface.description.describe_model`.
+        UserError: `verify`, or see `gramcli.encoders.huggingface.description.describe_model`.
     """
+    if verify:
+        raise UserError(
+            "usage", f"--verify reads a store or a checkpoint whole; {argument} is a model of transformers."
+        )
     from gramcli.encoders.base import EncoderOptions  # noqa: PLC0415 - for this kind only
     from gramcli.encoders.huggingface.description import describe_model  # noqa: PLC0415 - as above
 

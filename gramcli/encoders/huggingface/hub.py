@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from gramcli.encoders.base import EncoderOptions
-from gramcli.encoders.huggingface.source import INSTALL, Source
+from gramcli.encoders.huggingface.source import INSTALL, VOCABULARIES, Source
 from gramcli.encoders.huggingface.weights import PICKLED, find_weights
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 
 _NAME: Final = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
 _WEIGHTS: Final = re.compile(r"model(?:-\d+-of-\d+)?\.safetensors")
@@ -22,6 +23,7 @@ _PICKLES: Final = re.compile(r"pytorch_model(?:-\d+-of-\d+)?\.bin")
 _SMALL: Final = re.compile(
     r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model"
 )
+_LARGEST_REFERENCE: Final = 4096
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -34,6 +36,9 @@ class Needs(Protocol):
         Raises:
             UserError: It never will, as it is.
         """
+
+    def whole(self, folder: Path) -> bool:
+        """Whether a complete snapshot also has what only some uses need; the hub is asked for it, if it can be."""
 
     def chosen(self, names: Sequence[str], name: str, options: EncoderOptions) -> set[str]:
         """Choose from the files that a model `name` has on the hub.
@@ -60,6 +65,10 @@ class OfTransformers:
         if self.weights:
             find_weights(folder, allow_pickle=options.allow_pickle)
         return True
+
+    def whole(self, folder: Path) -> bool:
+        """Whether it has a tokenizer."""
+        return any((folder / one).is_file() for one in VOCABULARIES)
 
     def chosen(self, names: Sequence[str], name: str, options: EncoderOptions) -> set[str]:
         """See `chosen`."""
@@ -96,10 +105,16 @@ def open_source(
     if folder.is_file():
         raise UserError("input", f"{word}:{argument} is a file; name the folder that holds config.json.")
     name, _, revision = argument.partition("@")
-    if not _NAME.fullmatch(name) or argument.startswith((".", "/")):
+    if not _NAME.fullmatch(name) or argument.startswith((".", "/")) or ".." in revision:
         raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
     needs = needs or OfTransformers(weights)
-    path = cached(name, revision or "main", options, needs) or fetched(name, revision, options, needs, word)
+    path = cached(name, revision or "main", options, needs)
+    if path is None or not needs.whole(path):
+        try:
+            path = fetched(name, revision, options, needs, word)
+        except UserError:
+            if path is None:
+                raise
     return Source(path, options, name, path.name)
 
 
@@ -108,7 +123,7 @@ def cached(name: str, revision: str, options: EncoderOptions, needs: Needs) -> P
     constants = _hub().constants
     store = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
     reference = store / "refs" / revision
-    commit = reference.read_text().strip() if reference.is_file() else revision
+    commit = read_regular(reference, _LARGEST_REFERENCE).decode().strip() if reference.is_file() else revision
     folder = store / "snapshots" / commit
     if not re.fullmatch(r"[0-9a-f]{40}", commit) or not folder.is_dir():
         return None
@@ -203,28 +218,26 @@ def _mistakes(hub: Any, name: str, word: str = "hf") -> Iterator[None]:  # noqa:
     Raises:
         UserError: It raised anything.
     """
-    errors = hub.errors
     try:
         yield
-    except errors.GatedRepoError as error:
-        raise UserError(
-            "input", f"{name} is gated: accept its terms on the hub, then log in with: hf auth login."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise UserError(
-            "input", f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise UserError(
-            "input", f"The hub's {name} has no such revision; name another one, {name}@REVISION."
-        ) from error
     except Exception as error:  # of a network anything
-        why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-        raise UserError(
-            "input",
-            f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
-            f"--local-dir DIR; then give {word}:DIR.",
-        ) from error
+        raise UserError("input", _why(hub, name, error, word)) from error
+
+
+def _why(hub: Any, name: str, error: Exception, word: str) -> str:  # noqa: ANN401 - a module
+    errors = hub.errors
+    cause = error.__cause__ if isinstance(error, errors.DryRunError) and error.__cause__ else error
+    if isinstance(cause, errors.GatedRepoError):
+        return f"{name} is gated: accept its terms on the hub, then log in with: hf auth login."
+    if isinstance(cause, errors.RepositoryNotFoundError):
+        return f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
+    if isinstance(cause, errors.RevisionNotFoundError):
+        return f"The hub's {name} has no such revision; name another one, {name}@REVISION."
+    why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
+    return (
+        f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
+        f"--local-dir DIR; then give {word}:DIR."
+    )
 
 
 @contextmanager

@@ -38,6 +38,10 @@ class OfSentenceTransformers:
         needed = [str(row.get("path", "")) for row in rows if not str(row.get("type")).endswith(_NO_FILES)]
         return all((folder / part).is_dir() and _parts_are_there(folder / part) for part in needed)
 
+    def whole(self, folder: Path) -> bool:  # noqa: ARG002 - as `Needs` has it
+        """Nothing else is wished for: a module without its files says so itself."""
+        return True
+
     def chosen(self, names: Sequence[str], name: str, options: EncoderOptions) -> set[str]:
         """Choose the small files of all folders and the weights; pickles only where they may be loaded.
 
