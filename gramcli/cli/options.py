@@ -99,7 +99,12 @@ PathArg = Annotated[
 
 # What to embed
 ModelOpt = Annotated[
-    str, model("--model", metavar="MODEL", help="`signal`, which is built in, hf:NAME, or the path of a checkpoint.")
+    str,
+    model(
+        "--model",
+        metavar="MODEL",
+        help="`signal` (built in), hf:NAME, st:NAME, a checkpoint's path, MODULE:FUNCTION, or text=MODEL,video=MODEL.",
+    ),
 ]
 RootOpt = Annotated[
     Path | None,

@@ -38,7 +38,7 @@ class OfSentenceTransformers:
         needed = [str(row.get("path", "")) for row in rows if not str(row.get("type")).endswith(_NO_FILES)]
         return all((folder / part).is_dir() and _parts_are_there(folder / part) for part in needed)
 
-    def whole(self, folder: Path) -> bool:  # noqa: ARG002 - as `Needs` has it
+    def whole(self, folder: Path) -> bool:
         """Nothing else is wished for: a module without its files says so itself."""
         return True
 
