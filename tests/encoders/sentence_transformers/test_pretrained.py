@@ -16,7 +16,7 @@ from gramcli.encoders import load_encoder
 from gramcli.store import open_store
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "models.md"
-AGREED = 300
+AGREED = 150  # so far no caption of the gallery comes twice
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +45,9 @@ def captions(reference_data, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(minilm, captions, tmp_path_factory) -> Path:
-    """All texts, embedded."""
+    """The first texts, embedded."""
     path = tmp_path_factory.mktemp("pretrained") / "captions_emb"
-    embed(captions, path, model=f"st:{minilm}", text_only=True, workers=0)
+    embed(captions, path, model=f"st:{minilm}", text_only=True, workers=0, limit=AGREED)
     return path
 
 
@@ -67,7 +67,7 @@ def test_figures_are_those_of_the_librarys_own_evaluator(minilm, captions, store
         ndcg_at_k=[10], write_csv=False,
     )  # fmt: skip
     theirs = evaluator(SentenceTransformer(str(minilm), device="cpu", local_files_only=True))
-    found = evaluate(store, tasks=["t2s"], methods=["cosine"], limit=AGREED)
+    found = evaluate(store, tasks=["t2s"], methods=["cosine"])
     ours = {row.metric: row.value for row in found.results if row.task == "t2s"}
     assert ours["tie_rate"] == 0
     wanted = {"R@1": "accuracy@1", "R@5": "accuracy@5", "R@10": "accuracy@10", "MRR": f"mrr@{AGREED}",
@@ -88,8 +88,11 @@ def test_vectors_are_those_of_the_library(minilm, captions, store):
     assert np.array_equal(open_store(store).embeddings("text")[:5].numpy(), alone.numpy())
 
 
-def test_the_figures_on_the_page(store):
-    found = {(row.task, row.metric): row.value for row in evaluate(store, tasks=["t2s"], methods=["cosine"]).results}
+@pytest.mark.e2e
+def test_the_figures_on_the_page(minilm, captions, tmp_path):
+    embed(captions, tmp_path / "s", model=f"st:{minilm}", text_only=True, workers=0)
+    figures = evaluate(tmp_path / "s", tasks=["t2s"], methods=["cosine"]).results
+    found = {(row.task, row.metric): row.value for row in figures}
     rows = re.findall(
         r"^(t2s|s2t)   cosine +([\d.]+) \[[^]]*\] +([\d.]+) \[[^]]*\] +([\d.]+) \[", PAGE.read_text(), re.M
     )
