@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
-
 from tests.encoders.sentence_transformers import tiny
 
 

@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
 
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
 ROOT = Path(__file__).parents[3]
 OWN = {"AutoConfig": "modeling_mine.Mine", "AutoModel": "modeling_mine.Mine"}
 

@@ -11,6 +11,8 @@ from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.sentence_transformers.needs import OfSentenceTransformers
 from gramcli.errors import UserError
 
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
 COMMIT, OTHER = "0123456789abcdef0123456789abcdef01234567", "f" * 40
 
 

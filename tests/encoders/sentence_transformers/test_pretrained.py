@@ -15,6 +15,8 @@ from gramcli import embed, evaluate
 from gramcli.encoders import load_encoder
 from gramcli.store import open_store
 
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "models.md"
 AGREED = 150  # so far no caption of the gallery comes twice
 

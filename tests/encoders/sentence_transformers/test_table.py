@@ -13,6 +13,8 @@ from gramcli.cli.main import app
 from gramcli.store import open_store
 from tests.media_factory import write_image, write_wav
 
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
 WORDS = ["a red circle", "someone plays guitar", "water", "the circle moves", "over the water", "guitar circle"]
 
 

@@ -14,6 +14,8 @@ from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
 from gramcli.media.audio import Waveform
 
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
 TEXTS = ["a red circle", "someone plays guitar over the water", "", "x", "a red circle moves " * 12]
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.modality import infer_modality
-from sentence_transformers.base.modules import InputModule
 from torch import nn
 
 from gramcli.encoders.base import EncoderOptions
@@ -15,6 +12,12 @@ from gramcli.encoders.huggingface.source import Source
 from gramcli.encoders.sentence_transformers.encoder import SentenceTransformerEncoder
 from gramcli.errors import UserError
 from gramcli.media.video import VideoClip
+
+pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modality import infer_modality
+from sentence_transformers.base.modules import InputModule
 
 
 class Watching(InputModule):
