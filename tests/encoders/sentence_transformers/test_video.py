@@ -10,7 +10,9 @@ from torch import nn
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.source import Source
 from gramcli.encoders.sentence_transformers.encoder import SentenceTransformerEncoder
+from gramcli.encoders.sentence_transformers.media import as_taken
 from gramcli.errors import UserError
+from gramcli.media.audio import Waveform
 from gramcli.media.video import VideoClip
 
 pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
@@ -106,3 +108,19 @@ def test_what_the_library_would_take_for_something_else_is_refused(encoder, monk
 def test_frames_are_said(encoder):
     assert encoder.preprocessing.frames == 4
     assert any("sees 4 frames" in note for note in encoder.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("text", "a"),
+        ("subtitle", "a"),
+        ("video", clip()),
+        ("audio", Waveform(np.zeros(8, np.float32), 16000)),
+        ("image", clip().frames[0]),
+    ],
+)
+def test_an_input_is_of_one_kind_so_that_no_order_of_keys_counts(name, given):
+    found = as_taken(name, given)
+    assert list(found) == ["text" if name == "subtitle" else name]
+    assert infer_modality(found) == next(iter(found))
