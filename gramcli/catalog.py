@@ -111,7 +111,26 @@ class PlugIn:
         )
 
 
+class OwnCode(PlugIn):
+    """Code that the user named by its module and function, and can mend."""
+
+    def failed(self, error: BaseException) -> UserError:
+        """What is said when it raises: also the file and the line."""
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        frames = [(frame.f_globals.get("__name__"), frame.f_code.co_filename, line)
+                  for frame, line in walk_tb(error.__traceback__)]  # fmt: skip
+        own = [place for place in frames if str(place[0]).partition(".")[0] == self.module]
+        where = f" ({own[-1][1]}, line {own[-1][2]})" if own else ""
+        return UserError("failed", f"Your {self.name} failed with {said}{where}. --debug shows the whole trace.")
+
+
 _PLUG_INS: dict[str, PlugIn] = {}
+
+
+def remember(plug_in: PlugIn) -> None:
+    """Let errors that are raised in someone's code be known for theirs; of one module's, the last that was named."""
+    _PLUG_INS.pop(plug_in.name, None)
+    _PLUG_INS[plug_in.name] = plug_in
 
 
 @contextmanager
@@ -160,6 +179,14 @@ class Catalog(Generic[RowT]):
     def names(self) -> list[str]:
         """Names of the rows, in catalog order."""
         return list(self._rows)
+
+    def has(self, name: str) -> bool:
+        """Whether a row has that name, or a plug-in claims it."""
+        if name in self._rows:
+            return True
+        from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and only a plug-in needs it
+
+        return any(point.name == name for point in entry_points(group=self.group))
 
     def row(self, name: str) -> RowT:
         """Return the row called `name`, looking at plug-ins when the tool has none.

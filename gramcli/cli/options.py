@@ -92,12 +92,19 @@ OperandsArg = Annotated[
 ]
 PathArg = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="A checkpoint, a store, an evaluation's JSON, a media folder or a manifest."),
+    typer.Argument(
+        metavar="PATH", help="A checkpoint, hf:NAME, a store, an evaluation's JSON, a media folder or a manifest."
+    ),
 ]
 
 # What to embed
 ModelOpt = Annotated[
-    str, model("--model", metavar="MODEL", help="`signal`, which is built in, or the path of a checkpoint.")
+    str,
+    model(
+        "--model",
+        metavar="MODEL",
+        help="`signal` (built in), hf:NAME, st:NAME, a checkpoint's path, MODULE:FUNCTION, or text=MODEL,video=MODEL.",
+    ),
 ]
 RootOpt = Annotated[
     Path | None,
@@ -117,6 +124,9 @@ FramesOpt = Annotated[
 ]
 PrecisionOpt = Annotated[
     str, model("--precision", metavar="fp32|bf16|fp16", help="Weights and arithmetic of the model.")
+]
+CompileOpt = Annotated[
+    bool, model("--compile", help="Compile an hf: model first: pays on a GPU, from thousands of items on.")
 ]
 TokenizerOpt = Annotated[
     Path | None, model("--tokenizer", metavar="PATH", help="A vocabulary, where it is not found by itself.")

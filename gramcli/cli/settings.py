@@ -169,6 +169,11 @@ def not_for_found(option: OptionKey, value: object) -> str:
     """
     if option.key == "allow-pickle" and value is True:
         return "a file that lies in the folder must not let weight files run code"
+    if option.key == "model":
+        from gramcli.encoders.specs import runs_code  # only where a file names a model
+
+        if runs_code(str(value)):
+            return "a file that lies in the folder must not have code of anyone's run as a model"
     here = Path.cwd().resolve()
     if option.writes and not (here / str(value)).resolve().is_relative_to(here):
         return "a file that lies in the folder must not have files written outside of it"

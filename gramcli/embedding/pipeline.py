@@ -17,6 +17,7 @@ import numpy as np
 
 from gramcli.embedding.reading import Had, Missing
 from gramcli.embedding.workers import Lost, Pool
+from gramcli.encoders.base import BrokenEncoderError
 from gramcli.errors import UserError
 from gramcli.files.reading import Stamp
 from gramcli.media.kinds import shown
@@ -337,6 +338,8 @@ def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[An
     names += [name for name, parts in job.fused.items() if set(parts) <= set(inputs)]
     try:
         found = job.encoder.encode(inputs)
+    except BrokenEncoderError:
+        raise
     except UserError as error:
         if n > 1:
             single = [_vectors(job, {name: [given[k]] for name, given in inputs.items()}) for k in range(n)]

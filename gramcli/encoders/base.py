@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from gramcli.errors import UserError
+from gramcli.results.watch import NOBODY
 
 PRECISIONS: Final = ("fp32", "bf16", "fp16")
 
@@ -44,6 +45,8 @@ class EncoderOptions:
         config: The training configuration of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
         stand_ins: Offer what stands for absent inputs.
+        compile: Compile the towers before they are used.
+        say: Told one sentence before something long begins, such as a download.
 
     Raises:
         UserError: Fewer than one frame, or a precision that is none.
@@ -57,12 +60,21 @@ class EncoderOptions:
     config: Path | None = None
     allow_pickle: bool = False
     stand_ins: bool = False
+    compile: bool = False
+    say: Callable[[str], None] = field(default=NOBODY.say, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError("usage", f"precision '{self.precision}' is none of {', '.join(PRECISIONS)}.")
         if self.frames is not None and self.frames < 1:
             raise UserError("usage", f"A video is seen through at least one frame; got frames={self.frames}.")
+
+
+class BrokenEncoderError(UserError):
+    """An encoder gives what nothing can be made of, whatever the input: it ends a run.
+
+    Any other `UserError` of `encode` is about its inputs, and costs an item that modality.
+    """
 
 
 class Encoder(Protocol):
@@ -118,5 +130,6 @@ class Encoder(Protocol):
             same, bit for bit, in any batch.
 
         Raises:
+            BrokenEncoderError: It can give none of what it promises; the run ends.
             UserError: The encoder has no such modality, or the inputs cannot be used.
         """

@@ -20,8 +20,9 @@ from gramcli.datasets.items import is_registered
 from gramcli.datasets.published import published
 from gramcli.errors import UserError
 from gramcli.evaluation.options import EvalOptions, Kind
+from gramcli.evaluation.selection import TEXT, align_first
 from gramcli.heads.remarks import known_outcome, remarks
-from gramcli.modalities import Task
+from gramcli.modalities import Task, base_of
 from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.store.reader import Store
 from gramcli.store.splits import chosen_items, effective_split
@@ -90,6 +91,7 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
             f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
             "modalities are chance until they are aligned."
         )
+    notes += _apart(store)
     notes += store.manifest["model"].get("assumptions", [])
     if options.relevant == "label":
         notes.append("Every item of a query's label is a right answer (--relevant label).")
@@ -104,6 +106,16 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     elif part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes
+
+
+def _apart(store: Store) -> list[str]:
+    """Name the modalities that no measure can set against the others, where some have other dimensions."""
+    dims = {base_of(name): d for name, d in store.dims.items()}
+    first = TEXT if TEXT in dims else next(iter(dims))
+    apart = ", ".join(f"{name} ({d})" for name, d in dims.items() if d != dims[first])
+    if not apart:
+        return []
+    return [f"Of other dimensions than {first} ({dims[first]}), so in no task with it: {apart}; {align_first(store)}."]
 
 
 def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:

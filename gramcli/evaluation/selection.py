@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from itertools import combinations
+from shlex import quote
 from typing import Literal, get_args
 
 import torch
@@ -241,9 +242,13 @@ def default_tasks(store: Store) -> list[Task]:
     query = TEXT if TEXT in dims else next(iter(dims))
     others = [name for name in dims if name != query and dims[name] == dims[query]]
     if not others:
-        raise UserError(
-            "store", f"{store.path} holds no second modality of the dimension of '{query}': nothing to align."
+        found = ", ".join(f"'{name}' {dims[name]}" for name in dims if name != query)
+        why = (
+            f"'{query}' has {dims[query]} dimensions, and {found}: {align_first(store)}"
+            if found
+            else "nothing to align."
         )
+        raise UserError("store", f"{store.path} holds no second modality of the dimension of '{query}': {why}")
     letters = list(LETTERS.values())
     others.sort(key=lambda name: letters.index(name) if name in letters else len(letters))
     plain = [name for name in others if name in letters]
@@ -334,8 +339,14 @@ def _check_modalities(store: Store, task: Task) -> None:
             raise UserError(
                 "embedding",
                 f"Task {task.name}: '{first}' has {store.dims[first]} dimensions and '{name}' {store.dims[name]}. "
-                "Measures need one space: align them first.",
+                f"Measures need one space: {align_first(store)}",
             )
+
+
+def align_first(store: Store) -> str:
+    """The commands that bring the modalities of a store into one space, and show it."""
+    path = quote(str(store.path))
+    return f"align them first: gram align {path} -o HEADS --loss gram; then: gram eval {path} --model heads:HEADS"
 
 
 def _kept(task: Task, has: dict[str, Tensor], missing: str) -> Tensor:
