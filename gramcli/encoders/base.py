@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from gramcli.errors import UserError
+from gramcli.results.watch import NOBODY
 
 PRECISIONS: Final = ("fp32", "bf16", "fp16")
 
@@ -44,6 +45,8 @@ class EncoderOptions:
         config: The training configuration of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
         stand_ins: Offer what stands for absent inputs.
+        compile: Compile the towers before they are used.
+        say: Told one sentence before something long begins, such as a download.
 
     Raises:
         UserError: Fewer than one frame, or a precision that is none.
@@ -57,6 +60,8 @@ class EncoderOptions:
     config: Path | None = None
     allow_pickle: bool = False
     stand_ins: bool = False
+    compile: bool = False
+    say: Callable[[str], None] = field(default=NOBODY.say, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

@@ -1,0 +1,1 @@
+"""Models of the Hugging Face hub, through transformers: what a folder is, its preprocessing, and its towers."""

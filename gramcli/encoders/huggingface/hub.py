@@ -1,0 +1,172 @@
+"""From what the user wrote to a folder: a path, or a name of the hub, downloaded once and pinned to a commit."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from gramcli.encoders.base import EncoderOptions
+from gramcli.encoders.huggingface.source import INSTALL, Source
+from gramcli.encoders.huggingface.weights import PICKLED, find_weights
+from gramcli.errors import UserError
+
+_NAME: Final = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
+_WEIGHTS: Final = re.compile(r"model(?:-\d+-of-\d+)?\.safetensors")
+_PICKLES: Final = re.compile(r"pytorch_model(?:-\d+-of-\d+)?\.bin")
+# What else of a model is looked at, all of it small.
+_SMALL: Final = re.compile(r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model")
+_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def open_source(argument: str, options: EncoderOptions, *, weights: bool = True) -> Source:
+    """Return the folder of a model, downloaded where it is neither a path nor in the cache.
+
+    Args:
+        argument: A folder, or a name of the hub, `org/name` or `org/name@REVISION`.
+        options: What the user asked for; `say` is told what is downloaded and how large it is, before.
+        weights: Whether the weights are needed; without them only what describes a model is downloaded.
+
+    Returns:
+        The snapshot, pinned to a commit where it is of the hub.
+
+    Raises:
+        UserError: There is nothing of that name, or it is not here and the hub cannot be reached.
+
+    Note:
+        What is in the cache is used as it is, without asking the hub: a model that changed there changes no figure
+        here. A revision names another one.
+    """
+    if not argument:
+        raise UserError("usage", "Name a model: hf:org/name, or hf:FOLDER.")
+    folder = Path(argument).expanduser()
+    if folder.is_dir():
+        return Source(folder, options, folder.resolve().name)
+    if folder.is_file():
+        raise UserError("input", f"hf:{argument} is a file; name the folder that holds config.json.")
+    name, _, revision = argument.partition("@")
+    if not _NAME.fullmatch(name) or argument.startswith((".", "/")):
+        raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
+    path = cached(name, revision or "main", options, weights=weights) or fetched(name, revision, options, weights)
+    return Source(path, options, name, path.name)
+
+
+def cached(name: str, revision: str, options: EncoderOptions, *, weights: bool) -> Path | None:
+    """Return the snapshot of the cache that a revision points at, None where it is not all there."""
+    constants = _hub().constants
+    store = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    reference = store / "refs" / revision
+    commit = reference.read_text().strip() if reference.is_file() else revision
+    folder = store / "snapshots" / commit
+    if not re.fullmatch(r"[0-9a-f]{40}", commit) or not (folder / "config.json").is_file():
+        return None
+    if not weights:
+        return folder
+    try:
+        find_weights(folder, allow_pickle=options.allow_pickle)
+    except UserError:
+        if constants.HF_HUB_OFFLINE:
+            raise
+        return None
+    return folder
+
+
+def fetched(name: str, revision: str, options: EncoderOptions, weights: bool) -> Path:
+    """Download a snapshot, after saying what and how much.
+
+    Raises:
+        UserError: The hub cannot be reached or does not give the model, or has its weights as pickles only.
+    """
+    hub = _hub()
+    with _mistakes(hub, name):
+        listed = hub.snapshot_download(name, revision=revision or None, dry_run=True)
+    wanted = chosen([one.filename for one in listed], name, options, weights=weights)
+    due = [one for one in listed if one.filename in wanted and one.will_download]
+    commit = listed[0].commit_hash
+    if due:
+        options.say(announcement(name, commit, [one.file_size or 0 for one in due], hub.constants.HF_HUB_CACHE))
+    with _mistakes(hub, name), _bars(hub):
+        return Path(hub.snapshot_download(name, revision=commit, allow_patterns=sorted(wanted)))
+
+
+def chosen(names: Sequence[str], name: str, options: EncoderOptions, *, weights: bool) -> set[str]:
+    """Choose the files of a model that are needed: none in folders, and pickles only where they may be loaded.
+
+    Raises:
+        UserError: It is no model of transformers, or has no weights that may be loaded.
+    """
+    found = {one for one in names if _SMALL.fullmatch(one) and one not in PICKLED}
+    if "config.json" not in found:
+        raise UserError("input", f"{name} has no config.json: it is no model of transformers. Name another one.")
+    tensors = {one for one in names if _WEIGHTS.fullmatch(one)}
+    pickles = {one for one in names if _PICKLES.fullmatch(one) or one in PICKLED}
+    if not weights:
+        return found
+    if not tensors and not (pickles and options.allow_pickle):
+        what = "its weights only as pickles, which can run code (--allow-pickle)" if pickles else "no weights"
+        raise UserError("checkpoint", f"{name} has {what}. Name another revision, name@REVISION, or another model.")
+    return found | (tensors or pickles)
+
+
+def announcement(name: str, commit: str, sizes: Sequence[int], cache: str) -> str:
+    """Say what is about to be downloaded.
+
+    Example:
+        >>> announcement("org/tiny", "0123456789abcdef", [600_000_000, 5_000_000], "~/hub")
+        'Downloading org/tiny (revision 0123456789ab): 2 files, 605.0 MB, into ~/hub.'
+    """
+    total = sum(sizes)
+    unit, word = next(((unit, word) for unit, word in _UNITS if total >= unit), (1, "bytes"))
+    size = f"{total / unit:.1f} {word}" if unit > 1 else f"{total} {word}"
+    files = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
+    return f"Downloading {name} (revision {commit[:12]}): {files}, {size}, into {cache}."
+
+
+def _hub() -> Any:  # noqa: ANN401 - a module
+    try:
+        import huggingface_hub  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UserError(
+            "usage", f"Models of the hub need the package huggingface_hub ({error}). Install it: {INSTALL}"
+        ) from error
+    return huggingface_hub
+
+
+@contextmanager
+def _mistakes(hub: Any, name: str) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Say in one sentence why the hub gave nothing.
+
+    Raises:
+        UserError: It raised anything.
+    """
+    errors = hub.errors
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise UserError(
+            "input", f"{name} is gated: accept its terms on the hub, then log in with: hf auth login."
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise UserError(
+            "input", f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise UserError("input", f"The hub's {name} has no such revision; name another one, {name}@REVISION.") from error
+    except Exception as error:  # of a network anything
+        why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
+        raise UserError(
+            "input",
+            f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
+            "--local-dir DIR; then give hf:DIR.",
+        ) from error
+
+
+@contextmanager
+def _bars(hub: Any) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Show the hub's bars on a terminal only."""
+    if not sys.stderr.isatty():
+        hub.utils.disable_progress_bars()
+    yield
