@@ -93,7 +93,7 @@ class ClapFamily:
         longer = torch.tensor([[sound.longer] for sound, n in zip(sounds, counts, strict=True) for _ in range(n)])
         heard = vectors(self._model.get_audio_features(input_features=mels, is_longer=longer.to(mels.device)))
         units = torch.nn.functional.normalize(heard.float(), dim=-1)
-        return torch.stack([windows.mean(dim=0) for windows in units.split(counts)])
+        return torch.stack([windows.mean(dim=0) for windows in torch.split(units, counts)])
 
 
 def vectors(output: Any) -> Tensor:  # noqa: ANN401 - a tensor up to transformers 4, an object since
@@ -102,7 +102,7 @@ def vectors(output: Any) -> Tensor:  # noqa: ANN401 - a tensor up to transformer
     return found
 
 
-def build(source: Source, options: EncoderOptions) -> ClapFamily:  # noqa: ARG001 - the source knows the options
+def build(source: Source, options: EncoderOptions) -> ClapFamily:
     """Load a CLAP of transformers (`laion/clap-htsat-fused`, `-unfused`, `larger_clap_*`).
 
     Raises:

@@ -20,6 +20,7 @@ MOST_WINDOWS: Final = 60
 
 _FULL_SCALE: Final = 32767
 _FLOOR: Final = 1e-10
+_BLOCK: Final = 1024
 _PADDINGS: Final = ("repeatpad", "repeat", "pad")
 
 
@@ -108,13 +109,14 @@ class ClapPrepare:
         """Log-mel spectrogram in decibels, [frames, mel bands]."""
         padded = np.pad(samples.astype(np.float64), self.fft // 2, mode="reflect")
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.fft)[:: self.hop]
-        hann = np.hanning(self.fft + 1)[:-1]
-        powers = np.empty((len(frames), self.fft // 2 + 1))
-        for start in range(0, len(frames), 1024):  # in blocks, so that an hour fits in memory
-            spectrum = np.fft.rfft(frames[start : start + 1024] * hann).astype(np.complex64)
-            powers[start : start + 1024] = np.abs(spectrum, dtype=np.float64) ** 2
-        energies = np.maximum(powers @ self.filters, _FLOOR)
-        return (10.0 * np.log10(energies)).astype(np.float32)
+        blocks = range(0, len(frames), _BLOCK)  # so that an hour fits in memory
+        return np.concatenate([self._decibels(frames[start : start + _BLOCK]) for start in blocks])
+
+    def _decibels(self, frames: NDArray[np.float64]) -> NDArray[np.float32]:
+        spectrum = np.fft.rfft(frames * np.hanning(self.fft + 1)[:-1]).astype(np.complex64)
+        energies = np.maximum(np.abs(spectrum, dtype=np.float64) ** 2 @ self.filters, _FLOOR)
+        levels: NDArray[np.float32] = (10.0 * np.log10(energies)).astype(np.float32)
+        return levels
 
 
 def window_starts(total: int, window: int) -> list[int]:
@@ -149,7 +151,8 @@ def squeezed(mel: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     before = places.astype(np.intp)
     after = np.minimum(before + 1, len(mel) - 1)
     share = (places - before)[:, None]
-    return (mel[before] * (1 - share) + mel[after] * share).astype(np.float32)
+    between: NDArray[np.float32] = (mel[before] * (1 - share) + mel[after] * share).astype(np.float32)
+    return between
 
 
 def _sixteen_bits(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -157,7 +160,8 @@ def _sixteen_bits(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         raise UserError("media", "The sound holds samples that are not finite; decode or record it again.")
     if not len(samples):
         raise UserError("media", "The sound holds no samples; leave it out.")
-    return np.trunc(np.clip(samples, -1, 1) * np.float32(_FULL_SCALE)) / np.float32(_FULL_SCALE)
+    rounded: NDArray[np.float32] = np.trunc(np.clip(samples, -1, 1) * np.float32(_FULL_SCALE)) / np.float32(_FULL_SCALE)
+    return rounded
 
 
 def clap_prepare(settings: Mapping[str, Any]) -> ClapPrepare:

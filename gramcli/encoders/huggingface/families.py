@@ -47,9 +47,9 @@ FAMILIES: Final = (
     ),
     FamilyRow(
         "PE-AV",
-        ("pe_audio_video",),
+        ("pe_audio_video", "pe_audio", "pe_video"),
         "gramcli.encoders.huggingface.pe_av:build",
-        ("text", "video", "audio", "subtitle"),
+        ("text", "video", "audio"),
         "arXiv:2512.19687",
     ),
 )

@@ -18,7 +18,9 @@ _NAME: Final = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
 _WEIGHTS: Final = re.compile(r"model(?:-\d+-of-\d+)?\.safetensors")
 _PICKLES: Final = re.compile(r"pytorch_model(?:-\d+-of-\d+)?\.bin")
 # What else of a model is looked at, all of it small.
-_SMALL: Final = re.compile(r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model")
+_SMALL: Final = re.compile(
+    r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model"
+)
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -154,7 +156,9 @@ def _mistakes(hub: Any, name: str) -> Iterator[None]:  # noqa: ANN401 - a module
             "input", f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise UserError("input", f"The hub's {name} has no such revision; name another one, {name}@REVISION.") from error
+        raise UserError(
+            "input", f"The hub's {name} has no such revision; name another one, {name}@REVISION."
+        ) from error
     except Exception as error:  # of a network anything
         why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
         raise UserError(

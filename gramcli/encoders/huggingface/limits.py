@@ -56,7 +56,7 @@ def check_config(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 def _check_number(name: str, value: float, path: Path) -> None:
     largest = next((limit for part, limit in _LARGEST if part in name), _LARGEST_NUMBER)
-    if not math.isfinite(value) or abs(value) > largest and not _is_length(name, value):
+    if not math.isfinite(value) or (abs(value) > largest and not _is_length(name, value)):
         raise UserError("checkpoint", f"{path}: {name} is {value:g}, beyond {largest:,}, which no model has.")
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import torch
+import transformers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageClassification, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import ImageClassifierOutput
 
 from gramcli.errors import UserError
 
+# Its types depend on whether it is installed where they are checked.
+_library: Any = transformers
 _EPS: Final = 1e-5
 _ROPE_BASE: Final = 10000.0
 _POOL_HEADS: Final = 8
@@ -74,14 +75,22 @@ def tower_shape(vision_config: Mapping[str, Any]) -> TowerShape:
     name = str(vision_config.get("architecture", next(iter(ARCHITECTURES))))
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise UserError("input", f"The frames of this PE-AV model go through '{name}'; gramcli can build {known} alone.")
+        raise UserError(
+            "input", f"The frames of this PE-AV model go through '{name}'; gramcli can build {known} alone."
+        )
     given = {key: _one_side(value) for key, value in (vision_config.get("model_args") or {}).items()}
     changed = {key: value for key, value in given.items() if key in {field.name for field in fields(TowerShape)}}
     odd = sorted(key for key in given if key not in changed and (key not in _FIXED or given[key] != _FIXED[key]))
     if odd:
         raise UserError("input", f"This PE-AV model changes its picture tower in a way unknown here: {', '.join(odd)}.")
-    classes = vision_config.get("num_labels") or vision_config.get("num_classes") or ARCHITECTURES[name].num_classes
-    return replace(ARCHITECTURES[name], num_classes=int(classes), **changed)
+    default = ARCHITECTURES[name]
+    return replace(default, num_classes=_classes(vision_config) or default.num_classes, **changed)
+
+
+def _classes(vision_config: Mapping[str, Any]) -> int:
+    """Length of the vector: transformers writes as many labels, and may leave an older `num_classes` beside them."""
+    labels = len(vision_config.get("label_names") or ())
+    return int(vision_config.get("num_labels") or labels or vision_config.get("num_classes") or 0)
 
 
 def _one_side(value: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -215,14 +224,14 @@ class PictureTower(nn.Module):
         return out
 
 
-class PictureTowerConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers may be absent, and then has no types
+class PictureTowerConfig(_library.PreTrainedConfig):  # type: ignore[misc]  # no type, as above
     """What transformers asks of a model it builds as part of another: a configuration with a type of its own."""
 
     model_type = "gramcli_pe_core"
     vision_config: dict[str, Any] | None = None
 
 
-class PictureTowerModel(PreTrainedModel):  # type: ignore[misc]  # as above
+class PictureTowerModel(_library.PreTrainedModel):  # type: ignore[misc]  # as above
     """The tower where transformers expects a classifier of timm's, under the same names.
 
     Args:
@@ -241,12 +250,12 @@ class PictureTowerModel(PreTrainedModel):  # type: ignore[misc]  # as above
         self.timm_model = PictureTower(shape)
         self.post_init()
 
-    def forward(self, pixel_values: Tensor, **_: Any) -> ImageClassifierOutput:  # noqa: ANN401 - as transformers has it
+    def forward(self, pixel_values: Tensor, **_: Any) -> Any:  # noqa: ANN401 - as transformers has it
         """Encode pictures as `PictureTower` does; the vectors are the `logits`."""
-        return ImageClassifierOutput(logits=self.timm_model(pixel_values))
+        return _library.modeling_outputs.ImageClassifierOutput(logits=self.timm_model(pixel_values))
 
 
 def register() -> None:
     """Make the tower known to transformers' automatic classes, which build it by its configuration."""
-    AutoConfig.register(PictureTowerConfig.model_type, PictureTowerConfig, exist_ok=True)
-    AutoModelForImageClassification.register(PictureTowerConfig, PictureTowerModel, exist_ok=True)
+    _library.AutoConfig.register(PictureTowerConfig.model_type, PictureTowerConfig, exist_ok=True)
+    _library.AutoModelForImageClassification.register(PictureTowerConfig, PictureTowerModel, exist_ok=True)
