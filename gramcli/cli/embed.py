@@ -6,6 +6,7 @@ from typing import Any
 
 from gramcli.cli.options import (
     BatchOpt,
+    CompileOpt,
     ConfigOpt,
     DataArg,
     DeviceOpt,
@@ -46,6 +47,7 @@ def embed_command(
     config: ConfigOpt = None,
     allow_pickle: PickleOpt = False,
     stand_ins: StandInsOpt = False,
+    compile: CompileOpt = False,
     root: RootOpt = None,
     split: SplitOpt = None,
     limit: LimitOpt = None,
@@ -65,6 +67,8 @@ def embed_command(
 
     Example: gram embed clips/ -o clips_emb --model signal
 
+    Example: gram embed clips/ -o clips_clip --model hf:openai/clip-vit-base-patch32
+
     Example: gram embed clips/ -o clips_emb --retry-failed --timeout 2m
 
     Example: gram embed msrvtt --root DIR -o msrvtt_emb
@@ -81,6 +85,7 @@ def embed_command(
         "model": model, "root": root, "protocol": protocol, "split": split, "limit": limit, "frames": frames,
         "device": device, "precision": precision, "tokenizer": tokenizer, "checkpoint_step": checkpoint_step,
         "config": config, "text_only": text_only, "allow_pickle": allow_pickle, "stand_ins": stand_ins,
+        "compile": compile,
     }  # fmt: skip
     if dry_run:
         refuse_idle({"--dry-run": from_store is not None})

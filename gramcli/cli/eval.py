@@ -6,6 +6,7 @@ from gramcli.cli.options import (
     AllowTrainedOpt,
     CandidatesOpt,
     ClassifiersOpt,
+    CompileOpt,
     ConfigOpt,
     DatasetOpt,
     DeviceOpt,
@@ -74,6 +75,7 @@ def eval_command(
     model: SeenThroughOpt = None,
     frames: FramesOpt = None,
     precision: PrecisionOpt = "fp32",
+    compile: CompileOpt = False,
     tokenizer: TokenizerOpt = None,
     checkpoint_step: StepOpt = None,
     config: ConfigOpt = None,
@@ -134,7 +136,7 @@ def eval_command(
             per_query=per_query is not None, reference=reference, classifiers=values(classifier), templates=templates,
             knn=knn, seed=seed,
             frames=frames, device=device, precision=precision, tokenizer=tokenizer, checkpoint_step=checkpoint_step,
-            config=config, allow_pickle=allow_pickle, workers=workers, timeout=timeout, watch=watch,
+            config=config, allow_pickle=allow_pickle, compile=compile, workers=workers, timeout=timeout, watch=watch,
         )  # fmt: skip
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)

@@ -97,7 +97,7 @@ PathArg = Annotated[
 
 # What to embed
 ModelOpt = Annotated[
-    str, model("--model", metavar="MODEL", help="`signal`, which is built in, or the path of a checkpoint.")
+    str, model("--model", metavar="MODEL", help="`signal`, which is built in, hf:NAME, or the path of a checkpoint.")
 ]
 RootOpt = Annotated[
     Path | None,
@@ -117,6 +117,9 @@ FramesOpt = Annotated[
 ]
 PrecisionOpt = Annotated[
     str, model("--precision", metavar="fp32|bf16|fp16", help="Weights and arithmetic of the model.")
+]
+CompileOpt = Annotated[
+    bool, model("--compile", help="Compile an hf: model first: pays on a GPU, from thousands of items on.")
 ]
 TokenizerOpt = Annotated[
     Path | None, model("--tokenizer", metavar="PATH", help="A vocabulary, where it is not found by itself.")

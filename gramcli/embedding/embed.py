@@ -29,7 +29,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
     text_only: bool = False,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
     checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
-    stand_ins: bool = False, overwrite: bool = False, retry_failed: bool = False,
+    stand_ins: bool = False, compile: bool = False, overwrite: bool = False, retry_failed: bool = False,
     workers: int | None = None, timeout: str | float = "60s", batch_size: int = 16,
     watch: Watch = NOBODY,
 ) -> EmbedSummary:
@@ -38,7 +38,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
     Args:
         data: A media folder, a manifest, a dataset's name, or an open dataset.
         output: The store to write or to resume.
-        model: `signal`, a checkpoint, `heads:DIR`, or an encoder.
+        model: `signal`, `hf:NAME`, a checkpoint, `heads:DIR`, or an encoder.
         from_store: With `heads:DIR`: embeddings of the base model, nothing is decoded again.
         root: Folder that holds a dataset, or that paths start from.
         protocol: A dataset's protocol, or a name to record.
@@ -53,6 +53,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         config: The hps.json of the weights, where it is not beside them.
         allow_pickle: Load weight files that can run code.
         stand_ins: Also encode silence and no words for absent sound and subtitles.
+        compile: Compile the towers of a model first.
         overwrite: Begin anew instead of resuming.
         retry_failed: Also try again what failed.
         workers: Processes that decode; None is one per processor, 0 none.
@@ -81,7 +82,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         data, model=model, root=where, split=split, limit=limit, protocol=protocol, text_only=text_only,
         frames=frames, device=device,
         precision=precision, tokenizer=tokenizer, config=config, checkpoint_step=checkpoint_step,
-        allow_pickle=allow_pickle, stand_ins=stand_ins,
+        allow_pickle=allow_pickle, stand_ins=stand_ins, compile=compile, watch=watch,
     )
     progress = watch.stage("Embedding")
     return write_embeddings(

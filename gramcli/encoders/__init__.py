@@ -16,6 +16,7 @@ from gramcli.catalog import Catalog
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
+from gramcli.results.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
@@ -61,6 +62,13 @@ ENCODERS: Final = Catalog(
             source="arXiv:2412.11959, arXiv:2507.17343",
         ),
         EncoderRow(
+            "hf",
+            target="gramcli.encoders.huggingface.encoder:load",
+            modalities=("text", "video", "audio", "subtitle", "image"),
+            summary="Models of Hugging Face, hf:org/name or hf:FOLDER: CLIP, SigLIP, X-CLIP, CLAP, PE-AV and others.",
+            source="transformers",
+        ),
+        EncoderRow(
             "heads",
             target="gramcli.encoders.heads:HeadsEncoder",
             modalities=("text", "video", "audio", "subtitle", "depth", "image"),
@@ -84,6 +92,8 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     config: str | Path | None = None,
     allow_pickle: bool = False,
     stand_ins: bool = False,
+    compile: bool = False,
+    watch: Watch = NOBODY,
 ) -> Encoder:
     """Build the encoder a spec names.
 
@@ -97,6 +107,8 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
         config: The training configuration (`hps.json`) of the weights, where it is not beside them.
         allow_pickle: Load a weight file that can run code.
         stand_ins: Offer encodings of silence and of no words for items that have no sound or no subtitle.
+        compile: Compile the towers of a model before they are used.
+        watch: Told before something long begins, such as a download.
 
     Returns:
         The encoder.
@@ -112,7 +124,16 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
         device = device_named(device)
     vocabulary, configuration = (None if path is None else Path(path) for path in (tokenizer, config))
     options = EncoderOptions(
-        frames, device, precision, vocabulary, checkpoint_step, configuration, allow_pickle, stand_ins
+        frames,
+        device,
+        precision,
+        vocabulary,
+        checkpoint_step,
+        configuration,
+        allow_pickle,
+        stand_ins,
+        compile,
+        watch.say,
     )
     name, _, argument = str(spec).partition(":")
     if str(spec) and name not in ENCODERS.names() and Path(spec).exists():

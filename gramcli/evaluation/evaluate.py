@@ -39,8 +39,9 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     relevant: str = "item", ties: str = "mean", intervals: str = "plus-four", population: str = "queries",
     per_query: bool = False, reference: bool = False, classifiers: Sequence[str] = (),
     templates: PathLike | None = None, knn: int | None = None, seed: int = 0,
-    frames: int | None = None, device: str = "cpu", precision: str = "fp32", tokenizer: PathLike | None = None,
-    checkpoint_step: int | None = None, config: PathLike | None = None, allow_pickle: bool = False,
+    frames: int | None = None, device: str = "cpu", precision: str = "fp32", compile: bool = False,
+    tokenizer: PathLike | None = None, checkpoint_step: int | None = None, config: PathLike | None = None,
+    allow_pickle: bool = False,
     workers: int | None = None, timeout: str | float = "60s",
     watch: Watch = NOBODY,
 ) -> Evaluation:
@@ -78,6 +79,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         frames: Frames of each video; None leaves it to the model.
         device: `cpu`, `cuda`, `cuda:i` or `auto`.
         precision: `fp32`, `bf16` or `fp16`, of the model.
+        compile: Compile the towers of a model first.
         tokenizer: A vocabulary, where it is not found by itself.
         checkpoint_step: Which saved step; None takes the last.
         config: The hps.json of the weights, where it is not beside them.
@@ -107,6 +109,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         return load_encoder(
             spec, frames=frames, device=where, precision=precision, tokenizer=tokenizer, config=config,
             checkpoint_step=checkpoint_step, allow_pickle=allow_pickle, stand_ins=missing == "zero",
+            compile=compile, watch=watch,
         )
 
     learns = "classification" in metrics and tuple(classifiers) != ("zero-shot",)

@@ -40,7 +40,7 @@ def transformers_library() -> Any:  # noqa: ANN401 - a module
     return transformers
 
 
-def load_model(source: Source, name: str | type) -> Any:  # noqa: ANN401 - a model of transformers
+def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of transformers
     """Load a model's weights; see `Source.load`."""
     import torch  # noqa: PLC0415 - as transformers
 
