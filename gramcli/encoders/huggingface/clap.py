@@ -10,6 +10,8 @@ import torch
 
 from gramcli.encoders.base import EncoderOptions, Preprocessing
 from gramcli.encoders.huggingface.clap_sound import MOST_WINDOWS, ClapPrepare, ClapSound, clap_prepare
+from gramcli.encoders.huggingface.pictures import vectors
+from gramcli.encoders.huggingface.text import TextRule
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class ClapFamily:
 
     Args:
         model: `ClapModel` of transformers.
-        tokenizer: Its tokenizer.
+        source: Where its tokenizer is.
         prepare: What is done to its sounds.
         rate: Samples per second it hears.
     """
@@ -47,8 +49,9 @@ class ClapFamily:
     fused: Mapping[str, tuple[str, ...]] = {}
     shared_space = True
 
-    def __init__(self, model: Any, tokenizer: Any, prepare: ClapPrepare, rate: int) -> None:  # noqa: ANN401 - no types
-        self._model, self._tokenizer = model, tokenizer
+    def __init__(self, model: Any, source: Source, prepare: ClapPrepare, rate: int) -> None:  # noqa: ANN401 - no types
+        self._model, self._source = model, source
+        self._text = TextRule(_LONGEST_TEXT, int(model.config.text_config.vocab_size))
         self.prepare = prepare
         self.preprocessing = Preprocessing(sample_rate=rate)
         self.dims: Mapping[str, int] = dict.fromkeys(self.modalities, int(model.config.projection_dim))
@@ -59,7 +62,7 @@ class ClapFamily:
             "windows": {"seconds": seconds, "most": MOST_WINDOWS, "truncation": prepare.truncation},
             "padding": prepare.padding,
             "rounding": "16 bits",
-            "text_tokens": _LONGEST_TEXT,
+            "text": vars(self._text),
         }
 
     def features(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
@@ -77,12 +80,8 @@ class ClapFamily:
         }
 
     def _texts(self, texts: Sequence[str]) -> Tensor:
-        tokens = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=_LONGEST_TEXT, return_tensors="pt"
-        ).to(self._model.device)
-        return vectors(
-            self._model.get_text_features(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
-        )
+        tokens = self._text.tokens(self._source, texts, self._model.device)
+        return vectors(self._model.get_text_features(**tokens), self._source)
 
     def _sounds(self, sounds: Sequence[ClapSound]) -> Tensor:
         """Mean of the unit vectors of a sound's windows."""
@@ -91,15 +90,10 @@ class ClapFamily:
         )
         counts = [len(sound.mels) for sound in sounds]
         longer = torch.tensor([[sound.longer] for sound, n in zip(sounds, counts, strict=True) for _ in range(n)])
-        heard = vectors(self._model.get_audio_features(input_features=mels, is_longer=longer.to(mels.device)))
+        found = self._model.get_audio_features(input_features=mels, is_longer=longer.to(mels.device))
+        heard = vectors(found, self._source)
         units = torch.nn.functional.normalize(heard.float(), dim=-1)
         return torch.stack([windows.mean(dim=0) for windows in torch.split(units, counts)])
-
-
-def vectors(output: Any) -> Tensor:  # noqa: ANN401 - a tensor up to transformers 4, an object since
-    """Return the vectors of what `get_*_features` gives: itself in transformers 4, its `pooler_output` since 5."""
-    found: Tensor = output if isinstance(output, torch.Tensor) else output.pooler_output
-    return found
 
 
 def build(source: Source, options: EncoderOptions) -> ClapFamily:
@@ -120,4 +114,4 @@ def build(source: Source, options: EncoderOptions) -> ClapFamily:
             f"{'one' if fusion else 'none'} of fusion (enable_fusion). Take both files from one model.",
         )
     rate = int(settings.get("sampling_rate", 48000))
-    return ClapFamily(source.load("ClapModel"), source.tokenizer(), prepare, rate)
+    return ClapFamily(source.load("ClapModel"), source, prepare, rate)

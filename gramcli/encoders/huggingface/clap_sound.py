@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from gramcli.encoders.huggingface.sound import check_samples
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -147,19 +148,17 @@ def squeezed(mel: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     Returns:
         float32 [frames, mel bands].
     """
-    places = np.maximum((np.arange(frames) + 0.5) * (len(mel) / frames) - 0.5, 0)
+    step, half = np.float32(len(mel) / frames), np.float32(0.5)  # torch, which both codes call, counts in float32
+    places = np.maximum((np.arange(frames, dtype=np.float32) + half) * step - half, 0)
     before = places.astype(np.intp)
     after = np.minimum(before + 1, len(mel) - 1)
     share = (places - before)[:, None]
-    between: NDArray[np.float32] = (mel[before] * (1 - share) + mel[after] * share).astype(np.float32)
+    between: NDArray[np.float32] = (mel[before] * (1 - share) + mel[after] * share).astype(np.float32, copy=False)
     return between
 
 
 def _sixteen_bits(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    if not np.isfinite(samples).all():
-        raise UserError("media", "The sound holds samples that are not finite; decode or record it again.")
-    if not len(samples):
-        raise UserError("media", "The sound holds no samples; leave it out.")
+    check_samples(samples)
     rounded: NDArray[np.float32] = np.trunc(np.clip(samples, -1, 1) * np.float32(_FULL_SCALE)) / np.float32(_FULL_SCALE)
     return rounded
 

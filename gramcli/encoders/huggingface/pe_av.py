@@ -13,14 +13,10 @@ from torch import Tensor, nn
 
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.loading import INSTALL, transformers_library
-from gramcli.encoders.huggingface.pe_av_media import (
-    PeAvPrepare,
-    Pixels,
-    read_preprocessing,
-    read_video_settings,
-    sampling_rate,
-)
+from gramcli.encoders.huggingface.pe_av_media import PeAvPrepare, frame_rule, read_preprocessing
 from gramcli.encoders.huggingface.pe_av_towers import Encoded, hear, join, watch
+from gramcli.encoders.huggingface.pixels import PixelRule, facts_of
+from gramcli.encoders.huggingface.text import TextRule
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from gramcli.encoders.huggingface.source import Source
 
 _LONGEST_TEXT: Final = 512
+_HOP: Final = 1920
 
 _HEADS: Final = (
     "A text has three vectors: text@video, text@audio and text@video+audio. Each is made for its own side and wrong "
@@ -65,16 +62,14 @@ class PeAvFamily:
     shared_space = True
 
     def __init__(self, parts: Parts, source: Source, frames: int | None) -> None:
-        self._parts = parts
+        self._parts, self._source = parts, source
         self._parts.text.final_norm = nn.Identity()
         self._device, self._dtype = parts.text.device, parts.text.dtype
-        self._tokenizer = source.tokenizer()
-        videos, sounds = source.processor("video_processor"), source.processor("feature_extractor")
-        side, resampling, self._pixels = read_video_settings(videos)
-        rate = sampling_rate(sounds)
-        self.preprocessing = read_preprocessing(videos, rate, frames)
-        self.prepare = PeAvPrepare(side, resampling, *_steps(self._parts.audio, sounds, source), rate)
-        _check_side(self._parts.video, side, source)
+        self._text = TextRule(_LONGEST_TEXT, int(parts.text.config.vocab_size))
+        self.preprocessing = read_preprocessing(source, frames)
+        rule = frame_rule(source)
+        self.prepare = PeAvPrepare(rule, *_steps(parts.audio, source), self.preprocessing.sample_rate or 0)
+        _check_side(parts.video, rule, source)
         media = [name for name in ("video", "audio") if getattr(self._parts, name)]
         self.modalities: tuple[str, ...] = ("text", *media)
         self.fused: Mapping[str, tuple[str, ...]] = {"va": ("video", "audio")} if self._parts.both else {}
@@ -82,11 +77,10 @@ class PeAvFamily:
         self.dims: Mapping[str, int] = dict.fromkeys(names, int(self._parts.text.config.hidden_size))
         self.notes: tuple[str, ...] = _notes(self._parts, self.preprocessing.frame_rule, self.preprocessing.frames)
         self.facts: Mapping[str, Any] = {
-            "side": side,
-            "resampling": resampling.lower(),
+            **facts_of(rule),
             "hop": self.prepare.hop,
             "text_state": "before the last normalisation",
-            "text_tokens": _LONGEST_TEXT,
+            "text": vars(self._text),
         }
 
     def features(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
@@ -116,10 +110,7 @@ class PeAvFamily:
 
     def _states(self, texts: Sequence[str]) -> Tensor:
         """State of the first token of each text, [B, D]."""
-        tokens = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=_LONGEST_TEXT, return_tensors="pt"
-        ).to(self._device)
-        out = self._parts.text(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+        out = self._parts.text(**self._text.tokens(self._source, texts, self._device))
         state: Tensor = out.last_hidden_state[:, 0]
         return state
 
@@ -128,21 +119,21 @@ class PeAvFamily:
 
     def _clip(self, frames: np.ndarray[Any, Any]) -> Tensor:
         """Levels [T, side, side, 3] as numbers [T, 3, side, side]."""
-        return levels(torch.from_numpy(frames).to(self._device), self._pixels).to(self._dtype)
+        return levels(torch.from_numpy(frames).to(self._device), self.prepare.pixels).to(self._dtype)
 
 
-def levels(frames: Tensor, pixels: Pixels) -> Tensor:
+def levels(frames: Tensor, rule: PixelRule) -> Tensor:
     """Turn levels into numbers.
 
     Args:
         frames: uint8 [T, h, w, 3].
-        pixels: Mean and deviation of the levels.
+        rule: Of the pixels.
 
     Returns:
         float32 [T, 3, h, w].
     """
-    mean, std = (torch.tensor(one, device=frames.device)[:, None, None] for one in (pixels.mean, pixels.std))
-    return (frames.permute(0, 3, 1, 2).contiguous().float() - mean) / std
+    low, high = torch.from_numpy(rule.table[[0, 255]]).to(frames.device)[..., None, None]
+    return torch.lerp(low, high, frames.permute(0, 3, 1, 2).contiguous().float() / 255)
 
 
 def _headed(tower: Tower, encoded: Sequence[Encoded]) -> Tensor:
@@ -156,9 +147,9 @@ def _notes(parts: Parts, rule: str, frames: int) -> tuple[str, ...]:
     return (*((_HEADS,) if parts.both else ()), _STATE, *clips)
 
 
-def _steps(sound: Tower | None, settings: Mapping[str, Any], source: Source) -> tuple[int, int]:
+def _steps(sound: Tower | None, source: Source) -> tuple[int, int]:
     """Samples of a step, and steps of the longest sound."""
-    hop = int(settings.get("hop_length", 1920))
+    hop = int(source.processor("feature_extractor").get("hop_length", _HOP))
     if sound is None:
         return hop, 1
     config = sound.encoder.config
@@ -171,13 +162,13 @@ def _steps(sound: Tower | None, settings: Mapping[str, Any], source: Source) -> 
     return hop, int(config.max_position_embeddings) - 1
 
 
-def _check_side(video: Tower | None, side: int, source: Source) -> None:
-    wanted = video.encoder.embedder.vision_model.timm_model.shape.img_size if video else side
-    if side != wanted:
+def _check_side(video: Tower | None, rule: PixelRule, source: Source) -> None:
+    side = video.encoder.embedder.vision_model.timm_model.shape.img_size if video else rule.size[0]
+    if rule.size != (side, side):
         raise UserError(
             "checkpoint",
-            f"{source.folder} prepares frames of {side} pixels, but its model sees {wanted}. Take both files from one "
-            "model.",
+            f"{source.folder} prepares frames of {rule.size[0]} x {rule.size[1]} pixels, but its model sees "
+            f"{side} x {side}. Take both files from one model.",
         )
 
 

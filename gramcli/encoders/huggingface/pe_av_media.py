@@ -1,4 +1,4 @@
-"""What PE-AV takes of decoded media: whole hops of sound, and square frames."""
+"""What PE-AV takes of decoded media: whole steps of sound, and frames of one size."""
 
 from __future__ import annotations
 
@@ -9,19 +9,29 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gramcli.encoders.base import Preprocessing
+from gramcli.encoders.huggingface.pixels import PixelRule, resized
+from gramcli.encoders.huggingface.processors import pixel_rule
+from gramcli.encoders.huggingface.sound import check_samples
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gramcli.encoders.huggingface.source import Source
     from gramcli.media.audio import Waveform
     from gramcli.media.video import VideoClip
 
 MOST_FRAMES: Final = 64
 """Frames of a clip that a model of all frames sees, unless the user asks for more."""
 
-_RESAMPLING: Final = {0: "NEAREST", 1: "LANCZOS", 2: "BILINEAR", 3: "BICUBIC", 4: "BOX", 5: "HAMMING"}
 _RATE: Final = 48000
+_TRAINED: Final[Mapping[str, Any]] = {
+    "size": {"height": 336, "width": 336},
+    "do_resize": True,
+    "do_normalize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
 
 
 @dataclass(frozen=True)
@@ -29,31 +39,27 @@ class PeAvPrepare:
     """Turns decoded media into what the model takes; without the weights, so it pickles.
 
     Args:
-        side: Height and width of a frame in pixels; frames are stretched to it.
-        resampling: Pillow's name of the filter.
+        pixels: Of a frame; its levels become numbers where the model is, which is four times less to hand over.
         hop: Samples of sound that become one step.
         most_hops: Steps of the longest sound that the model has positions for.
         rate: Samples per second.
     """
 
-    side: int
-    resampling: str
+    pixels: PixelRule
     hop: int
     most_hops: int
     rate: int
 
     def __call__(self, modality: str, media: Any) -> Any:  # noqa: ANN401 - `Prepare`
-        """Prepare a `Waveform` to float32 [whole hops], a `VideoClip` to uint8 [T, side, side, 3]; leave others."""
+        """Prepare a `Waveform` to float32 [whole steps], a `VideoClip` to uint8 [T, h, w, 3]; leave others."""
         if modality == "audio":
             return self._sound(media)
         return self._frames(media) if modality == "video" else media
 
     def _sound(self, sound: Waveform) -> NDArray[np.float32]:
-        """Lengthen a sound to whole hops by its own mirror image."""
+        """Lengthen a sound to whole steps by its own mirror image."""
         samples = np.asarray(sound.samples, dtype=np.float32)
-        if not len(samples) or not np.isfinite(samples).all():
-            what = "samples that are not finite; decode or record it again" if len(samples) else "none; leave it out"
-            raise UserError("media", f"The sound holds {what}.")
+        check_samples(samples)
         hops = -(-len(samples) // self.hop)
         if hops > self.most_hops:
             raise UserError(
@@ -64,61 +70,42 @@ class PeAvPrepare:
         return np.pad(samples, (0, hops * self.hop - len(samples)), mode="reflect")
 
     def _frames(self, clip: VideoClip) -> NDArray[np.uint8]:
-        from PIL import Image  # noqa: PLC0415 - only videos need it
-
-        size, resampling = (self.side, self.side), Image.Resampling[self.resampling]
-        return np.stack([np.asarray(Image.fromarray(frame).resize(size, resampling)) for frame in clip.frames])
+        height, width = self.pixels.size
+        return np.stack([resized(frame, height, width, self.pixels.resample) for frame in clip.frames])
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """How the levels of a frame become numbers: (level - mean) / std, for each colour in levels of 0 to 255."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-def read_video_settings(settings: Mapping[str, Any]) -> tuple[int, str, Pixels]:
-    """Read video_preprocessor_config.json.
+def frame_rule(source: Source) -> PixelRule:
+    """Read how frames become pixels.
 
     Args:
-        settings: The JSON; what it leaves out is as PE-AV was trained: 336 pixels, bilinear, -1 to 1.
-
-    Returns:
-        Side of a frame, filter, and how levels become numbers.
+        source: Of the model; what its video_preprocessor_config.json leaves out is as in training: 336 pixels a side,
+            bilinear, -1 to 1.
 
     Raises:
-        UserError: Frames that are cropped, not square, or resized by an unknown filter.
+        UserError: Frames that are not stretched to one size, or settings that none could use.
     """
-    size = settings.get("size") or {"height": 336, "width": 336}
-    if settings.get("do_center_crop") or not isinstance(size, Mapping) or size.get("height") != size.get("width"):
-        raise UserError("checkpoint", f"PE-AV stretches frames to a square; the checkpoint asks for size {size}.")
-    resampling = _RESAMPLING.get(settings.get("resample", 2))
-    side = size.get("height")
-    if resampling is None or not isinstance(side, int) or side < 1:
-        raise UserError("checkpoint", f"The checkpoint resizes frames to {side} by filter {settings.get('resample')}.")
-    scale = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
-    normal = settings.get("do_normalize", True)
-    mean, std = (settings.get(key) or [0.5] * 3 for key in ("image_mean", "image_std")) if normal else ([0.0], [1.0])
-    return side, resampling, Pixels(tuple(one / scale for one in mean), tuple(one / scale for one in std))
+    where = str(source.folder / "video_preprocessor_config.json")
+    rule = pixel_rule({**_TRAINED, **source.processor("video_processor")}, "PeVideoVideo", where)
+    if rule.edges != "exact" or rule.crop or rule.mean is None or rule.scale is None or rule.offset:
+        raise UserError(
+            "checkpoint",
+            f"{where}: PE-AV stretches frames to one size, cuts none, and rescales and normalises them; this asks for "
+            "something else. Give the processor's own file.",
+        )
+    return rule
 
 
-def read_preprocessing(settings: Mapping[str, Any], rate: int, frames: int | None) -> Preprocessing:
+def read_preprocessing(source: Source, frames: int | None) -> Preprocessing:
     """Choose frames as the checkpoint says: so many of the whole clip, or all.
 
     Args:
-        settings: video_preprocessor_config.json.
-        rate: Samples of sound per second.
+        source: Of the model.
         frames: What the user asked for; None leaves it to the checkpoint.
 
     Returns:
         `uniform-floor` with the checkpoint's number of frames where it samples them; else `all-up-to` `MOST_FRAMES`.
     """
+    settings = source.processor("video_processor")
     fixed = settings.get("num_frames") if settings.get("do_sample_frames") else None
-    rule = "uniform-floor" if fixed else "all-up-to"
-    return Preprocessing(frames or int(fixed or MOST_FRAMES), rule, rate)
-
-
-def sampling_rate(settings: Mapping[str, Any]) -> int:
-    """Samples per second, of preprocessor_config.json."""
-    return int(settings.get("sampling_rate", _RATE))
+    rate = int(source.processor("feature_extractor").get("sampling_rate", _RATE))
+    return Preprocessing(frames or int(fixed or MOST_FRAMES), "uniform-floor" if fixed else "all-up-to", rate)

@@ -21,27 +21,6 @@ WORDS = [
     *("a", "the", "dog", "cat", "barks", "sings", "slams", "door", "rain", "falls"),
     *("on", "roof", "man", "woman", "talks", "plays", "guitar", "loud", "quiet", "bird"),
 ]
-    "a",
-    "the",
-    "dog",
-    "cat",
-    "barks",
-    "sings",
-    "slams",
-    "door",
-    "rain",
-    "falls",
-    "on",
-    "roof",
-    "man",
-    "woman",
-    "talks",
-    "plays",
-    "guitar",
-    "loud",
-    "quiet",
-    "bird",
-]
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 CONTRAST = {
     "hidden_size": 32,
