@@ -23,9 +23,14 @@ def inspect_command(
     Example: gram inspect clips_emb --verify
 
     Example: gram inspect GRAM_pretrained_4modalities/
+
+    Example: gram inspect hf:openai/clip-vit-base-patch32
     """
     from gramcli.inspection.inspect import inspect
     from gramcli.report.listings import description_answer
 
-    found = inspect(path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle)
+    with session.watch() as watch:
+        found = inspect(
+            path, verify=verify, checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle, watch=watch
+        )
     session.show(description_answer(found), output)

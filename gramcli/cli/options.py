@@ -92,7 +92,9 @@ OperandsArg = Annotated[
 ]
 PathArg = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="A checkpoint, a store, an evaluation's JSON, a media folder or a manifest."),
+    typer.Argument(
+        metavar="PATH", help="A checkpoint, hf:NAME, a store, an evaluation's JSON, a media folder or a manifest."
+    ),
 ]
 
 # What to embed

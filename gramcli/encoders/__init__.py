@@ -6,6 +6,7 @@ rows through the entry-point group `gramcli.encoders`. A row's target is called 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from gramcli.catalog import Catalog
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.vast.layout import WEIGHT_SUFFIXES
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 from gramcli.results.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS: Final = "vast"
 """The family a path is taken to be a checkpoint of."""
+_SMALL_CONFIG: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def load_encoder(  # noqa: PLR0913 - a keyword for each field of EncoderOptions
     """
     _refuse_store(str(spec))
     _refuse_heads(str(spec))
+    _refuse_transformers(str(spec))
     if device != "cpu":
         from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
 
@@ -150,6 +154,28 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - what a row's target is
     except UserError as error:
         advice = "Give one of these names, or the path of a checkpoint; there is no file or folder of that name."
         raise UserError(error.kind, f"{error} {advice}") from None
+
+
+def looks_like_transformers(path: Path) -> bool:
+    """Whether a folder is a model as transformers saves it, and no checkpoint of the VAST family."""
+    if not (path / "config.json").is_file() or any((path / name).exists() for name in ("hps.json", "ckpt", "log")):
+        return False
+    try:
+        config = json.loads(read_regular(path / "config.json", _SMALL_CONFIG))
+    except (OSError, ValueError, RecursionError):
+        return False
+    stated = isinstance(config, dict) and isinstance(config.get("model_type"), str)
+    return stated and ("architectures" in config or "transformers_version" in config)
+
+
+def _refuse_transformers(model: str) -> None:
+    path = Path(model)
+    if looks_like_transformers(path):
+        kind = "st" if (path / "modules.json").is_file() else "hf"
+        library = "sentence-transformers" if kind == "st" else "transformers"
+        raise UserError(
+            "usage", f"{model} is a model of {library}. Name it with {kind}: before it: {quote(f'{kind}:{model}')}"
+        )
 
 
 def looks_like_heads(path: Path) -> bool:

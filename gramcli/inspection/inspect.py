@@ -6,11 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.encoders import looks_like_checkpoint, looks_like_heads
+from gramcli.encoders import looks_like_checkpoint, looks_like_heads, looks_like_transformers
 from gramcli.errors import UserError
 from gramcli.results.descriptions import Description, ModalityCount
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
 from gramcli.results.records import Evaluation, LeftOut
+from gramcli.results.watch import NOBODY, Watch
 from gramcli.store.layout import ABSENT, FAILED, OK, STAND_IN, reason_of, state
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from gramcli.store import Store
 
 
+HUGGING_FACE: Final = "hf:"
 _ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
 _CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
@@ -31,15 +33,18 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
     checkpoint_step: int | None = None,
     config: str | Path | None = None,
     allow_pickle: bool = False,
+    watch: Watch = NOBODY,
 ) -> Description:
     """Say what a path is, what it holds and what is missing.
 
     Args:
-        path: A store, a checkpoint, an evaluation's JSON, a media folder or a manifest; or an open store or evaluation.
+        path: A store, a checkpoint, `hf:NAME`, an evaluation's JSON, a media folder or a manifest; or an open store
+            or evaluation.
         verify: Also read a store's shards and compare their checksums, or all tensors of a checkpoint.
         checkpoint_step: Which of a checkpoint's saved steps; None takes the last.
         config: A checkpoint's training configuration, where it is not beside the weights.
         allow_pickle: Look into a weight file that can run code.
+        watch: Told before something is downloaded.
 
     Returns:
         What was found.
@@ -52,16 +57,10 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
         if isinstance(path, Evaluation):
             return describe_evaluation("an evaluation", path)
         return describe_store(path, verify=verify)
+    if named := _model_named(path):
+        return describe_transformers(named, allow_pickle=allow_pickle, watch=watch)
     path, config = Path(path), None if config is None else Path(config)
-    if not path.exists():
-        from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
-
-        if (name := spelled(str(path))) in known_names():
-            look = f"gram datasets {name} explains it, with --root DIR looks for it"
-            raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
-        raise UserError(
-            "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
-        )
+    _refuse_absent(path)
     if (path / "manifest.json").is_file():
         from gramcli.store import open_store  # noqa: PLC0415 - torch loads here, which an evaluation's JSON does without
 
@@ -88,6 +87,39 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
     except UserError:
         _refuse_folder_of_several(path)
         raise
+
+
+def _refuse_absent(path: Path) -> None:
+    if path.exists():
+        return
+    from gramcli.datasets.catalog import known_names, spelled  # noqa: PLC0415 - needed for this message only
+
+    if (name := spelled(str(path))) in known_names():
+        look = f"gram datasets {name} explains it, with --root DIR looks for it"
+        raise UserError("input", f"{path} does not exist; it is the name of a dataset: {look}.")
+    raise UserError(
+        "input", f"{path} does not exist. Name a store, a checkpoint, an evaluation's JSON, a folder or a manifest."
+    )
+
+
+def _model_named(path: str | Path) -> str:
+    """What follows `hf:`, or a folder that transformers saved; else nothing."""
+    if str(path).startswith(HUGGING_FACE) and not Path(path).exists():
+        return str(path).removeprefix(HUGGING_FACE)
+    return str(path) if looks_like_transformers(Path(path)) else ""
+
+
+def describe_transformers(argument: str, *, allow_pickle: bool = False, watch: Watch = NOBODY) -> Description:
+    """Say what a model of Hugging Face is: family, licence, commit and parameters; its weights are not loaded.
+
+    Raises:
+        UserError: See `gramcli.encoders.huggingface.description.describe_model`.
+    """
+    from gramcli.encoders.base import EncoderOptions  # noqa: PLC0415 - for this kind only
+    from gramcli.encoders.huggingface.description import describe_model  # noqa: PLC0415 - as above
+
+    found = describe_model(argument, EncoderOptions(allow_pickle=allow_pickle, say=watch.say))
+    return Description("model", f"{HUGGING_FACE}{argument}", tuple(found.facts.items()), (), (), found.notes)
 
 
 def describe_heads(path: Path) -> Description:

@@ -99,6 +99,7 @@ def _article(kind: str) -> str:
         "dataset": "a dataset",
         "checkpoint": "a checkpoint",
         "heads": "a folder of heads",
+        "model": "a model of Hugging Face",
     }[kind]
 
 

@@ -41,7 +41,7 @@ class Description(Readable):
         notes: What else a reader must know.
     """
 
-    kind: Literal["store", "evaluation", "dataset", "checkpoint", "heads"]
+    kind: Literal["store", "evaluation", "dataset", "checkpoint", "heads", "model"]
     path: str
     facts: tuple[tuple[str, str], ...]
     counts: tuple[ModalityCount, ...]

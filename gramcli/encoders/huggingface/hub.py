@@ -127,9 +127,24 @@ def announcement(name: str, commit: str, sizes: Sequence[int], cache: str) -> st
     return f"Downloading {name} (revision {commit[:12]}): {files}, {size}, into {cache}."
 
 
+def header_numbers(name: str, commit: str) -> dict[str, int]:
+    """Parameters by number type, from the headers of the weights on the hub.
+
+    Raises:
+        UserError: The hub does not give them.
+    """
+    hub = _hub()
+    with _mistakes(hub, name):
+        found: dict[str, int] = dict(hub.get_safetensors_metadata(name, revision=commit).parameter_count)
+    return found
+
+
 def _hub() -> Any:  # noqa: ANN401 - a module
     try:
         import huggingface_hub  # noqa: PLC0415 - an extra
+        import huggingface_hub.constants  # noqa: PLC0415
+        import huggingface_hub.errors  # noqa: PLC0415
+        import huggingface_hub.utils  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
             "usage", f"Models of the hub need the package huggingface_hub ({error}). Install it: {INSTALL}"

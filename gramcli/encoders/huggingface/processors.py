@@ -115,8 +115,8 @@ class _Reader:
             raise self.wrong("do_pad asks for padding to a size of the batch, which no vector may depend on")
         edges, size = self._size() if self.flag("do_resize") else (None, (0, 0))
         resample = self.settings.get("resample", 2)
-        if resample not in _FILTERS:
-            raise self.wrong(f"resample {resample!r} is no filter of PIL")
+        if not isinstance(resample, int) or resample not in _FILTERS:
+            raise self.wrong(f"resample {str(resample)[:40]!r} is no filter of PIL")
         normal, scaled = self.flag("do_normalize"), self.flag("do_rescale")
         return PixelRule(
             edges,
