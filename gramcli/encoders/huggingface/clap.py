@@ -11,6 +11,7 @@ import torch
 from gramcli.encoders.base import EncoderOptions, Preprocessing
 from gramcli.encoders.huggingface.clap_sound import MOST_WINDOWS, ClapPrepare, ClapSound, clap_prepare
 from gramcli.encoders.huggingface.pictures import vectors
+from gramcli.encoders.huggingface.sound import whole
 from gramcli.encoders.huggingface.text import TextRule
 from gramcli.errors import UserError
 
@@ -113,5 +114,5 @@ def build(source: Source, options: EncoderOptions) -> ClapFamily:
             f"preprocessor_config.json of {source.folder} cuts sounds by {prepare.truncation}, but its model is "
             f"{'one' if fusion else 'none'} of fusion (enable_fusion). Take both files from one model.",
         )
-    rate = int(settings.get("sampling_rate", 48000))
+    rate = whole(settings, "sampling_rate", 48000)
     return ClapFamily(source.load("ClapModel"), source, prepare, rate)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from gramcli.encoders.huggingface.sound import check_samples
+from gramcli.encoders.huggingface.sound import FILE, check_samples, whole
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -170,25 +170,34 @@ def clap_prepare(settings: Mapping[str, Any]) -> ClapPrepare:
         settings: Its preprocessor_config.json; what it leaves out is as transformers has it.
 
     Raises:
-        UserError: A way to cut or to fill that CLAP does not have.
+        UserError: Numbers that none could use, or a way to cut or to fill that CLAP does not have.
     """
     from transformers.audio_utils import mel_filter_bank  # noqa: PLC0415 - transformers loads where a model does
 
-    rate, fft = int(settings.get("sampling_rate", 48000)), int(settings.get("fft_window_size", 1024))
-    truncation = settings.get("truncation", "fusion")
-    padding = settings.get("padding", "repeatpad")
+    rate, fft = whole(settings, "sampling_rate", 48000), whole(settings, "fft_window_size", 1024)
+    truncation, padding = settings.get("truncation", "fusion"), settings.get("padding", "repeatpad")
     if truncation not in {"rand_trunc", "fusion"} or padding not in _PADDINGS:
-        raise UserError("checkpoint", f"CLAP cuts by rand_trunc or fusion and fills by {', '.join(_PADDINGS)}; got "
-                        f"truncation '{truncation}' and padding '{padding}' in preprocessor_config.json.")  # fmt: skip
+        raise UserError(
+            "checkpoint",
+            f"CLAP cuts by rand_trunc or fusion and fills by {', '.join(_PADDINGS)}; {FILE} has truncation "
+            f"'{str(truncation)[:40]}' and padding '{str(padding)[:40]}'. Give the model's own file.",
+        )
+    low, high = (settings.get(name, value) for name, value in (("frequency_min", 0), ("frequency_max", 14000)))
+    if not all(isinstance(one, int | float) for one in (low, high)) or not 0 <= low < high <= rate / 2:
+        raise UserError(
+            "checkpoint",
+            f"{FILE} has bands from {str(low)[:40]} to {str(high)[:40]} Hz of sound at {rate} samples a second. Give "
+            "the model's own file.",
+        )
     fused = truncation == "fusion"
     filters = mel_filter_bank(
         num_frequency_bins=fft // 2 + 1,
-        num_mel_filters=int(settings.get("feature_size", 64)),
-        min_frequency=float(settings.get("frequency_min", 0)),
-        max_frequency=float(settings.get("frequency_max", 14000)),
+        num_mel_filters=whole(settings, "feature_size", 64),
+        min_frequency=float(low),
+        max_frequency=float(high),
         sampling_rate=rate,
         norm=None if fused else "slaney",
         mel_scale="htk" if fused else "slaney",
     )
-    window = int(settings.get("max_length_s", 10)) * rate
-    return ClapPrepare(window, int(settings.get("hop_length", 480)), fft, filters, truncation, padding)
+    window = whole(settings, "max_length_s", 10) * rate
+    return ClapPrepare(window, whole(settings, "hop_length", 480), fft, filters, truncation, padding)

@@ -16,6 +16,7 @@ from gramcli.encoders.huggingface.loading import INSTALL, transformers_library
 from gramcli.encoders.huggingface.pe_av_media import PeAvPrepare, frame_rule, read_preprocessing
 from gramcli.encoders.huggingface.pe_av_towers import Encoded, hear, join, watch
 from gramcli.encoders.huggingface.pixels import PixelRule, facts_of
+from gramcli.encoders.huggingface.sound import whole
 from gramcli.encoders.huggingface.text import TextRule
 from gramcli.errors import UserError
 
@@ -115,7 +116,7 @@ class PeAvFamily:
         return state
 
     def _sound(self, samples: np.ndarray[Any, Any]) -> Tensor:
-        return torch.from_numpy(samples).to(self._device, self._dtype)
+        return torch.from_numpy(samples).to(self._device)
 
     def _clip(self, frames: np.ndarray[Any, Any]) -> Tensor:
         """Levels [T, side, side, 3] as numbers [T, 3, side, side]."""
@@ -149,7 +150,7 @@ def _notes(parts: Parts, rule: str, frames: int) -> tuple[str, ...]:
 
 def _steps(sound: Tower | None, source: Source) -> tuple[int, int]:
     """Samples of a step, and steps of the longest sound."""
-    hop = int(source.processor("feature_extractor").get("hop_length", _HOP))
+    hop = whole(source.processor("feature_extractor"), "hop_length", _HOP)
     if sound is None:
         return hop, 1
     config = sound.encoder.config

@@ -11,7 +11,7 @@ import numpy as np
 from gramcli.encoders.base import Preprocessing
 from gramcli.encoders.huggingface.pixels import PixelRule, resized
 from gramcli.encoders.huggingface.processors import pixel_rule
-from gramcli.encoders.huggingface.sound import check_samples
+from gramcli.encoders.huggingface.sound import check_samples, whole
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -104,8 +104,13 @@ def read_preprocessing(source: Source, frames: int | None) -> Preprocessing:
 
     Returns:
         `uniform-floor` with the checkpoint's number of frames where it samples them; else `all-up-to` `MOST_FRAMES`.
+
+    Raises:
+        UserError: Numbers that none could use.
     """
     settings = source.processor("video_processor")
-    fixed = settings.get("num_frames") if settings.get("do_sample_frames") else None
-    rate = int(source.processor("feature_extractor").get("sampling_rate", _RATE))
-    return Preprocessing(frames or int(fixed or MOST_FRAMES), "uniform-floor" if fixed else "all-up-to", rate)
+    rate = whole(source.processor("feature_extractor"), "sampling_rate", _RATE)
+    if settings.get("do_sample_frames") and settings.get("num_frames"):
+        fixed = whole(settings, "num_frames", MOST_FRAMES, "video_preprocessor_config.json")
+        return Preprocessing(frames or fixed, "uniform-floor", rate)
+    return Preprocessing(frames or MOST_FRAMES, "all-up-to", rate)

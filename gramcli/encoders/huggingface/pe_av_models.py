@@ -14,6 +14,8 @@ from gramcli.encoders.huggingface.pe_vision import PictureTowerConfig, register,
 
 # Its types depend on whether it is installed where they are checked.
 _library: Any = transformers
+# The codec of sounds keeps its precision: samples have more bits than bfloat16 and its activations outgrow float16.
+_CODEC: Final = ["dac_encoder", "bottleneck"]
 
 
 class _JointConfig(_library.PeAudioVideoConfig):  # type: ignore[misc]  # no type, as above
@@ -32,6 +34,7 @@ class JointModel(_library.PeAudioVideoModel):  # type: ignore[misc]  # as above
     """`PeAudioVideoModel`: text, video, sound, and the last two together."""
 
     config_class = _JointConfig
+    _keep_in_fp32_modules_strict = _CODEC
 
 
 class VideoModel(_library.PeVideoModel):  # type: ignore[misc]  # as above
@@ -44,6 +47,7 @@ class SoundModel(_library.PeAudioModel):  # type: ignore[misc]  # as above
     """`PeAudioModel`: text and sound."""
 
     config_class = _library.PeAudioConfig
+    _keep_in_fp32_modules_strict = _CODEC
 
 
 MODELS: Final[Mapping[str, type]] = {"pe_audio_video": JointModel, "pe_video": VideoModel, "pe_audio": SoundModel}

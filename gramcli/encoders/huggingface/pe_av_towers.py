@@ -36,16 +36,24 @@ def hear(encoder: Any, sounds: Sequence[Tensor]) -> list[Encoded]:  # noqa: ANN4
 
     Args:
         encoder: `PeAudioEncoder`.
-        sounds: Samples, each [whole hops], on the device and in the dtype of the encoder.
+        sounds: Samples, float32, each [whole hops], on the device of the encoder.
 
     Returns:
         One result a sound.
     """
-    return through(encoder, [encoder.embedder(sound[None, None])[0][0] for sound in sounds])
+    return through(encoder, [_steps(encoder.embedder, sound) for sound in sounds])
+
+
+def _steps(embedder: Any, sound: Tensor) -> Tensor:  # noqa: ANN401 - as above
+    """Embed a sound, [whole hops] -> [T, D]; its codec in float32 whatever the precision, as samples need."""
+    with torch.autocast(sound.device.type, enabled=False), torch.backends.cudnn.flags(enabled=False):
+        coded = embedder.bottleneck(embedder.dac_encoder(sound[None, None]))[0].T
+    embedded: Tensor = embedder.data_proj(coded.to(embedder.data_proj.weight.dtype))
+    return embedded
 
 
 def watch(encoder: Any, clips: Sequence[Tensor]) -> list[Encoded]:  # noqa: ANN401 - as above
-    """Encode clips.
+    """Encode clips, the frames of each in one batch.
 
     Args:
         encoder: `PeVideoEncoder`.

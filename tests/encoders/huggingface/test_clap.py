@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,5 +238,27 @@ def test_settings_of_another_model_are_refused(plain: Path, fused: Path, tmp_pat
     (tmp_path / "preprocessor_config.json").write_bytes((fused / "preprocessor_config.json").read_bytes())
     with pytest.raises(UserError, match="cuts sounds by fusion, but its model is none of fusion"):
         open_model(tmp_path)
-    with pytest.raises(UserError, match="got truncation 'middle' and padding 'repeatpad'"):
-        clap_prepare({"truncation": "middle"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"truncation": "middle"}, "has truncation 'middle' and padding 'repeatpad'"),
+        ({"padding": ["repeat"]}, r"and padding '\['repeat'\]'"),
+        ({"hop_length": 0}, "hop_length must be a whole number from 1 to 65536; got '0'"),
+        ({"max_length_s": 1e9}, "max_length_s must be a whole number from 1 to 3600"),
+        ({"sampling_rate": "48k"}, "sampling_rate must be a whole number"),
+        ({"frequency_max": 30000}, "bands from 0 to 30000 Hz of sound at 48000 samples"),
+    ],
+)
+def test_settings_that_none_could_use_are_refused(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        clap_prepare(settings)
+
+
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.99), ("fp16", 0.999)])
+def test_other_precisions_agree_to_their_rounding(either: Path, precision: str, least: float) -> None:
+    full, half = (load(str(either), EncoderOptions(precision=one)) for one in ("fp32", precision))
+    inputs = {"text": TEXTS[:1], "audio": [full.prepare("audio", sound(12))]}
+    for name, rows in full.encode(inputs).items():
+        assert least < float(rows[0] @ half.encode(inputs)[name][0]) < 1.001

@@ -316,6 +316,17 @@ def test_models_of_one_medium_have_one_text(tmp_path: Path, kind: str, medium: s
             near(found["video"][1], library.video_head(library.video_encoder(pixels(CLIPS[1])).pooler_output)[0])
 
 
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.995), ("fp16", 0.9999)])
+def test_other_precisions_agree_to_their_rounding(
+    folder: Path, encoder: HuggingFaceEncoder, precision: str, least: float
+) -> None:
+    half = open_model(folder, precision=precision)
+    given = prepared(encoder, "text", "video", "audio")
+    exact, rounded = encoder.encode(given), half.encode(given)
+    for name, rows in exact.items():
+        assert least < float(rows[0] @ rounded[name][0]) < 1.001
+
+
 def test_the_library_writes_nothing_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     open_model(folder)
     assert capsys.readouterr().out == ""
@@ -343,6 +354,9 @@ def changed(folder: Path, to: Path, name: str, **values: Any) -> Path:
         ),
         ("video_preprocessor_config.json", {"size": {"shortest_edge": 28}}, "asks for something else"),
         ("video_preprocessor_config.json", {"do_normalize": False}, "asks for something else"),
+        ("preprocessor_config.json", {"hop_length": -1}, "hop_length must be a whole number from 1 to 65536"),
+        ("preprocessor_config.json", {"sampling_rate": None}, "sampling_rate must be a whole number"),
+        ("video_preprocessor_config.json", {"do_sample_frames": True, "num_frames": "x"}, "num_frames must be a whole"),
     ],
 )
 def test_files_of_different_models_are_told(

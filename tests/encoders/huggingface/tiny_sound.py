@@ -65,8 +65,11 @@ def spread(model: nn.Module, seed: int) -> None:
     with torch.no_grad():
         for name, one in sorted(model.named_parameters()):
             noise = torch.randn(one.shape, generator=draw)
-            if one.ndim > 1:
-                one.copy_(noise * 1.5 / one[0].numel() ** 0.5)
+            if name.endswith("alpha"):  # of the activations of the codec, which divide by it
+                one.copy_(0.7 + 0.6 * torch.rand(one.shape, generator=draw))
+            elif one.ndim > 1:
+                wide = 0.7 if "dac_encoder" in name else 1.5  # nothing normalises the codec, and float16 ends at 65504
+                one.copy_(noise * wide / one[0].numel() ** 0.5)
             elif name.endswith("weight"):
                 one.copy_(1 + 0.5 * noise)
             else:
