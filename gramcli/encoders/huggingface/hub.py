@@ -159,28 +159,26 @@ def _mistakes(hub: Any, name: str) -> Iterator[None]:  # noqa: ANN401 - a module
     Raises:
         UserError: It raised anything.
     """
-    errors = hub.errors
     try:
         yield
-    except errors.GatedRepoError as error:
-        raise UserError(
-            "input", f"{name} is gated: accept its terms on the hub, then log in with: hf auth login."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise UserError(
-            "input", f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise UserError(
-            "input", f"The hub's {name} has no such revision; name another one, {name}@REVISION."
-        ) from error
     except Exception as error:  # of a network anything
-        why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-        raise UserError(
-            "input",
-            f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
-            "--local-dir DIR; then give hf:DIR.",
-        ) from error
+        raise UserError("input", _why(hub, name, error)) from error
+
+
+def _why(hub: Any, name: str, error: Exception) -> str:  # noqa: ANN401 - a module
+    errors = hub.errors
+    cause = error.__cause__ if isinstance(error, errors.DryRunError) and error.__cause__ else error
+    if isinstance(cause, errors.GatedRepoError):
+        return f"{name} is gated: accept its terms on the hub, then log in with: hf auth login."
+    if isinstance(cause, errors.RepositoryNotFoundError):
+        return f"The hub has no model {name}, or it is private: check the name, or log in with: hf auth login."
+    if isinstance(cause, errors.RevisionNotFoundError):
+        return f"The hub's {name} has no such revision; name another one, {name}@REVISION."
+    why = "offline mode is on" if hub.constants.HF_HUB_OFFLINE else "the hub cannot be reached"
+    return (
+        f"{name} is not in {hub.constants.HF_HUB_CACHE}, and {why}. Where there is a network: hf download {name} "
+        "--local-dir DIR; then give hf:DIR."
+    )
 
 
 @contextmanager

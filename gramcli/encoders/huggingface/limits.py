@@ -27,6 +27,7 @@ _LARGEST: Final[tuple[tuple[str, int], ...]] = (
 )
 _LARGEST_NUMBER: Final = 2**40
 _CODE: Final = ("auto_map", "custom_pipelines")
+_ATTENTION: Final = ("attn_implementation", "_attn_implementation")  # with a slash: kernels of the hub
 
 
 def check_config(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
@@ -43,11 +44,17 @@ def check_config(config: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         UserError: It names code of its own, or a size beyond its limit.
     """
     for name, value in _entries(config):
-        if name in _CODE and value:
+        if (name in _CODE and value) or (name in _ATTENTION and "/" in str(value)):
             raise UserError(
                 "checkpoint",
                 f"{path} asks for Python code of its own ({name}), which is never run. Use a model that transformers "
                 "itself has, or embed with the model's own package and bring the vectors as a store.",
+            )
+        if name == "quantization_config" and value:
+            raise UserError(
+                "checkpoint",
+                f"{path}: the weights are quantised, which only makes sense with packages of their own; give weights "
+                "in float32, bfloat16 or float16.",
             )
         if isinstance(value, int | float) and not isinstance(value, bool):
             _check_number(name, value, path)

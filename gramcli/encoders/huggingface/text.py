@@ -64,6 +64,7 @@ class TextRule:
                 padding=padding,
                 truncation=True,
                 max_length=self.length,
+                **({} if self.mask else {"padding_side": "right"}),  # or the last token would be another one
                 return_tensors="pt",
                 return_attention_mask=True,
                 return_token_type_ids=False,
