@@ -12,6 +12,7 @@ import transformers
 import gramcli
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.description import describe_model
+from gramcli.encoders.huggingface.families import FAMILIES as FAMILIES_TABLE
 from tests.encoders.huggingface import tiny
 from tests.encoders.huggingface.conftest import Made
 
@@ -62,3 +63,10 @@ def test_half_precision_and_other_types_are_counted(made: Made, tmp_path: Path) 
     )
     facts = describe_model(str(folder), EncoderOptions()).facts
     assert facts["numbers"] == "F16 (42,561)" and facts["family"].startswith("not in the table")
+
+
+def test_the_page_lists_every_family() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/models.md").read_text()
+    for row in FAMILIES_TABLE:
+        types = ", ".join(f"`{kind}`" for kind in row.model_types)
+        assert f"| {row.name} | {types} | {', '.join(row.modalities)} |" in page

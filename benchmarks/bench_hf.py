@@ -1,0 +1,159 @@
+"""What embedding by a model of Hugging Face costs next to decoding alone and the model alone, and its first start.
+
+Run: python benchmarks/bench_hf.py [--clips 60] [--workers 1] [--rounds 3]
+
+Clips are generated: 320 x 240, 10 s, H.264 with AAC sound, 8 frames taken of each, one caption. The model is a small
+random CLIP (224 pixels, patches of 32, 4 layers of width 256), on one thread. "decoding alone" reads, resizes and
+normalises the same frames in the same number of workers and throws them away; "model alone" encodes prepared frames and
+captions of as many items. Ratios are of one run, taken in turns; a processor for each side is assumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from bench_embed import FRAMES, SECONDS, SIZE, made_dataset, seconds
+
+from gramcli.datasets import Dataset, Item
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.reading import Reader
+from gramcli.embedding.workers import open_pool
+from gramcli.embedding.writing import write_embeddings
+from gramcli.encoders import load_encoder
+from gramcli.encoders.base import Encoder
+
+WIDTH, LAYERS = 256, 4
+START = """
+import time
+start = time.perf_counter()
+from gramcli.encoders import load_encoder
+load_encoder(sys.argv[1])
+print(time.perf_counter() - start)
+"""
+
+
+def write_clip_model(folder: Path) -> Path:
+    """Save a small random CLIP with a tokenizer of letters."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    torch.manual_seed(0)
+    sizes = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4,
+    }
+    config = transformers.CLIPConfig(
+        text_config={**sizes, "vocab_size": 100, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+        vision_config={**sizes, "image_size": 224, "patch_size": 32},
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    transformers.CLIPImageProcessorPil().save_pretrained(folder)
+    words = {
+        word: index for index, word in enumerate(("<pad>", "<s>", "</s>", *"abcdefghijklmnopqrstuvwxyz 0123456789"))
+    }
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(folder)
+    return folder
+
+
+def of_videos(dataset: Dataset) -> Dataset:
+    """The same items without their sounds."""
+    return Dataset(
+        "bench", "generated", tuple(Item(one.id, {"video": one.media["video"]}, one.captions) for one in dataset.items)
+    )
+
+
+def decode_alone(dataset: Dataset, encoder: Encoder, workers: int, root: Path) -> None:
+    """Read and prepare every file as `embed` does, as far ahead as it does, and drop the result."""
+    with open_pool(Reader(encoder.preprocessing, encoder.prepare, root), workers, 60) as pool:
+        waiting: deque[Any] = deque()
+        for item in dataset.items:
+            waiting.append(pool.submit("video", item.media["video"]))
+            while len(waiting) > 16 + 2 * workers:
+                waiting.popleft().result()
+        for future in waiting:
+            future.result()
+
+
+def model_alone(dataset: Dataset, encoder: Encoder, prepared: Any) -> None:
+    """Encode as many clips and captions as there are, in batches of 16."""
+    for start in range(0, len(dataset.items), 16):
+        batch = dataset.items[start : start + 16]
+        encoder.encode({"video": [prepared] * len(batch)})
+        encoder.encode({"text": [one.captions[0] for one in batch]})
+
+
+def bench_throughput(clips: int, workers: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = of_videos(made_dataset(folder, clips))
+        encoder = load_encoder(f"hf:{write_clip_model(folder / 'clip')}", frames=FRAMES)
+        reader = Reader(encoder.preprocessing, encoder.prepare, folder)
+        prepared = reader("video", dataset.items[0].media["video"]).value  # type: ignore[union-attr]
+        options = EmbedOptions(workers=workers)
+        decode_alone(dataset, encoder, workers, folder)  # warms the page cache
+        rows = []
+        for number in range(rounds):
+            decoding = seconds(lambda: decode_alone(dataset, encoder, workers, folder))
+            model = seconds(lambda: model_alone(dataset, encoder, prepared))
+            both = seconds(lambda: write_embeddings(dataset, encoder, folder / f"s{number}", options=options))  # noqa: B023
+            rows.append((decoding, model, both, both / max(decoding, model)))
+    decoding, model, both, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
+    print(f"\n## {clips} clips of {SECONDS} s, {SIZE[0]} x {SIZE[1]}, {FRAMES} frames each, {workers} workers\n")
+    print("| work | s | clips/s | ratio |\n|---|---|---|---|")
+    print(f"| decoding alone | {decoding:.2f} | {clips / decoding:.1f} | |")
+    print(f"| the model alone | {model:.2f} | {clips / model:.1f} | |")
+    print(f"| `embed --model hf:...` | {both:.2f} | {clips / both:.1f} | {ratio:.2f} of the slower |", flush=True)
+
+
+def bench_start(rounds: int) -> None:
+    """From nothing to a loaded model: the imports of torch and transformers are nearly all of it."""
+    with tempfile.TemporaryDirectory() as name:
+        model = write_clip_model(Path(name) / "clip")
+        code = f"import sys{START}"
+        times = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", code, f"hf:{model}"], capture_output=True, text=True, check=True
+                ).stdout
+            )
+            for _ in range(rounds)
+        ]
+        load_encoder(f"hf:{model}")
+        start = time.perf_counter()
+        load_encoder(f"hf:{model}")
+        again = time.perf_counter() - start
+    print(f"\n## First start\n\nimports and loading {statistics.median(times):.1f} s; loading alone {again:.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["throughput", "start"])
+    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    if args.only in (None, "throughput"):
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - args.workers))
+        bench_throughput(args.clips, args.workers, args.rounds)
+    if args.only in (None, "start"):
+        bench_start(args.rounds)
+
+
+if __name__ == "__main__":
+    main()
