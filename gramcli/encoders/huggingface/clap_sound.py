@@ -57,7 +57,7 @@ class ClapPrepare:
 
     Note:
         The authors cut a longer sound at a random place, so their vectors and figures differ from run to run. Here the
-        windows lie evenly from the first sample to the last, as few as cover the sound (at most `MOST_WINDOWS`), so
+        windows lie evenly from the first sample to the last, as few as cover the sound (see `window_starts`), so
         nothing depends on chance, none is padded and neighbours overlap where they must. With fusion the three windows
         are the middle ones of the thirds the authors choose from.
     """
@@ -128,14 +128,18 @@ def window_starts(total: int, window: int) -> list[int]:
         window: Samples of a window.
 
     Returns:
-        First samples, ascending: as few as leave no gap, `MOST_WINDOWS` at most.
+        First samples, ascending: as few as leave no gap above a twentieth of a window, so that a clip of 10.01 s has
+        one, in its middle; `MOST_WINDOWS` at most.
 
     Example:
         >>> window_starts(25, 10)
         [0, 7, 15]
+        >>> window_starts(480_400, 480_000)
+        [200]
     """
-    count = min(MOST_WINDOWS, -(-total // window))
-    return [index * (total - window) // (count - 1) for index in range(count)]
+    rest = total - window
+    count = min(MOST_WINDOWS, 1 + max(0, -(-(rest - window // 20) // window)))
+    return [rest // 2] if count == 1 else [index * rest // (count - 1) for index in range(count)]
 
 
 def squeezed(mel: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

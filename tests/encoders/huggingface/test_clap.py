@@ -160,16 +160,22 @@ def test_a_sound_just_over_a_window_is_nearly_the_one_just_under_it(either: Path
     assert found[0] @ found[1] > 0.999
 
 
-@given(st.integers(1, 10**9), st.integers(1, 10**6))
+@given(st.one_of(st.integers(1, 10**9), st.integers(1, 10**5)), st.integers(1, 10**6))
 def test_windows_reach_both_ends_in_even_steps(more: int, window: int) -> None:
     total = window + more
     starts = window_starts(total, window)
+    assert 1 <= len(starts) <= MOST_WINDOWS
+    slack = window // 20
+    if len(starts) == 1:
+        assert more <= slack
+        assert starts == [more // 2]
+        return
     assert (starts[0], starts[-1]) == (0, total - window)
     steps = np.diff(starts)
     assert steps.max() - steps.min() <= 1
-    assert len(starts) == MOST_WINDOWS or steps.max() <= window
-    assert len(starts) <= MOST_WINDOWS
-    assert len(starts) == 2 or len(starts) == MOST_WINDOWS or (len(starts) - 1) * window < total
+    assert len(starts) == MOST_WINDOWS or steps.max() <= window + slack + 1
+    # One fewer would leave a longer gap.
+    assert len(starts) == MOST_WINDOWS or total - (len(starts) - 1) * window > slack
 
 
 def test_a_row_is_the_same_bits_in_any_batch_and_near_in_one_pass(either: Path) -> None:
