@@ -21,6 +21,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bench_embed import FRAMES, SECONDS, SIZE, made_dataset, seconds
 
 from gramcli.datasets import Dataset, Item
@@ -88,7 +89,7 @@ def decode_alone(dataset: Dataset, encoder: Encoder, workers: int, root: Path, m
             future.result()
 
 
-def model_alone(dataset: Dataset, encoder: Encoder, prepared: Any) -> None:
+def model_alone(dataset: Dataset, encoder: Encoder, prepared: np.ndarray) -> None:
     """Encode as many clips and captions as there are, in batches of 16."""
     for start in range(0, len(dataset.items), 16):
         batch = dataset.items[start : start + 16]

@@ -58,7 +58,7 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
             return describe_evaluation("an evaluation", path)
         return describe_store(path, verify=verify)
     if named := _model_named(path):
-        return describe_transformers(named, allow_pickle=allow_pickle, watch=watch)
+        return describe_transformers(named, verify=verify, allow_pickle=allow_pickle, watch=watch)
     path, config = Path(path), None if config is None else Path(config)
     _refuse_absent(path)
     if (path / "manifest.json").is_file():
@@ -109,12 +109,18 @@ def _model_named(path: str | Path) -> str:
     return str(path) if looks_like_transformers(Path(path)) else ""
 
 
-def describe_transformers(argument: str, *, allow_pickle: bool = False, watch: Watch = NOBODY) -> Description:
+def describe_transformers(
+    argument: str, *, verify: bool = False, allow_pickle: bool = False, watch: Watch = NOBODY
+) -> Description:
     """Say what a model of Hugging Face is: family, licence, commit and parameters; its weights are not loaded.
 
     Raises:
-        UserError: See `gramcli.encoders.huggingface.description.describe_model`.
+        UserError: `verify`, or see `gramcli.encoders.huggingface.description.describe_model`.
     """
+    if verify:
+        raise UserError(
+            "usage", f"--verify reads a store or a checkpoint whole; {argument} is a model of transformers."
+        )
     from gramcli.encoders.base import EncoderOptions  # noqa: PLC0415 - for this kind only
     from gramcli.encoders.huggingface.description import describe_model  # noqa: PLC0415 - as above
 

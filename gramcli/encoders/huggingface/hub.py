@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from gramcli.encoders.base import EncoderOptions
-from gramcli.encoders.huggingface.source import INSTALL, Source
+from gramcli.encoders.huggingface.source import INSTALL, VOCABULARIES, Source
 from gramcli.encoders.huggingface.weights import PICKLED, find_weights
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 
 _NAME: Final = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
 _WEIGHTS: Final = re.compile(r"model(?:-\d+-of-\d+)?\.safetensors")
@@ -21,6 +22,7 @@ _PICKLES: Final = re.compile(r"pytorch_model(?:-\d+-of-\d+)?\.bin")
 _SMALL: Final = re.compile(
     r"README\.md|[\w.-]+\.json|vocab\.txt|merges\.txt|spiece\.model|sentencepiece\.bpe\.model|tokenizer\.model"
 )
+_LARGEST_REFERENCE: Final = 4096
 _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -50,9 +52,15 @@ def open_source(argument: str, options: EncoderOptions, *, weights: bool = True)
     if folder.is_file():
         raise UserError("input", f"hf:{argument} is a file; name the folder that holds config.json.")
     name, _, revision = argument.partition("@")
-    if not _NAME.fullmatch(name) or argument.startswith((".", "/")):
+    if not _NAME.fullmatch(name) or argument.startswith((".", "/")) or ".." in revision:
         raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
-    path = cached(name, revision or "main", options, weights=weights) or fetched(name, revision, options, weights)
+    path = cached(name, revision or "main", options, weights=weights)
+    if path is None or not any((path / one).is_file() for one in VOCABULARIES):
+        try:
+            path = fetched(name, revision, options, weights)
+        except UserError:
+            if path is None:
+                raise
     return Source(path, options, name, path.name)
 
 
@@ -61,7 +69,7 @@ def cached(name: str, revision: str, options: EncoderOptions, *, weights: bool) 
     constants = _hub().constants
     store = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
     reference = store / "refs" / revision
-    commit = reference.read_text().strip() if reference.is_file() else revision
+    commit = read_regular(reference, _LARGEST_REFERENCE).decode().strip() if reference.is_file() else revision
     folder = store / "snapshots" / commit
     if not re.fullmatch(r"[0-9a-f]{40}", commit) or not (folder / "config.json").is_file():
         return None

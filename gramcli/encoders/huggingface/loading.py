@@ -7,18 +7,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.limits import check_config
+from gramcli.encoders.huggingface.source import INSTALL, VOCABULARIES
 from gramcli.encoders.huggingface.weights import Weights, find_weights
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
     from gramcli.encoders.huggingface.source import Source
 
-INSTALL: Final = "pip install 'gramcli[hf]'"
 _OLDEST: Final = 5
 _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-_VOCABULARIES: Final = (
-    "tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
-)  # fmt: skip
 
 
 def transformers_library() -> Any:  # noqa: ANN401 - a module
@@ -92,7 +89,7 @@ def compiled(model: Any, device: str) -> Any:  # noqa: ANN401 - a model of trans
 
 def load_tokenizer(source: Source) -> Any:  # noqa: ANN401 - a tokenizer of transformers
     """Load a model's tokenizer; see `Source.tokenizer`."""
-    if not any(source.has(name) for name in _VOCABULARIES):
+    if not any(source.has(name) for name in VOCABULARIES):
         raise UserError(
             "checkpoint",
             f"{source.folder} has no tokenizer (tokenizer.json), so texts cannot be encoded. Download the whole model.",

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from gramcli.encoders.base import EncoderOptions
 
 INSTALL: Final = "pip install 'gramcli[hf]'"
+VOCABULARIES: Final = (
+    "tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+)  # fmt: skip
+"""Files that a tokenizer is made of; any one of them."""
 _LARGEST_JSON: Final = 16 * 2**20
 _REMEDY: Final = "Download the model again, or give another one."
 # Where a processor's settings lie, the newest layout first: a part of one file, or a file of its own.

@@ -13,6 +13,7 @@ import gramcli
 from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.description import describe_model
 from gramcli.encoders.huggingface.families import FAMILIES as FAMILIES_TABLE
+from gramcli.errors import UserError
 from tests.encoders.huggingface import tiny
 from tests.encoders.huggingface.conftest import Made
 
@@ -28,6 +29,11 @@ def test_parameters_are_those_of_the_loaded_model(name: str, made: Made) -> None
     held = transformers.AutoModel.from_pretrained(made(name)).state_dict()  # VideoPrism saves a table of positions too
     assert facts["parameters"] == f"{sum(one.numel() for one in held.values() if one.is_floating_point()):,}"
     assert facts["family"] == FAMILIES.get(name, facts["family"]) and facts["licence"] == "apache-2.0"
+
+
+def test_verify_is_for_stores_and_checkpoints(made: Made) -> None:
+    with pytest.raises(UserError, match="--verify reads a store or a checkpoint whole"):
+        gramcli.inspect(made("clip"), verify=True)
 
 
 def test_a_folder_says_how_it_is_used(made: Made) -> None:

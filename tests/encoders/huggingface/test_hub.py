@@ -191,6 +191,7 @@ def test_sizes_are_told_in_words() -> None:
         ("./nothing", "There is no folder ./nothing"),
         ("org/name/more", "it is no name of the hub"),
         ("org/na me", "it is no name of the hub"),
+        ("org/name@../../../other", "it is no name of the hub"),
     ],
 )
 def test_what_is_neither_a_folder_nor_a_name(argument: str, says: str) -> None:

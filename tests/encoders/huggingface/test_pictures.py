@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -191,7 +193,20 @@ def test_what_a_store_records(made: Made) -> None:
     assert encoder.describe(["video"])["tokenizer_sha256"] is None
 
 
-def test_the_words_of_siglip_2_are_lower_cased(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_that_processors_save_today_is_read(made: Made, tmp_path: Path) -> None:
+    """Transformers 5 writes all settings of a processor into processor_config.json."""
+    folder = tmp_path / "clip"
+    shutil.copytree(made("clip"), folder)
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    assert load_encoder(f"hf:{folder}").describe()["preprocessing"]["pixels"]["size"] == (224, 0)
+    document = {"image_processor": settings, "processor_class": "CLIPProcessor"}
+    (folder / "processor_config.json").write_text(json.dumps(document))
+    wanted = load_encoder(f"hf:{made('clip')}").describe()["preprocessing"]
+    assert load_encoder(f"hf:{folder}").describe()["preprocessing"] == wanted
+
+
+def test_the_words_of_siglip_2_are_lower_cased(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """A SigLIP with the words of Gemma is a SigLIP 2 of fixed size, which was trained on lower case."""
     from gramcli.encoders.huggingface import pictures
 
@@ -203,8 +218,9 @@ def test_the_words_of_siglip_2_are_lower_cased(made: Made, tmp_path: Path, monke
     assert torch.equal(first, second)
 
 
-def test_compiled_towers_give_the_same_vectors(made: Made) -> None:
-    plain, compiled = (load_encoder(f"hf:{made('clip')}", frames=2, compile=on) for on in (False, True))
+def test_compiled_towers_give_the_same_vectors(tmp_path: Path) -> None:
+    folder = tiny.clip(tmp_path / "clip", layers=1)
+    plain, compiled = (load_encoder(f"hf:{folder}", frames=2, compile=on) for on in (False, True))
     texts = {"text": list(TEXTS)}
     assert torch.allclose(plain.encode(texts)["text"], compiled.encode(texts)["text"], atol=1e-5)
     assert all(tower._compiled_call_impl for tower in compiled.family.model.children())  # type: ignore[attr-defined]

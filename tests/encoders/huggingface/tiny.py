@@ -60,14 +60,14 @@ def _saved(folder: Path, model: Any, processor: Any, name: str = "preprocessor_c
     return folder
 
 
-def clip(folder: Path, seed: int = 0, **changes: Any) -> Path:
+def clip(folder: Path, seed: int = 0, layers: int = 2) -> Path:
     """Save a CLIP."""
     torch.manual_seed(seed)
-    text = {**TEXT, "max_position_embeddings": 24, "projection_dim": 16}
+    text = {**TEXT, "max_position_embeddings": 24, "projection_dim": 16, "num_hidden_layers": layers}
     config = transformers.CLIPConfig(
         text_config=text, vision_config={**VISION, "projection_dim": 16}, projection_dim=16
     )
-    processor = transformers.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=SIDE, **changes)
+    processor = transformers.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=SIDE)
     return _saved(folder, transformers.CLIPModel(config), processor)
 
 
