@@ -5,7 +5,8 @@ Run: python benchmarks/bench_hf.py [--clips 60] [--workers 1] [--rounds 3]
 Clips are generated: 320 x 240, 10 s, H.264 with AAC sound, 8 frames taken of each, one caption. The model is a small
 random CLIP (224 pixels, patches of 32, 4 layers of width 256), on one thread. "decoding alone" reads, resizes and
 normalises the same frames in the same number of workers and throws them away; "model alone" encodes prepared frames and
-captions of as many items. `--only sounds` asks the same of the clips' sound and a small random CLAP. Ratios are of one run, taken in turns; a processor for each side is assumed.
+captions of as many items. `--only sounds` asks the same of the clips' sound and a small random CLAP. Ratios are of one
+run, taken in turns; a processor for each side is assumed.
 """
 
 from __future__ import annotations
