@@ -85,7 +85,7 @@ def frame_rule(source: Source) -> PixelRule:
         UserError: Frames that are not stretched to one size, or settings that none could use.
     """
     where = str(source.folder / "video_preprocessor_config.json")
-    rule = pixel_rule({**_TRAINED, **source.processor("video_processor")}, "PeVideoVideo", where)
+    rule = pixel_rule({**_TRAINED, **_video_settings(source)}, "PeVideoVideo", where)
     if rule.edges != "exact" or rule.crop or rule.mean is None or rule.scale is None or rule.offset:
         raise UserError(
             "checkpoint",
@@ -93,6 +93,12 @@ def frame_rule(source: Source) -> PixelRule:
             "something else. Give the processor's own file.",
         )
     return rule
+
+
+def _video_settings(source: Source) -> Mapping[str, Any]:
+    """Settings of frames; where there is no file of them, that of sounds is not taken for it."""
+    settings = source.processor("video_processor")
+    return {} if "feature_extractor_type" in settings else settings
 
 
 def read_preprocessing(source: Source, frames: int | None) -> Preprocessing:
@@ -108,7 +114,7 @@ def read_preprocessing(source: Source, frames: int | None) -> Preprocessing:
     Raises:
         UserError: Numbers that none could use.
     """
-    settings = source.processor("video_processor")
+    settings = _video_settings(source)
     rate = whole(source.processor("feature_extractor"), "sampling_rate", _RATE)
     if settings.get("do_sample_frames") and settings.get("num_frames"):
         fixed = whole(settings, "num_frames", MOST_FRAMES, "video_preprocessor_config.json")

@@ -316,6 +316,24 @@ def test_models_of_one_medium_have_one_text(tmp_path: Path, kind: str, medium: s
             near(found["video"][1], library.video_head(library.video_encoder(pixels(CLIPS[1])).pooler_output)[0])
 
 
+def test_settings_may_lie_in_one_file_or_be_left_out(folder: Path, tmp_path: Path, encoder: HuggingFaceEncoder) -> None:
+    sounds, videos = (json.loads((folder / f"{name}preprocessor_config.json").read_text()) for name in ("", "video_"))
+    one = changed(folder, tmp_path / "one", "config.json")
+    for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
+        (one / name).unlink()
+    both = {"feature_extractor": sounds, "video_processor": {**videos, "do_sample_frames": True, "num_frames": 16}}
+    (one / "processor_config.json").write_text(json.dumps(both))
+    assert open_model(one).preprocessing.frames == 16
+    # Nothing says how frames are prepared: the file of sounds is not taken for it.
+    heard = tiny_pe_av(tmp_path / "heard", "pe_audio")
+    (heard / "video_preprocessor_config.json").unlink()
+    assert open_model(heard).modalities == ("text", "audio")
+    bare = changed(folder, tmp_path / "bare", "config.json")
+    (bare / "video_preprocessor_config.json").unlink()
+    with pytest.raises(UserError, match="prepares frames of 336 x 336 pixels, but its model sees 28 x 28"):
+        open_model(bare)
+
+
 @pytest.mark.parametrize(("precision", "least"), [("bf16", 0.995), ("fp16", 0.9999)])
 def test_other_precisions_agree_to_their_rounding(
     folder: Path, encoder: HuggingFaceEncoder, precision: str, least: float
