@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from gramcli.encoders.base import EncoderOptions
-from gramcli.encoders.huggingface.loading import INSTALL, transformers_library
+from gramcli.encoders.huggingface.loading import transformers_library
 from gramcli.encoders.huggingface.pe_av_media import PeAvPrepare, frame_rule, read_preprocessing
 from gramcli.encoders.huggingface.pe_av_towers import Encoded, hear, join, watch
 from gramcli.encoders.huggingface.pixels import PixelRule, facts_of
 from gramcli.encoders.huggingface.sound import whole
+from gramcli.encoders.huggingface.source import INSTALL
 from gramcli.encoders.huggingface.text import TextRule
 from gramcli.errors import UserError
 
