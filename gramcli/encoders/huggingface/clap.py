@@ -10,6 +10,7 @@ import torch
 
 from gramcli.encoders.base import EncoderOptions, Preprocessing
 from gramcli.encoders.huggingface.clap_sound import MOST_WINDOWS, ClapPrepare, ClapSound, clap_prepare
+from gramcli.encoders.huggingface.loading import transformers_library
 from gramcli.encoders.huggingface.pictures import vectors
 from gramcli.encoders.huggingface.sound import whole
 from gramcli.encoders.huggingface.text import TextRule
@@ -101,10 +102,12 @@ def build(source: Source, options: EncoderOptions) -> ClapFamily:
     """Load a CLAP of transformers (`laion/clap-htsat-fused`, `-unfused`, `larger_clap_*`).
 
     Raises:
-        UserError: Its files cannot be read, or its sounds are prepared for another model than its own.
+        UserError: transformers is not installed, the model's files cannot be read, or its sounds are prepared for
+            another model than its own.
 
     Source: Wu et al., arXiv:2211.06687; reference code LAION-AI/CLAP.
     """
+    transformers_library()
     settings = source.processor("feature_extractor")
     prepare = clap_prepare(settings)
     fusion = bool(source.config.get("audio_config", {}).get("enable_fusion", False))
