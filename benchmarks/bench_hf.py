@@ -5,7 +5,8 @@ Run: python benchmarks/bench_hf.py [--clips 60] [--workers 1] [--rounds 3]
 Clips are generated: 320 x 240, 10 s, H.264 with AAC sound, 8 frames taken of each, one caption. The model is a small
 random CLIP (224 pixels, patches of 32, 4 layers of width 256), on one thread. "decoding alone" reads, resizes and
 normalises the same frames in the same number of workers and throws them away; "model alone" encodes prepared frames and
-captions of as many items. Ratios are of one run, taken in turns; a processor for each side is assumed.
+captions of as many items. `--only sounds` asks the same of the clips' sound and a small random CLAP. Ratios are of one
+run, taken in turns; a processor for each side is assumed.
 """
 
 from __future__ import annotations
@@ -77,12 +78,12 @@ def of_videos(dataset: Dataset) -> Dataset:
     )
 
 
-def decode_alone(dataset: Dataset, encoder: Encoder, workers: int, root: Path) -> None:
+def decode_alone(dataset: Dataset, encoder: Encoder, workers: int, root: Path, modality: str = "video") -> None:
     """Read and prepare every file as `embed` does, as far ahead as it does, and drop the result."""
     with open_pool(Reader(encoder.preprocessing, encoder.prepare, root), workers, 60) as pool:
         waiting: deque[Any] = deque()
         for item in dataset.items:
-            waiting.append(pool.submit("video", item.media["video"]))
+            waiting.append(pool.submit(modality, item.media[modality]))
             while len(waiting) > 16 + 2 * workers:
                 waiting.popleft().result()
         for future in waiting:
@@ -120,6 +121,53 @@ def bench_throughput(clips: int, workers: int, rounds: int) -> None:
     print(f"| `embed --model hf:...` | {both:.2f} | {clips / both:.1f} | {ratio:.2f} of the slower |", flush=True)
 
 
+def write_clap_model(folder: Path) -> Path:
+    """Save a small random CLAP, which hears ten seconds at 48 kHz, with the tokenizer of the CLIP."""
+    import torch
+    import transformers
+
+    write_clip_model(folder)
+    torch.manual_seed(0)
+    audio = {"patch_embeds_hidden_size": 24, "hidden_size": 96, "depths": [1, 1, 1], "num_attention_heads": [2, 2, 2]}
+    text = {"vocab_size": 100, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": 4}
+    config = transformers.ClapConfig(text_config=text, audio_config={**audio, "num_hidden_layers": 3})
+    transformers.ClapModel(config).save_pretrained(folder)
+    transformers.ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    return folder
+
+
+def bench_sounds(clips: int, workers: int, rounds: int) -> None:
+    """The sound of the same clips through CLAP: reading and spectrograms in the workers, the towers here."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        items = made_dataset(folder, clips).items
+        heard = [Item(one.id, {"audio": one.media["audio"]}, one.captions) for one in items]
+        dataset = Dataset("bench", "generated", tuple(heard))
+        encoder = load_encoder(f"hf:{write_clap_model(folder / 'clap')}")
+        reader = Reader(encoder.preprocessing, encoder.prepare, folder)
+        prepared = reader("audio", heard[0].media["audio"]).value  # type: ignore[union-attr]
+
+        def model() -> None:
+            for one in heard:
+                encoder.encode({"audio": [prepared]})
+                encoder.encode({"text": [one.captions[0]]})
+
+        decode_alone(dataset, encoder, workers, folder, "audio")  # warms the page cache
+        rows = []
+        for number in range(rounds):
+            decoding = seconds(lambda: decode_alone(dataset, encoder, workers, folder, "audio"))
+            alone = seconds(model)
+            options = EmbedOptions(workers=workers)
+            both = seconds(lambda: write_embeddings(dataset, encoder, folder / f"s{number}", options=options))  # noqa: B023
+            rows.append((decoding, alone, both, both / max(decoding, alone)))
+    decoding, alone, both, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
+    print(f"\n## The sounds of {clips} clips of {SECONDS} s, CLAP, {workers} workers\n")
+    print("| work | s | clips/s | ratio |\n|---|---|---|---|")
+    print(f"| decoding and spectrograms alone | {decoding:.2f} | {clips / decoding:.1f} | |")
+    print(f"| the model alone | {alone:.2f} | {clips / alone:.1f} | |")
+    print(f"| `embed --model hf:...` | {both:.2f} | {clips / both:.1f} | {ratio:.2f} of the slower |", flush=True)
+
+
 def bench_start(rounds: int) -> None:
     """From nothing to a loaded model: the imports of torch and transformers are nearly all of it."""
     with tempfile.TemporaryDirectory() as name:
@@ -142,16 +190,19 @@ def bench_start(rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["throughput", "start"])
+    parser.add_argument("--only", choices=["throughput", "sounds", "start"])
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    if args.only in (None, "throughput"):
+    if args.only != "start":
         import torch
 
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - args.workers))
+    if args.only in (None, "throughput"):
         bench_throughput(args.clips, args.workers, args.rounds)
+    if args.only in (None, "sounds"):
+        bench_sounds(args.clips, args.workers, args.rounds)
     if args.only in (None, "start"):
         bench_start(args.rounds)
 

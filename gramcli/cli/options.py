@@ -126,7 +126,7 @@ PrecisionOpt = Annotated[
     str, model("--precision", metavar="fp32|bf16|fp16", help="Weights and arithmetic of the model.")
 ]
 CompileOpt = Annotated[
-    bool, model("--compile", help="Compile an hf: model first: pays on a GPU, from thousands of items on.")
+    bool, model("--compile", help="Compile an hf: model first, which takes a minute or more: for long runs.")
 ]
 TokenizerOpt = Annotated[
     Path | None, model("--tokenizer", metavar="PATH", help="A vocabulary, where it is not found by itself.")

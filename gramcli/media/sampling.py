@@ -75,7 +75,60 @@ def uniform(total: int, n: int) -> list[int]:
     return [(2 * index * (total - 1) + n - 1) // steps for index in range(n)]
 
 
-FRAME_RULES: Final[dict[str, FrameRule]] = {"middle-of-segment": middle_of_segment, "uniform": uniform}
+def uniform_floor(total: int, n: int) -> list[int]:
+    """Pick `n` frames evenly from the first to the last, both included, rounded down (the rule of PE-AV).
+
+    Args:
+        total: Frames in the clip, at least 1.
+        n: Frames wanted, at least 1; a single one is the first.
+
+    Returns:
+        n indices in ascending order; frames repeat when total < n.
+
+    Raises:
+        UserError: total or n is below 1.
+
+    Example:
+        >>> uniform_floor(10, 4)
+        [0, 3, 6, 9]
+        >>> uniform_floor(8, 4)
+        [0, 2, 4, 7]
+
+    Source: facebookresearch/perception_models, the video transform of PE-AV.
+    """
+    _check(total, n)
+    return [index * (total - 1) // max(n - 1, 1) for index in range(n)]
+
+
+def all_up_to(total: int, n: int) -> list[int]:
+    """Pick every frame of a clip of at most `n`; of a longer one `n` evenly spaced, as `uniform_floor` does.
+
+    For models that see all frames, on clips that may be hours long.
+
+    Args:
+        total: Frames in the clip, at least 1.
+        n: Most frames wanted, at least 1.
+
+    Returns:
+        min(n, total) indices in ascending order, all different.
+
+    Raises:
+        UserError: total or n is below 1.
+
+    Example:
+        >>> all_up_to(3, 4)
+        [0, 1, 2]
+    """
+    _check(total, n)
+    return uniform_floor(total, min(n, total))
+
+
+FRAME_RULES: Final[dict[str, FrameRule]] = {
+    "middle-of-segment": middle_of_segment,
+    "uniform": uniform,
+    "uniform-floor": uniform_floor,
+    "all-up-to": all_up_to,
+}
 
 
 def frame_rule(name: str) -> FrameRule:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.errors import UserError
-from gramcli.media.sampling import FRAME_RULES, frame_rule, middle_of_segment, uniform
+from gramcli.media.sampling import FRAME_RULES, all_up_to, frame_rule, middle_of_segment, uniform, uniform_floor
 
 totals = st.integers(1, 5000)
 counts = st.integers(1, 200)
@@ -42,12 +42,23 @@ def _runs(total: int, n: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("rule", FRAME_RULES.values(), ids=FRAME_RULES)
 @given(total=totals, n=counts)
-def test_every_rule_gives_n_ascending_indices_of_the_clip(rule, total: int, n: int) -> None:
+def test_every_rule_gives_ascending_indices_of_the_clip(rule, total: int, n: int) -> None:
     picks = rule(total, n)
-    assert len(picks) == n
+    assert len(picks) == (min(n, total) if rule is all_up_to else n)
     assert picks == sorted(picks)
     assert 0 <= picks[0] <= picks[-1] < total
     assert len(set(picks)) == min(n, total)
+
+
+@given(totals, st.integers(2, 200))
+def test_uniform_floor_is_the_arithmetic_of_the_authors_of_pe_av(total: int, n: int) -> None:
+    assert uniform_floor(total, n) == [int(i * (total - 1) / (n - 1)) for i in range(n)]
+
+
+@given(totals, counts)
+def test_all_up_to_gives_every_frame_of_a_short_clip(total: int, n: int) -> None:
+    expected = list(range(total)) if total <= n else uniform_floor(total, n)
+    assert all_up_to(total, n) == expected
 
 
 @given(totals, st.integers(2, 200))

@@ -29,6 +29,7 @@ class FamilyRow:
 
 
 _PICTURES: Final = "gramcli.encoders.huggingface.pictures:build"
+_PERCEPTION: Final = "gramcli.encoders.huggingface.pe_av:build"
 _CLIPS: Final = "gramcli.encoders.huggingface.clips:build"
 _SEEN: Final = ("text", "video", "image", "subtitle")
 
@@ -45,13 +46,9 @@ FAMILIES: Final = (
         ("text", "audio", "subtitle"),
         "arXiv:2211.06687",
     ),
-    FamilyRow(
-        "PE-AV",
-        ("pe_audio_video",),
-        "gramcli.encoders.huggingface.pe_av:build",
-        ("text", "video", "audio", "subtitle"),
-        "arXiv:2512.19687",
-    ),
+    FamilyRow("PE-AV", ("pe_audio_video",), _PERCEPTION, ("text", "video", "audio"), "arXiv:2512.19687"),
+    FamilyRow("PE-AV's sound alone", ("pe_audio",), _PERCEPTION, ("text", "audio"), "arXiv:2512.19687"),
+    FamilyRow("PE-AV's video alone", ("pe_video",), _PERCEPTION, ("text", "video"), "arXiv:2512.19687"),
 )
 
 OTHERS: Final = FamilyRow(

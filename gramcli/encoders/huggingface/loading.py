@@ -47,7 +47,7 @@ def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of t
     check_device(options.device)
     weights = find_weights(source.folder, allow_pickle=options.allow_pickle)
     library = transformers_library()
-    kind = getattr(library, name, None) if isinstance(name, str) else name
+    kind: Any = getattr(library, name, None) if isinstance(name, str) else name
     if kind is None:
         raise UserError("usage", f"transformers {library.__version__} has no {name}; a newer one may: {INSTALL} -U")
     with quiet(library), _mistakes(source, f"its {kind.__name__}"):

@@ -92,11 +92,11 @@ class Source:
                 return check_config(self.json(name), self.folder / name)
         return {}
 
-    def load(self, name: str) -> Any:  # noqa: ANN401 - a model of transformers
+    def load(self, name: str | type) -> Any:  # noqa: ANN401 - a model of transformers
         """Load the model, in eval mode, in the dtype of the precision, on the device.
 
         Args:
-            name: Of a class of transformers, such as `CLIPModel`.
+            name: Of a class of transformers, such as `CLIPModel`; or a class that derives from one.
 
         Returns:
             The module. Every tensor it has comes from the files.
