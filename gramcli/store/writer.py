@@ -22,6 +22,7 @@ from gramcli.files.writing import (
     remove_leftovers,
     write_atomic,
 )
+from gramcli.modalities import base_of
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
     CAPTIONS,
@@ -34,11 +35,11 @@ from gramcli.store.layout import (
     OK,
     SHARDS,
     SUBTITLES,
-    TEXT,
     canonical,
     differences,
     digest,
     is_shard_name,
+    is_text,
     read_inputs,
     read_manifest,
     seal,
@@ -198,7 +199,8 @@ class StoreWriter:
             positions = self.plan.shard_range(index)
             for position, row in zip(positions, record.rows, strict=True):
                 for name in changed.get(position, ()):
-                    if state(row.status.get(name, OK)) != FAILED:
+                    made = [status for view, status in row.status.items() if base_of(view) == name]
+                    if not made or any(state(status) != FAILED for status in made):
                         raise UserError(
                             "store",
                             f"{self.path}: the {name} of item {row.id!r} changed after it was embedded; --retry-failed "
@@ -248,7 +250,7 @@ class StoreWriter:
         captions = sum(row.captions for row in rows)
         plan = self.plan.identity()
         for name, entry in plan["modalities"].items():
-            entry["rows"] = (captions if name == TEXT else len(rows)) if complete else None
+            entry["rows"] = (captions if is_text(name) else len(rows)) if complete else None
             entry["present"] = sum(state(row.status[name]) == OK for row in rows) if complete else None
         shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
         manifest = {
