@@ -149,6 +149,7 @@ def _check_size(source: Source, kind: Any, config: Any, weights: Weights) -> Non
         return
     with torch.device("meta"):
         model = kind(config)
+        model.tie_weights()  # files hold tied weights once
     needed = sum(one.numel() for one in model.parameters())
     if needed > weights.parameters:
         raise UserError(
