@@ -52,6 +52,12 @@ _ROWS: Final = (
         "Train projection heads on a store by a method's loss.",
         _RESUMES.format("epochs"),
     ),
+    CommandRow(
+        "join",
+        "Bring and take",
+        "Put stores of the same items side by side, by id.",
+        _RESUMES.format("shards"),
+    ),
     CommandRow("export", "Bring and take", "Rewrite a checkpoint as one self-describing file."),
     CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
     CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),

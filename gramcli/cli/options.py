@@ -72,6 +72,14 @@ class Relevance(StrEnum):
     label = "label"
 
 
+class JoinItems(StrEnum):
+    """Which items a joined store holds."""
+
+    same = "same"
+    intersection = "intersection"
+    union = "union"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -89,6 +97,9 @@ StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory wri
 TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
 OperandsArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
+]
+JoinedArg = Annotated[
+    list[str], typer.Argument(metavar="A B...", help="STORE, or STORE:OLD=NEW,OLD=NEW; items stand in the order of A.")
 ]
 PathArg = Annotated[
     Path,
@@ -277,6 +288,12 @@ RelevantOpt = Annotated[
     retrieval("--relevant", help="What answers a query: its own item, or all items of its label."),
 ]
 AllowTrainedOpt = Annotated[bool, data("--allow-trained", help="Also evaluate items that the heads were trained on.")]
+
+# Between stores and files
+JoinItemsOpt = Annotated[
+    JoinItems,
+    data("--items", help="Ids that only some stores hold: refused, left out, or kept as absent from the others."),
+]
 
 # Where the answer goes
 DemoOut = Annotated[Path, output("-o", "--output", metavar="DIR", help="Where everything is written.")]

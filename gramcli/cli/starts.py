@@ -254,6 +254,17 @@ def _check_compare(given: Mapping[str, Any]) -> None:
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {one}. Such as: {meant}")
 
 
+def _check_join(given: Mapping[str, Any]) -> None:
+    from gramcli.exchange.operands import parse_operand
+
+    output = given["output"]
+    for text in given["operands"]:
+        path, kind = parse_operand(text)[0], kind_of(parse_operand(text)[0])
+        if kind == "folder of stores":
+            _refuse(path, kind, "a store", ("join", *stores_in(Path(path))[:_NAMED], "-o", output))
+        _need_store(path, lambda other: ("inspect", other))
+
+
 def _check_export(given: Mapping[str, Any]) -> None:
     path = str(given["checkpoint"])
     kind = kind_of(path)
@@ -275,6 +286,7 @@ _CHECKS: Final = {
     "matrix": _check_matrix,
     "align": _check_align,
     "compare": _check_compare,
+    "join": _check_join,
     "export": _check_export,
     "datasets": _check_datasets,
 }

@@ -1,1 +1,21 @@
-"""Foreign feature files and runs, to and from stores: one file per format, and a catalog of them."""
+"""Foreign files <-> stores, and stores side by side: one file per format. Names resolve late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gramcli.catalog import late_names
+
+if TYPE_CHECKING:
+    from gramcli.exchange.exporting import export_store
+    from gramcli.exchange.joining import join_stores
+    from gramcli.exchange.own import read_export, restore
+
+_HOMES: Final = {
+    "export_store": "exporting",
+    "join_stores": "joining",
+    "read_export": "own",
+    "restore": "own",
+}
+__all__ = ["export_store", "join_stores", "read_export", "restore"]
+__getattr__ = late_names(__name__, _HOMES)

@@ -143,3 +143,24 @@ class Exported(Readable):
     dtypes: Mapping[str, int] = field(default_factory=dict)
     half: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Joined(Readable):
+    """What a run of `join` left in the store.
+
+    Attributes:
+        path: The store.
+        items: Items in it.
+        parts: Each store that was read -> the names of its embeddings in the new one.
+        shared_space: Whether one model made all parts, in one space.
+        shards_reused: Finished before this run.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    items: int
+    parts: Mapping[str, tuple[str, ...]]
+    shared_space: bool
+    shards_reused: int = 0
+    notes: tuple[str, ...] = ()
