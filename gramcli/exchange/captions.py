@@ -118,8 +118,8 @@ class _Matching:
             other, label = self.operands[int(self.source[first])].label, self.operands[k].label
             raise UserError(
                 "usage",
-                f"{self._item(first)} has captions in {other} and is not in {label}, whose text has no row for them; so "
-                f"it is for {int(gaps.sum())} items in all. Join with --items intersection.",
+                f"{self._item(first)} has captions in {other} and is not in {label}, whose text has no row for "
+                f"them; {int(gaps.sum())} items are so. Join with --items intersection.",
             )
 
     def _refuse_counts(self, k: int, wrong: NDArray[np.bool_], own: NDArray[np.int64]) -> None:
