@@ -17,6 +17,8 @@ LETTERS: Final[dict[str, str]] = {
     "d": "depth",
     "i": "image",
 }
+QUERY: Final = "query"
+DOCUMENT: Final = "document"
 _LETTER_OF: Final = {name: letter for letter, name in LETTERS.items()}
 
 
@@ -77,6 +79,36 @@ def parse_task(text: str) -> Task:
     order = "".join(LETTERS)
     sides = ("".join(sorted(side, key=order.index)) for side in (query, candidates))
     return Task(*(tuple(LETTERS[x] for x in side) for side in sides))
+
+
+def base_of(name: str) -> str:
+    """Return the modality that an embedding's name begins with: a view `text@video` is a vector of a text.
+
+    A view is the vector that a model makes of one modality for what stands on the other side of a task (`text@video`,
+    `text@video+audio`), or for the side that it stands on itself (`text@query`, `text@document`).
+
+    Example:
+        >>> base_of("text@video+audio"), base_of("text")
+        ('text', 'text')
+    """
+    return name.partition("@")[0]
+
+
+def view_against(name: str, others: Sequence[str]) -> str:
+    """Return the name of the view of a modality that is made for others; those fused by letters count as their parts.
+
+    Example:
+        >>> view_against("text", ["audio", "video"]), view_against("text", ["va"])
+        ('text@video+audio', 'text@video+audio')
+    """
+    parts = {part for other in map(base_of, others) for part in _parts(other)}
+    known = [one for one in LETTERS.values() if one in parts]
+    return f"{name}@{'+'.join([*known, *sorted(parts - set(known))])}"
+
+
+def _parts(name: str) -> list[str]:
+    fused = name not in _LETTER_OF and set(name) <= set(LETTERS)
+    return [LETTERS[letter] for letter in name] if fused else [name]
 
 
 def listed(names: Sequence[T]) -> Sequence[T]:

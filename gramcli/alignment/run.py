@@ -170,6 +170,7 @@ def _config(work: Work, reached: Progress, mean_cosines: Mapping[str, float]) ->
         "warm_up": asdict(reached.before) if reached.before else None,
         "start": dict(reached.start),
         "mean_cosines": dict(mean_cosines),
+        **({"inputs": work.inputs} if any(name != stored for name, stored in work.inputs.items()) else {}),
         "versions": {"gramcli": gramcli.__version__, "torch": torch.__version__, "python": platform.python_version()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,9 +73,7 @@ class Validation:
                 wanted = torch.isin(owners, self.items).nonzero().flatten() if name == TEXT else self.items
                 mapped = heads.project(name, base[wanted].to(heads.tensors[f"{name}/mean"].device)).cpu()
                 rows[name] = torch.zeros(len(base), heads.dim).index_copy(0, wanted, mapped)
-        entries = {name: {**entry, "dim": heads.dim} for name, entry in self.store.manifest["modalities"].items()}
-        loaded = rows | ({"text.item": owners} if TEXT in self.store.modalities else {})
-        return replace(self.store, manifest={**self.store.manifest, "modalities": entries}, _loaded=loaded)
+        return self.store.mapped(rows)
 
 
 @dataclass(frozen=True)

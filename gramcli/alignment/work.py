@@ -19,10 +19,11 @@ from gramcli.alignment.validation import HeldOut, Validation
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import groups_of
+from gramcli.evaluation.views import as_asked, bases, taken
 from gramcli.heads.files import SavedHeads, load_heads
 from gramcli.heads.model import Heads, new_heads
 from gramcli.methods import get_method
-from gramcli.modalities import Task
+from gramcli.modalities import Task, base_of
 from gramcli.store.layout import TEXT
 from gramcli.store.reader import Store
 from gramcli.store.split_names import meant_split, split_notes
@@ -39,10 +40,13 @@ class Work:
     """What a run trains on and is validated on."""
 
     def __init__(self, store: Store, options: AlignOptions, loss: str) -> None:
+        self.inputs = _inputs(store, options.modalities)
+        store = store.under(self.inputs)
         self.store, self.options, self.loss = store, options, loss
-        self.modalities = _modalities(store, options.modalities)
+        self.modalities = store.modalities
         self.groups = groups_of(store, "label") if options.relevant == "label" else None
-        self.notes: list[str] = []
+        views = ", ".join(f"{stored} as {name}" for name, stored in self.inputs.items() if name != stored)
+        self.notes: list[str] = [f"Of several vectors of one modality heads take one: {views}."] if views else []
         self.splits = self._named_splits()
         train, validation = self._split()
         enough = torch.stack([store.present(name) for name in self.modalities]).sum(dim=0) >= 2
@@ -250,15 +254,22 @@ def _listed(dims: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {d}" for name, d in dims.items())
 
 
-def _modalities(store: Store, wanted: tuple[str, ...]) -> tuple[str, ...]:
+def _inputs(store: Store, wanted: tuple[str, ...]) -> dict[str, str]:
+    """Modality -> the embedding that its head takes; of several the one that is made for all other modalities."""
+    known = bases(store.modalities)
     for name in wanted:
-        if name not in store.modalities:
+        if name not in (*store.modalities, *known):
             hint = did_you_mean(name, store.modalities)
             raise UserError("usage", f"{store.path} holds no '{name}'.{hint} It holds: {', '.join(store.modalities)}.")
-    names = tuple(name for name in store.modalities if not wanted or name in wanted)
+    named = {base_of(name): name for name in wanted} or {name: name for name in known}
+    names = [named[name] for name in known if name in named]
     if len(names) < 2:
         raise UserError("usage", f"Two modalities at least are to be aligned; got {', '.join(names) or 'none'}.")
-    return names
+    query = named.get(TEXT, names[0])
+    task = Task((query,), tuple(name for name in names if name != query))
+    as_asked(store, task)  # refuses what there is no vector of
+    used = taken(store, task)
+    return {name: used[name] for name in map(base_of, names)}
 
 
 def _validation_task(store: Store, modalities: tuple[str, ...]) -> Task:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +20,7 @@ from gramcli.embedding.workers import Lost, Pool
 from gramcli.errors import UserError
 from gramcli.files.reading import Stamp
 from gramcli.media.kinds import shown
+from gramcli.modalities import base_of
 from gramcli.store.layout import (
     ABSENT,
     FAILED,
@@ -28,6 +29,7 @@ from gramcli.store.layout import (
     absent,
     failed,
     has_row,
+    is_text,
     reason_of,
     stand_in,
     state,
@@ -49,6 +51,11 @@ Inputs = dict[str, list[Had | Missing]]
 """What was found of one item: per modality the inputs, of which there are several only for text."""
 
 
+def views_of(encoder: Encoder, modality: str) -> tuple[str, ...]:
+    """The embeddings that an encoder makes of one input: its own, and those made for one side of a task."""
+    return tuple(name for name in encoder.dims if name not in encoder.fused and base_of(name) == modality)
+
+
 @dataclass(frozen=True)
 class Job:
     """What to embed, and with what.
@@ -56,7 +63,7 @@ class Job:
     Attributes:
         dataset: The items.
         encoder: The model.
-        modalities: Those to embed, in order.
+        modalities: Inputs to embed, in order.
         fused: The embeddings made of several of them, with these.
         root: Folder that reasons of failures leave out of paths.
         batch_size: Inputs of one modality that are encoded together.
@@ -73,10 +80,14 @@ class Job:
     ahead: int
     planned: Sequence[Mapping[str, Stamp]] = ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All embeddings, in the order of the store's columns."""
-        return (*self.modalities, *self.fused)
+        return (*(made for name in self.modalities for made in self.made_of(name)), *self.fused)
+
+    def made_of(self, modality: str) -> tuple[str, ...]:
+        """The embeddings of one input: its own, and the views of it."""
+        return views_of(self.encoder, modality)
 
 
 @dataclass(frozen=True)
@@ -98,8 +109,10 @@ class ShardTask:
         if self.previous is None:
             return job.names
         failed_before = {name for name in job.names if state(self.previous.status[name][row]) == FAILED}
-        needed = {part for name, parts in job.fused.items() if name in failed_before for part in parts}
-        return tuple(name for name in job.names if name in failed_before | needed)
+        inputs = {base_of(name) for name in failed_before - job.fused.keys()}
+        inputs |= {part for name, parts in job.fused.items() if name in failed_before for part in parts}
+        again = {made for name in inputs for made in job.made_of(name)} | failed_before
+        return (*(name for name in job.names if name in again), *inputs)
 
 
 @dataclass
@@ -240,7 +253,7 @@ class _Shard:
     job: Job
     clock: Clock
     columns: dict[str, list[list[Any]]] = field(default_factory=dict)
-    _captions: list[tuple[list[Any], int]] = field(default_factory=list)
+    _captions: list[tuple[dict[str, list[Any]], int]] = field(default_factory=list)
     _groups: dict[tuple[str, ...], list[dict[str, list[Any]]]] = field(default_factory=dict)
     _failed: int = 0
     _waiting: int = 0
@@ -248,10 +261,12 @@ class _Shard:
     def add(self, inputs: Inputs, *, idle: bool) -> None:
         """Take what was found of the next item, and encode full batches; any, when there is nothing else to do."""
         item: dict[str, list[Any]] = {name: list(inputs.get(name, ())) for name in self.job.modalities}
-        for name, cells in item.items():
-            self.columns.setdefault(name, []).append(cells)
+        for name, cells in tuple(item.items()):
+            for made in self.job.made_of(name):
+                item[made] = cells if made == name else list(cells)
+                self.columns.setdefault(made, []).append(item[made])
             self._failed += sum(isinstance(one, Missing) and state(one.status) == FAILED for one in cells)
-        self._captions += [(item[TEXT], k) for k, one in enumerate(item.get(TEXT, ())) if isinstance(one, Had)]
+        self._captions += [(item, k) for k, one in enumerate(item.get(TEXT, ())) if isinstance(one, Had)]
         for name, parts in self.job.fused.items():
             item[name] = [_fused_place(item, parts)] if all(item[part] for part in parts) else []
             self.columns.setdefault(name, []).append(item[name])
@@ -267,12 +282,15 @@ class _Shard:
         """Encode what is left; captions in the order of their lengths, so that a batch needs little padding."""
         for there in list(self._groups):
             self._flush(there, 1)
-        self._captions.sort(key=lambda place: len(place[0][place[1]].value))
+        self._captions.sort(key=lambda place: len(place[0][TEXT][place[1]].value))
         for start in range(0, len(self._captions), self.job.batch_size):
             batch = self._captions[start : start + self.job.batch_size]
-            vectors = self._encode({TEXT: [cells[k].value for cells, k in batch]})[TEXT]
-            for (cells, k), vector in zip(batch, vectors, strict=True):
-                self._put(cells, k, vector)
+            found = self._encode({TEXT: [item[TEXT][k].value for item, k in batch]})
+            for place, (item, k) in enumerate(batch):
+                vectors = {name: rows[place] for name, rows in found.items()}
+                bad = next((one for one in vectors.values() if isinstance(one, Missing)), None)
+                for name, vector in vectors.items():  # views share their rows: all of a caption, or none
+                    self._put(item[name], k, bad or vector)
         self._captions.clear()
 
     def newly_failed(self) -> int:
@@ -315,7 +333,8 @@ def _fused_place(item: Mapping[str, Sequence[Had | Missing]], parts: Sequence[st
 def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """Return, per embedding, a vector or a `Missing` in the place of every item."""
     n = len(next(iter(inputs.values())))
-    names = [*inputs, *(name for name, parts in job.fused.items() if set(parts) <= set(inputs))]
+    names = [made for name in inputs for made in job.made_of(name)]
+    names += [name for name, parts in job.fused.items() if set(parts) <= set(inputs)]
     try:
         found = job.encoder.encode(inputs)
     except UserError as error:
@@ -324,8 +343,8 @@ def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[An
             return {name: [one[name][0] for one in single] for name in names}
         if len(inputs) > 1:
             alone = [_vectors(job, {name: given}) for name, given in inputs.items()]
-            bad = {name: [Missing(failed(str(error)))] for name in names if name not in inputs}
-            return {**{name: rows for one in alone for name, rows in one.items()}, **bad}
+            made = {name: rows for one in alone for name, rows in one.items()}
+            return {**made, **{name: [Missing(failed(str(error)))] for name in names if name not in made}}
         return {name: [Missing(failed(str(error)))] for name in names}
     return {name: _usable(job.encoder, name, np.asarray(found[name]), n) for name in names}
 
@@ -344,9 +363,10 @@ def _content(job: Job, task: ShardTask, columns: Mapping[str, list[list[Any]]]) 
     cells = columns if task.previous is None else _mended(job, task, task.previous, columns)
     status = {name: [_status(found) for found in cells[name]] for name in job.names}
     embeddings = {name: _rows(name, cells[name], job.encoder.dims[name]) for name in job.names}
-    counts = [sum(isinstance(one, Had) for one in found) for found in cells.get(TEXT, [])]
+    texts = next((cells[name] for name in job.names if is_text(name)), [])
+    counts = [sum(isinstance(one, Had) for one in found) for found in texts]
     owners = np.repeat(np.array(task.positions, dtype=np.int64)[: len(counts)], np.array(counts, dtype=np.int64))
-    digests = [one.digest for found in cells.get(TEXT, []) for one in found if isinstance(one, Had)]
+    digests = [one.digest for found in texts for one in found if isinstance(one, Had)]
     known = [digest for digest in digests if digest is not None]
     whole = np.array(known, dtype=np.int64) if len(known) == len(digests) else None
     return ShardContent(embeddings, status, owners, whole)
@@ -358,12 +378,12 @@ def _mended(
     """The shard's cells: new where something was tried again, else as they were."""
     cells: dict[str, list[list[Any]]] = {}
     for name in job.names:
-        owners = before.caption_items if name == TEXT else np.array(task.positions)
+        owners = before.caption_items if is_text(name) else np.array(task.positions)
         cells[name] = []
         for row, position in enumerate(task.positions):
             old = before.status[name][row]
             rows = before.embeddings[name][owners == position]
-            known = before.caption_digests if name == TEXT else None
+            known = before.caption_digests if is_text(name) else None
             digests = repeat(None) if known is None else known[owners == position].tolist()
             had = [Had(vector, (old,), digest=one) for vector, one in zip(rows, digests, strict=False)]
             kept = had if has_row(old) else [Missing(old)]
@@ -386,6 +406,6 @@ def _status(cells: Sequence[Had | Missing]) -> str:
 
 def _rows(name: str, column: Sequence[Sequence[Had | Missing]], dim: int) -> NDArray[np.float32]:
     """Stack the vectors: a zero row for an item without, but for text, where an item has any number of rows."""
-    filler = [] if name == TEXT else [np.zeros(dim, dtype=np.float32)]
+    filler = [] if is_text(name) else [np.zeros(dim, dtype=np.float32)]
     rows = [row for cells in column for row in ([one.value for one in cells if isinstance(one, Had)] or filler)]
     return np.stack(rows).astype(np.float32) if rows else np.zeros((0, dim), dtype=np.float32)

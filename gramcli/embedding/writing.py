@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.datasets.items import is_registered
 from gramcli.embedding.options import EmbedOptions
-from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents
+from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents, views_of
 from gramcli.embedding.reading import Reader, identity, no_track
 from gramcli.embedding.workers import open_pool
 from gramcli.errors import UserError
@@ -31,6 +31,7 @@ from gramcli.store.layout import (
     PlannedItem,
     differences,
     digest,
+    is_text,
     read_manifest,
     reason_of,
     shard_file,
@@ -86,7 +87,7 @@ def write_embeddings(
     notes += encoder.describe(modalities).get("assumptions", [])
     root = dataset.media_root
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
-    plan = _plan(dataset, encoder, (*modalities, *fused), root, options.shard_size)
+    plan = _plan(dataset, encoder, modalities, fused, options.shard_size)
     ahead = options.batch_size + 2 * options.processes
     planned = [
         {name: one[name][1:] for name in item.media} for item, one in zip(dataset.items, plan.inputs, strict=True)
@@ -128,7 +129,7 @@ def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOpti
     """
     modalities, _ = _modalities(dataset, encoder)
     fused = {name: parts for name, parts in encoder.fused.items() if set(parts) <= set(modalities)}
-    plan = _plan(dataset, encoder, (*modalities, *fused), dataset.media_root, (options or EmbedOptions()).shard_size)
+    plan = _plan(dataset, encoder, modalities, fused, (options or EmbedOptions()).shard_size)
     if not (output / MANIFEST).exists():
         return f"A new store of {_shards(plan.n_shards)} would be written to {output}."
     manifest = read_manifest(output)
@@ -194,24 +195,29 @@ def check_tasks(dataset: Dataset, encoder: Encoder, tasks: Sequence[Task]) -> No
         UserError: A task names what the encoder does not encode, or what no item of the dataset has.
     """
     chosen, _ = _modalities(dataset, encoder)
-    given = (*chosen, *(name for name, parts in encoder.fused.items() if set(parts) <= set(chosen)))
+    given = [made for name in chosen for made in (*views_of(encoder, name), name)]
+    given += [name for name, parts in encoder.fused.items() if set(parts) <= set(chosen)]
+    gives = ", ".join(dict.fromkeys(given))
     for task in tasks:
         for name in task.modalities:
-            if name not in encoder.dims:
+            if name not in encoder.dims and name not in encoder.modalities:
                 known = ", ".join(encoder.dims)
                 why = f"{encoder.spec} does not encode; it encodes {known}"
             elif name not in given:
                 parts = encoder.fused.get(name, ())
                 lacking = ", ".join(part for part in parts if part not in chosen)
-                why = f"{dataset.id} does not have{f' ({lacking})' if parts else ''}; it gives {', '.join(given)}"
+                why = f"{dataset.id} does not have{f' ({lacking})' if parts else ''}; it gives {gives}"
             else:
                 continue
             raise UserError("usage", f"Task {task.name} needs {name}, which {why}. Name another --task.")
 
 
-def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root: Path, shard_size: int) -> Plan:
+def _plan(
+    dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], fused: Iterable[str], shard_size: int
+) -> Plan:
     sources: dict[str, str] = {}
-    inputs = tuple(_inputs(item, root) for item in dataset.items)
+    inputs = tuple(_inputs(item, dataset.media_root) for item in dataset.items)
+    names = [*(made for name in modalities for made in views_of(encoder, name)), *fused]
     if TEXT in modalities:
         sources[CAPTIONS] = digest([one[TEXT] for one in inputs])
     if SUBTITLE in modalities:
@@ -220,9 +226,9 @@ def _plan(dataset: Dataset, encoder: Encoder, modalities: tuple[str, ...], root:
         [{name: one[name] for name in item.media} for item, one in zip(dataset.items, inputs, strict=True)]
     )
     return Plan(
-        model=encoder.describe([name for name in modalities if name in encoder.modalities]),
+        model=encoder.describe(list(modalities)),
         dataset=_described(dataset),
-        dims={name: encoder.dims[name] for name in modalities},
+        dims={name: encoder.dims[name] for name in names},
         items=tuple(PlannedItem(item.id, item.split, item.label) for item in dataset.items),
         shard_size=shard_size,
         sources=sources,
@@ -305,7 +311,7 @@ def _left_out(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[LeftOut]:
         for name, status in row.status.items():
             if state(status) == FAILED:
                 yield LeftOut(row.id, name, reason_of(status))
-            elif name == TEXT and row.captions < len(item.captions):
+            elif is_text(name) and row.captions < len(item.captions):
                 lost = len(item.captions) - row.captions
                 yield LeftOut(row.id, name, f"{lost} of {len(item.captions)} captions could not be embedded")
 

@@ -72,7 +72,8 @@ class Encoder(Protocol):
         spec: What the user wrote to get this encoder, for instance `signal`.
         shared_space: Whether vectors of different modalities can be compared by cosine.
         preprocessing: How the inputs have to be decoded.
-        dims: Dimension of every embedding it can give, by name: modalities, then fused ones.
+        dims: Dimension of every embedding it can give, by name: modalities, views of them, then fused ones. A view is
+            the vector of a modality made for the other side of a task, `text@video`, or for its own, `text@query`.
         fused: The embeddings made of several modalities, with these in order: `{"va": ("video", "audio")}`.
         prepare: What is done to one decoded input (modality, media) before `encode`, without the weights; runs in the
             decoding workers, so it pickles.
@@ -89,7 +90,7 @@ class Encoder(Protocol):
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """What it takes: the names of `dims` that are not fused."""
+        """What it takes; a modality of which there are views alone is not among `dims` itself."""
 
     def describe(self, modalities: Collection[str] | None = None) -> dict[str, Any]:
         """What the manifest of a store records about the encoder.
@@ -112,9 +113,9 @@ class Encoder(Protocol):
                 video, of a `Waveform` for audio, of a uint8 array [h, w, 3] for image and depth.
 
         Returns:
-            The same names, and every fused one whose modalities are all there, each to rows of unit length, float32,
-            shape [n, d], as a NumPy array or a tensor on the CPU. On a CPU in float32 a row is the same, bit for bit,
-            in any batch.
+            The same names, or their views, and every fused one whose modalities are all there, each to rows of unit
+            length, float32, shape [n, d], as a NumPy array or a tensor on the CPU. On a CPU in float32 a row is the
+            same, bit for bit, in any batch.
 
         Raises:
             UserError: The encoder has no such modality, or the inputs cannot be used.

@@ -14,13 +14,14 @@ from gramcli.errors import UserError
 from gramcli.evaluation.classifiers import Material, Record, run_knn, run_probe, run_zero_shot
 from gramcli.evaluation.labels import Folds, Labels, copied_rows, fold, lacks_train, read_labels
 from gramcli.evaluation.options import CLASSIFIERS, Classifier, EvalOptions
+from gramcli.evaluation.views import fitting
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.probe import GRID, Probe
 from gramcli.metrics.prompts import class_vectors
 from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import Figures, LeftOut
-from gramcli.store.layout import TEXT
+from gramcli.store.layout import TEXT, is_text
 from gramcli.store.reader import Store
 
 ZERO_SHOT: Final = "zero-shot"
@@ -55,7 +56,6 @@ def classification_figures(
     folds, left_out = fold(store, labels, items)
     wanted, notes = _classifiers(store, labels, folds, options)
     work = _Work(store, labels, folds, options, wanted, Record(labels, store.ids, options.seed), left_out, notes)
-    work.encode()
     named = [(name, get_method(name)) for name in methods or METHODS.names()]
     sets = _modality_sets(store, tasks)
     for done, names in enumerate(sets, 1):
@@ -98,7 +98,7 @@ def _modality_sets(store: Store, tasks: Sequence[Task]) -> list[tuple[str, ...]]
             store.status(name)  # refuses what the store does not hold
         sets = [tuple(name for name in order if name in task.modalities and name != TEXT) for task in tasks]
     else:
-        there = [name for name in order if name in store.modalities and name != TEXT]
+        there = [name for name in order if name in store.modalities and not is_text(name)]
         plain = [name for name in there if name in LETTERS.values()]
         sizes = range(2, len(plain) + 1) if len(plain) <= _LARGEST_JOINT else (len(plain),)
         sets = [(name,) for name in there] + [chosen for size in sizes for chosen in combinations(plain, size)]
@@ -121,18 +121,21 @@ class _Work:
     record: Record
     left_out: list[LeftOut]
     notes: list[str]
-    _texts: Tensor | None = None
+    _texts: dict[str, Tensor] = field(default_factory=dict)
     _probes: dict[str, Probe] = field(default_factory=dict)
 
-    def encode(self) -> None:
-        """Encode the class texts, where zero-shot is wanted."""
+    def _class_texts(self, names: tuple[str, ...]) -> Tensor | None:
+        """Class texts as the model embeds them to stand against a set of modalities, where zero-shot is wanted."""
         how = self.options.classes
-        if ZERO_SHOT not in self.wanted or how.texts is None:
-            return
-        self._texts = class_vectors(how.texts, self.labels.classes, how.templates)
-        alike = len(self.labels.classes) - len(torch.unique(self._texts, dim=0))
-        if alike:
-            self.notes.append(f"The model gives {alike} class texts the vector of another class: they always tie.")
+        name = fitting(TEXT, names, how.texts, asks=True)
+        if ZERO_SHOT not in self.wanted or name is None:
+            return None
+        if name not in self._texts:
+            found = class_vectors(how.texts[name], self.labels.classes, how.templates)
+            self._texts[name] = found
+            if alike := len(self.labels.classes) - len(torch.unique(found, dim=0)):
+                self.notes.append(f"The model gives {alike} class texts the vector of another class: they always tie.")
+        return self._texts[name]
 
     def add(self, names: tuple[str, ...], methods: Sequence[tuple[str, AlignmentMethod]], *, asked: bool) -> None:
         """Classify by one set of modalities."""
@@ -143,8 +146,9 @@ class _Work:
         if not len(material.usable()):
             self._skip(asked, f"{material.name} was left out: no item to be classified has what it needs")
             return
-        if self._texts is not None:
-            self._zero_shot(material, self._texts, methods, asked)
+        texts = self._class_texts(names)
+        if texts is not None:
+            self._zero_shot(material, texts, methods, asked)
         if "knn" in self.wanted or "probe" in self.wanted:
             self._learn(material, asked)
 
@@ -200,7 +204,7 @@ class _Work:
         return Figures(self.record.results, self.record.ranks, self.left_out, notes, provenance, asked)
 
     def _zero_shot_notes(self) -> list[str]:
-        if self._texts is None:
+        if not self._texts:
             return []
         templates = self.options.classes.templates
         more = f" and {len(templates) - 1} more" if len(templates) > 1 else ""
@@ -227,7 +231,7 @@ class _Work:
         if slow := [name for name, probe in self._probes.items() if not probe.converged]:
             found.append(f"The probe of {', '.join(slow)} had not converged after its last iteration.")
         for name in self.store.modalities:
-            if name != TEXT and (n := copied_rows(self.store, name, self.folds.train, self.folds.tested)):
+            if not is_text(name) and (n := copied_rows(self.store, name, self.folds.train, self.folds.tested)):
                 found.append(
                     f"{n} items have the {name} embedding of a train item, bit for bit: copies, or nothing in it."
                 )
@@ -259,7 +263,7 @@ class _Work:
                 "train": len(self.folds.train),
                 "validation": None if validation is None else len(validation),
             },
-            "templates": list(how.templates) if self._texts is not None else None,
+            "templates": list(how.templates) if self._texts else None,
             "knn": how.k(len(self.folds.train)) if "knn" in self.wanted else None,
             "probe": {
                 name: {"C": probe.strength, "converged": probe.converged} for name, probe in self._probes.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gramcli.errors import UserError
@@ -125,7 +125,8 @@ class SinglePairs:
                 (True, ranks.forward, ranks.forward_ties, ranks.forward_right),
                 (False, ranks.backward, ranks.backward_ties, ranks.backward_right),
             ):
-                if values is not None and ties is not None and right is not None:
+                wanted = forward in selection.directions
+                if wanted and values is not None and ties is not None and right is not None:
                     found = placed(values, ties, right, self.ties)
                     hits = hit_at(found.ranks, 1, Tied(found.wrong, found.right))
                     self._found[self._key(selection, name, forward)] = hits.numpy()
@@ -138,9 +139,7 @@ class SinglePairs:
             name: The method, with its options.
             forward: The direction.
         """
-        pairs = [
-            _pair(selection, query, other) for query in selection.task.query for other in selection.task.candidates
-        ]
+        pairs = [selection.pair(query, other) for query in selection.task.query for other in selection.task.candidates]
         if not _takes_pairs(name, pairs[0]):
             return []
         tasks = [_task(pair) if forward else _task(pair).reversed() for pair in pairs]
@@ -190,15 +189,6 @@ def described(task: str, method: str, same: Gain | None, best: Gain) -> dict[str
         for one in best.differences
     ]
     return found
-
-
-def _pair(selection: Selection, query: str, candidate: str) -> Selection:
-    """A pair of a joint task, over its items; it stays a part of that task, whose querybank is its own."""
-    return replace(
-        selection,
-        queries={query: selection.queries[query]},
-        candidates={candidate: selection.candidates[candidate]},
-    )
 
 
 def _task(pair: Selection) -> Task:

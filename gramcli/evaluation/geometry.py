@@ -15,12 +15,14 @@ from gramcli.errors import UserError
 from gramcli.evaluation.geometry_joint import add_joint
 from gramcli.evaluation.geometry_rows import GeometryRows
 from gramcli.evaluation.options import EvalOptions
-from gramcli.evaluation.selection import TEXT, Selection, default_tasks, select
+from gramcli.evaluation.selection import Selection, default_tasks, select
+from gramcli.evaluation.views import bases, can_ask, taken
 from gramcli.methods import get_method
 from gramcli.metrics.geometry import left_out, modality, neighbours, pair
 from gramcli.metrics.geometry.rows import MOST_ROWS, check_rows, directions_vary, moments, subsample
-from gramcli.modalities import Task
+from gramcli.modalities import Task, base_of
 from gramcli.results.records import Figures
+from gramcli.store.layout import is_text
 from gramcli.store.reader import Store
 
 JOINT_METHODS: Final = ("gram", "pmrl")
@@ -54,8 +56,7 @@ def geometry_figures(
     chosen_tasks, notes = _tasks(store, tasks)
     missing = "drop" if options.missing == "present" else options.missing
     selections, skipped = _selections(store, chosen_tasks, items, missing, named=bool(tasks))
-    names = list(dict.fromkeys(name for task in tasks for name in task.modalities)) or list(store.modalities)
-    pairs = list(combinations([name for name in store.modalities if name in names], 2))
+    names, pairs = _named(store, tasks)
     asked = {get_method(name).name for name in methods}
     joints = [name for name in JOINT_METHODS if not methods or name in asked]
     if not joints:
@@ -76,6 +77,18 @@ def geometry_figures(
         notes=[*notes, *skipped, *dict.fromkeys(work.found.notes)],
         provenance={"geometry": {"seed": options.seed, "most_rows": MOST_ROWS, "intervals": _INTERVALS}},
     )
+
+
+def _named(store: Store, tasks: Sequence[Task]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The embeddings to look at, and pairs of them: of several vectors of one modality those made for each other."""
+    asked = {name for task in tasks for name in task.modalities} or set(store.modalities)
+    wanted = set(map(base_of, asked))
+    names = [name for name in store.modalities if name in asked or ("@" in name and base_of(name) in asked)]
+    if strange := [name for name in asked if name not in names and base_of(name) not in bases(names)]:
+        names += strange  # refused by the store, in its words
+    tasks = [Task((a,), (b,)) for a, b in combinations([name for name in bases(store.modalities) if name in wanted], 2)]
+    two = [taken(store, task).values() for task in tasks if can_ask(store, task)]
+    return names, [(first, second) for first, second in two]
 
 
 def _tasks(store: Store, tasks: Sequence[Task]) -> tuple[list[Task], list[str]]:
@@ -226,7 +239,7 @@ class _Work:
     def _rows(self, name: str, items: Tensor) -> Tensor:
         """Rows of the chosen items that have the modality; of text, the first caption of each."""
         items = items[self.store.present(name)[items]]
-        if name != TEXT:
+        if not is_text(name):
             return items
         owners = self.store.caption_items()
         chosen = torch.zeros(len(self.store.ids), dtype=torch.bool)

@@ -8,6 +8,7 @@ from gramcli.evaluation.measure import store_notes
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.ranking_notes import degenerate_note
 from gramcli.evaluation.selection import Selection, select, zero_note
+from gramcli.evaluation.views import views_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.modalities import Task, one_task
@@ -74,8 +75,10 @@ def alignment_matrix(store: Store, task: Task, method: str, options: EvalOptions
     scores = score_matrix(chosen, selection.queries, selection.candidates, present=selection.present)
     better = "higher" if chosen.higher_is_better else "lower"
     dependent = _n_degenerate(chosen, selection)
+    views = views_note(store, task, (True,))
     notes = (
         *store_notes(store, options),
+        *([views] if views else []),
         *([zero_note(store, selection)] if options.missing == "zero" else []),
         *([degenerate_note(selection, dependent)] if dependent else []),
         f"{better.capitalize()} scores are better aligned.",

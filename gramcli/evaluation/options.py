@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -26,13 +26,13 @@ class ClassOptions:
     """How to classify.
 
     Attributes:
-        texts: The model's text encoder, which zero-shot needs; None where there is only a store.
+        texts: Per embedding of text what makes it, which zero-shot needs; empty where there is only a store.
         templates: What class names are put into, with `{}`.
         neighbours: k of the nearest neighbours; None is 10, or every item to learn from where there are fewer.
         classifiers: Which of `CLASSIFIERS`; None is every one that the store allows, the others are noted.
     """
 
-    texts: TextEncoder | None = None
+    texts: Mapping[str, TextEncoder] = field(default_factory=dict)
     templates: tuple[str, ...] = TEMPLATES["plain"]
     neighbours: int | None = None
     classifiers: tuple[Classifier, ...] | None = None

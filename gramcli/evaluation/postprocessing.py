@@ -37,7 +37,9 @@ class PostProcessing:
         sides = selection.queries, selection.candidates, selection.positives
         if self.normalization is None:
             return rank(method, *sides, present=selection.present, options=options)
-        banked = self.banks.get(selection.task.name)
+        banked = self.banks.get(_key(selection))
+        if banked and banked.source is not None and len(selection.queries) == len(selection.candidates) == 1:
+            banked = banked.pair(*selection.queries, *selection.candidates)
         bank = Bank(banked.queries, banked.candidates, banked.present) if banked else None
         how = replace(self.normalization, bank=bank)
         return rank_normalized(method, *sides, how, present=selection.present, options=options)
@@ -109,4 +111,10 @@ def open_postprocessing(
     if not how.row.needs_bank:
         return PostProcessing(how)
     bank = "drop" if missing == "present" else missing  # groups of items with the same modalities have no gaps
-    return PostProcessing(how, {s.task.name: querybank(store, s.task, split, bank) for s in selections})
+    return PostProcessing(how, {_key(s): querybank(store, s, split, bank) for s in selections})
+
+
+def _key(selection: Selection) -> str:
+    """The name of a task, or of the direction that its vectors are for."""
+    asked = selection.named or selection.task
+    return (asked if selection.directions[0] else asked.reversed()).name

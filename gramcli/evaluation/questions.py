@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gramcli.evaluation.selection import TEXT, Selection
 from gramcli.results.records import KnownBy, Questions
+from gramcli.store.layout import is_text
 from gramcli.store.reader import Store
 
 _CHARACTERS: Final = 16  # of 64: two of a million questions agree by chance once in 40 million galleries
@@ -82,5 +83,6 @@ def _text_parts(store: Store, rows: Tensor) -> list[str]:
     digests = store.caption_digests()
     if digests is not None:
         return [f"text {one:x}" for one in digests[rows].tolist()]
-    vectors = store.embeddings(TEXT)[rows].contiguous().view(torch.uint8).numpy()
+    name = next(filter(is_text, store.modalities))
+    vectors = store.embeddings(name)[rows].contiguous().view(torch.uint8).numpy()
     return [f"row {hashlib.sha256(one.tobytes()).hexdigest()}" for one in vectors]

@@ -30,22 +30,23 @@ def ranking_notes(selection: Selection, name: str, ranks: Ranks, duplicates: int
         ties: Where a right answer stands that ties.
     """
     notes, task = [], selection.label()
-    if ranks.n_degenerate:
+    forwards = True in selection.directions
+    if ranks.n_degenerate and forwards:
         notes.append(degenerate_note(selection, ranks.n_degenerate))
-    if duplicates:
+    if duplicates and forwards:
         notes.append(
             f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
         )
     if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
         other = selection.task.reversed().name
         notes.append(f"{task}: items have several captions; --task {other} also gives {task}_maxpool.")
-    if tied := int((ranks.forward_ties > 0).sum()):
+    if forwards and (tied := int((ranks.forward_ties > 0).sum())):
         notes.append(
             f"{task} {name}: {tied} of {len(selection.query_ids)} queries tie with their best answer; "
             f"{TIE_RULES[ties]}."
         )
-    for forward, gallery in ((True, selection.candidate_ids), (False, selection.query_ids)):
-        size = len(gallery)
+    for forward in selection.directions:
+        size = len(selection.candidate_ids if forward else selection.query_ids)
         if size <= 10:
             label = selection.label(forward=forward)
             notes.append(f"{label}: {size} to choose from, so R@k with k >= {size} is 1 by construction.")

@@ -238,7 +238,7 @@ def rerank_all(
     results: list[ResultRow] = []
     vectors: list[RankVector] = []
     for shortlisted in lists:
-        for forward in (True, False):
+        for forward in shortlisted.ranked.selection.directions:
             found_scores = scores[shortlisted.letters]
             vector, rows = _second_figures(shortlisted, found_scores, reranker.stage, forward, uncertainty)
             results += rows

@@ -23,10 +23,10 @@ from gramcli.evaluation.selection import (
     Selection,
     default_tasks,
     duplicate_texts,
-    select,
-    select_by_presence,
+    select_directions,
     zero_note,
 )
+from gramcli.evaluation.views import views_note
 from gramcli.methods import METHODS, get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, is_certain, rank_vector
@@ -87,16 +87,17 @@ def retrieval_figures(
     if options.reranker:
         work.rerank(store, options.reranker)
     skipped += [] if methods else _unfit_notes(selections, named)
-    zeros = [zero_note(store, selection) for selection in selections] if options.missing == "zero" else []
+    zeros = [zero_note(store, one) for one in selections if one.directions[0]] if options.missing == "zero" else []
     return Figures(
         results=work.results,
         ranks=work.ranks,
-        questions=[questions_of(store, s, forward=forward) for s in selections for forward in (True, False)],
-        left_out=[entry for selection in selections for entry in selection.left_out],
+        questions=[questions_of(store, s, forward=forward) for s in selections for forward in s.directions],
+        left_out=[entry for selection in selections if selection.directions[0] for entry in selection.left_out],
         notes=[
             *scores.notes(),
             *skipped,
             *zeros,
+            *(views_note(store, s.named or s.task, s.directions) for s in selections if s.source is not None),
             *work.notes,
             *([POPULATION_NOTE] if options.population == "items" else []),
         ],
@@ -114,9 +115,7 @@ def _selections(
 
     def chosen(task: Task) -> list[Selection]:
         """The rows of a task; under `present` those of each of its parts."""
-        if options.missing == "present":
-            return select_by_presence(store, task, items, options.relevant)
-        return [select(store, task, items, options.missing, options.relevant)]
+        return select_directions(store, task, items, options.missing, options.relevant)
 
     if tasks:
         return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
@@ -185,9 +184,10 @@ class _Work:
         if self.scores.normalization is None:
             self._pairs.keep(selection, name, ranks)
         self.done += len(selection.query_ids) * len(selection.candidate_ids)
-        for forward in (True, False):
+        for forward in selection.directions:
             self._add_direction(selection, name, method, ranks, forward=forward)
-        self._add_pooled(selection, name, method)
+        if False in selection.directions:
+            self._add_pooled(selection, name, method)
         self._add_gain(selection, name)
         fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
         if fused:
@@ -306,7 +306,7 @@ class _Work:
         if selection.present.queries is not None:
             self.notes.append(f"{selection.label()}: no gain, for zero vectors have no cosine.")
             return
-        for forward in (True, False):
+        for forward in selection.directions:
             label = selection.label(forward=forward)
             vector = next(found for found in reversed(self.ranks) if found.task == label)
             joint, clusters = hits(vector, 1), cluster_index(list(vector.query_ids))

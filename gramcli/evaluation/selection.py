@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.modalities import LETTERS, Task
+from gramcli.evaluation.views import as_asked, bases, can_ask, is_sided, plain
+from gramcli.modalities import LETTERS, Task, base_of
 from gramcli.results.records import LeftOut
 from gramcli.scoring.screening import Presence
 from gramcli.store.layout import OK, STAND_IN, has_row, reason_of, state
@@ -42,6 +43,10 @@ class Selection:
         left_out: Items the task does not cover, and why.
         whole: The task that was asked for, where this is the part of its items that have just `task.modalities`.
         relevant: Whether a query is answered by its own `item` only or by every item of its `label`.
+        directions: Which of forward and backward these vectors are for; where a model embeds what asks otherwise than
+            what answers, a task has one selection for each.
+        source: The store, where it holds several vectors of a modality.
+        named: The task in the words it was asked in, where it names views.
     """
 
     task: Task
@@ -56,11 +61,28 @@ class Selection:
     left_out: tuple[LeftOut, ...]
     whole: Task | None = None
     relevant: Relevant = "item"
+    directions: tuple[bool, ...] = (True, False)
+    source: Store | None = None
+    named: Task | None = None
 
     def label(self, *, forward: bool = True) -> str:
         """What the task is called in results: `t2va`, `va2t`; `t2va/t2v` for its items that have no audio."""
-        tasks = [task for task in (self.whole, self.task) if task is not None]
+        tasks = [task for task in (self.whole, self.named or self.task) if task is not None]
         return "/".join((task if forward else task.reversed()).name for task in tasks)
+
+    def pair(self, query: str, candidate: str) -> Selection:
+        """A pair of a joint task, over its items; it stays a part of that task, whose querybank is its own.
+
+        Args:
+            query: A modality of the query side.
+            candidate: One of the candidate side.
+        """
+        queries, candidates = self.queries, self.candidates
+        if self.source is not None:
+            seen = as_asked(self.source, Task((query,), (candidate,)), forward=self.directions[0])
+            queries = {query: _vectors(seen, query, self.query_ids, self.query_rows)}
+            candidates = {candidate: _vectors(seen, candidate, self.candidate_ids, self.candidate_rows)}
+        return replace(self, queries={query: queries[query]}, candidates={candidate: candidates[candidate]})
 
     def gallery_sha256(self) -> str:
         """Hash of the query and candidate ids in order: equal only for the same items and right answers."""
@@ -69,7 +91,9 @@ class Selection:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def select(store: Store, task: Task, items: Tensor, missing: str, relevant: Relevant = "item") -> Selection:
+def select(
+    store: Store, task: Task, items: Tensor, missing: str, relevant: Relevant = "item", *, forward: bool | None = None
+) -> Selection:
     """Gather a task's rows.
 
     Args:
@@ -79,6 +103,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str, relevant: Rele
         missing: `drop` leaves out items that lack a modality of the task; `present` and `zero` those that
             have none on a side; `error` refuses. Stand-ins count as lacking, except under `zero`.
         relevant: `item`: a query is answered by its own item; `label`: by all items of its label.
+        forward: Whether the query side asks, where it matters for which vectors are taken (`views`); None: it does,
+            and the selection is for both directions.
 
     Raises:
         UserError: A modality is not in the store, dimensions differ, the policy is unknown or is `error` and
@@ -86,6 +112,8 @@ def select(store: Store, task: Task, items: Tensor, missing: str, relevant: Rele
     """
     if missing not in get_args(Missing):
         raise UserError("usage", f"--missing '{missing}' is not one of {', '.join(get_args(Missing))}.")
+    source, named, task = store, task, plain(task)
+    store = as_asked(store, named, forward=forward is not False)
     _check_modalities(store, task)
     zero = missing == "zero"
     has = {name: store.present(name, stand_ins=zero)[items] for name in task.modalities}
@@ -114,6 +142,9 @@ def select(store: Store, task: Task, items: Tensor, missing: str, relevant: Rele
         candidate_rows=candidate_rows,
         left_out=left_out,
         relevant=relevant,
+        directions=(True, False) if forward is None else (forward,),
+        source=None if bases(source.modalities) == source.modalities else source,
+        named=None if named == task else named,
     )
 
 
@@ -136,7 +167,33 @@ def groups_of(store: Store, relevant: Relevant) -> Tensor:
     return torch.tensor([names.get(name or "", place) for place, name in enumerate(store.labels)])
 
 
-def select_by_presence(store: Store, task: Task, items: Tensor, relevant: Relevant = "item") -> list[Selection]:
+def select_directions(
+    store: Store, task: Task, items: Tensor, missing: str, relevant: Relevant = "item"
+) -> list[Selection]:
+    """Gather a task's rows: once for both directions, or once for each where asking takes another vector.
+
+    Args:
+        store: The store.
+        task: Query and candidate modalities.
+        items: Positions of the items to use.
+        missing: As for `select`; under `present` in groups of items that have the same.
+        relevant: As for `select`.
+
+    Raises:
+        UserError: As `select`.
+    """
+    found = []
+    for forward in (True, False) if is_sided(store, task) else (None,):
+        if missing == "present":
+            found += select_by_presence(store, task, items, relevant, forward=forward)
+        else:
+            found.append(select(store, task, items, missing, relevant, forward=forward))
+    return found
+
+
+def select_by_presence(
+    store: Store, task: Task, items: Tensor, relevant: Relevant = "item", *, forward: bool | None = None
+) -> list[Selection]:
     """Gather a task's rows in groups of items that have the same of its modalities.
 
     Scores over different numbers of modalities are not on one scale, so each group is ranked by itself, by the measure
@@ -147,6 +204,7 @@ def select_by_presence(store: Store, task: Task, items: Tensor, relevant: Releva
         task: Query and candidate modalities.
         items: Positions of the items to use.
         relevant: As for `select`.
+        forward: As for `select`.
 
     Returns:
         The items that have everything first; items that have nothing on a side are in `left_out`.
@@ -154,10 +212,11 @@ def select_by_presence(store: Store, task: Task, items: Tensor, relevant: Releva
     Raises:
         UserError: As `select`.
     """
-    found = select(store, task, items, "present", relevant)
+    found = select(store, task, items, "present", relevant, forward=forward)
     if found.present.queries is None:
         return [found]
-    has = {name: store.present(name)[items] for name in task.modalities}
+    seen, task = as_asked(store, task, forward=forward is not False), plain(task)
+    has = {name: seen.present(name)[items] for name in task.modalities}
     kept = _kept(task, has, "present")
     patterns = torch.stack(list(has.values()), dim=1)[kept]
     groups = []
@@ -165,7 +224,8 @@ def select_by_presence(store: Store, task: Task, items: Tensor, relevant: Releva
         names = {name for name, there in zip(has, pattern, strict=True) if there}
         part = Task(*(tuple(name for name in side if name in names) for side in (task.query, task.candidates)))
         rows = items[kept][(patterns == torch.tensor(pattern)).all(dim=1)]
-        groups.append(replace(select(store, part, rows, "drop", relevant), whole=None if part == task else task))
+        chosen = select(store, part, rows, "drop", relevant, forward=forward)
+        groups.append(replace(chosen, whole=None if part == task else task))
     return [replace(groups[0], left_out=found.left_out), *groups[1:]]
 
 
@@ -177,8 +237,9 @@ def default_tasks(store: Store) -> list[Task]:
     Raises:
         UserError: The store holds fewer than two modalities of one dimension.
     """
-    query = "text" if "text" in store.modalities else store.modalities[0]
-    others = [name for name in store.modalities if name != query and store.dims[name] == store.dims[query]]
+    dims = {base_of(name): d for name, d in store.dims.items()}
+    query = TEXT if TEXT in dims else next(iter(dims))
+    others = [name for name in dims if name != query and dims[name] == dims[query]]
     if not others:
         raise UserError(
             "store", f"{store.path} holds no second modality of the dimension of '{query}': nothing to align."
@@ -189,7 +250,7 @@ def default_tasks(store: Store) -> list[Task]:
     sizes = range(2, len(plain) + 1) if len(plain) <= 3 else (len(plain),)
     singles = [Task((query,), (name,)) for name in others]
     joint = [Task((query,), chosen) for size in sizes for chosen in combinations(plain, size)]
-    return singles + joint
+    return [task for task in singles + joint if can_ask(store, task)]
 
 
 def duplicate_texts(selection: Selection) -> int:
@@ -211,8 +272,9 @@ def zero_note(store: Store, selection: Selection) -> str:
     places = {name: k for k, name in enumerate(store.ids)}
     items = [places[name] for name in selection.candidate_ids]
     by_model, zeros = [], []
+    seen = as_asked(store, selection.named or selection.task, forward=selection.directions[0])
     for name in (name for name in selection.task.modalities if name != TEXT):
-        status = store.status(name)
+        status = seen.status(name)
         stand_ins = sum(state(status[k]) == STAND_IN for k in items)
         lacking = sum(not has_row(status[k]) for k in items)
         by_model += [f"{name} {stand_ins}"] if stand_ins else []
@@ -228,12 +290,12 @@ def zero_note(store: Store, selection: Selection) -> str:
     return f"{selection.label()}: absent modalities were scored {' and '.join(said)}.{advice}"
 
 
-def querybank(store: Store, task: Task, split: str | None, missing: str) -> Selection:
+def querybank(store: Store, selection: Selection, split: str | None, missing: str) -> Selection:
     """The rows of the train split: queries and candidates that are known but not tested.
 
     Args:
         store: The store.
-        task: The task that is evaluated.
+        selection: The rows that are evaluated.
         split: The split that is evaluated, as given; it must not be the train split or contain it.
         missing: As in `select`; `error` leaves incomplete items out of the bank.
 
@@ -251,7 +313,9 @@ def querybank(store: Store, task: Task, split: str | None, missing: str) -> Sele
         hint = f"Name a split with --split: {', '.join(others)}." if others else "Normalise by dsl or csls."
         raise UserError("usage", f"The querybank, split '{TRAIN}', would be among the items it is tested on. {hint}")
     try:
-        return select(store, task, chosen_items(store, TRAIN, None), "drop" if missing == "error" else missing)
+        items, policy = chosen_items(store, TRAIN, None), "drop" if missing == "error" else missing
+        forward = None if len(selection.directions) > 1 else selection.directions[0]
+        return select(store, selection.named or selection.task, items, policy, forward=forward)
     except UserError as error:
         raise UserError(error.kind, f"Querybank from split '{TRAIN}': {error}") from None
 
@@ -321,6 +385,14 @@ def _side(
     vectors = {name: store.embeddings(name)[captions if name == TEXT else rows] for name in names}
     present = {name: store.present(name, stand_ins=stand_ins)[rows] for name in names}
     return vectors, rows, present, rows if captions is None else captions
+
+
+def _vectors(store: Store, name: str, ids: tuple[str, ...], rows: Tensor) -> Tensor:
+    """Embeddings of chosen rows of one side: its text rows where text is part of it, else its items."""
+    if name == TEXT:
+        return store.embeddings(name)[rows]
+    places = {item: place for place, item in enumerate(store.ids)}
+    return store.embeddings(name)[torch.tensor([places[item] for item in ids], dtype=torch.int64)]
 
 
 def _positives(query_items: Tensor, candidate_items: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:

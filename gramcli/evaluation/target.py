@@ -18,7 +18,7 @@ from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
 from gramcli.results.watch import Progress, Watch
 from gramcli.store import open_store
-from gramcli.store.layout import LOCK
+from gramcli.store.layout import LOCK, is_text
 from gramcli.store.split_names import default_split
 
 if TYPE_CHECKING:
@@ -109,12 +109,16 @@ class Target:
         check_tasks(self.dataset, self.encoder, tasks)
         return open_store(_embedded(watch, self.encoder, self.dataset, options))
 
-    def class_texts(self) -> TextEncoder | None:
-        """Texts to unit rows by the model; None for a store, or for a model that takes no text."""
+    def class_texts(self) -> dict[str, TextEncoder]:
+        """Per embedding of text what makes it, texts to unit rows; none of a store, or a model without text."""
         encoder = self.encoder
         if encoder is None or "text" not in encoder.modalities:
-            return None
-        return lambda texts: encoder.encode({"text": list(texts)})["text"]
+            return {}
+
+        def texts_by(name: str) -> TextEncoder:
+            return lambda texts: encoder.encode({"text": list(texts)})[name]
+
+        return {name: texts_by(name) for name in encoder.dims if is_text(name)}
 
     def reranker(self, how: str, top: int, options: EmbedOptions, progress: Progress) -> Reranker:
         """The second stage that `--rerank` asks for.

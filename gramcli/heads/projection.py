@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,23 +42,16 @@ def project(store: Store, saved: SavedHeads) -> Store:
             f"The heads of {saved.path} were trained on embeddings of '{base.get('id')}'; {store.path} holds those of "
             f"'{model.get('id')}' or of other weights. Embed the data with that model, or train heads on this store.",
         )
-    names = [name for name in store.modalities if name in saved.heads.dims]
+    inputs = {saved.config.get("inputs", {}).get(name, name): name for name in saved.heads.dims}
+    names = {inputs[stored]: stored for stored in store.modalities if stored in inputs}
     if not names:
         raise UserError(
             "usage",
             f"{store.path} holds {', '.join(store.modalities)}; the heads of {saved.path} are for "
             f"{', '.join(saved.heads.modalities)}.",
         )
-    rows = {name: _projected(store, saved, name) for name in names}
-    dim = saved.heads.dim
-    entries = {name: {**store.manifest["modalities"][name], "dim": dim} for name in names}
-    loaded = rows | ({"text.item": store.caption_items()} if TEXT in names else {})
-    return replace(
-        store,
-        manifest={**store.manifest, "model": saved.describe(), "modalities": entries},
-        rows=tuple(replace(row, status={name: row.status[name] for name in names}) for row in store.rows),
-        _loaded=loaded,
-    )
+    seen = store.under(names)
+    return seen.mapped({name: _projected(seen, saved, name) for name in names}, saved.describe())
 
 
 def _projected(store: Store, saved: SavedHeads, name: str) -> Tensor:

@@ -79,6 +79,7 @@ class HeadsFile(msgspec.Struct):
     warm_up: CurveFacts | None = None
     start: dict[str, float] | None = None
     mean_cosines: dict[str, float] | None = None
+    inputs: dict[str, str] = {}
 
 
 class _Start(msgspec.Struct):

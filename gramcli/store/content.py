@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.store.layout import ABSENT, OK, TEXT, has_row, is_status, text_digest
+from gramcli.store.layout import ABSENT, OK, has_row, is_status, is_text, text_digest
 
 _STATUSES: Final = "'ok', 'absent' (perhaps with ': remark') or 'failed: reason'"
 _OPTIONAL: Final = ("captions", "overwrite", "shard_size")
@@ -24,7 +24,7 @@ class StoreContent(TypedDict):
         ids: One per item.
         splits: One per item, None where there is none.
         labels: One per item, None where there is none.
-        embeddings: Modality -> [n, d] float32, `text` -> [N, d].
+        embeddings: Modality -> [n, d] float32, `text` and its views -> [N, d].
         caption_items: Item of each text row, [N], never decreasing; None or empty without text.
         status: Modality -> n times `ok`, `absent` (perhaps with `: remark`) or `failed: reason`; one not named is ok,
             text where the item has rows.
@@ -104,14 +104,18 @@ def checked_captions(content: Mapping[str, Any], embeddings: Mapping[str, NDArra
     """
     n = len(content["ids"])
     for name, rows in embeddings.items():
-        if name != TEXT and len(rows) != n:
+        if not is_text(name) and len(rows) != n:
             raise _unequal(name, len(rows), n)
     given = content["caption_items"]
     try:
         owners = np.asarray([] if given is None else given)
     except ValueError as error:
         raise _wrong("needs a flat list as caption_items", "Give the item's position for each text row") from error
-    texts = len(embeddings.get(TEXT, ()))
+    counts = {name: len(rows) for name, rows in embeddings.items() if is_text(name)}
+    texts = next(iter(counts.values()), 0)
+    if other := next((name for name, count in counts.items() if count != texts), None):
+        first = next(iter(counts))
+        raise UserError("embedding", f"'{other}' has {counts[other]} rows and '{first}' {texts}; give one per caption.")
     if owners.ndim != 1 or (owners.size and owners.dtype.kind not in "iu"):
         raise _wrong("needs whole numbers as caption_items", "Give the item's position, from 0, for each text row")
     if len(owners) != texts:
@@ -161,9 +165,9 @@ def checked_status(
         _check_status(name, given, n, list(embeddings))
     captioned = set(owners.tolist())
     text = [OK if position in captioned else ABSENT for position in range(n)]
-    status = {name: list(content["status"].get(name, text if name == TEXT else [OK] * n)) for name in embeddings}
+    status = {name: list(content["status"].get(name, text if is_text(name) else [OK] * n)) for name in embeddings}
     for name, rows in embeddings.items():
-        _check_rows(name, rows, owners if name == TEXT else np.arange(n), status[name], content["ids"])
+        _check_rows(name, rows, owners if is_text(name) else np.arange(n), status[name], content["ids"])
     return status
 
 
@@ -194,7 +198,7 @@ def _check_rows(
             raise UserError(
                 "embedding",
                 f"The '{name}' vector of item {ids[item]!r} (row {row}) is {what}, but its status is '{status[item]}'. "
-                f"{'Leave the row out.' if name == TEXT else remedy}",
+                f"{'Leave the row out.' if is_text(name) else remedy}",
             )
 
 

@@ -16,7 +16,7 @@ from gramcli.store.content import (
     checked_texts,
     checked_vectors,
 )
-from gramcli.store.layout import TEXT, Plan, PlannedItem, digest
+from gramcli.store.layout import Plan, PlannedItem, digest, is_text
 from gramcli.store.shards import ShardContent
 from gramcli.store.writer import StoreWriter
 
@@ -86,7 +86,7 @@ def _slice(
     items = slice(positions.start, positions.stop)
     captions = slice(*np.searchsorted(owners, [positions.start, positions.stop]).tolist())
     return ShardContent(
-        {name: rows[captions if name == TEXT else items] for name, rows in embeddings.items()},
+        {name: rows[captions if is_text(name) else items] for name, rows in embeddings.items()},
         {name: values[items] for name, values in status.items()},
         owners[captions],
         None if digests is None else digests[captions],

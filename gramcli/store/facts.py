@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gramcli.errors import UserError
-from gramcli.store.layout import ITEMS, MANIFEST, OK, TEXT, is_status, shard_file, state
+from gramcli.store.layout import ITEMS, MANIFEST, OK, is_status, is_text, shard_file, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +69,8 @@ def _wrong_rows(manifest: Mapping[str, Any], rows: Sequence[ItemRow]) -> Iterato
             yield f"two items have the id {row.id!r}" if row.id else "an item has no id"
         seen.add(row.id)
         statuses.update(row.status.values())
-        if row.captions < 0 or (row.captions > 0) != (state(row.status.get(TEXT, "")) == OK):
+        texts = [status for name, status in row.status.items() if is_text(name)] or [""]
+        if row.captions < 0 or any((row.captions > 0) != (state(status) == OK) for status in texts):
             yield f"item {row.id!r} has {row.captions} rows of text, which its status does not allow"
     if bad := next((status for status in statuses if not is_status(status)), None):
         yield f"it has the status {bad[:40]!r}, which gram does not write"
@@ -84,7 +85,7 @@ def _wrong_counts(manifest: Mapping[str, Any], rows: Sequence[ItemRow]) -> Itera
     if counts["captions"] != captions:
         yield f"it counts {counts['captions']} captions, and {ITEMS} has {captions}"
     for name, entry in manifest["modalities"].items():
-        held = (captions if name == TEXT else len(rows), sum(state(row.status[name]) == OK for row in rows))
+        held = (captions if is_text(name) else len(rows), sum(state(row.status[name]) == OK for row in rows))
         if not _is_count(entry["dim"]) or entry["dim"] < 1 or (entry["rows"], entry["present"]) != held:
             yield f"what it says of '{name}' does not fit {ITEMS}"
 

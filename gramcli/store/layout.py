@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, read_regular
+from gramcli.modalities import base_of
 from gramcli.results.schema import Source, checked, parse_json, read_json
 from gramcli.store.schema import COLUMNS, Inputs, Manifest
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""The newest that is read: 2 has views, such as `text@video`; a store without them is written as 1."""
 MANIFEST: Final = "manifest.json"
 ITEMS: Final = "items.csv"
 INPUTS: Final = "inputs.json"
@@ -45,7 +47,7 @@ _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 charact
 _LARGEST_SHARD: Final = 65_536
 _PLANNED: Final = ("model", "dataset", "modalities", "shard_size", "sources")
 _COUNTED: Final = (".rows", ".present")  # the manifest adds these to each modality when the store is finished
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:@[A-Za-z][A-Za-z0-9_+-]*)?")
 _SHARD_FILE: Final = re.compile(r"\d{5,}\.safetensors")
 
 
@@ -97,7 +99,7 @@ class Plan:
             raise UserError("usage", f"A shard holds 1 to {_LARGEST_SHARD} items; got {self.shard_size}.")
         for name, dim in self.dims.items():
             if not _NAME.fullmatch(name) or name in COLUMNS:
-                rule = f"use letters, digits, _, + and -, and none of {', '.join(COLUMNS)}"
+                rule = f"use letters, digits, _, + and -, @ before what a view is for, and none of {', '.join(COLUMNS)}"
                 raise UserError("input", f"'{name}' cannot name an embedding: {rule}.")
             if dim < 1:
                 raise UserError("embedding", f"The embedding '{name}' has dimension {dim}; it needs at least 1.")
@@ -126,7 +128,7 @@ class Plan:
         sources = {"ids": digest([item.id for item in self.items]), "splits and labels": digest(labels), **self.sources}
         dims = {name: {"dim": dim, "dtype": "float32"} for name, dim in self.dims.items()}
         plan = {
-            "format": FORMAT,
+            "format": FORMAT if any("@" in name for name in self.dims) else 1,
             "model": dict(self.model),
             "dataset": dict(self.dataset),
             "modalities": dims,
@@ -135,6 +137,16 @@ class Plan:
         }
         normal: dict[str, Any] = json.loads(json.dumps(plan, allow_nan=False))  # tuples become lists, as on disk
         return normal
+
+
+def is_text(name: str) -> bool:
+    """Whether an embedding is of captions, of which an item has any number: `text`, or a view of it.
+
+    Example:
+        >>> is_text("text"), is_text("text@video"), is_text("subtitle")
+        (True, True, False)
+    """
+    return base_of(name) == TEXT
 
 
 def state(status: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from gramcli.store.layout import (
     PlannedItem,
     digest,
     has_row,
+    is_text,
     read_manifest,
     shard_file,
     state,
@@ -53,6 +54,7 @@ class Store:
     rows: tuple[ItemRow, ...]
     _loaded: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
     _trusted: set[str] = field(default_factory=set, repr=False, compare=False)
+    _stored_as: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         held = ", ".join(f"{name} {dim}" for name, dim in self.dims.items())
@@ -98,7 +100,8 @@ class Store:
             UserError: The store does not hold it.
         """
         self._check(modality)
-        return [row.status[modality] for row in self.rows]
+        name = self._stored_as.get(modality, modality)
+        return [row.status[name] for row in self.rows]
 
     def present(self, modality: str, *, stand_ins: bool = False) -> Tensor:
         """Which items have the embedding.
@@ -143,7 +146,7 @@ class Store:
         Raises:
             UserError: A shard is damaged; names the file.
         """
-        if TEXT not in self.modalities:
+        if not any(map(is_text, self.modalities)):
             return torch.zeros(0, dtype=torch.int64)
         counts = torch.tensor([row.captions for row in self.rows])
         owners = self._tensor("text.item", (int(counts.sum()),))
@@ -161,7 +164,7 @@ class Store:
         Raises:
             UserError: A shard is damaged; names the file.
         """
-        if TEXT not in self.modalities or not all(
+        if not any(map(is_text, self.modalities)) or not all(
             self._holds(shard, "text.digest") for shard in self.manifest["shards"]
         ):
             return None
@@ -210,6 +213,31 @@ class Store:
             return False
         return True
 
+    def under(self, names: Mapping[str, str]) -> Store:
+        """The same items with embeddings under other names; nothing is read or copied.
+
+        Args:
+            names: New name -> stored one, in the order wanted.
+        """
+        entries = {new: self.manifest["modalities"][stored] for new, stored in names.items()}
+        stored_as = {new: self._stored_as.get(stored, stored) for new, stored in names.items()}
+        return replace(self, manifest={**self.manifest, "modalities": entries}, _stored_as=stored_as)
+
+    def mapped(self, vectors: Mapping[str, Tensor], model: Mapping[str, Any] | None = None) -> Store:
+        """The same items with other vectors, in memory; embeddings of other names are left out.
+
+        Args:
+            vectors: Embedding -> as many rows as the store has of it, of any dimension.
+            model: What made them; None: that of this store.
+        """
+        known = self.manifest["modalities"]
+        entries = {name: {**known[name], "dim": rows.shape[1]} for name, rows in vectors.items()}
+        loaded = {self._stored_as.get(name, name): rows for name, rows in vectors.items()}
+        if any(map(is_text, vectors)):
+            loaded["text.item"] = self.caption_items()
+        manifest = {**self.manifest, "model": self.manifest["model"] if model is None else dict(model)}
+        return replace(self, manifest={**manifest, "modalities": entries}, _loaded=loaded)
+
     def _check(self, modality: str) -> None:
         if modality not in self.modalities:
             known = ", ".join(self.modalities)
@@ -217,6 +245,7 @@ class Store:
             raise UserError("store", f"{self.path} holds no '{modality}'.{hint} It holds: {known}.")
 
     def _tensor(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        name = self._stored_as.get(name, name)
         if name not in self._loaded:
             parts = [self._part(shard, name, shape[1:]) for shard in self.manifest["shards"]]
             rows = sum(map(len, parts))

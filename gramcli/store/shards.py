@@ -1,9 +1,10 @@
 """One shard: some consecutive items, packed into a safetensors file that is the same for the same content.
 
 Tensors: per modality `video` [items, d] float32, zero where the item has none, and `video.present` [items] uint8; for
-text `text` [captions, d], `text.item` [captions] int64, the position of the caption's item in the whole store, and
-`text.digest` [captions] int64 (`layout.text_digest`) where the texts were known. The string metadata has one key,
-because safetensors does not promise an order between several: ids, splits, labels, status.
+text, and each view of it, `text` [captions, d], and once for all of these `text.item` [captions] int64, the position of
+the caption's item in the whole store, and `text.digest` [captions] int64 (`layout.text_digest`) where the texts were
+known. The string metadata has one key, because safetensors does not promise an order between several: ids, splits,
+labels, status.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, read_regular
 from gramcli.results.schema import Source, checked, parse_json
 from gramcli.store.items import ItemRow
-from gramcli.store.layout import OK, TEXT, Plan, has_row, is_shard_name, is_status, shard_file, state
+from gramcli.store.layout import OK, Plan, has_row, is_shard_name, is_status, is_text, shard_file, state
 from gramcli.store.schema import ShardMetadata
 
 if TYPE_CHECKING:
@@ -91,12 +92,12 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
     tensors: dict[str, NDArray[Any]] = {}
     for name in plan.modalities:
         ok = np.array([has_row(row.status[name]) for row in rows], dtype=bool)
-        vectors = _checked(plan, name, content, len(owners) if name == TEXT else len(rows))
-        holders = owners - positions.start if name == TEXT else np.arange(len(rows))
+        vectors = _checked(plan, name, content, len(owners) if is_text(name) else len(rows))
+        holders = owners - positions.start if is_text(name) else np.arange(len(rows))
         _check_finite(name, vectors, holders, rows, ok)
-        if name == TEXT:
-            _check_captions(rows)
-            tensors |= {TEXT: vectors, "text.item": owners, **_digests(content, len(owners))}
+        if is_text(name):
+            _check_captions(name, rows)
+            tensors |= {name: vectors, "text.item": owners, **_digests(content, len(owners))}
         else:
             kept = np.where(ok[:, None], vectors, np.float32(0))
             tensors |= {name: kept, f"{name}.present": ok.astype(np.uint8)}
@@ -124,10 +125,10 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
         metadata, tensors = _read(data)
         content = _content(plan, metadata, tensors)
         _, record = pack_shard(plan, index, content)
-        masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if name != TEXT]
+        masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if not is_text(name)]
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
         raise damaged(path, str(error)) from error
-    wanted = [[has_row(row.status[name]) for row in record.rows] for name in plan.modalities if name != TEXT]
+    wanted = [[has_row(row.status[name]) for row in record.rows] for name in plan.modalities if not is_text(name)]
     if metadata != _metadata(plan, record.rows) or masks != wanted:
         raise damaged(path, "its content does not fit the items it is for")
     return ShardRecord(record.file, len(data), hashlib.sha256(data).hexdigest(), record.rows)
@@ -226,10 +227,10 @@ def _check_owners(owners: NDArray[np.int64], positions: range) -> None:
         raise UserError("embedding", f"caption_items must {rule}, one per text row.")
 
 
-def _check_captions(rows: Sequence[ItemRow]) -> None:
+def _check_captions(name: str, rows: Sequence[ItemRow]) -> None:
     for row in rows:
-        if (row.captions > 0) != (state(row.status[TEXT]) == OK):
-            got = f"{row.captions} caption rows and the status '{row.status[TEXT]}'"
+        if (row.captions > 0) != (state(row.status[name]) == OK):
+            got = f"{row.captions} caption rows and the status '{row.status[name]}'"
             raise UserError("embedding", f"Item {row.id!r} has {got}; text is ok exactly when it has a row.")
 
 

@@ -34,11 +34,11 @@ from gramcli.store.layout import (
     OK,
     SHARDS,
     SUBTITLES,
-    TEXT,
     canonical,
     differences,
     digest,
     is_shard_name,
+    is_text,
     read_inputs,
     read_manifest,
     seal,
@@ -248,7 +248,7 @@ class StoreWriter:
         captions = sum(row.captions for row in rows)
         plan = self.plan.identity()
         for name, entry in plan["modalities"].items():
-            entry["rows"] = (captions if name == TEXT else len(rows)) if complete else None
+            entry["rows"] = (captions if is_text(name) else len(rows)) if complete else None
             entry["present"] = sum(state(row.status[name]) == OK for row in rows) if complete else None
         shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
         manifest = {

@@ -67,7 +67,8 @@ def labelled(
 
 def classified(store, tasks=(), methods=(), **options):
     how = {name: options.pop(name) for name in ("templates", "neighbours", "classifiers") if name in options}
-    how = ClassOptions(options.pop("texts", encode), **how)
+    texts = options.pop("texts", encode)
+    how = ClassOptions({} if texts is None else {"text": texts}, **how)
     return measure(
         store, tasks=tasks, methods=methods, options=EvalOptions(kinds=("classification",), classes=how, **options)
     )
