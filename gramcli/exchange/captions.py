@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
-from gramcli.exchange.matching import Matched
+from gramcli.exchange.common_items import Matched
 from gramcli.exchange.operands import Operand
 from gramcli.store.rows import DIGESTS, StoreRows, is_captioned
 

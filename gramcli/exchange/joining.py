@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from gramcli.errors import UserError
 from gramcli.exchange.captions import Captions, caption_rows, match_captions
-from gramcli.exchange.matching import Items, Matched, match_items
+from gramcli.exchange.common_items import Items, Matched, match_items
 from gramcli.exchange.operands import Operand, Part, open_operands
 from gramcli.exchange.provenance import joined_dataset, joined_model
 from gramcli.results.runs import Joined
 from gramcli.results.watch import NOBODY, Watch
-from gramcli.store.layout import Plan, absent, digest
+from gramcli.store.layout import Plan, absent, digest, is_text
 from gramcli.store.reader import open_store
-from gramcli.store.rows import DIGESTS, StoreRows, is_text
+from gramcli.store.rows import DIGESTS, StoreRows
 from gramcli.store.shards import ShardContent
 from gramcli.store.writer import StoreWriter
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
+from gramcli.store.layout import is_text
 from gramcli.store.reader import Store, open_store
-from gramcli.store.rows import is_text
 
 Part = str | Path | Store | tuple[str | Path | Store, Mapping[str, str]]
 """A store, by its path or open; with `{stored name: new name}`, or as text `STORE:video=video_b,audio=audio_b`."""

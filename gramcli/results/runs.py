@@ -164,3 +164,53 @@ class Joined(Readable):
     shared_space: bool
     shards_reused: int = 0
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedStore(Readable):
+    """What an export of a store wrote.
+
+    Attributes:
+        path: The file, or the folder of one file for each embedding.
+        format: As `--to` names it.
+        files: File -> bytes.
+        modalities: The embeddings.
+        items: Items of the store.
+        fingerprint: Of the store: that of a store imported from the export.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    format: str
+    files: Mapping[str, int]
+    modalities: tuple[str, ...]
+    items: int
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedRun(Readable):
+    """What an export of ranked lists wrote.
+
+    Attributes:
+        path: The run.
+        qrels: The judgements; None where none were asked for.
+        task: As in results.
+        method: As in results.
+        queries: How many.
+        candidates: Size of the gallery.
+        depth: Lines of each query.
+        left_out: Items that the task does not cover.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    qrels: Path | None
+    task: str
+    method: str
+    queries: int
+    candidates: int
+    depth: int
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()

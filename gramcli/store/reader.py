@@ -223,6 +223,10 @@ class Store:
         stored_as = {new: self._stored_as.get(stored, stored) for new, stored in names.items()}
         return replace(self, manifest={**self.manifest, "modalities": entries}, _stored_as=stored_as)
 
+    def stored_name(self, name: str) -> str:
+        """What an embedding is called in the files, where `under` gave it another name."""
+        return self._stored_as.get(name, name)
+
     def mapped(self, vectors: Mapping[str, Tensor], model: Mapping[str, Any] | None = None) -> Store:
         """The same items with other vectors, in memory; embeddings of other names are left out.
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from gramcli.errors import UserError
 from gramcli.files.reading import check_regular, open_regular
-from gramcli.store.layout import shard_file
+from gramcli.store.layout import TEXT, is_text, read_manifest, shard_file
 from gramcli.store.shards import damaged
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from gramcli.store.reader import Store
 
-OWNERS: Final = "text.item"
-DIGESTS: Final = "text.digest"
+OWNERS: Final = f"{TEXT}.item"
+DIGESTS: Final = f"{TEXT}.digest"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,18 @@ class StoreRows:
 
     Attributes:
         store: The store.
+
+    Raises:
+        UserError: The store is seen through heads: its vectors are in memory only.
     """
 
     store: Store
     _trusted: set[int] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        if read_manifest(self.store.path)["model"] != self.store.manifest["model"]:
+            advice = "Write what the heads make of it: gram embed DATA --model heads:DIR --from STORE -o SEEN"
+            raise UserError("usage", f"{self.store.path} is seen through heads, which are not in its files. {advice}")
 
     @property
     def n_shards(self) -> int:
@@ -60,7 +69,7 @@ class StoreRows:
         """
         n, size = len(self.store.rows), self.store.manifest["shard_size"]
         items = np.minimum(np.arange(self.n_shards + 1, dtype=np.int64) * size, n)
-        found: NDArray[np.int64] = self.caption_starts[items] if is_text(name) else items
+        found: NDArray[np.int64] = self.caption_starts[items] if is_text(name) or name in (OWNERS, DIGESTS) else items
         return found
 
     def take(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -107,7 +116,7 @@ class StoreRows:
         runs = np.split(order, np.flatnonzero(np.diff(rows[order]) != 1) + 1)
         try:
             with safe_open(path, framework="np") as file:
-                tensor = file.get_slice(name)
+                tensor = file.get_slice(self.store.stored_name(name))
                 if (tensor.get_dtype(), list(tensor.get_shape())) != wanted:
                     raise damaged(path, f"'{name}' is {tensor.get_dtype()} {list(tensor.get_shape())}, not {wanted}")
                 parts = [tensor[int(rows[run[0]]) : int(rows[run[-1]]) + 1] for run in runs]
@@ -140,16 +149,6 @@ class StoreRows:
         if found != shard["sha256"]:
             raise damaged(path, "it is not the file that was written")
         self._trusted.add(index)
-
-
-def is_text(name: str) -> bool:
-    """Whether rows of this name are captions', of which an item has any number: `text`, its views and its own facts.
-
-    Example:
-        >>> is_text("text"), is_text("text@video"), is_text("text.digest"), is_text("subtitle")
-        (True, True, True, False)
-    """
-    return name.partition("@")[0].partition(".")[0] == "text"
 
 
 def is_captioned(names: tuple[str, ...]) -> bool:
