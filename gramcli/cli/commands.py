@@ -58,7 +58,7 @@ _ROWS: Final = (
         "Put stores of the same items side by side, by id.",
         _RESUMES.format("shards"),
     ),
-    CommandRow("export", "Bring and take", "Rewrite a checkpoint as one self-describing file."),
+    CommandRow("export", "Bring and take", "Write a store, its ranked lists or a checkpoint as files of others."),
     CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
     CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),
     CommandRow("methods", "Look", "List the alignment methods with formula and paper."),

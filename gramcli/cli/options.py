@@ -143,10 +143,12 @@ ConfigOpt = Annotated[
     Path | None,
     model("--config", metavar="FILE", help="The hps.json of the weights, where it is not beside them."),
 ]
-CheckpointArg = Annotated[
-    Path, typer.Argument(metavar="CHECKPOINT", help="A folder of a training run, or a weight file.")
+ExportArg = Annotated[
+    Path, typer.Argument(metavar="STORE|CHECKPOINT", help="A store; or a folder of a training run, or a weight file.")
 ]
-WeightsOut = Annotated[Path, output("-o", "--output", metavar="FILE", help="The .safetensors file to write.")]
+ExportOut = Annotated[
+    Path, output("-o", "--output", metavar="FILE", help="The file to write; its suffix names the format.")
+]
 HalfOpt = Annotated[bool, model("--half", help="Store float16: half the size on disk and in memory.")]
 PickleOpt = Annotated[bool, model("--allow-pickle", help="Load weight files that can run code. Only files you trust.")]
 StandInsOpt = Annotated[
@@ -293,6 +295,21 @@ AllowTrainedOpt = Annotated[bool, data("--allow-trained", help="Also evaluate it
 JoinItemsOpt = Annotated[
     JoinItems,
     data("--items", help="Ids that only some stores hold: refused, left out, or kept as absent from the others."),
+]
+ToOpt = Annotated[
+    str | None,
+    output("--to", metavar="FORMAT", help="The format by name: npz, safetensors, h5, parquet, csv, trec."),
+]
+PerModalityOpt = Annotated[bool, output("--per-modality", help="Write a folder with one file for each embedding.")]
+ProjectOpt = Annotated[
+    str | None, output("--project", metavar="pca|umap", help="Add x and y to a table; umap where umap-learn is.")
+]
+QrelsOpt = Annotated[
+    Path | None, output("--qrels", metavar="FILE", help="With a run: also write what answers each query.")
+]
+TopOpt = Annotated[
+    int | None,
+    retrieval("--top", min=1, metavar="K", help="Best answers of each query. Default: 1000 of a run, 10 neighbors."),
 ]
 
 # Where the answer goes

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from gramcli.exchange.exporting import export_store
     from gramcli.exchange.joining import join_stores
     from gramcli.exchange.own import read_export, restore
+    from gramcli.exchange.trec import write_run
 
 _HOMES: Final = {
     "export_store": "exporting",
     "join_stores": "joining",
     "read_export": "own",
     "restore": "own",
+    "write_run": "trec",
 }
-__all__ = ["export_store", "join_stores", "read_export", "restore"]
+__all__ = ["export_store", "join_stores", "read_export", "restore", "write_run"]
 __getattr__ = late_names(__name__, _HOMES)

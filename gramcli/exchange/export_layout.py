@@ -4,19 +4,20 @@ Arrays (.npz .safetensors .h5), by name:
 
 - `gram.json`, uint8: a JSON object in UTF-8, `ExportFacts`: the mark of an export of ours. Model, dataset and sources
   are those of the store's manifest; `held` are the embeddings in this very file, `modalities` those of the store.
-- `items.csv`, uint8: the store's items.csv, that is ids, splits, labels, caption rows and the status of each embedding.
-- every embedding under its own name, float32 [items, d]; zero where its status says that there is none. `text` and its
-  views are [captions, d]; beside them `text.item`, int64 [captions], the position of the item of each caption, and where
-  the texts were known `text.digest`, int64 [captions] (`gramcli.store.layout.text_digest`).
+- `items.csv`, uint8: the store's items.csv, so ids, splits, labels, caption rows and the status of each embedding.
+- every embedding under its own name, float32 [items, d]; zero where its status says that there is none. `text` and
+  its views are [captions, d]; beside them `text.item`, int64 [captions], the position of the item of each caption, and
+  where the texts were known `text.digest`, int64 [captions] (`gramcli.store.layout.text_digest`).
 - .npz and .h5 also `ids`, `splits` and `labels` as strings, for people: nothing is read from them.
 
 Tables (.parquet .csv), a row for each item and embedding, for texts for each caption:
 
 - `id`, `split`, `label`, `modality`; `caption`, its number within the item, from 0; `status`; `digest`, the first 16
-  digits of the caption's sha256; `vector`. Split, label, caption and digest are empty where there is none, and so is the vector where the status says
-  so: an item without captions has one row without caption. Where asked for, `x`, `y`, `rank`, `neighbors`.
+  digits of the caption's sha256; `vector`; where asked for, `x`, `y`, `rank`, `neighbors`. What there is none of is
+  empty: the vector where the status says so, and of an item without captions the caption of its one row.
 - Rows stand shard by shard, in a shard by embedding, then by item and caption.
-- The facts are the schema's metadata `gram.json` of a Parquet file, and in CSV the first cell of the last column, `gram`.
+- The facts are the metadata `gram.json` of a Parquet file's schema, and in CSV the first cell of the last column,
+  `gram`.
 
 A float32 is written in CSV with the fewest digits that name it and no other, so reading gives the same bits.
 """

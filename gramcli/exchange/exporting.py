@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 
 import numpy as np
 
 from gramcli.catalog import resolve
 from gramcli.errors import UserError
+from gramcli.exchange.destination import check_destination, new_file, write_errors
 from gramcli.exchange.export_layout import Columns, Outgoing
 from gramcli.exchange.formats_out import OutFormat, format_for
 from gramcli.exchange.projecting import projected
-from gramcli.files.writing import make_folder, replacing
+from gramcli.files.writing import make_folder
 from gramcli.results.lists import RankedLists
 from gramcli.results.runs import ExportedStore
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.store.layout import is_text
 from gramcli.store.reader import Store, open_store
 from gramcli.store.rows import StoreRows
+
+_FOLDERS: Final = " With --per-modality a folder is written."
 
 
 def export_store(
@@ -57,12 +58,14 @@ def export_store(
     opened = store if isinstance(store, Store) else open_store(store)
     output = Path(output)
     row = _checked_format(output, to, per_modality=per_modality, more=bool(project or lists))
-    files = {output / f"{name}{row.suffix}": (name,) for name in opened.modalities}
-    files = files if per_modality else {output: opened.modalities}
-    _check_outputs(opened, output, list(files))
+    files: dict[Path, tuple[str, ...]] = {output: opened.modalities}
+    if per_modality:
+        files = {output / f"{name}{row.suffix}": (name,) for name in opened.modalities}
+    for path in files:
+        check_destination(path, opened.path, folders="" if per_modality else _FOLDERS)
     columns, notes = _columns(opened, project, lists)
     if per_modality:
-        with _write_errors(output):
+        with write_errors(output):
             make_folder(output)
     rows = StoreRows(opened)
     progress, total = watch.stage("Exporting", "shards"), rows.n_shards * len(opened.modalities)
@@ -76,7 +79,7 @@ def export_store(
 
     write = resolve(row.target)
     for path, held in files.items():
-        with _new_file(path) as file:
+        with new_file(path) as file:
             write(file, Outgoing(opened, rows, held, _of_file(columns, held), advance))
     sizes = {str(path): path.stat().st_size for path in files}
     return ExportedStore(output, row.name, sizes, opened.modalities, len(opened.rows), opened.fingerprint(), notes)
@@ -95,61 +98,31 @@ def _checked_format(output: Path, to: str | None, *, per_modality: bool, more: b
     return row
 
 
-def _check_outputs(store: Store, output: Path, files: list[Path]) -> None:
-    """Refuse what cannot be written, before any work is done for it.
-
-    Raises:
-        UserError: The output lies in the store, or is no file.
-    """
-    inside = store.path.resolve()
-    if output.resolve() == inside or output.resolve().is_relative_to(inside):
-        raise UserError("usage", f"-o {output} lies in {store.path}, the store that is read; name another place.")
-    for path in files:
-        if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "a pipe or device"
-            hint = " With --per-modality a folder is written." if path.is_dir() and len(files) == 1 else ""
-            raise UserError("usage", f"-o {path} is {what}; name a file.{hint}")
-
-
 def _columns(store: Store, project: str | None, lists: RankedLists | None) -> tuple[Columns, tuple[str, ...]]:
     points, notes = projected(store, store.modalities, project) if project else ({}, "")
     found: dict[str, Any] = {"xy": points}
     said = [notes] if notes else []
     if lists is not None:
-        name = lists.query_embedding
+        name = lists.queries.embedding
         ranks = np.full(store.manifest["modalities"][name]["rows"], np.nan)
-        ranks[lists.query_rows] = lists.ranks
-        near = dict(zip(lists.query_rows.tolist(), zip(lists.rows, lists.distances, strict=True), strict=True))
-        found |= {"ranks": {name: ranks}, "neighbors": {name: near}, "neighbor_of": lists.candidate_embedding}
+        ranks[lists.queries.rows] = lists.ranks
+        rows = lists.candidates.rows[lists.columns]
+        near = dict(zip(lists.queries.rows.tolist(), zip(rows, lists.distances, strict=True), strict=True))
+        found |= {"ranks": {name: ranks}, "neighbors": {name: near}, "neighbor_of": lists.candidates.embedding}
         said += [*lists.notes, _lists_note(lists)]
     return Columns(**found), tuple(said)
 
 
 def _lists_note(lists: RankedLists) -> str:
-    kind = "captions" if is_text(lists.query_embedding) else "items"
+    kind = "captions" if is_text(lists.queries.embedding) else "items"
     return (
-        f"rank and neighbors are those of {lists.task} under {lists.method}, in the rows of '{lists.query_embedding}' "
+        f"rank and neighbors are those of {lists.task} under {lists.method}, in rows of '{lists.queries.embedding}' "
         f"({kind} that ask); neighbors are rows of this table, from 0."
     )
 
 
 def _of_file(columns: Columns, held: tuple[str, ...]) -> Columns:
-    """The columns that a file of these embeddings can have: neighbours only where their rows are in it."""
+    """The columns that a file of these embeddings can have: no neighbours whose rows are in another."""
     if columns.neighbors and columns.neighbor_of not in held:
         return Columns(columns.xy, columns.ranks)
     return columns
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
-    with _write_errors(path), replacing(path.resolve(), readable=True) as file:
-        yield file
-
-
-@contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        hint = "Make the folder first." if isinstance(error, FileNotFoundError) else "Name another file."
-        raise UserError("failed", f"{path} could not be written: {error.strerror or error}. {hint}") from error

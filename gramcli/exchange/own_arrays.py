@@ -18,7 +18,7 @@ from gramcli.exchange.export_layout import MARK
 from gramcli.files.reading import check_regular, open_regular
 
 LARGEST_BLOB: Final = 2**30
-_TYPES: Final = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
+_TYPES: Final[dict[str, np.dtype[Any]]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
 
 
 class Arrays(Protocol):
@@ -90,7 +90,7 @@ class _Npz:
     def kind(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
         """Type and shape."""
         member = self._member(name)
-        return member and member[1:]
+        return None if member is None else (member[1], member[2])
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Some rows, in order."""
@@ -147,7 +147,8 @@ class _Safetensors:
         if name not in self._names:
             return None
         found = self._file.get_slice(name)
-        return _TYPES.get(found.get_dtype(), np.dtype("V1")), tuple(found.get_shape())
+        dtype: np.dtype[Any] = _TYPES.get(found.get_dtype(), np.dtype("V1"))
+        return dtype, tuple(found.get_shape())
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Some rows."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gramcli.errors import UserError
 from gramcli.exchange.export_csv import COLUMNS
@@ -48,7 +49,7 @@ class Line:
     caption: int | None
     status: str
     digest: str | None
-    vector: Sequence[float] | None
+    vector: Sequence[float] | NDArray[Any] | None
 
 
 def mark_of(path: Path) -> bytes | None:
@@ -102,11 +103,12 @@ def _lines_of_parquet(path: Path, vectors: bool) -> Iterator[Line]:
     with pq.ParquetFile(path) as file:
         columns = [*_FACTS, *(["vector"] if vectors else [])]
         for batch in file.iter_batches(_ROWS, columns=columns):
-            plain = [batch.column(name).to_pylist() for name in _FACTS]
+            plain: list[Any] = [batch.column(name).to_pylist() for name in _FACTS]
             cells = batch.column("vector") if vectors else [None] * len(batch)
-            for *facts, cell in zip(*plain, cells, strict=True):
+            for place, cell in enumerate(cells):
+                facts = {name: values[place] for name, values in zip(_FACTS, plain, strict=True)}
                 held = cell is not None and cell.is_valid
-                yield Line(*facts, np.asarray(cell.values) if held else None)
+                yield Line(**facts, vector=np.asarray(cell.values) if held else None)
 
 
 def _mark_of_csv(path: Path) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -76,7 +77,7 @@ def _pca(rows: NDArray[Any]) -> NDArray[Any]:
 
 def _umap() -> Callable[[NDArray[Any]], NDArray[Any]]:
     try:
-        import umap  # noqa: PLC0415 - optional, and slow to load
+        umap: Any = import_module("umap")  # slow to load, and of no extra of ours
     except ImportError:
         raise UserError(
             "usage", "--project umap needs umap-learn: pip install umap-learn. Or use --project pca."

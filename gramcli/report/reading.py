@@ -26,6 +26,8 @@ _ANSWERS: Final = {
     "AlignmentMatrix": "matrices:matrix_answer",
     "Description": "listings:description_answer",
     "Exported": "listings:export_answer",
+    "ExportedRun": "exchange:run_answer",
+    "ExportedStore": "exchange:export_answer",
     "Joined": "exchange:joined_answer",
 }
 """Class of a result -> module and function that make its answer."""
