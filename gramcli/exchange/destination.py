@@ -30,11 +30,12 @@ def check_destination(path: Path, store: Path | None = None, *, folders: str = "
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
+def new_file(path: Path, *, own: bool = False) -> Iterator[IO[bytes]]:
     """Write a file that replaces an older one once it is whole; a link that the user names is followed.
 
     Args:
         path: The file.
+        own: Whether gram itself names it, in a folder that the user names: then a link there is replaced.
 
     Yields:
         The file, to write to and to read.
@@ -42,7 +43,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         UserError: The file system refuses.
     """
-    with write_errors(path), replacing(path.resolve(), readable=True) as file:
+    with write_errors(path), replacing(path if own else path.resolve(), readable=True) as file:
         yield file
 
 

@@ -79,7 +79,7 @@ def export_store(
 
     write = resolve(row.target)
     for path, held in files.items():
-        with new_file(path) as file:
+        with new_file(path, own=per_modality) as file:
             write(file, Outgoing(opened, rows, held, _of_file(columns, held), advance))
     sizes = {str(path): path.stat().st_size for path in files}
     return ExportedStore(output, row.name, sizes, opened.modalities, len(opened.rows), opened.fingerprint(), notes)

@@ -88,7 +88,7 @@ def separated(scores: NDArray[np.float64]) -> NDArray[np.float64]:
         >>> separated(np.array([[0.5, 0.5 - 1e-12, 0.5 - 1e-12, 0.25]])).tolist()
         [[0.5, 0.4999999701976776, 0.4999999701976776, 0.25]]
     """
-    bounded = np.clip(scores, -_LARGEST, _LARGEST)
+    bounded = np.clip(scores, -_LARGEST / 2, _LARGEST)  # below it there is room to give way
     out = bounded.copy()
     for column in range(1, scores.shape[1]):
         before = out[:, column - 1].astype(np.float32)
