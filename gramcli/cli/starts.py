@@ -257,12 +257,18 @@ def _check_compare(given: Mapping[str, Any]) -> None:
 def _check_join(given: Mapping[str, Any]) -> None:
     from gramcli.exchange.operands import parse_operand
 
-    output = given["output"]
-    for text in given["operands"]:
-        path, kind = parse_operand(text)[0], kind_of(parse_operand(text)[0])
-        if kind == "folder of stores":
-            _refuse(path, kind, "a store", ("join", *stores_in(Path(path))[:_NAMED], "-o", output))
-        _need_store(path, lambda other: ("inspect", other))
+    operands, output = given["operands"], given["output"]
+    for text in operands:
+        path = parse_operand(text)[0]
+        others = [one for one in operands if one != text]
+        if kind_of(path) == "folder of stores":
+            _refuse(path, "folder of stores", "a store", ("join", *stores_in(Path(path)), *others, "-o", output))
+
+        def meant(other: str, text: str = text, path: str = path) -> tuple[object, ...]:
+            """The same with another store in its place."""
+            return ("join", *(other + one[len(path) :] if one == text else one for one in operands), "-o", output)
+
+        _need_store(path, meant)
 
 
 _OF_CHECKPOINTS: Final = ("half", "checkpoint_step", "config", "allow_pickle")

@@ -128,3 +128,21 @@ def test_options_that_do_not_go_together(two, words, message):
     assert result.exit_code == 2, result.output
     assert message in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("join", "ax:video=v:w", "b", "-o", "ab"), "ax:video=v:w does not exist"),
+        (("join", "stores", "b", "-o", "ab"), "gram join stores/c stores/d b -o ab"),
+        (("join", "b", "stores/cc:video=v", "-o", "ab"), "Did you mean: gram join b stores/c:video=v -o ab"),
+        (("export", "stores", "-o", "x.npz"), "gram export stores/c -o x.npz, or gram export stores/d -o x.npz"),
+        (("export", "stores/cc", "-o", "x.npz"), "Did you mean: gram export stores/c -o x.npz"),
+    ],
+)
+def test_stores_that_are_elsewhere(two, tmp_path, words, meant):
+    make_store(tmp_path / "stores" / "c")
+    make_store(tmp_path / "stores" / "d")
+    result = two(*words)
+    assert result.exit_code in {1, 2}
+    assert meant in result.stderr

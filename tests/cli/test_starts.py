@@ -70,12 +70,8 @@ def here(gram, store, tmp_path):
         ("compare e.json 'my heads@gram'", "gram eval STORE --model 'heads:my heads' -o 'my heads.json'"),
         ("compare e.json model.pt", "gram eval model.pt --dataset DATA -o model.json"),
         ("export 'my heads' -o x.npz", "gram embed STORE --model 'heads:my heads' --from STORE -o SEEN"),
-        ("export . -o x.npz", "gram export 'my emb' -o x.npz"),
-        ("export 'my em' -o x.npz", "gram export 'my emb' -o x.npz"),
         ("export clips.csv -o x.npz", "gram inspect clips.csv"),
         ("join 'my clips' 'my emb' -o j", "gram embed 'my clips' -o 'my clips_emb'"),
-        ("join 'my em:video=v' 'my emb' -o j", "gram inspect 'my emb'"),
-        ("join . 'my emb' -o j", "gram join 'my emb' -o j"),
         ("datasets 'my clips'", "gram inspect 'my clips'"),
     ],
 )
