@@ -61,11 +61,14 @@ def interpret(
 
 def are_items(arrays: Mapping[str, Rows]) -> bool:
     """Whether keys are ids of items, rather than names of modalities."""
-    if any(modality_of(key) or role_of(key) or lengths_of(key) for key in arrays):
-        return False
     widths = {rows.inner[-1:] for rows in arrays.values()}
+    if any(role_of(key) or lengths_of(key) for key in arrays):
+        return False
     if widths == {()}:
         return True  # [d] each
+    plain = [key for key in arrays if modality_of(key)]
+    if any(len(key) > 1 for key in plain) or len(plain) == len(arrays):  # of one letter: only where all are
+        return False
     return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 
 
@@ -101,7 +104,9 @@ def _nested(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -
         chosen = {expert: _chosen(expert, pools, source) for expert, pools in values.items()}
         return _nested(chosen, source, kind)
     names = {key for value in values.values() for key in value}
-    if all(modality_of(key) or role_of(key) for key in names) and len(names) <= len(values):
+    plain = all(modality_of(key) or role_of(key) for key in names)
+    alike = len(values) > _FEW and all(len(value) == len(names) for value in values.values())
+    if len(names) <= len(values) and (plain or alike):
         turned = {name: {one: value[name] for one, value in values.items() if name in value} for name in names}
         return _by_expert(turned, source, kind)
     return _by_expert(values, source, kind)

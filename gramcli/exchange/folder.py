@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_KEYED: Final = re.compile(r"(.+)_([A-Za-z][A-Za-z0-9]*(?:_ms)?)")
+_KEYED: Final = re.compile(r"(.+)_([A-Za-z][A-Za-z0-9]*)")
 # fmt: off
 _KNOWN: Final = frozenset({
     "clip", "resnet", "timm", "s3d", "r21d", "vggish", "rgb", "flow", "i3d", "raft", "pwc", "fps", "timestamps_ms",
@@ -72,13 +72,22 @@ def _npy_files(folder: Path) -> dict[str, Path]:
 
 def _keyed(stems: Sequence[str], name: str | None) -> dict[str, tuple[str, str]]:
     """Stem -> key and id. An ending is a key where it is a known one, or where it ends every file."""
-    found = {stem: _KEYED.fullmatch(stem) for stem in stems}
-    endings = Counter(match[2] if match else "" for match in found.values())
+    found = {stem: _ending(stem) for stem in stems}
+    endings = Counter(key for key, _ in found.values())
     common = len(endings) == 1 and len(stems) > 1
-    keys = {stem: match for stem, match in found.items() if match and (match[2] in _KNOWN or common)}
-    if name is not None and len({match[2] for match in keys.values()}) > 1:
-        raise wrong(f"{name}=FOLDER", f"names one modality, and the folder holds {', '.join(endings)}", "Leave it out")
-    return {stem: (keys[stem][2], keys[stem][1]) if stem in keys else ("", stem) for stem in stems}
+    keyed = {stem: (key, one) for stem, (key, one) in found.items() if key in _KNOWN or (key and common)}
+    if name is not None and len(held := {key for key, _ in keyed.values() if key not in _NO_FEATURES}) > 1:
+        raise wrong(f"{name}=FOLDER", f"names one modality, and the folder holds {', '.join(held)}", "Leave it out")
+    return {stem: keyed.get(stem, ("", stem)) for stem in stems}
+
+
+def _ending(stem: str) -> tuple[str, str]:
+    """The key that a stem ends in, and the id before it."""
+    for key in _KNOWN:
+        if stem.endswith(f"_{key}") and len(stem) > len(key) + 1:
+            return key, stem[: -len(key) - 1]
+    match = _KEYED.fullmatch(stem)
+    return (match[2], match[1]) if match else ("", stem)
 
 
 def _features(name: str, paths: dict[str, Path], source: str) -> Features:

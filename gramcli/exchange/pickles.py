@@ -8,13 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from gramcli.exchange.arrays import ArrayRows, refuse_beyond
-from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
-from gramcli.exchange.container import Value, interpret, is_rows
+from gramcli.exchange.base import Facts, Operand, Recognised, wrong
+from gramcli.exchange.container import Value, interpret
 from gramcli.exchange.names import name_of
 from gramcli.exchange.stored_arrays import TORCH
 from gramcli.exchange.unpickling import unpickled
 from gramcli.media.kinds import shown
-from gramcli.store.split_names import is_split
 
 _STARTS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(d", b"(l", b"}", b"]q")
 _SUFFIXES: Final = frozenset({".pkl", ".pickle", ".p"})
@@ -52,7 +51,7 @@ def _read(one: Operand) -> Recognised:
         return Recognised("pickle", [], facts, ids=f"keys of {where}")
     values = {str(key): _value(value, f"{where}, {key}") for key, value in held.items()}
     refuse_beyond(len(values), where)
-    found = interpret(values, where, _kind(values))
+    found = interpret(values, where, "pickle")
     if one.name is not None:
         if len(found.features) != 1:
             raise wrong(where, f"holds {len(found.features)} modalities, not only {one.name}", "Leave the name out")
@@ -68,10 +67,6 @@ def _name(stem: str) -> str:
     for ending in (*(f"-{one}" for one in _POOLINGS), "-logits"):
         bare = bare.removesuffix(ending)
     return name_of(bare)
-
-
-def _kind(values: Mapping[str, Value]) -> str:
-    return "mmsa" if all(is_split(key) for key in values) else "pickle"
 
 
 def _is_captions(held: Mapping[Any, Any]) -> bool:
@@ -113,8 +108,3 @@ def _joined(first: Recognised, second: Recognised) -> Recognised:
         getattr(first.facts, role).update(getattr(second.facts, role))
     first.notes += second.notes
     return first
-
-
-def features_of(name: str, array: Any, source: str) -> Features:  # noqa: ANN401 - an array
-    """One modality of an array in memory."""
-    return Features(name, array if is_rows(array) else ArrayRows(np.asarray(array)), source)

@@ -112,7 +112,7 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
     if listed is not None:
         return listed, parts[0].ids
     if named:
-        every = dict.fromkeys(identity for one in [*media, *named] for identity in one.ids or ())
+        every = dict.fromkeys(identity for one in media for identity in one.ids or ())
         return list(every), next(part.ids for part in parts if any(one.ids is not None for one in part.features))
     if told.ids is not None:
         return told.ids, told.source

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +53,22 @@ def torch_values(path: Path) -> dict[str, Any]:
     return {str(key): _value(value, f"{shown(path)}, {key}", 0) for key, value in found.items()}
 
 
+def tensor_of(data: bytes, source: str) -> NDArray[Any]:
+    """Return the one tensor of a .pth file that is in memory.
+
+    Raises:
+        UserError: It is damaged, or holds anything else.
+    """
+    try:
+        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # as below
+        raise _refused(source, error) from error
+    if not isinstance(found, torch.Tensor):
+        raise wrong(source, f"holds a {type(found).__name__}, not a tensor", "Save one tensor for each item")
+    rows = _value(found, source, 0)
+    return np.asarray(rows.read(np.arange(rows.n)))
+
+
 def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
     try:
         check_regular(path)
@@ -66,23 +84,21 @@ def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
     except UserError:
         raise
     except Exception as error:  # a damaged pickle can end in any error at all
-        raise _refused(path, error) from error
+        raise _refused(shown(path), error) from error
 
 
-def _refused(path: Path, error: Exception) -> UserError:
+def _refused(source: str, error: Exception) -> UserError:
     text = str(error)
     if isinstance(error, pickle.UnpicklingError) and (found := _named_global(text)):
         return wrong(
-            shown(path),
+            source,
             f"names the code {found}, which is not run",
             "Save tensors alone: torch.save({'video': x}, FILE)",
         )
-    return wrong(shown(path), f"cannot be read ({text.splitlines()[0][:200] if text else type(error).__name__})")
+    return wrong(source, f"cannot be read ({text.splitlines()[0][:200] if text else type(error).__name__})")
 
 
 def _named_global(text: str) -> str | None:
-    import re  # noqa: PLC0415 - only what failed needs it
-
     found = re.search(r"(?:GLOBAL|Unsupported global: GLOBAL|class|type|function)\s+['\"`]?([\w.]+\.[\w]+)", text)
     return found[1] if found else None
 
