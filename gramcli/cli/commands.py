@@ -16,20 +16,24 @@ class CommandRow:
     """One command.
 
     Attributes:
-        name: The word after `gram`; its function is `NAME_command` in the module of its name.
+        name: The word after `gram`; its function is `NAME_command`.
         group: Where `gram --help` lists it.
         summary: The first line of the function's docstring.
         on_interrupt: What Ctrl-C leaves behind, said when it happens.
+        module: Where the function is, below `gramcli.cli`; by default in the module of its name.
     """
 
     name: str
     group: Group
     summary: str
     on_interrupt: str = "Nothing was written."
+    module: str | None = None
 
     def load(self) -> Callable[..., None]:
         """Import the command's function."""
-        function: Callable[..., None] = getattr(import_module(f"gramcli.cli.{self.name}"), f"{self.name}_command")
+        function: Callable[..., None] = getattr(
+            import_module(f"gramcli.cli.{self.module or self.name}"), f"{self.name}_command"
+        )
         return function
 
 
@@ -42,6 +46,13 @@ _ROWS: Final = (
         "Bring and take",
         "Embed media into a store; a stopped run resumes.",
         _RESUMES.format("shards"),
+    ),
+    CommandRow(
+        "import",
+        "Bring and take",
+        "Turn features that other tools wrote into a store.",
+        _RESUMES.format("shards"),
+        "importing",  # `import` is a word of the language
     ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
     CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),

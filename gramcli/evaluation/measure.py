@@ -80,7 +80,12 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     split = effective_split(store, options.split)
     if split is not None and options.split is None:
         notes.append(f"Evaluated split '{split}'; --split all evaluates every item.")
-    if not store.shared_space:
+    if store.space_unknown:
+        notes.append(
+            f"{store.path} does not say whether its modalities share one space: scores across them are chance unless "
+            "they do. Say it where the store is made: gram import --shared-space yes or no."
+        )
+    elif not store.shared_space:
         notes.append(
             f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
             "modalities are chance until they are aligned."

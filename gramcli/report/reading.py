@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gramcli.results.readable import Readable
 
 _ANSWERS: Final = {
+    "Imported": "imports:import_answer",
     "Evaluation": "tables:evaluation_answer",
     "Comparison": "tables:comparison_answer",
     "EmbedSummary": "tables:embed_answer",

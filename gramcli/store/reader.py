@@ -90,6 +90,12 @@ class Store:
         """Whether the model puts all modalities in one space, so that cosines across them mean something."""
         return bool(self.manifest["model"].get("shared_space", False))
 
+    @property
+    def space_unknown(self) -> bool:
+        """Whether nobody said if the modalities share a space, as where features were imported without saying."""
+        model = self.manifest["model"]
+        return "shared_space" in model and model["shared_space"] is None
+
     def status(self, modality: str) -> list[str]:
         """`ok`, `absent` (both perhaps with a remark after a colon) or `failed: reason` of each item.
 

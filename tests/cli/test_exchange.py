@@ -146,3 +146,30 @@ def test_stores_that_are_elsewhere(two, tmp_path, words, meant):
     result = two(*words)
     assert result.exit_code in {1, 2}
     assert meant in result.stderr
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.safetensors", "a.h5", "a.parquet", "a.csv"])
+def test_import_of_an_export(two, name):
+    two("export", "a", "-o", name)
+    looked = two.json("import", name, "--dry-run")
+    assert (looked["formats"], looked["items"], looked["path"]) == (["export"], 24, None)
+    assert [one["name"] for one in looked["modalities"]] == ["text", "video", "audio"]
+    found = two.json("import", name, "-o", "again")
+    assert found["notes"] == [f"The store that was exported, of fingerprint {open_store('a').fingerprint()}."]
+    assert open_store("again").fingerprint() == open_store("a").fingerprint()
+    for option in (("--pool", "max"), ("--ids", "x.csv"), ("--rename", "video=v"), ("--shared-space", "no")):
+        result = two("import", name, "-o", "other", *option)
+        assert result.exit_code == 2
+        assert f"{option[0]}: {name} is an export of a store" in result.stderr
+
+
+def test_import_of_a_folder_of_one_file_each(two):
+    two("export", "a", "-o", "files", "--per-modality", "--to", "parquet")
+    assert two("import", "files", "-o", "again").exit_code == 0
+    assert open_store("again").fingerprint() == open_store("a").fingerprint()
+    alone = two.json("import", "files/video.parquet", "-o", "video")
+    assert "text, audio are in other files" in alone["notes"][0]
+    np.savez("more.npz", depth=np.ones((24, 3), np.float32))
+    mixed = two("import", "files/video.parquet", "more.npz", "-o", "mixed")
+    assert mixed.exit_code == 2
+    assert "files/video.parquet is an export of a store; import it by itself" in mixed.stderr
