@@ -268,7 +268,7 @@ RESULTS = {
     "export parquet": ("export", "store", "-o"),
     "export csv": ("export", "store", "--project", "pca", "-o"),
     "export trec": ("export", "store", "--task", "t2v", "-o"),
-    "qrels": ("export", "store", "--task", "t2v", "-o", "run.trec", "--qrels"),
+    "qrels": ("export", "store", "--task", "t2v", "-o", "new.trec", "--qrels"),
 }
 SUFFIXES = {"page": ".html", "queries": ".csv", "matrix": ".npy", "qrels": ".trec"}
 
@@ -319,13 +319,13 @@ def test_one_file_for_each_embedding_among_traps(name: str, trap: Callable[[str]
 def test_results_go_where_the_user_says(command: str, place: Path) -> None:
     """A link that the user names is followed, as ever; what stands beside it is left alone."""
     name = f"out{f'.{command.split()[1]}' if ' ' in command else SUFFIXES.get(command, '.json')}"
-    (place / "run.trec").touch()
     (place / name).symlink_to(place / "others" / name)
     for temporary in (f".{name}.tmp", f".{name}.{os.getpid()}.tmp", f"{name}.partial-{os.getpid()}"):
         (place / temporary).symlink_to(place / "others" / "diary")
         (place / "others" / temporary).symlink_to(place / "others" / "diary")
     before = _snapshot(place, place / "others" / name)
     assert _gram(*RESULTS[command], name).exit_code == 0
+    (place / "new.trec").unlink(missing_ok=True)  # the run, where its judgements are what is looked at
     assert _snapshot(place, place / "others" / name) == before
     assert (place / "others" / name).stat().st_size > 0
 

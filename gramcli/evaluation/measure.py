@@ -86,10 +86,7 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
             "they do. Say it where the store is made: gram import --shared-space yes or no."
         )
     elif not store.shared_space:
-        notes.append(
-            f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
-            "modalities are chance until they are aligned."
-        )
+        notes.append(_space_note(store))
     notes += store.manifest["model"].get("assumptions", [])
     if options.relevant == "label":
         notes.append("Every item of a query's label is a right answer (--relevant label).")
@@ -98,6 +95,26 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     if part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes
+
+
+def _space_note(store: Store) -> str:
+    """Say which scores across modalities are chance; of a joined store, those between parts of different models."""
+    model = store.manifest["model"]
+    groups = [
+        list(part["embeddings"])
+        for part in model.get("parts", ())
+        if part["model"].get("shared_space") and len(part["embeddings"]) > 1
+    ]
+    if groups:
+        named = "; ".join(f"{', '.join(group[:-1])} and {group[-1]}" for group in groups)
+        return (
+            f"Of this joined store only {named} share a space: other scores across modalities are chance until they are "
+            "aligned."
+        )
+    return (
+        f"The model '{model.get('id')}' does not put its modalities in one space: scores across modalities are chance "
+        "until they are aligned."
+    )
 
 
 def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:

@@ -35,7 +35,7 @@ def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
     names = dict.fromkeys(str(model.get("id")) for model in models)
     heads = _heads(models)
     return {
-        "id": " + ".join(names),
+        "id": ", ".join(names),
         "architecture": JOINED,
         "shared_space": False,
         **said,
@@ -59,7 +59,7 @@ def joined_dataset(operands: Sequence[Operand]) -> dict[str, Any]:
     """The dataset of a joined store: what all parts say; the parts keep what only some say."""
     found: list[Mapping[str, Any]] = [operand.store.manifest["dataset"] for operand in operands]
     agreed = {key: value for key, value in found[0].items() if all(one.get(key) == value for one in found[1:])}
-    names = " + ".join(dict.fromkeys(str(one.get("id")) for one in found))
+    names = ", ".join(dict.fromkeys(str(one.get("id")) for one in found))
     return {"id": names, "protocol": None, "annotation_sha256": None, **agreed}
 
 
