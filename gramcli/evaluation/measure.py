@@ -108,8 +108,8 @@ def _space_note(store: Store) -> str:
     if groups:
         named = "; ".join(f"{', '.join(group[:-1])} and {group[-1]}" for group in groups)
         return (
-            f"Of this joined store only {named} share a space: other scores across modalities are chance until they are "
-            "aligned."
+            f"Of this joined store only {named} share a space: other scores across modalities are chance until they "
+            "are aligned."
         )
     return (
         f"The model '{model.get('id')}' does not put its modalities in one space: scores across modalities are chance "
