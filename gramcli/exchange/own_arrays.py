@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -139,21 +140,28 @@ def _npz(path: Path) -> Iterator[Arrays]:
 
 
 class _Safetensors:
-    def __init__(self, file: Any) -> None:  # noqa: ANN401 - the library's
-        self._file, self._names = file, set(file.keys())
+    """Tensors read where they lie: a mapped file would count as memory."""
+
+    def __init__(self, path: Path, file: IO[bytes], header: dict[str, Any], start: int) -> None:
+        self._path, self._file, self._header, self._start = path, file, header, start
 
     def kind(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
         """Type and shape."""
-        if name not in self._names:
+        found = self._header.get(name)
+        if found is None:
             return None
-        found = self._file.get_slice(name)
-        dtype: np.dtype[Any] = _TYPES.get(found.get_dtype(), np.dtype("V1"))
-        return dtype, tuple(found.get_shape())
+        dtype: np.dtype[Any] = _TYPES.get(found["dtype"], np.dtype("V1"))
+        return dtype, tuple(found["shape"])
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Some rows."""
-        found: NDArray[Any] = self._file.get_slice(name)[start:stop]
-        return found
+        kind = self.kind(name)
+        if kind is None:
+            raise unusable(self._path, f"'{name}' is missing")
+        row = prod(kind[1][1:]) * kind[0].itemsize
+        self._file.seek(self._start + self._header[name]["data_offsets"][0] + start * row)
+        data = _exactly(self._path, name, self._file, (stop - start) * row)
+        return np.frombuffer(data, kind[0]).reshape(stop - start, *kind[1][1:])
 
 
 @contextmanager
@@ -162,10 +170,13 @@ def _safetensors(path: Path) -> Iterator[Arrays | None]:
 
     check_regular(path)
     try:
-        with safe_open(path, framework="np") as file:
-            yield _Safetensors(file)
+        with safe_open(path, framework="np"):  # checks that every tensor lies in the file and has its size
+            pass
     except SafetensorError as error:
         raise unusable(path, error) from error
+    with open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        yield _Safetensors(path, file, json.loads(file.read(length)), 8 + length)
 
 
 class _H5:
