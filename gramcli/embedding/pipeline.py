@@ -105,9 +105,9 @@ class ShardTask:
     previous: ShardContent | None = None
 
     def to_do(self, row: int, job: Job) -> tuple[str, ...]:
-        """The embeddings to be made of item `row` of the shard, with the modalities that they need."""
+        """The embeddings to be made of item `row` of the shard, and the inputs that they need."""
         if self.previous is None:
-            return job.names
+            return (*job.names, *job.modalities)
         failed_before = {name for name in job.names if state(self.previous.status[name][row]) == FAILED}
         inputs = {base_of(name) for name in failed_before - job.fused.keys()}
         inputs |= {part for name, parts in job.fused.items() if name in failed_before for part in parts}

@@ -22,6 +22,7 @@ from gramcli.files.writing import (
     remove_leftovers,
     write_atomic,
 )
+from gramcli.modalities import base_of
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
     CAPTIONS,
@@ -204,7 +205,8 @@ class StoreWriter:
             positions = self.plan.shard_range(index)
             for position, row in zip(positions, record.rows, strict=True):
                 for name in changed.get(position, ()):
-                    if state(row.status.get(name, OK)) != FAILED:
+                    made = [status for view, status in row.status.items() if base_of(view) == name]
+                    if not made or any(state(status) != FAILED for status in made):
                         raise UserError(
                             "store",
                             f"{self.path}: the {name} of item {row.id!r} changed after it was embedded; --retry-failed "

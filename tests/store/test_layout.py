@@ -79,8 +79,8 @@ def _tampered(store: Path, change: Any) -> Path:
 
 
 def test_newer_format(tmp_path: Path) -> None:
-    store = _tampered(write(tmp_path / "s"), lambda manifest: manifest.update(format=2))
-    with pytest.raises(UserError, match="written by a newer gramcli: format 2, this one reads 1; upgrade"):
+    store = _tampered(write(tmp_path / "s"), lambda manifest: manifest.update(format=3))
+    with pytest.raises(UserError, match="written by a newer gramcli: format 3, this one reads 2; upgrade"):
         read_manifest(store)
     with pytest.raises(UserError, match="newer gramcli"):
         write(store, overwrite=True)
