@@ -64,10 +64,12 @@ def are_items(arrays: Mapping[str, Rows]) -> bool:
     widths = {rows.inner[-1:] for rows in arrays.values()}
     if any(role_of(key) or lengths_of(key) for key in arrays):
         return False
+    plain = [key for key in arrays if modality_of(key)]
+    if any(len(key) > 1 for key in plain):
+        return False
     if widths == {()}:
         return True  # [d] each
-    plain = [key for key in arrays if modality_of(key)]
-    if any(len(key) > 1 for key in plain) or len(plain) == len(arrays):  # of one letter: only where all are
+    if len(plain) == len(arrays):  # names of one letter: only where all are
         return False
     return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 

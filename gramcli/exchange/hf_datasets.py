@@ -23,6 +23,7 @@ def read_hf_dataset(operands: Sequence[Operand]) -> Recognised | None:
     if len(operands) != 1 or not operands[0].is_folder:
         return None
     root = operands[0].path
+    title = root.resolve().name
     if (root / _DICT).is_file():
         splits = _json(root / _DICT).get("splits")
         if (
@@ -31,8 +32,8 @@ def read_hf_dataset(operands: Sequence[Operand]) -> Recognised | None:
             or not all(isinstance(one, str) and _is_name(one) for one in splits)
         ):
             raise wrong(shown(root / _DICT), "does not list its splits", "Save the dataset again")
-        return _joined({split: _dataset(root / split) for split in splits})
-    return _dataset(root) if (root / _STATE).is_file() else None
+        return _joined({split: _dataset(root / split, title) for split in splits})
+    return _dataset(root, title) if (root / _STATE).is_file() else None
 
 
 def _is_name(name: str) -> bool:
@@ -49,7 +50,7 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _dataset(folder: Path) -> Recognised:
+def _dataset(folder: Path, title: str) -> Recognised:
     """One dataset: the Arrow files that state.json names, in its folder."""
     files = _json(folder / _STATE).get("_data_files")
     names = [one.get("filename") for one in files if isinstance(one, dict)] if isinstance(files, list) else []
@@ -57,7 +58,7 @@ def _dataset(folder: Path) -> Recognised:
         raise wrong(shown(folder / _STATE), "does not name its data files, in its own folder", "Save the dataset again")
     if _json(folder / _STATE).get("_indices_files"):
         raise wrong(shown(folder), "has rows chosen by indices", "Save dataset.flatten_indices()")
-    return table_of(Parts([_ArrowFile(folder / str(name)) for name in names]), "hf-dataset")
+    return table_of(Parts([_ArrowFile(folder / str(name)) for name in names], title), "hf-dataset")
 
 
 class _ArrowFile:

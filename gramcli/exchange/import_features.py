@@ -14,14 +14,14 @@ from gramcli.exchange.base import MOST_ITEMS, Features, Recognised, wrong
 from gramcli.exchange.import_own import are_exports, import_own
 from gramcli.exchange.item_tables import Told, read_told
 from gramcli.exchange.opening import operands_of
-from gramcli.exchange.placing import Matched, matched
+from gramcli.exchange.placing import LazyItems, Matched, matched
 from gramcli.exchange.pooling import POOLS
 from gramcli.exchange.recognise import recognised
 from gramcli.media.kinds import shown
 from gramcli.results.imports import Imported, ImportedModality
 from gramcli.results.watch import NOBODY, Watch
-from gramcli.store.layout import OK, TEXT, Plan, PlannedItem, digest, reason_of, state
-from gramcli.store.writer import StoreWriter
+from gramcli.store.layout import OK, Plan, digest, reason_of, state
+from gramcli.store.writer import StoreWriter, counted
 
 if TYPE_CHECKING:
     from gramcli.exchange.base import Operand
@@ -152,7 +152,7 @@ class _Work:
             "feature files": digest(stamped([one.path for one in self.operands])),
             "ids and texts": digest([self.told.sha256, _texts_of(self.found)]),
         }
-        items = tuple(PlannedItem(one, facts.splits.get(one), facts.labels.get(one)) for one in self.found.ids)
+        items = LazyItems(self.found.ids, facts)
         size = first.shard_size if len(self.parts) == 1 and first.shard_size else shard_size_for(dims)
         return Plan(model, data, dims, items, size, sources)
 
@@ -200,8 +200,9 @@ class _Work:
     ) -> Imported:
         """Return what was recognised and what became of it."""
         counts: Counter[tuple[str, str]] = Counter()
-        for status in statuses:
-            counts.update(status.items())
+        for status, n in counted(statuses):
+            for pair in status.items():
+                counts[pair] += n
         modalities = tuple(self._modality(one.features, counts, plan.dims) for one in self.found.placed)
         if not any(one.ok for one in modalities):
             raise wrong(shown(self.operands[0].path), "holds no vector: every one is NaN, -inf or zeros")
@@ -253,8 +254,3 @@ def _texts_of(found: Matched) -> str | None:
 
 def _stem(path: Path) -> str:
     return path.resolve().name.partition(".")[0] or "features"
-
-
-def is_text(one: Features) -> bool:
-    """Whether a modality is that of captions, of which an item may have several."""
-    return one.name == TEXT

@@ -172,9 +172,11 @@ class Parts:
 
     Args:
         files: At least one, of one schema.
+        title: What names the vectors where their column does not; by default the first file.
     """
 
-    def __init__(self, files: Sequence[Any]) -> None:
+    def __init__(self, files: Sequence[Any], title: str | None = None) -> None:
+        self.title = title or files[0].path.stem
         self.files = list(files)
         self.source = shown(files[0].path) if len(files) == 1 else f"{shown(files[0].path)} and {len(files) - 1} more"
         self.schema = files[0].schema
@@ -224,7 +226,7 @@ def table_of(parts: Parts, kind: str) -> Recognised:
     for name in vectors:
         rows = _rows(parts, name)
         plain = modality_of(name)
-        stored = plain or (name_of(parts.files[0].path.stem) if alone else name_of(name))
+        stored = plain or (name_of(parts.title) if alone else name_of(name))
         found.features.append(Features(stored, rows, f"{parts.source}, {name}", ids[1] if ids else None))
     _take_facts(found, parts, names, ids[1] if ids else None)
     return found

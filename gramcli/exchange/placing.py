@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import Facts, Features, Recognised, wrong
-from gramcli.store.layout import TEXT
+from gramcli.store.layout import TEXT, PlannedItem
 from gramcli.store.split_names import normal_splits, split_notes
 
 if TYPE_CHECKING:
@@ -55,6 +56,51 @@ class Matched:
     notes: list[str] = field(default_factory=list)
 
 
+class Places:
+    """Id -> position, made when it is first asked for: rows that are told apart by number need none."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._ids = ids
+
+    @cached_property
+    def all(self) -> dict[str, int]:
+        """Of all items."""
+        return {one: k for k, one in enumerate(self._ids)}
+
+
+class LazyItems(Sequence[PlannedItem]):
+    """The items of a plan, made when they are looked at: of a million only the ids are held.
+
+    Args:
+        ids: In order.
+        facts: Splits and labels by id.
+    """
+
+    def __init__(self, ids: Sequence[str], facts: Facts) -> None:
+        self._ids, self._splits, self._labels = ids, facts.splits, facts.labels
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def _made(self, one: str) -> PlannedItem:
+        return PlannedItem(one, self._splits.get(one), self._labels.get(one))
+
+    def __iter__(self) -> Iterator[PlannedItem]:
+        return map(self._made, self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> PlannedItem: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[PlannedItem]: ...
+
+    def __getitem__(self, place: int | slice) -> PlannedItem | list[PlannedItem]:
+        """Return an item, or a list of some."""
+        if isinstance(place, slice):
+            return [self._made(one) for one in self._ids[place]]
+        return self._made(self._ids[place])
+
+
 _UNKNOWN: Final = "Correct the ids, or leave what is not needed out"
 
 
@@ -80,9 +126,10 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
     for part in parts:
         _merge(facts, part.facts)
     _merge(facts, told.facts)
-    known = {one: k for k, one in enumerate(ids)}
+    known = Places(ids)
     placed = [_placed(one, ids, known, told, facts) for one in features]
-    _check_known(facts, known, told)
+    if facts.splits or facts.labels or facts.captions:
+        _check_known(facts, known.all, told)
     names = normal_splits(facts.splits.values())
     facts.splits = {one: names[split] for one, split in facts.splits.items()}
     notes = [*told.notes, *(note for part in parts for note in part.notes), *split_notes(names)]
@@ -152,7 +199,7 @@ def _merge(into: Facts, more: Facts) -> None:
     into.captions.update(more.captions)
 
 
-def _placed(one: Features, ids: Sequence[str], known: dict[str, int], told: Told, facts: Facts) -> Placed:
+def _placed(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
     if one.name == TEXT:
         return _placed_text(one, ids, known, told, facts)
     if one.ids is None:
@@ -167,7 +214,7 @@ def _placed(one: Features, ids: Sequence[str], known: dict[str, int], told: Told
     _refuse_repeated(one)
     rows = np.full(len(ids), -1, np.int64)
     for row, identity in enumerate(one.ids):
-        rows[known[identity]] = row
+        rows[known.all[identity]] = row
     return Placed(one, rows)
 
 
@@ -177,7 +224,7 @@ def _refuse_repeated(one: Features) -> None:
         raise wrong(one.source, f"has several rows of the item '{twice}'", "Keep one; only text has several")
 
 
-def _placed_text(one: Features, ids: Sequence[str], known: dict[str, int], told: Told, facts: Facts) -> Placed:
+def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
     owners = one.ids
     if owners is None:
         n = one.rows.n
@@ -189,9 +236,9 @@ def _placed_text(one: Features, ids: Sequence[str], known: dict[str, int], told:
             return Placed(one, None, np.arange(n, dtype=np.int64))
         else:
             raise _whose(one, len(ids), told)
-    if stranger := next((identity for identity in owners if identity not in known), None):
+    if stranger := next((identity for identity in owners if identity not in known.all), None):
         raise wrong(one.source, f"has a caption of '{stranger}', which is no item", _UNKNOWN)
-    places = np.fromiter((known[identity] for identity in owners), np.int64, len(owners))
+    places = np.fromiter((known.all[identity] for identity in owners), np.int64, len(owners))
     if len(places) > 1 and (np.diff(places) < 0).any():
         rows = np.argsort(places, kind="stable")
         return Placed(one, rows, places[rows])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ZIP: Final = b"PK\x03\x04"
 TORCH: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _MOST_MEMBERS: Final = 1_000_000
-_MOST_RATIO: Final = 300  # features do not compress so well; a bomb does
+_MOST_RATIO: Final = 100  # features do not compress so well; a bomb does
 _SMALL: Final = 64 * 2**20
 _LARGEST_HEADER: Final = 100 * 2**20
 _SAFE: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
