@@ -48,6 +48,7 @@ class Work:
         views = ", ".join(f"{stored} as {name}" for name, stored in self.inputs.items() if name != stored)
         self.notes: list[str] = [f"Of several vectors of one modality heads take one: {views}."] if views else []
         self.splits = self._named_splits()
+        self.notes += _shared_notes(store, self.splits[0])
         train, validation = self._split()
         enough = torch.stack([store.present(name) for name in self.modalities]).sum(dim=0) >= 2
         self.train, self.validation = train[enough[train]], validation
@@ -248,6 +249,12 @@ class Work:
                 f"asked for are {_listed(wanted)}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
             )
         return replace(found, tensors={name: one.clone().to(ranks.device) for name, one in found.tensors.items()})
+
+
+def _shared_notes(store: Store, train: str) -> list[str]:
+    """What train items share with those of other splits, as the store says."""
+    shared = store.manifest["dataset"].get("shared") or ()
+    return [one["sentence"] for one in shared if train in one["splits"]]
 
 
 def _listed(dims: Mapping[str, int]) -> str:

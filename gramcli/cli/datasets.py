@@ -33,6 +33,7 @@ def datasets_command(
     row, benchmark = known_benchmark(name)
     if root is None:
         return session.show(benchmark_answer(row, benchmark, protocol), output)
-    found = survey(benchmark, root, protocol)
+    beside = [one.name for one in benchmark.protocol(protocol).beside]
+    found = survey(benchmark, root, protocol, beside=beside)
     session.show(survey_answer(found), output)
     session.finish(0 if found.complete else EXIT_LEFT_OUT)

@@ -69,6 +69,8 @@ def embed_command(
 
     Example: gram embed msrvtt --root DIR -o msrvtt_emb
 
+    Example: gram embed msrvtt --root DIR --split all -o msrvtt_all
+
     Example: gram embed clips/ --model heads:heads_gram --from clips_emb -o clips_gram
     """
     from gramcli.embedding.embed import embed, opened_work, refuse_idle

@@ -229,7 +229,9 @@ QueryOpt = Annotated[
 CandidatesOpt = Annotated[
     str | None, measuring("--candidates", metavar="NAMES", help="Candidate embeddings by name, with --query.")
 ]
-SplitOpt = Annotated[str | None, data("--split", metavar="NAME", help="Only the items of this split.")]
+SplitOpt = Annotated[
+    str | None, data("--split", metavar="NAME", help="Only the items of this split; `all`: of every split.")
+]
 LimitOpt = Annotated[int | None, data("--limit", min=1, metavar="N", help="Only the first N items.")]
 TextOnlyOpt = Annotated[
     bool, data("--text-only", help="Accept items of a manifest that name no video, sound or picture.")

@@ -14,10 +14,10 @@ from gramcli.datasets.items import Dataset, Item
 from gramcli.datasets.manifest import read_manifest
 from gramcli.datasets.names import Finder
 from gramcli.datasets.opening import open_benchmark
+from gramcli.datasets.splits import of_split
 from gramcli.datasets.tables import PARSERS
 from gramcli.errors import UserError
 from gramcli.media.kinds import kind_of, shown
-from gramcli.store.split_names import meant_split
 
 __all__ = ["DATASETS", "Dataset", "Item", "open_dataset"]
 
@@ -36,7 +36,8 @@ def open_dataset(
     Args:
         data: A folder, a manifest (.csv, .tsv, .json, .jsonl), or a name from the catalog.
         root: Folder the media paths of a manifest start from, or where a registered dataset lies.
-        split: Keep the items of this split only.
+        split: Keep the items of this split only; `all` for every item, of a registered dataset also those of the
+            splits beside the evaluated one.
         limit: Keep the first so many items, after `split`.
         protocol: Protocol of a registered dataset, its default for None; for a folder or manifest, a name to record.
         text_only: Accept items of a manifest that name no media.
@@ -50,28 +51,27 @@ def open_dataset(
     """
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
-    dataset = _open(data, root, protocol, text_only=text_only)
-    items = dataset.items if split is None else _of_split(dataset, split)
-    return replace(dataset, items=items[:limit])
+    dataset = _open(data, root, protocol, split, text_only=text_only)
+    return replace(dataset, items=dataset.items[:limit])
 
 
-def _open(data: str, root: Path | None, protocol: str | None, *, text_only: bool) -> Dataset:
+def _open(data: str, root: Path | None, protocol: str | None, split: str | None, *, text_only: bool) -> Dataset:
     try:
         path = Finder(cases=False).find(Path(data))
         # A folder `msrvtt` in the working directory does not hide the dataset of that name once --root is given.
         if path.is_dir() and not (root is not None and spelled(data) in known_names()):
             _refuse_text_only(data, text_only=text_only)
-            return _under(read_folder(path), protocol)
+            return of_split(_under(read_folder(path), protocol), split)
         if path.is_file():
             _check_manifest_name(path)
-            return _under(read_manifest(path, root, text_only=text_only), protocol)
+            return of_split(_under(read_manifest(path, root, text_only=text_only), protocol), split)
         there = path.exists()
     except OSError as error:
         raise UserError("input", f"{shown(path)} cannot be opened ({error.strerror}); check the path.") from error
     if there and not path.is_dir():
         raise UserError("input", f"{shown(path)} is a pipe or device; name a folder or a manifest file.")
     _refuse_text_only(data, text_only=text_only)
-    return _registered(data, root, protocol)
+    return _registered(data, root, protocol, split)
 
 
 def _refuse_text_only(data: str, *, text_only: bool) -> None:
@@ -92,7 +92,7 @@ def _check_manifest_name(path: Path) -> None:
         raise UserError("input", f"{shown(path)} is {what}; name a folder, or a manifest ({', '.join(PARSERS)}).")
 
 
-def _registered(data: str, root: Path | None, protocol: str | None) -> Dataset:
+def _registered(data: str, root: Path | None, protocol: str | None, split: str | None) -> Dataset:
     if Path(data).suffix.lower() in PARSERS or len(Path(data).parts) > 1:
         raise UserError("input", f"{shown(Path(data))}: no such file or folder; check the path.")
     known, data = known_names(), spelled(data)
@@ -106,14 +106,5 @@ def _registered(data: str, root: Path | None, protocol: str | None) -> Dataset:
         raise UserError("usage", f"The dataset '{data}' needs --root, the folder that holds its files.")
     found: Benchmark | Callable[[Path], Dataset] = DATASETS.load(data)
     if isinstance(found, Benchmark):
-        return open_benchmark(found, root, protocol)
-    return _under(found(root), protocol)
-
-
-def _of_split(dataset: Dataset, split: str) -> tuple[Item, ...]:
-    splits = sorted({item.split for item in dataset.items if item.split is not None})
-    meant = dataset.splits.get(split) or meant_split(split, splits)
-    if meant not in splits:
-        has = f"It has: {', '.join(splits)}." if splits else "Its items name no split: leave --split out."
-        raise UserError("usage", f"{dataset.id} has no split '{split}'.{did_you_mean(split, splits)} {has}")
-    return tuple(item for item in dataset.items if item.split == meant)
+        return open_benchmark(found, root, protocol, split)
+    return of_split(_under(found(root), protocol), split)

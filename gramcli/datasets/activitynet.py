@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 from gramcli.datasets.tree import without_suffix
 
 if TYPE_CHECKING:
     from gramcli.datasets.entries import Entry
+
+_TRAIN: Final = Beside(
+    "train", (Annotation("descs_ret_train.json"), Annotation("anet_ret_train.json"), Annotation("train.json")), 10009
+)
 
 
 def _spelled(entry: Entry) -> Entry:
@@ -34,6 +38,7 @@ ACTIVITYNET: Final = Benchmark(
                 Annotation("val_1.json", split="test"),
             ),
             captions="joined",
+            beside=(_TRAIN,),
         ),
         Protocol(
             "activitynet-paragraph-val2",
@@ -42,6 +47,7 @@ ACTIVITYNET: Final = Benchmark(
             "comparable with those of val1.",
             (Annotation("val_2.json"),),
             captions="joined",
+            beside=(_TRAIN,),
         ),
     ),
     id_pattern=r"v_[\w-]{11}",

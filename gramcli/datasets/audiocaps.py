@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 from gramcli.datasets.matching import times
 from gramcli.datasets.tree import without_suffix
 
@@ -18,6 +18,27 @@ _TEST: Final = (
     Annotation("audiocaps_test.tsv"),
     Annotation("audiocaps_test.csv"),
     Annotation("test.csv"),
+)
+_BESIDE: Final = (
+    Beside(
+        "train",
+        (
+            Annotation("descs_ret_train.json"),
+            Annotation("audiocaps_train.tsv"),
+            Annotation("audiocaps_train.csv"),
+            Annotation("train.csv"),
+            Annotation("descs_ret_trainval.json"),
+        ),
+    ),
+    Beside(
+        "val",
+        (
+            Annotation("descs_ret_val.json"),
+            Annotation("audiocaps_val.tsv"),
+            Annotation("audiocaps_val.csv"),
+            Annotation("val.csv"),
+        ),
+    ),
 )
 
 
@@ -43,8 +64,9 @@ AUDIOCAPS: Final = Benchmark(
             "in GRAM's copy; 665 to 975 elsewhere, as clips disappear from YouTube.",
             _TEST,
             captions="first",
+            beside=_BESIDE,
         ),
-        Protocol("audiocaps-all", None, "The test sounds with all five captions as positives.", _TEST),
+        Protocol("audiocaps-all", None, "The test sounds with all five captions as positives.", _TEST, beside=_BESIDE),
         Protocol(
             "audiocaps-val",
             None,
@@ -58,5 +80,6 @@ AUDIOCAPS: Final = Benchmark(
         "Videos of the same names: their own tracks are the sounds.",
     ),
     media="audio",
+    source=r"([\w-]{11})_\d+\.\d{3}_\d+\.\d{3}",
     spelled=_spelled,
 )

@@ -26,6 +26,7 @@ class Annotation:
         splits: Splits that count, where the file names several; empty where all do.
         split: The split of all its entries, where the file names none.
         header: Column names, where the file has none.
+        untested: Only entries that the protocol does not evaluate count.
     """
 
     pattern: str
@@ -33,6 +34,32 @@ class Annotation:
     splits: tuple[str, ...] = ()
     split: str = "test"
     header: tuple[str, ...] = ()
+    untested: bool = False
+
+    @property
+    def expected(self) -> str:
+        """The file, and those it needs beside it, for people."""
+        return f"{self.pattern} (with {' or '.join(self.ids)})" if self.ids else self.pattern
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A split beside the one that a protocol evaluates, by the dataset's official files.
+
+    Attributes:
+        name: `train`, which heads learn from, or `val`, by which an epoch is chosen.
+        annotations: Files that hold it, the first found is taken.
+        n: How many items it has by its definition; None where circulating copies differ.
+    """
+
+    name: Literal["train", "val"]
+    annotations: tuple[Annotation, ...]
+    n: int | None = None
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The files that would do, for people."""
+        return tuple(annotation.expected for annotation in self.annotations)
 
 
 @dataclass(frozen=True)
@@ -47,6 +74,8 @@ class Protocol:
         captions: All captions of an item, its first, or all joined to one paragraph.
         needs_audio: Items without a sound track are left out.
         version: Raised when the same name would mean other items or captions.
+        beside: Its splits for training and for choosing an epoch.
+        same_as: The protocol whose items it evaluates, where it differs from it in `beside` only.
     """
 
     name: str
@@ -56,11 +85,18 @@ class Protocol:
     captions: Captions = "all"
     needs_audio: bool = False
     version: int = 1
+    beside: tuple[Beside, ...] = ()
+    same_as: str | None = None
 
     @property
     def id(self) -> str:
-        """Name and version, as results record it: `msrvtt-1k@1`."""
-        return f"{self.name}@{self.version}"
+        """Name and version, as results record it: `msrvtt-1k@1`; of the protocol whose items are evaluated."""
+        return f"{self.same_as or self.name}@{self.version}"
+
+    @property
+    def evaluated(self) -> str:
+        """The split that it evaluates."""
+        return self.annotations[0].split
 
 
 @dataclass(frozen=True)
@@ -75,6 +111,8 @@ class Benchmark:
         folders: Parts of folder names that speak for this dataset where several hold an annotation file.
         media: What its items are: videos (which have sound), or sounds (which may have videos).
         spelled: Gives an entry the benchmark's own id, whichever file it came from.
+        source: Regular expression of its ids, whose first group is the video that a clip was cut from; None where ids
+            do not say.
     """
 
     name: str
@@ -84,6 +122,7 @@ class Benchmark:
     folders: tuple[str, ...] = ()
     media: Literal["video", "audio"] = "video"
     spelled: Callable[[Entry], Entry] | None = field(default=None)
+    source: str | None = None
 
     def protocol(self, name: str | None) -> Protocol:
         """Return a protocol by name, with or without its version; the default for None.

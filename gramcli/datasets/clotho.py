@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 from gramcli.datasets.tree import without_suffix
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ _EVALUATION: Final = (
     Annotation("retrieval_captions.csv"),
     Annotation("descs_ret_test.json"),
 )
+_BESIDE: Final = (
+    Beside("train", (Annotation("clotho_captions_development.csv"), Annotation("descs_ret_train.json")), 3839),
+    Beside("val", (Annotation("clotho_captions_validation.csv"), Annotation("descs_ret_val.json")), 1045),
+)
 
 
 def _spelled(entry: Entry) -> Entry:
@@ -25,13 +29,20 @@ def _spelled(entry: Entry) -> Entry:
 CLOTHO: Final = Benchmark(
     name="clotho",
     protocols=(
-        Protocol("clotho-all", 1045, "The evaluation split, 1,045 sounds with five captions each.", _EVALUATION),
+        Protocol(
+            "clotho-all",
+            1045,
+            "The evaluation split, 1,045 sounds with five captions each.",
+            _EVALUATION,
+            beside=_BESIDE,
+        ),
         Protocol(
             "clotho-first-caption",
             1045,
             "The evaluation split, the first caption of each sound.",
             _EVALUATION,
             captions="first",
+            beside=_BESIDE,
         ),
         Protocol(
             "clotho-validation",

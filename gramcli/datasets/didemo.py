@@ -8,10 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 
 if TYPE_CHECKING:
     from gramcli.datasets.entries import Entry
+
+_TRAIN: Final = Beside(
+    "train", (Annotation("descs_ret_train.json"), Annotation("didemo_ret_train.json"), Annotation("train_data.json"))
+)
+_VAL: Final = Beside(
+    "val", (Annotation("descs_ret_val.json"), Annotation("didemo_ret_val.json"), Annotation("val_data.json"))
+)
 
 
 def _spelled(entry: Entry) -> Entry:
@@ -30,6 +37,7 @@ DIDEMO: Final = Benchmark(
             "as some copies leave out clips that do not decode.",
             (Annotation("descs_ret_test.json"), Annotation("didemo_ret_test.json"), Annotation("test_data.json")),
             captions="joined",
+            beside=(_TRAIN, _VAL),
         ),
         Protocol(
             "didemo-paragraph-val",

@@ -30,6 +30,7 @@ _OTHERS: Final = {
     "split": ("split", "subset"),
     "start": ("start_time", "start_s", "start_seconds", "start"),
     "end": ("end_time", "end_s", "end_seconds", "end"),
+    "source": ("url",),
 }
 _NUMBERED: Final = re.compile(r"caption_\d+")
 
@@ -46,6 +47,7 @@ class Entry:
         split: Split name, None when absent.
         start: Where the clip begins in its video, in seconds; None where the file does not say.
         end: Where it ends.
+        source: The video it was cut from, None where the file does not say.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Entry:
     split: str | None = None
     start: float | None = None
     end: float | None = None
+    source: str | None = None
 
 
 def entries_of(rows: Sequence[Row], name: str, spelled: Callable[[Entry], Entry] | None = None) -> tuple[Entry, ...]:
@@ -111,6 +114,7 @@ def _entry(row: Row) -> Entry:
         split=other["split"],
         start=_seconds(other["start"], row.where),
         end=_seconds(other["end"], row.where),
+        source=other["source"],
     )
 
 

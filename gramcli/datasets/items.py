@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gramcli.modalities import LETTERS
 from gramcli.results.records import LeftOut
@@ -49,6 +49,21 @@ class Item:
 
 
 @dataclass(frozen=True)
+class SplitFacts:
+    """What is known of the splits of a registered protocol, where others than the evaluated one were opened.
+
+    Attributes:
+        evaluated: Name of the split that the protocol evaluates.
+        annotations: Split beside it -> its annotation file (`annotation`), its fingerprint (`sha256`), and items (`n`).
+        shared: What items of two splits have in common, as JSON objects: `what`, `splits`, `n`, `example`, `sentence`.
+    """
+
+    evaluated: str
+    annotations: Mapping[str, Mapping[str, Any]]
+    shared: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Items in a fixed order, and where they came from.
 
@@ -62,6 +77,7 @@ class Dataset:
         size: Items of the whole registered protocol, of which `items` may be a part; None without one.
         rules: Kind of file -> the rule by which its names were compared with ids, of a registered dataset.
         splits: Name of a split as written -> as items have it.
+        beside: The splits beside the one that a registered protocol evaluates; None where only that was opened.
     """
 
     id: str
@@ -73,6 +89,7 @@ class Dataset:
     size: int | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
+    beside: SplitFacts | None = None
 
     @property
     def told(self) -> tuple[str, ...]:

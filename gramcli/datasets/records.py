@@ -91,7 +91,7 @@ def _videos_and_sentences(where: str, value: Mapping[str, Any]) -> Iterator[Row]
     for number, video in enumerate(_list(where, value, "videos"), 1):
         place = f"{where} video {number}"
         name = str(_key(place, video, "video_id"))
-        yield _row(place, video_id=name, captions=captions[name], split=video.get("split"))
+        yield _row(place, video_id=name, captions=captions[name], split=video.get("split"), url=video.get("url"))
 
 
 def _coco(where: str, value: Mapping[str, Any]) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
 from gramcli.datasets.matching import times
 from gramcli.datasets.tree import without_suffix
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("youtube_id", "start_s", "label", "split")
 _TABLE: Final = Annotation("vggsound.csv", splits=("test",), header=_COLUMNS)
+_BESIDE: Final = (
+    Beside(
+        "train", (Annotation("descs_ret_train.json"), Annotation("vggsound.csv", splits=("train",), header=_COLUMNS))
+    ),
+)
 
 
 def _spelled(entry: Entry) -> Entry:
@@ -35,12 +40,14 @@ VGGSOUND: Final = Benchmark(
             5000,
             "Classification of 5,000 test clips (309 or 310 labels), the list that VAST and GRAM evaluate.",
             (Annotation("descs_ret_test.json"), Annotation("vggsound_5k.json"), Annotation("vggsound_5k.csv")),
+            beside=_BESIDE,
         ),
         Protocol(
             "vggsound-test",
             None,
             "Classification of all test clips (15,446 by the published list).",
             (_TABLE,),
+            beside=_BESIDE,
         ),
         Protocol(
             "vggsound-all",
@@ -50,6 +57,7 @@ VGGSOUND: Final = Benchmark(
         ),
     ),
     id_pattern=r"[\w-]{11}_\d{6}",
+    source=r"([\w-]{11})_\d{6}",
     layouts=(
         "---g-f_I2yQ_000001.mp4; also ---g-f_I2yQ_1.mp4, ---g-f_I2yQ_1_11.mp4, ---g-f_I2yQ_1000_11000.flac",
         "A folder per class (test/dog barking/x.mp4) needs no annotation: make a manifest, or embed the folder.",

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from gramcli.datasets.benchmark import Annotation, Benchmark, Protocol
+from gramcli.datasets.benchmark import Annotation, Benchmark, Beside, Protocol
+from gramcli.datasets.tree import without_suffix
+
+if TYPE_CHECKING:
+    from gramcli.datasets.entries import Entry
+
+
+def _spelled(entry: Entry) -> Entry:
+    return replace(entry, id=without_suffix(entry.id))
+
 
 YOUCOOK2: Final = Benchmark(
     name="youcook2",
@@ -19,6 +29,16 @@ YOUCOOK2: Final = Benchmark(
                 Annotation("descs_cap_test.json"),
                 Annotation("youcookii_annotations_trainval.json", splits=("validation", "val")),
             ),
+            beside=(
+                Beside(
+                    "train",
+                    (
+                        Annotation("descs_ret_train.json"),
+                        Annotation("descs_cap_train.json"),
+                        Annotation("youcookii_annotations_trainval.json", splits=("training", "train")),
+                    ),
+                ),
+            ),
         ),
     ),
     id_pattern=r"(?!.*_\d{6}_\d{6}$)[\w-]{11}_\d+_\d+",
@@ -27,4 +47,6 @@ YOUCOOK2: Final = Benchmark(
         "Whole videos (xHr8X2Wpmno.mp4) must be cut into steps first: a step is never answered by its whole video.",
     ),
     folders=("youcook",),
+    spelled=_spelled,
+    source=r"([\w-]{11})_\d+_\d+",
 )

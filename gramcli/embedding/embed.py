@@ -42,7 +42,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         from_store: With `heads:DIR`: embeddings of the base model, nothing is decoded again.
         root: Folder that holds a dataset, or that paths start from.
         protocol: A dataset's protocol, or a name to record.
-        split: Only the items of this split.
+        split: Only the items of this split; `all` for all of them: of a registered dataset train and val, too.
         limit: Only the first so many items.
         text_only: Accept items of a manifest that name no media.
         frames: Frames of each video; None leaves it to the model.

@@ -244,11 +244,15 @@ def _described(dataset: Dataset) -> dict[str, Any]:
         "annotation_sha256": dataset.annotation_sha256,
     }
     if is_registered(dataset.protocol):
+        tested = None if dataset.beside is None else dataset.beside.evaluated
         said |= {
-            "n": len(dataset.items),
+            "n": sum(tested in (None, item.split) for item in dataset.items),
             "protocol_n": dataset.size,
             "left_out": [asdict(entry) for entry in dataset.left_out],
         }
+    if dataset.beside is not None:
+        beside = dataset.beside
+        said |= {"evaluated": beside.evaluated, "beside": dict(beside.annotations), "shared": list(beside.shared)}
     return said
 
 

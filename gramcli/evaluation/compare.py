@@ -107,6 +107,10 @@ def load_operand(
                 "input", f"{text} holds no ranks, as geometry and multi-label figures have none: nothing to compare."
             )
         return text, _narrowed(text, evaluation, tasks, methods)
+    if not text:
+        raise UserError("usage", "An operand of compare is empty. Give a store, STORE@METHOD, or an evaluation's JSON.")
+    if path.exists() and not path.is_dir():
+        raise UserError("input", f"{text} is a pipe, socket or device, not a file. Write it to a file first.")
     if not path.is_dir():
         raise UserError(
             "input", f"{text}: there is no {path}. Give a store, STORE@METHOD, or the JSON that `gram eval` wrote."

@@ -120,13 +120,18 @@ def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:
 
 
 def _narrowed(evaluation: Evaluation, name: str, used: Sequence[RankVector]) -> list[str]:
-    """A note where an operand has more methods than the comparison uses."""
+    """Notes where an operand has more tasks or methods than the comparison uses."""
+    tasks = dict.fromkeys(vector.task for vector in evaluation.ranks)
+    lone = [task for task in tasks if task not in {vector.task for vector in used}]
+    notes = [f"Not compared, for {name} alone has it: {', '.join(lone)}."] if lone else []
     every = dict.fromkeys(vector.method for vector in evaluation.ranks)
     chosen = dict.fromkeys(vector.method for vector in used)
     if len(chosen) == len(every):
-        return []
+        return notes
     return [
-        f"{name} has {len(every)} methods; compared: {', '.join(chosen)}. Name another baseline method as STORE@METHOD."
+        *notes,
+        f"{name} has {len(every)} methods; compared: {', '.join(chosen)}. "
+        "Name another baseline method as STORE@METHOD.",
     ]
 
 

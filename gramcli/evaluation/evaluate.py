@@ -110,6 +110,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         )
 
     learns = "classification" in metrics and tuple(classifiers) != ("zero-shot",)
+    learns = learns or str(normalize).startswith("qbnorm")
     if isinstance(dataset, (str, Path)):
         dataset = chosen_dataset(str(dataset), root, split, limit, protocol, with_train=learns, text_only=text_only)
     found = open_target(target, dataset, load)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,6 +14,8 @@ from torch import Tensor
 
 import gramcli
 from gramcli.catalog import resolve
+from gramcli.datasets.benchmark import Benchmark
+from gramcli.datasets.catalog import DATASETS
 from gramcli.datasets.items import is_registered
 from gramcli.datasets.published import published
 from gramcli.errors import UserError
@@ -59,14 +62,16 @@ def measure(
     found = [figures_of(store, items, tasks, methods, options) for figures_of in measures]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     rows = [row for figures in found for row in figures.results]
-    whole = _part_of_protocol(store, options) is None
+    whole = _part_of_protocol(store, options) is None and not _beside(store, items)
     reference = _reference(store, rows, comparable=whole) if options.reference else ()
     if options.reference and not reference:
         notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
         provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
         results=tuple(rows),
-        left_out=tuple(dict.fromkeys([*_by_protocol(store), *(one for figures in found for one in figures.left_out)])),
+        left_out=tuple(
+            dict.fromkeys([*_by_protocol(store, items), *(one for figures in found for one in figures.left_out)])
+        ),
         ranks=tuple(vector for figures in found for vector in figures.ranks),
         notes=tuple(dict.fromkeys(notes)),
         reference=tuple(reference),
@@ -92,7 +97,13 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
         notes.append("Every item of a query's label is a right answer (--relevant label).")
     notes += _training_notes(store, chosen_items(store, options.split, options.limit))
     notes += remarks(known_outcome(store.manifest["model"]))
-    if part := _part_of_protocol(store, options):
+    if others := _beside(store, chosen_items(store, options.split, options.limit)):
+        n, protocol = sum(others.values()), store.manifest["dataset"].get("protocol")
+        notes.append(
+            f"{n:,} items evaluated are of {' and '.join(others)}, which {protocol} does not evaluate: these are no "
+            "figures of the protocol."
+        )
+    elif part := _part_of_protocol(store, options):
         notes.append(f"These are figures of {part}: a smaller gallery, so not comparable with figures of the protocol.")
     return notes
 
@@ -126,22 +137,43 @@ def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:
     return f"{n:,} of the {whole:,} items of {dataset.get('protocol')}"
 
 
-def _protocol(store: Store, named: str | None) -> str | None:
-    """The protocol of the store's items, or the name given to that of a folder or manifest."""
+def _beside(store: Store, items: Tensor) -> dict[str, int]:
+    """Split -> how many of the items are of it, of the splits that the store's protocol does not evaluate."""
+    evaluated = store.manifest["dataset"].get("evaluated")
+    found = Counter(str(store.splits[k]) for k in items.tolist() if evaluated not in (None, store.splits[k]))
+    return dict(sorted(found.items()))
+
+
+def _protocol(store: Store, named: str | None, items: Tensor) -> str | None:
+    """The protocol of the items, or the name given to that of a folder or manifest.
+
+    Items of a split that a registered protocol does not evaluate make it another: `msrvtt-1k@1, split train`.
+    """
     recorded: str | None = store.manifest["dataset"].get("protocol")
+    if others := _beside(store, items):
+        splits = sorted({str(store.splits[k]) for k in items.tolist()} | set(others))
+        return f"{recorded}, split {' and '.join(splits)}"
     return recorded if is_registered(recorded) else named or recorded
 
 
 def _check_protocol(store: Store, named: str | None) -> None:
     """A registered protocol is decided when its items are embedded; figures never get another's name."""
     recorded: str | None = store.manifest["dataset"].get("protocol")
-    if named and is_registered(recorded) and named not in (recorded, str(recorded).rpartition("@")[0]):
-        name = store.manifest["dataset"].get("id")
+    name = store.manifest["dataset"].get("id")
+    same = (recorded, str(recorded).rpartition("@")[0])
+    if named and is_registered(recorded) and named not in same and _recorded_as(str(name), named) != recorded:
         raise UserError(
             "usage",
             f"{store.path} holds the items of {recorded}, not of {named}. Evaluate the model on those: "
             f"gram eval MODEL --dataset {name} --root DIR --protocol {named}",
         )
+
+
+def _recorded_as(dataset: str, named: str) -> str | None:
+    """What a protocol of a registered dataset is recorded as: one that differs in what is trained on, as the other."""
+    found = DATASETS.load(dataset) if dataset in DATASETS.names() else None
+    protocols = found.protocols if isinstance(found, Benchmark) else ()
+    return next((one.id for one in protocols if one.name == named), None)
 
 
 def _heads_of(store: Store) -> dict[str, Any]:
@@ -204,15 +236,17 @@ def _reference(store: Store, rows: Sequence[ResultRow], *, comparable: bool) -> 
     return sorted(figures, key=lambda one: (one.measured is None, one.task not in tasks, one.protocol != protocol))
 
 
-def _by_protocol(store: Store) -> list[LeftOut]:
+def _by_protocol(store: Store, items: Tensor) -> list[LeftOut]:
+    if sum(_beside(store, items).values()) == len(items):
+        return []
     return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
 
 
 def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
-    dataset = store.manifest["dataset"]
+    dataset, items = store.manifest["dataset"], chosen_items(store, options.split, options.limit)
     return {
-        "protocol": _protocol(store, options.protocol),
-        "n": len(chosen_items(store, options.split, options.limit)),
+        "protocol": _protocol(store, options.protocol, items),
+        "n": len(items),
         "protocol_n": dataset.get("protocol_n"),
         "model": _described_model(store),
         "dataset": dataset,

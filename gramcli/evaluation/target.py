@@ -55,26 +55,28 @@ def chosen_dataset(
         limit: At most so many items.
         protocol: Which of a registered dataset's protocols.
         text_only: Accept items of a manifest that name no media.
-        with_train: Also the splits that a classifier learns from, whatever the split and the limit.
+        with_train: Also the splits that are learnt from, whatever the split and the limit.
 
     Returns:
-        The dataset. Where `evaluate` has yet to choose a split, the limit is left to it.
+        The dataset; where neither a split nor a limit is named, all of its splits, of which `evaluate` chooses.
 
     Raises:
         UserError: As `open_dataset`.
     """
     root = None if root is None else Path(root)
     dataset = open_dataset(data, root, split=None if split == "all" else split, protocol=protocol, text_only=text_only)
-    if split is None:
-        default_split([item.split for item in dataset.items], dataset.id)
-    undecided = split is None and len({item.split for item in dataset.items}) > 1
-    found = dataset if undecided else replace(dataset, items=dataset.items[:limit])
-    if not with_train or undecided:
+    test = default_split([item.split for item in dataset.items], dataset.id) if split is None else None
+    if test is not None and limit is None:
+        return dataset
+    asked = [item for item in dataset.items if test is None or item.split == test]
+    found = replace(dataset, items=tuple(asked[:limit]))
+    if not with_train:
         return found
     from gramcli.evaluation.labels import LEARNT  # noqa: PLC0415 - where classifiers learn
 
     tested = {item.id for item in found.items}
-    items = open_dataset(data, root, protocol=protocol, text_only=text_only).items
+    learnt = None if found.beside is None else "all"  # a split beside the evaluated one: train is not opened with it
+    items = open_dataset(data, root, split=learnt, protocol=protocol, text_only=text_only).items
     return replace(found, items=tuple(item for item in items if item.id in tested or item.split in LEARNT))
 
 

@@ -199,7 +199,10 @@ def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progr
     """
     total, missing = len(plan.items), writer.missing_shards()
     done = total - sum(len(plan.shard_range(index)) for index in missing)
-    with _no_collection(), ThreadPoolExecutor(1) as ahead:  # the next shard is read while this one is packed and flushed
+    with (
+        _no_collection(),
+        ThreadPoolExecutor(1) as ahead,
+    ):  # the next shard is read while this one is packed and flushed
 
         def begin(index: int) -> Future[ShardContent]:
             return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)

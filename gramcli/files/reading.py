@@ -8,6 +8,8 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from gramcli.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
@@ -31,6 +33,19 @@ NOWHERE: Final[Stamp] = (-1, -1)
 """Of a file that cannot be looked at."""
 
 
+class NotPermittedError(UserError):
+    """A file that this user may not read: no reader may take it for damaged, and none advise to delete it.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            "input", f"{path} may not be read by this user (permission denied). Ask its owner, or change it with chmod."
+        )
+
+
 class UnreadableError(OSError):
     """A file that is not opened: no regular file, or larger than what reads it can take.
 
@@ -52,10 +67,14 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
         The open file; what was checked is what is read.
 
     Raises:
+        NotPermittedError: This user may not read it.
         UnreadableError: It is a pipe, a socket or a device.
         OSError: It is a folder, or cannot be opened.
     """
-    handle = os.open(path, _READING)
+    try:
+        handle = os.open(path, _READING)
+    except PermissionError as error:
+        raise NotPermittedError(path) from error
     with os.fdopen(_regular(handle), "rb") as file:
         yield file
 
@@ -67,6 +86,7 @@ def check_regular(path: Path) -> None:
         path: The file.
 
     Raises:
+        NotPermittedError: As `open_regular`.
         UnreadableError: As `open_regular`.
         OSError: It cannot be opened.
     """
@@ -85,6 +105,7 @@ def read_regular(path: Path, limit: int = SMALL) -> bytes:
         Its content.
 
     Raises:
+        NotPermittedError: As `open_regular`.
         UnreadableError: No regular file, or one of more bytes; the reason names the limit.
         OSError: It cannot be read.
     """

@@ -82,7 +82,8 @@ def save_heads(path: Path, heads: Heads, config: Mapping[str, Any]) -> None:
     with disk_errors(path):
         make_folder(path)
         write_atomic(path / WEIGHTS, data)
-        write_atomic(path / CONFIG, dump_json({**facts, **config}).encode())
+        document = {**facts, **config}
+        write_atomic(path / CONFIG, dump_json({**document, "content_sha256": _digest(document)}).encode())
 
 
 def load_heads(spec: str | Path) -> SavedHeads:
@@ -136,7 +137,14 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UserError("input", f"{path / CONFIG} has format {written}; this gram reads {FORMAT}. Upgrade it.")
     check_curves(checked(config, HeadsFile, source), source)
     found: dict[str, Any] = config
+    sealed = found.pop("content_sha256", None)  # older versions wrote none
+    if sealed is not None and sealed != _digest(found):
+        raise source.wrong(" was changed after gram wrote it")
     return found
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dump_json(config).encode()).hexdigest()
 
 
 def _check_shapes(path: Path, heads: Heads) -> None:

@@ -79,6 +79,7 @@ class HeadsFile(msgspec.Struct):
     warm_up: CurveFacts | None = None
     start: dict[str, float] | None = None
     mean_cosines: dict[str, float] | None = None
+    content_sha256: Sha256 | None = None
     inputs: dict[str, str] = {}
 
 

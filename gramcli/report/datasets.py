@@ -6,12 +6,16 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gramcli.datasets.benchmark import Benchmark
+from gramcli.datasets.beside import Part
 from gramcli.datasets.catalog import DATASETS, DatasetRow, spelled
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, listing
 from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gramcli.datasets.benchmark import Annotation
     from gramcli.datasets.survey import Survey
 
 NAMED = 10
@@ -66,7 +70,16 @@ def benchmark_answer(row: DatasetRow, benchmark: Benchmark, protocol: str | None
     """
     chosen = benchmark.protocols if protocol is None else (benchmark.protocol(protocol),)
     about: list[dict[str, Any]] = [
-        {"protocol": one.id, "n": one.n, "captions": one.captions, "about": one.about, "files": _files(one)}
+        {
+            "protocol": one.name if one.same_as else one.id,
+            "n": one.n,
+            "captions": one.captions,
+            "about": one.about,
+            "files": _files(one.annotations),
+            "beside": [
+                {"split": beside.name, "n": beside.n, "files": _files(beside.annotations)} for beside in one.beside
+            ],
+        }
         for one in chosen
     ]
     cells = [(one["protocol"], one["n"] or "-", one["captions"], one["about"]) for one in about]
@@ -74,12 +87,14 @@ def benchmark_answer(row: DatasetRow, benchmark: Benchmark, protocol: str | None
         (name, ", ".join(one["protocol"] for one in about if name in one["files"]))
         for name in dict.fromkeys(name for one in about for name in one["files"])
     ]
+    beside = _groups_beside(about)
     facts = [("source", row.source), ("licence", row.licence), ("splits", row.splits)]
     return Answer(
-        tables=(
+        tables=_with_rows(
             listing(("fact", "value"), facts, f"{row.title} ({row.tasks})"),
             listing(("protocol", "n", "captions", "about"), cells, "Protocols; the first is the default"),
             listing(("annotation file", "protocols"), files, "Annotation files; a protocol takes the first it finds"),
+            listing(("split", "n", "annotation file", "protocols"), beside, "Splits that --split adds"),
             listing(("media files",), [(layout,) for layout in benchmark.layouts], "Anywhere below --root"),
         ),
         columns=("protocol", "n", "captions", "about"),
@@ -88,12 +103,28 @@ def benchmark_answer(row: DatasetRow, benchmark: Benchmark, protocol: str | None
     )
 
 
-def _files(protocol: Any) -> list[str]:  # noqa: ANN401 - a Protocol, whose name typing has taken
-    return [f"{one.pattern} + {one.ids[0]} or alike" if one.ids else one.pattern for one in protocol.annotations]
+def _with_rows(*tables: Table) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)
+
+
+def _groups_beside(about: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Split, its size, its files, and the protocols that have it so."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in about:
+        for beside in one["beside"]:
+            size = f"{beside['n']:,}" if beside["n"] else "-"
+            found.setdefault((beside["split"], size, ", ".join(beside["files"])), []).append(one["protocol"])
+    return [(*key, ", ".join(protocols)) for key, protocols in found.items()]
+
+
+def _files(annotations: Sequence[Annotation]) -> list[str]:
+    names = [f"{one.pattern} + {one.ids[0]} or alike" if one.ids else one.pattern for one in annotations]
+    return list(dict.fromkeys(names))
 
 
 def survey_answer(found: Survey) -> Answer:
     """Return what was found of a dataset below a root, what is missing and what to do."""
+    splits = [_split(part) for part in _parts(found)]
     document = {
         "schema": SCHEMA,
         "dataset": found.benchmark.name,
@@ -105,6 +136,8 @@ def survey_answer(found: Survey) -> Answer:
         "media": {name: _media(found, name) for name in found.matches},
         "missing": {name: list(ids) for name, ids in found.missing.items()},
         "advice": list(found.advice),
+        "splits": splits,
+        "shared": [one.document() for one in found.shared],
     }
     facts = _facts(found)
     todo = Table(("to do",), tuple((one,) for one in found.advice), frozenset({"to do"}))
@@ -116,15 +149,56 @@ def survey_answer(found: Survey) -> Answer:
     ]
     tables = [
         listing(("fact", "value"), facts, title),
+        _splits(splits),
         listing(("modality", "missing", "ids"), missing, "Without a file"),
     ]
     return Answer(
-        tables=tuple(table for table in (*tables, _rates(found), todo) if table.rows),
+        tables=_with_rows(*tables, _rates(found), todo),
         columns=("fact", "value"),
         rows=tuple({"fact": name, "value": value} for name, value in facts),
         document=document,
-        notes=tuple(found.tree.notes),
+        notes=(*found.tree.notes, *(one.sentence for one in found.shared if one.what != "item")),
     )
+
+
+def _parts(found: Survey) -> tuple[Part, ...]:
+    """The evaluated split and those beside it, where there are any."""
+    protocol = found.protocol
+    expected = tuple(one.expected for one in protocol.annotations)
+    own = Part(protocol.evaluated, found.found, found.matches, found.missing, expected, protocol.n)
+    return (own, *found.parts) if found.parts else ()
+
+
+def _split(part: Part) -> dict[str, Any]:
+    """A split as a JSON object."""
+    return {
+        "split": part.name,
+        "annotation": part.found.files if part.found else None,
+        "expected": list(part.expected),
+        "trouble": part.trouble.message if part.trouble else None,
+        "n": len(part.entries),
+        "definition": part.n,
+        "media": {kind: len(match.files) for kind, match in part.matches.items()},
+        "with_media": len({one for match in part.matches.values() for one in match.files}),
+    }
+
+
+def _missing(expected: Sequence[str]) -> str:
+    first, *others = expected
+    return f"missing: {first} or alike" if others else f"missing: {first}"
+
+
+def _splits(splits: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            one["split"],
+            one["annotation"] or one["trouble"] or _missing(one["expected"]),
+            *((f"{one['n']:,}", f"{one['with_media']:,}") if one["annotation"] else ("-", "-")),
+            "-" if one["definition"] is None else f"{one['definition']:,}",
+        )
+        for one in splits
+    ]
+    return listing(("split", "annotation", "items", "with a file", "by definition"), rows, "Splits (--split)")
 
 
 def _facts(found: Survey) -> list[tuple[str, str]]:

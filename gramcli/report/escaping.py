@@ -20,6 +20,13 @@ _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u18
 _SELECTORS: Final = range(0xFE00, 0xFE10)  # say how the sign before them looks; after another they say nothing
 _MORE_SELECTORS: Final = range(0xE0100, 0xE01F0)
 
+_JOINERS: Final = frozenset("\u200c\u200d")
+# The scripts in which a joiner, or its opposite, changes how letters look.
+_JOINING: Final = (
+    "ARABIC", "SYRIAC", "NKO", "MONGOLIAN", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL", "TELUGU",
+    "KANNADA", "MALAYALAM", "SINHALA", "KHMER", "MYANMAR",
+)  # fmt: skip
+
 _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -44,7 +51,7 @@ def terminal(text: object) -> str:
 
     That is what Unicode calls control, format, private, unassigned and surrogate characters and line separators: escape
     sequences, marks of direction, letters of no width. Line breaks and tabs become blanks. Accents, all scripts and
-    single pictures stay as they are; pictures that are joined of several fall apart into these.
+    pictures stay as they are, also what joins their letters where that is spelling.
 
     Example:
         >>> terminal("red\x1b[31m"), terminal("a\u202egpj.mp4"), terminal("two\nlines")
@@ -105,11 +112,23 @@ def _written(text: str, kept: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     parts, before = [], " "
-    for letter in text:
-        seen = letter in kept or (_selects(before) if ord(letter) in _SELECTORS else _is_seen(letter))
+    for place, letter in enumerate(text):
+        if ord(letter) in _SELECTORS:
+            seen = _selects(before)
+        elif letter in _JOINERS:
+            seen = _joins(before, text[place + 1 : place + 2])
+        else:
+            seen = letter in kept or _is_seen(letter)
         parts.append(letter if seen else letter.encode("unicode_escape").decode("ascii"))
         before = letter
     return "".join(parts)
+
+
+def _joins(before: str, after: str) -> bool:
+    """Say whether a joiner between two signs is spelling: in scripts whose letters join, and in joined pictures."""
+    if unicodedata.category(after or " ") == "So":
+        return unicodedata.category(before) in ("So", "Sk", "Mn")  # a skin tone or a selector may stand between
+    return all(unicodedata.name(sign or " ", "").startswith(_JOINING) for sign in (before, after))
 
 
 def _is_seen(letter: str) -> bool:

@@ -95,7 +95,8 @@ def _latex(answer: Answer) -> str:
 
 def _latex_table(table: Table) -> str:
     # tabulate escapes the ten specials; a bracket or a star after the end of a row would be an argument of that.
-    return re.sub(r"(?m)^(\s*)([\[*])", r"\1{\2}", _tabulated(table, "latex_booktabs", terminal))
+    text = _tabulated(table, "latex_booktabs", terminal).replace("|", r"\textbar{}")  # in OT1 a bar prints as a dash
+    return re.sub(r"(?m)^(\s*)([\[*])", r"\1{\2}", text)
 
 
 RENDERERS: Final[dict[Format, Callable[[Answer], str]]] = {

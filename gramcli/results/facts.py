@@ -71,6 +71,13 @@ class LeftOutFacts(msgspec.Struct):
     reason: str
 
 
+class SharedFacts(msgspec.Struct):
+    """What items of two splits have in common."""
+
+    splits: list[str]
+    sentence: str
+
+
 class DatasetFacts(msgspec.Struct):
     """A dataset, as far as anything reads it."""
 
@@ -78,3 +85,5 @@ class DatasetFacts(msgspec.Struct):
     protocol: str | None = None
     protocol_n: Count | None = None
     left_out: list[LeftOutFacts] = []
+    evaluated: str | None = None
+    shared: list[SharedFacts] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import LARGE, check_regular, open_regular, read_regular
+from gramcli.files.reading import LARGE, NotPermittedError, check_regular, open_regular, read_regular
 from gramcli.store.facts import check_facts, check_shard_names
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import (
@@ -215,6 +216,8 @@ class Store:
     def _is_whole(self, shard: Mapping[str, Any]) -> bool:
         try:
             self._trust(self.path / shard["file"], shard["sha256"])
+        except NotPermittedError:
+            raise
         except (UserError, OSError):
             return False
         return True
@@ -334,8 +337,9 @@ def _check_shards(path: Path, manifest: Mapping[str, Any]) -> None:
     for shard in manifest["shards"]:
         file = path / shard["file"]
         if not file.is_file():
+            what = "is no file" if os.path.lexists(file) else "is missing"
             remedy = "Run the command that wrote the store again: only this shard is redone."
-            raise UserError("store", f"{file} is missing. {remedy}")
+            raise UserError("store", f"{file} {what}. {remedy}")
         size = file.stat().st_size
         if size != shard["bytes"]:
             refuse_pointer(file, "store")

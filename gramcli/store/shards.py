@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from gramcli.errors import UserError
-from gramcli.files.reading import LARGE, read_regular
+from gramcli.files.reading import LARGE, NotPermittedError, read_regular
 from gramcli.results.schema import Source, checked, parse_json
 from gramcli.store.items import ItemRow
 from gramcli.store.layout import OK, Plan, has_row, is_shard_name, is_status, is_text, shard_file, state
@@ -149,6 +149,8 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
         content = _content(plan, metadata, tensors)
         _, record = pack_shard(plan, index, content)
         masks = [tensors[f"{name}.present"].tolist() for name in plan.modalities if not is_text(name)]
+    except NotPermittedError:
+        raise
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
         raise damaged(path, str(error)) from error
     wanted = [[has_row(row.status[name]) for row in record.rows] for name in plan.modalities if not is_text(name)]

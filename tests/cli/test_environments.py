@@ -159,11 +159,27 @@ def test_what_may_not_be_read_fails_and_is_named(place, name, command):
 
 
 @as_root
+@pytest.mark.parametrize(
+    "command", ["eval emb2", "inspect emb2 --verify", "inspect weights.pt", "inspect weights.safetensors"]
+)
+def test_what_may_not_be_read_is_not_called_damaged(place, command):
+    """Whoever followed "delete this file" would lose what only its owner can read."""
+    if not (place / "emb2").exists():
+        shutil.copytree(place / "emb", place / "emb2")
+        for name in ("emb2/shards/00000.safetensors", "weights.pt", "weights.safetensors"):
+            (place / name).touch()
+            (place / name).chmod(0)
+    done = run(f"gram {command} -q", place, rights=ORDINARY)
+    said(done, 1, "may not be read by this user (permission denied). Ask its owner")
+    assert "damaged" not in done.stderr
+
+
+@as_root
 def test_a_settings_file_found_but_not_readable_fails(place, tmp_path):
     folder = place / "settings"
     folder.mkdir()
     (folder / "gram.toml").touch(0)
-    said(run("gram methods -q", folder, rights=ORDINARY), 1, "gram.toml cannot be read: Permission denied")
+    said(run("gram methods -q", folder, rights=ORDINARY), 1, "gram.toml may not be read by this user")
 
 
 def test_a_working_directory_that_is_gone(tmp_path):

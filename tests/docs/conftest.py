@@ -71,3 +71,29 @@ def msrvtt(workplace, request):
     shutil.copy(source, workplace / "MSRVTT" / "annotations")
     for name in {row["video_id"] for row in json.loads(source.read_text())} - ABSENT_FROM_MSRVTT:
         (workplace / "MSRVTT" / "videos" / f"{name}.mp4").touch()
+
+
+@pytest.fixture
+def msrvtt_splits(workplace, request):
+    """`MSRVTT/`: real clips and small ones of our own under MSR-VTT's names, 26 to train on and 14 to test."""
+    import json
+
+    from tests.media_factory import write_video
+
+    real = sorted((request.getfixturevalue("reference_data") / "data" / "clips" / "videos").glob("*.mp4"))
+    folder = workplace / "MSRVTT"
+    (folder / "videos").mkdir(parents=True)
+    videos, sentences, rows = [], [], ["key,vid_key,video_id,sentence"]
+    for k in range(40):
+        one = f"video{k if k < 2 or 4 <= k < 28 else 7010 + k}"
+        if k < 4:
+            shutil.copy(real[k], folder / "videos" / f"{one}.mp4")
+        else:
+            write_video(folder / "videos" / f"{one}.mp4", 4, (32, 24), 8, 200.0 + 40 * k, (6 * k, 250 - 6 * k, 90), k)
+        videos.append({"video_id": one, "url": f"https://www.youtube.com/watch?v={k % 2 if k < 4 else k}"})
+        sentences += [{"video_id": one, "caption": f"{text} {k} of {k % 7}"} for text in ("clip", "number")]
+        rows += [f"ret{k},msr{k},{one},clip {k} of {k % 7}"] if int(one[5:]) >= 7010 else []
+    (folder / "MSRVTT_data.json").write_text(json.dumps({"videos": videos, "sentences": sentences}))
+    (folder / "MSRVTT_JSFUSION_test.csv").write_text("\n".join(rows))
+    trained = [video["video_id"] for video in videos if int(video["video_id"][5:]) < 7010]
+    (folder / "MSRVTT_train.9k.csv").write_text("\n".join(["video_id", *trained]))

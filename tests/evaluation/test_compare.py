@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,13 @@ def test_methods_are_paired_by_name_or_alone() -> None:
     assert {(row.a, row.b) for row in compare_evaluations([both, other], "AB").rows} == {("A@cosine", "B@cosine")}
     with pytest.raises(UserError, match="A and B have no task and method in common"):
         compare_evaluations([both, Evaluation({}, (), (), ())], "AB")
+
+
+def test_what_one_side_alone_has_is_named() -> None:
+    one, two = made([1.0, 2.0]), made([1.0, 1.0])
+    lone = Evaluation({}, (), (), (*two.ranks, replace(two.ranks[0], task="a2t")), questions=two.questions)
+    notes = compare_evaluations([one, lone], "AB").notes
+    assert "Not compared, for B alone has it: a2t." in notes
 
 
 def test_fewer_than_two_are_refused() -> None:

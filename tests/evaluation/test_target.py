@@ -39,6 +39,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
+def test_a_limit_is_of_what_is_evaluated_and_no_more_is_embedded(tmp_path: Path) -> None:
+    rows = [f"{split}{k},{split},a text {k}" for split in ("train", "test") for k in range(4)]
+    (tmp_path / "all.csv").write_text("\n".join(["id,split,text", *rows]) + "\n")
+
+    def ids(split: str | None, limit: int | None, **more: bool) -> list[str]:
+        found = target.chosen_dataset(str(tmp_path / "all.csv"), None, split, limit, text_only=True, **more)
+        return [item.id for item in found.items]
+
+    assert ids(None, 2) == ids("test", 2) == ["test0", "test1"]
+    assert ids(None, 2, with_train=True) == [*(f"train{k}" for k in range(4)), "test0", "test1"]
+    assert len(ids(None, None)) == 8
+
+
 def _embedded(watch: Any) -> Path:
     return target._embedded(watch, load_encoder("signal"), DATASET, EmbedOptions(0))
 

@@ -90,9 +90,20 @@ def test_saved_heads_come_back(tmp_path, hidden):
     assert described["heads"]["trained"] == ["a"]
 
 
-def change_config(folder, **changed):
+def change_config(folder, *, sealed=False, **changed):
     path = folder / "heads.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    found = json.loads(path.read_text())
+    seal = {} if sealed else {"content_sha256": None}  # a forger, or an older version, has none
+    path.write_text(json.dumps({**found, **seal, **changed}))
+
+
+def test_what_trained_heads_cannot_be_edited_away(tmp_path):
+    save_heads(tmp_path, made()[0], CONFIG)
+    change_config(tmp_path, sealed=True)  # the same facts, written otherwise
+    assert load_heads(tmp_path).config["trained"] == CONFIG["trained"]
+    change_config(tmp_path, sealed=True, trained=[])
+    with pytest.raises(UserError, match=r"heads\.json was changed after gram wrote it"):
+        load_heads(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,14 @@ READABLE = [
     *("cafe\u0301.mp4", "naïve", "漢字かな", "한국어", "العربية", "עברית", "ไทย", "हिन्दी", "a\u3000b"),
     *("\U0001f600", "\u2764\ufe0f", "1\ufe0f\u20e3"),  # pictures, one with its selector, a key
 ]
+JOINED = [
+    *("می\u200cخواهم", "क्\u200dष", "க்\u200cஷ"),  # spelling: Persian, Hindi, Tamil
+    *(
+        "\U0001f469\u200d\U0001f52c",
+        "\U0001f469\U0001f3fd\u200d\U0001f52c",
+        "\u2764\ufe0f\u200d\U0001f525",
+    ),  # joined pictures
+]
 TEXT = st.one_of(
     st.text(st.characters(), max_size=20),
     st.text(st.sampled_from(HOSTILE + "ab|\\`*_[]()<>&#$~!{}^%=+-@\t\r\n'\":/. "), max_size=20),
@@ -59,6 +67,17 @@ def table_of(name: str) -> Answer:
     columns = ("id", "n")
     table = Table((name, "n"), ((name, "1"), ("plain", name)), frozenset({name}), name)
     return Answer((table,), columns, ({"id": name, "n": 1}, {"id": "plain", "n": name}), {"id": name}, (name,))
+
+
+@pytest.mark.parametrize("text", JOINED)
+def test_joiners_that_are_spelling_stay(text):
+    assert terminal(text) == html(text) == markdown(text) == csv_cell(text) == text
+
+
+@pytest.mark.parametrize("text", ["a\u200db", "\u200cم", "م\u200c", "م\u200c\u200cم", "a\u200dم", "\U0001f600\u200da"])
+def test_joiners_between_other_letters_are_shown(text):
+    assert "\u200c" not in terminal(text)
+    assert "\u200d" not in terminal(text)
 
 
 class Outline(HTMLParser):
@@ -162,7 +181,8 @@ def test_numbers_stay_numbers(cell):
 def test_json_is_exact(name):
     text = render(table_of(name), Format.json)
     assert text.isascii()
-    assert json.loads(text)["id"] == name
+    # Two halves of one letter are that letter in JSON, as they are in UTF-16.
+    assert json.loads(text)["id"] == name.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 @given(TEXT)
@@ -209,7 +229,7 @@ def test_latex_holds_no_command_of_a_name(name):
     lines = render(table_of(name), Format.latex).splitlines()
     rows = [line for line in lines if line.endswith(r"\\")]
     assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [1, 1, 1]
-    ours = r"\\(?:textbackslash\{\}|textasciitilde\{\}|ensuremath\{[<>]\}|\^\{\}|[&%$#_{}])|\\\\$"
+    ours = r"\\(?:textbackslash\{\}|textbar\{\}|textasciitilde\{\}|ensuremath\{[<>]\}|\^\{\}|[&%$#_{}])|\\\\$"
     for row in rows:
         assert not re.search(r"[\\%$#_~^]", re.sub(ours, "", row))
         assert row.lstrip()[:1] not in {"[", "*"}

@@ -6,6 +6,7 @@ import hashlib
 import pickle
 import pickletools
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from torch import Tensor
 from gramcli.encoders.vast.names import Shape, tied_name
 from gramcli.encoders.vast.wrappers import Key, tensors_in, unwrap
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import check_regular, open_regular
+from gramcli.files.reading import NotPermittedError, check_regular, open_regular
 
 _FRAMES: Final = "vision_frame_embedding"
 _PERCEIVER: Final = "vision_perceiver.vision_frame_embedding"
@@ -28,6 +29,7 @@ MOST_UNPACKED: Final = 2**29
 MOST_TIMES: Final = 8
 """How many times its size a larger one may unpack to."""
 _ZIP: Final = b"PK\x03\x04"
+_PICKLE: Final = b"\x80"
 _REFUSED: Final = re.compile(r"(?:GLOBAL|[Uu]nsupported class) ([\w.]+)")
 _OPERATION: Final = re.compile(r"[Uu]nsupported oper(?:and|ation) (\d+)")
 _SAFETENSORS_DTYPES: Final = {
@@ -247,9 +249,13 @@ class _Torch:
         try:
             with open_regular(path) as file:
                 self._mapped = file.read(4) == _ZIP and not _is_compressed(path)
-            return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
+            with warnings.catch_warnings(action="ignore"):  # of a pickle's protocol: what matters is said below
+                return torch.load(path, map_location="cpu", weights_only=safe, mmap=self._mapped)
+        except NotPermittedError:
+            raise
         except Exception as error:  # a damaged pickle can end in any error at all
-            if safe and isinstance(error, pickle.UnpicklingError) and (wants := _more_than_tensors(error)):
+            refused = safe and isinstance(error, pickle.UnpicklingError) and _is_torch_file(path)
+            if refused and (wants := _more_than_tensors(error)):
                 raise UserError(
                     "checkpoint",
                     f"{path} holds more than tensors: {wants}. Save its state_dict alone, or pass --allow-pickle if "
@@ -292,6 +298,12 @@ def _check_unpacked(path: Path) -> None:
         )
 
 
+def _is_torch_file(path: Path) -> bool:
+    """Whether a file begins as torch.save or pickle write it: only then can trust in it be of use."""
+    with open_regular(path) as file:
+        return file.read(4).startswith((_ZIP, _PICKLE))
+
+
 def _is_compressed(path: Path) -> bool:
     """Whether an archive was packed again: mapped, compressed bytes would be taken for numbers."""
     if not zipfile.is_zipfile(path):
@@ -317,7 +329,7 @@ def dtype_counts(dtypes: Iterable[torch.dtype]) -> dict[str, int]:
     return {name: names.count(name) for name in sorted(set(names))}
 
 
-def _more_than_tensors(error: pickle.UnpicklingError) -> str:
+def _more_than_tensors(error: Exception) -> str:
     """What a pickle wants that tensors do not need, or nothing where it is simply no pickle."""
     if refused := _REFUSED.search(str(error)):
         return f"it wants to run {refused.group(1)}"
