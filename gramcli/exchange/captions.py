@@ -119,14 +119,14 @@ class _Matching:
             raise UserError(
                 "usage",
                 f"{self._item(first)} has captions in {other} and is not in {label}, whose text has no row for "
-                f"them; {int(gaps.sum())} items are so. Join with --items intersection.",
+                f"them (items: {int(gaps.sum())}). Join with --items intersection.",
             )
 
     def _refuse_counts(self, k: int, wrong: NDArray[np.bool_], own: NDArray[np.int64]) -> None:
         if wrong.any():
             first, more = int(np.argmax(wrong)), int(wrong.sum()) - 1
             other, label = self.operands[int(self.source[first])].label, self.operands[k].label
-            said = f"{self._item(first)} has {self.counts[first]} captions in {other} and {own[first]} in {label}"
+            said = f"{self._item(first)} has another number of captions: {self.counts[first]} in {other}, {own[first]} in {label}"
             raise UserError("usage", f"{said}{f', and {more} more differ' if more else ''}. {_REMEDY}")
 
     def _are_same(self, k: int, items: NDArray[np.int64]) -> bool:
