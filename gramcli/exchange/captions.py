@@ -126,7 +126,8 @@ class _Matching:
         if wrong.any():
             first, more = int(np.argmax(wrong)), int(wrong.sum()) - 1
             other, label = self.operands[int(self.source[first])].label, self.operands[k].label
-            said = f"{self._item(first)} has another number of captions: {self.counts[first]} in {other}, {own[first]} in {label}"
+            numbers = f"{self.counts[first]} in {other}, {own[first]} in {label}"
+            said = f"{self._item(first)} has another number of captions: {numbers}"
             raise UserError("usage", f"{said}{f', and {more} more differ' if more else ''}. {_REMEDY}")
 
     def _are_same(self, k: int, items: NDArray[np.int64]) -> bool:
