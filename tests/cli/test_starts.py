@@ -104,7 +104,7 @@ def test_a_store_of_nearly_that_name_is_named(here, command):
         ("train 'my emb'", "Did you mean: gram align 'my emb'"),
         ("help", "Did you mean: gram --help"),
         ("help eval", "Did you mean: gram eval --help"),
-        ("xyzzy", "Commands: embed, eval, compare"),
+        ("xyzzy", "Commands: embed, import, eval, compare"),
         ("align 'my emb' --loss gram -o h --warmup 0.1", "No such option: --warmup. Did you mean '--lr-warmup'?"),
         ("eval 'my emb' --metod gram", "No such option: --metod. Did you mean '--method'?"),
         ("embed 'my clips'", "Such as: gram embed 'my clips' -o 'my clips_emb'"),
