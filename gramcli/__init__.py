@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gramcli.evaluation.compare import compare
     from gramcli.evaluation.evaluate import evaluate
     from gramcli.evaluation.matrix import matrix
+    from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
     from gramcli.scoring.ranking import rank
@@ -34,6 +35,7 @@ _HOMES: Final = {
     "embed": "embedding.embed",
     "evaluate": "evaluation.evaluate",
     "get_method": "methods",
+    "import_features": "exchange.import_features",
     "inspect": "inspection.inspect",
     "load_encoder": "encoders",
     "matrix": "evaluation.matrix",
@@ -44,8 +46,8 @@ _HOMES: Final = {
     "write_store": "store.derived",
 }
 __all__ = [
-    "UserError", "align", "compare", "embed", "evaluate", "get_method", "inspect", "load_encoder", "matrix",
-    "open_store", "rank", "score_matrix", "top_k", "write_store",
+    "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
+    "matrix", "open_store", "rank", "score_matrix", "top_k", "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

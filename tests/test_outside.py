@@ -262,20 +262,70 @@ RESULTS = {
     "queries": ("eval", "store", "--method", "cosine", "--per-query"),
     "matrix": ("matrix", "store", "--task", "t2v", "--method", "cosine", "-o"),
     "compare": ("compare", "store@cosine", "store@gram", "-o"),
+    "export npz": ("export", "store", "-o"),
+    "export safetensors": ("export", "store", "-o"),
+    "export h5": ("export", "store", "-o"),
+    "export parquet": ("export", "store", "-o"),
+    "export csv": ("export", "store", "--project", "pca", "-o"),
+    "export trec": ("export", "store", "--task", "t2v", "-o"),
+    "qrels": ("export", "store", "--task", "t2v", "-o", "new.trec", "--qrels"),
 }
-SUFFIXES = {"page": ".html", "queries": ".csv", "matrix": ".npy"}
+SUFFIXES = {"page": ".html", "queries": ".csv", "matrix": ".npy", "qrels": ".trec"}
+
+
+@pytest.mark.parametrize("attack", IN_STORE, ids=_named)
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)], ids=["resume", "overwrite"])
+def test_join_into_a_store_with_traps(overwrite: tuple[str, ...], attack: Attack, place: Path) -> None:
+    output, words = place / "joined", ("join", "store", "store:text=text@b,video=video_b,audio=audio_b", "-o", "joined")
+    assert _gram(*words).exit_code == 0
+    attack(output, place / "others")
+    before = _snapshot(place, output)
+    _gram(*words, *overwrite)
+    assert _snapshot(place, output) == before
+
+
+@pytest.mark.parametrize("attack", IN_STORE, ids=_named)
+def test_joining_and_exporting_a_store_with_traps(attack: Attack, place: Path) -> None:
+    """What is read is left alone, nothing hangs, and nothing that is not the store's goes out with it."""
+    attack(place / "texts", place / "others")
+    before = _snapshot(place, place / "new")
+    shutil.rmtree(place / "new", ignore_errors=True)
+    for words in (
+        ("join", "texts", "store:text=text@b", "--items", "union", "-o", "new"),
+        ("export", "texts", "-o", "new/a.npz"),
+        ("export", "texts", "-o", "new", "--per-modality", "--to", "csv"),
+    ):
+        (place / "new").mkdir(exist_ok=True)
+        _gram(*words)
+        assert not any(b"mine" in path.read_bytes() for path in (place / "new").rglob("*") if path.is_file())
+        shutil.rmtree(place / "new")
+    assert _snapshot(place, place / "new") == before
+
+
+@pytest.mark.parametrize(
+    "trap", [_pipe, _zeros, lambda name: _link(name, "nowhere"), lambda name: _link(name, "diary")]
+)
+@pytest.mark.parametrize("name", ["text.npz", "video.npz"])
+def test_one_file_for_each_embedding_among_traps(name: str, trap: Callable[[str], Attack], place: Path) -> None:
+    """The files of --per-modality are gram's own, in a folder that the user names: a link there is replaced."""
+    (place / "out").mkdir()
+    trap(name)(place / "out", place / "others")
+    before = _snapshot(place, place / "out")
+    _gram("export", "store", "-o", "out", "--per-modality", "--to", "npz")
+    assert _snapshot(place, place / "out") == before
 
 
 @pytest.mark.parametrize("command", list(RESULTS))
 def test_results_go_where_the_user_says(command: str, place: Path) -> None:
     """A link that the user names is followed, as ever; what stands beside it is left alone."""
-    name = f"out{SUFFIXES.get(command, '.json')}"
+    name = f"out{f'.{command.split()[1]}' if ' ' in command else SUFFIXES.get(command, '.json')}"
     (place / name).symlink_to(place / "others" / name)
     for temporary in (f".{name}.tmp", f".{name}.{os.getpid()}.tmp", f"{name}.partial-{os.getpid()}"):
         (place / temporary).symlink_to(place / "others" / "diary")
         (place / "others" / temporary).symlink_to(place / "others" / "diary")
     before = _snapshot(place, place / "others" / name)
     assert _gram(*RESULTS[command], name).exit_code == 0
+    (place / "new.trec").unlink(missing_ok=True)  # the run, where its judgements are what is looked at
     assert _snapshot(place, place / "others" / name) == before
     assert (place / "others" / name).stat().st_size > 0
 
@@ -317,6 +367,9 @@ def test_generated_data(attack: Attack, place: Path) -> None:
         ("templates.txt", ("eval", "store", "--templates", "templates.txt", "--classify", "video")),
         ("hps.json", ("export", "weights", "--config", "hps.json", "-o", "new.safetensors")),
         ("weights.pt", ("inspect", "weights.pt")),
+        ("found.json", ("export", "found.json", "-o", "new.trec")),
+        ("weights.pt", ("export", "weights.pt", "-o", "new.safetensors")),
+        ("texts.csv", ("join", "texts.csv", "store", "-o", "new")),
         ("weights.safetensors", ("inspect", "weights.safetensors")),
     ],
 )

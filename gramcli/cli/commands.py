@@ -16,20 +16,24 @@ class CommandRow:
     """One command.
 
     Attributes:
-        name: The word after `gram`; its function is `NAME_command` in the module of its name.
+        name: The word after `gram`; its function is `NAME_command`.
         group: Where `gram --help` lists it.
         summary: The first line of the function's docstring.
         on_interrupt: What Ctrl-C leaves behind, said when it happens.
+        module: Where the function is, below `gramcli.cli`; by default in the module of its name.
     """
 
     name: str
     group: Group
     summary: str
     on_interrupt: str = "Nothing was written."
+    module: str | None = None
 
     def load(self) -> Callable[..., None]:
         """Import the command's function."""
-        function: Callable[..., None] = getattr(import_module(f"gramcli.cli.{self.name}"), f"{self.name}_command")
+        function: Callable[..., None] = getattr(
+            import_module(f"gramcli.cli.{self.module or self.name}"), f"{self.name}_command"
+        )
         return function
 
 
@@ -43,6 +47,13 @@ _ROWS: Final = (
         "Embed media into a store; a stopped run resumes.",
         _RESUMES.format("shards"),
     ),
+    CommandRow(
+        "import",
+        "Bring and take",
+        "Turn features that other tools wrote into a store.",
+        _RESUMES.format("shards"),
+        "importing",  # `import` is a word of the language
+    ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
     CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
@@ -52,7 +63,13 @@ _ROWS: Final = (
         "Train projection heads on a store by a method's loss.",
         _RESUMES.format("epochs"),
     ),
-    CommandRow("export", "Bring and take", "Rewrite a checkpoint as one self-describing file."),
+    CommandRow(
+        "join",
+        "Bring and take",
+        "Put stores of the same items side by side, by id.",
+        _RESUMES.format("shards"),
+    ),
+    CommandRow("export", "Bring and take", "Write a store, its ranked lists or a checkpoint as files of others."),
     CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
     CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),
     CommandRow("methods", "Look", "List the alignment methods with formula and paper."),

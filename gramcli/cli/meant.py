@@ -84,7 +84,8 @@ def _suggestions(command: str, operand: str, given: dict[str, Any]) -> dict[str,
     if command == "embed":
         return {"output": ("-o", embeddings_of(operand))}
     if command == "export":
-        return {"output": ("-o", f"{Path(operand).resolve().stem}.safetensors")}
+        suffix = ".npz" if kind_of(operand) == "store" else ".safetensors"
+        return {"output": ("-o", f"{Path(operand).resolve().stem}{suffix}")}
     if command == "align":
         loss = given.get("loss") or "gram"
         return {"loss": ("--loss", loss), "output": ("-o", f"heads_{loss}")}

@@ -72,6 +72,14 @@ class Relevance(StrEnum):
     label = "label"
 
 
+class JoinItems(StrEnum):
+    """Which items a joined store holds."""
+
+    same = "same"
+    intersection = "intersection"
+    union = "union"
+
+
 class Missing(StrEnum):
     """What happens to an item that lacks a modality of the task."""
 
@@ -89,6 +97,9 @@ StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory wri
 TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
 OperandsArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
+]
+JoinedArg = Annotated[
+    list[str], typer.Argument(metavar="A B...", help="STORE, or STORE:OLD=NEW,OLD=NEW; items stand in the order of A.")
 ]
 PathArg = Annotated[
     Path,
@@ -142,10 +153,12 @@ ConfigOpt = Annotated[
     Path | None,
     model("--config", metavar="FILE", help="The hps.json of the weights, where it is not beside them."),
 ]
-CheckpointArg = Annotated[
-    Path, typer.Argument(metavar="CHECKPOINT", help="A folder of a training run, or a weight file.")
+ExportArg = Annotated[
+    Path, typer.Argument(metavar="STORE|CHECKPOINT", help="A store; or a folder of a training run, or a weight file.")
 ]
-WeightsOut = Annotated[Path, output("-o", "--output", metavar="FILE", help="The .safetensors file to write.")]
+ExportOut = Annotated[
+    Path, output("-o", "--output", metavar="FILE", help="The file to write; its suffix names the format.")
+]
 HalfOpt = Annotated[bool, model("--half", help="Store float16: half the size on disk and in memory.")]
 PickleOpt = Annotated[bool, model("--allow-pickle", help="Load weight files that can run code. Only files you trust.")]
 StandInsOpt = Annotated[
@@ -289,6 +302,27 @@ RelevantOpt = Annotated[
     retrieval("--relevant", help="What answers a query: its own item, or all items of its label."),
 ]
 AllowTrainedOpt = Annotated[bool, data("--allow-trained", help="Also evaluate items that the heads were trained on.")]
+
+# Between stores and files
+JoinItemsOpt = Annotated[
+    JoinItems,
+    data("--items", help="Ids that only some stores hold: refused, left out, or kept as absent from the others."),
+]
+ToOpt = Annotated[
+    str | None,
+    output("--to", metavar="FORMAT", help="The format by name: npz, safetensors, h5, parquet, csv, trec."),
+]
+PerModalityOpt = Annotated[bool, output("--per-modality", help="Write a folder with one file for each embedding.")]
+ProjectOpt = Annotated[
+    str | None, output("--project", metavar="pca|umap", help="Add x and y to a table; umap where umap-learn is.")
+]
+QrelsOpt = Annotated[
+    Path | None, output("--qrels", metavar="FILE", help="With a run: also write what answers each query.")
+]
+TopOpt = Annotated[
+    int | None,
+    retrieval("--top", min=1, metavar="K", help="Best answers of each query. Default: 1000 of a run, 10 neighbors."),
+]
 
 # Where the answer goes
 DemoOut = Annotated[Path, output("-o", "--output", metavar="DIR", help="Where everything is written.")]

@@ -254,11 +254,70 @@ def _check_compare(given: Mapping[str, Any]) -> None:
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {one}. Such as: {meant}")
 
 
+def _check_join(given: Mapping[str, Any]) -> None:
+    from gramcli.exchange.operands import parse_operand
+
+    operands, output = given["operands"], given["output"]
+    for text in operands:
+        path = parse_operand(text)[0]
+        others = [one for one in operands if one != text]
+        if kind_of(path) == "folder of stores":
+            _refuse(path, "folder of stores", "a store", ("join", *stores_in(Path(path)), *others, "-o", output))
+
+        def meant(other: str, text: str = text, path: str = path) -> tuple[object, ...]:
+            """The same with another store in its place."""
+            return ("join", *(other + one[len(path) :] if one == text else one for one in operands), "-o", output)
+
+        _need_store(path, meant)
+
+
+_OF_CHECKPOINTS: Final = ("half", "checkpoint_step", "config", "allow_pickle")
+_OF_STORES: Final = ("to", "per_modality", "project")
+_OF_RUNS: Final = ("qrels",)
+_OF_TASKS: Final = ("task", "query", "candidates", "top", "split", "limit")
+
+
 def _check_export(given: Mapping[str, Any]) -> None:
-    path = str(given["checkpoint"])
+    from gramcli.cli.exports import is_run
+
+    path, output = str(given["source"]), given["output"]
     kind = kind_of(path)
-    if kind in {"store", "heads", "evaluation", *_MEDIA}:
-        _refuse(path, kind, "a checkpoint", ("inspect", path))
+    if kind == "evaluation":
+        _refuse_evaluation(path, output)
+    if kind in _MEDIA:
+        _refuse(path, kind, "a store or a checkpoint", ("inspect", path))
+    if kind in {"heads", "folder of stores"}:
+        _need_store(path, lambda other: ("export", other, "-o", output))
+    if kind != "store":
+        _suggest_near(path, kind, lambda other: ("export", other, "-o", output))
+        _refuse_idle(given, (*_OF_STORES, *_OF_RUNS, *_OF_TASKS), "is for stores, and this is a checkpoint")
+        return
+    _refuse_idle(given, _OF_CHECKPOINTS, "is for checkpoints, and this is a store")
+    if is_run(output, given["to"]):
+        _refuse_idle(given, _OF_STORES[1:], "adds to a table, and this is a run")
+        return
+    _refuse_idle(given, _OF_RUNS, "goes with a run, such as -o run.trec")
+    if not (given["task"] or given["query"] or given["candidates"]):
+        _refuse_idle(given, ("top", "split", "limit"), "is about a task: name one, such as --task t2v")
+
+
+def _refuse_idle(given: Mapping[str, Any], names: Sequence[str], why: str) -> None:
+    """Refuse an option that would do nothing."""
+    if idle := next((name for name in names if given[name]), None):
+        raise UserError("usage", f"--{idle.replace('_', '-')} {why}. Leave it out.")
+
+
+def _refuse_evaluation(path: str, output: Path) -> NoReturn:
+    """Say which store a run comes from: an evaluation holds ranks, no lists."""
+    from gramcli.results.documents import load_evaluation
+
+    found = load_evaluation(Path(path))
+    store = found.provenance.get("store")
+    named = store.get("path", "STORE") if isinstance(store, dict) else "STORE"
+    vector = found.ranks[0] if found.ranks else None
+    task, method = (vector.task, vector.method) if vector else ("t2v", "cosine")
+    meant = command_line("export", named, "--task", task, "--method", method, "-o", output)
+    raise UserError("usage", f"{path} holds the ranks of an evaluation, not its lists. Export its store: {meant}")
 
 
 def _check_datasets(given: Mapping[str, Any]) -> None:
@@ -275,6 +334,7 @@ _CHECKS: Final = {
     "matrix": _check_matrix,
     "align": _check_align,
     "compare": _check_compare,
+    "join": _check_join,
     "export": _check_export,
     "datasets": _check_datasets,
 }

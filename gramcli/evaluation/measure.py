@@ -86,11 +86,13 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
     split = effective_split(store, options.split)
     if split is not None and options.split is None:
         notes.append(f"Evaluated split '{split}'; --split all evaluates every item.")
-    if not store.shared_space:
+    if store.space_unknown:
         notes.append(
-            f"The model '{store.manifest['model'].get('id')}' does not put its modalities in one space: scores across "
-            "modalities are chance until they are aligned."
+            f"{store.path} does not say whether its modalities share one space: scores across them are chance unless "
+            "they do. Say it where the store is made: gram import --shared-space yes or no."
         )
+    elif not store.shared_space:
+        notes.append(_space_note(store))
     notes += _apart(store)
     notes += store.manifest["model"].get("assumptions", [])
     if options.relevant == "label":
@@ -116,6 +118,26 @@ def _apart(store: Store) -> list[str]:
     if not apart:
         return []
     return [f"Of other dimensions than {first} ({dims[first]}), so in no task with it: {apart}; {align_first(store)}."]
+
+
+def _space_note(store: Store) -> str:
+    """Say which scores across modalities are chance; of a joined store, those between parts of different models."""
+    model = store.manifest["model"]
+    groups = [
+        list(part["embeddings"])
+        for part in model.get("parts", ())
+        if part["model"].get("shared_space") and len(part["embeddings"]) > 1
+    ]
+    if groups:
+        named = "; ".join(f"{', '.join(group[:-1])} and {group[-1]}" for group in groups)
+        return (
+            f"Of this joined store only {named} share a space: other scores across modalities are chance until they "
+            "are aligned."
+        )
+    return (
+        f"The model '{model.get('id')}' does not put its modalities in one space: scores across modalities are chance "
+        "until they are aligned."
+    )
 
 
 def _part_of_protocol(store: Store, options: EvalOptions) -> str | None:

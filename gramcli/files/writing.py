@@ -27,6 +27,7 @@ NO_LOCKS_HERE: Final = (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL)
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_READABLE: Final = (_NEW & ~os.O_WRONLY) | os.O_RDWR
 # Earlier versions had one fixed name per file; what they left is removed too.
 _TEMPORARY: Final = re.compile(r"\.(?P<final>.+?)(?:\.[0-9a-f]{16})?\.tmp", re.DOTALL)
 _LONGEST_NAME: Final = 60  # characters of the final name in the temporary one, which stays below any limit
@@ -51,12 +52,13 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path, *, own_folder: bool = False) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, own_folder: bool = False, readable: bool = False) -> Iterator[IO[bytes]]:
     """Write a file piece by piece that appears whole when the block ends, and not at all when it fails.
 
     Args:
         path: The final name. A link there is replaced, not followed.
         own_folder: Whether the folder is one that gram itself names, such as a store's `shards`: it may be no link.
+        readable: Whether what was written is read again before the block ends, as HDF5's library does.
 
     Yields:
         The file to write to.
@@ -69,7 +71,8 @@ def replacing(path: Path, *, own_folder: bool = False) -> Iterator[IO[bytes]]:
     temporary = f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(8)}.tmp"
     try:
         _lock(folder, fcntl.LOCK_SH)  # as long as it is held, `remove_leftovers` keeps away
-        with os.fdopen(os.open(temporary, _NEW, 0o666, dir_fd=folder), "wb") as file:
+        flags, mode = (_NEW_READABLE, "w+b") if readable else (_NEW, "wb")
+        with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=folder), mode) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -238,7 +238,7 @@ def describe_store(store: Store, *, verify: bool = False) -> Description:
     model, dataset = store.manifest["model"], store.manifest["dataset"]
     facts = {
         "model": model.get("id", "unknown"),
-        "one space for all modalities": "yes" if store.shared_space else "no",
+        "one space for all modalities": "not said" if store.space_unknown else "yes" if store.shared_space else "no",
         "dataset": dataset.get("id", "unknown"),
         "protocol": dataset.get("protocol", "unknown"),
         "items": len(store.ids),

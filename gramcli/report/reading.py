@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gramcli.results.readable import Readable
 
 _ANSWERS: Final = {
+    "Imported": "imports:import_answer",
     "Evaluation": "tables:evaluation_answer",
     "Comparison": "tables:comparison_answer",
     "EmbedSummary": "tables:embed_answer",
@@ -26,6 +27,9 @@ _ANSWERS: Final = {
     "AlignmentMatrix": "matrices:matrix_answer",
     "Description": "listings:description_answer",
     "Exported": "listings:export_answer",
+    "ExportedRun": "exchange:run_answer",
+    "ExportedStore": "exchange:export_answer",
+    "Joined": "exchange:joined_answer",
 }
 """Class of a result -> module and function that make its answer."""
 

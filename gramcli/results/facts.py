@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from gramcli.results.schema import Count
@@ -42,6 +44,15 @@ class HeadsFacts(msgspec.Struct):
     training: Outcome | None = None
 
 
+class PartFacts(msgspec.Struct):
+    """What a joined store says of one of the stores that it was joined from."""
+
+    fingerprint: str
+    embeddings: dict[str, str]
+    model: dict[str, Any]
+    dataset: dict[str, Any]
+
+
 class ModelFacts(msgspec.Struct):
     """`encoder.describe()`, as far as anything reads it."""
 
@@ -49,6 +60,7 @@ class ModelFacts(msgspec.Struct):
     shared_space: Name = None
     assumptions: list[str] = []
     heads: HeadsFacts | None = None
+    parts: list[PartFacts] = []
 
 
 class LeftOutFacts(msgspec.Struct):

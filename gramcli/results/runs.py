@@ -143,3 +143,74 @@ class Exported(Readable):
     dtypes: Mapping[str, int] = field(default_factory=dict)
     half: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class Joined(Readable):
+    """What a run of `join` left in the store.
+
+    Attributes:
+        path: The store.
+        items: Items in it.
+        parts: Each store that was read -> the names of its embeddings in the new one.
+        shared_space: Whether one model made all parts, in one space.
+        shards_reused: Finished before this run.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    items: int
+    parts: Mapping[str, tuple[str, ...]]
+    shared_space: bool
+    shards_reused: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedStore(Readable):
+    """What an export of a store wrote.
+
+    Attributes:
+        path: The file, or the folder of one file for each embedding.
+        format: As `--to` names it.
+        files: File -> bytes.
+        modalities: The embeddings.
+        items: Items of the store.
+        fingerprint: Of the store: that of a store imported from the export.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    format: str
+    files: Mapping[str, int]
+    modalities: tuple[str, ...]
+    items: int
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedRun(Readable):
+    """What an export of ranked lists wrote.
+
+    Attributes:
+        path: The run.
+        qrels: The judgements; None where none were asked for.
+        task: As in results.
+        method: As in results.
+        queries: How many.
+        candidates: Size of the gallery.
+        depth: Lines of each query.
+        left_out: Items that the task does not cover.
+        notes: What the user should know, one sentence each.
+    """
+
+    path: Path
+    qrels: Path | None
+    task: str
+    method: str
+    queries: int
+    candidates: int
+    depth: int
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()

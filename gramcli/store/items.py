@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
@@ -13,10 +15,12 @@ from gramcli.store.schema import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+_PIECE: Final = 10_000
 _DIGITS: Final = 18  # more than any number of rows has
+_MARKS: Final = re.compile(r'["\r\n]')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemRow:
     """What the store knows about one item.
 
@@ -50,13 +54,29 @@ def format_items(rows: Iterable[ItemRow], modalities: Sequence[str]) -> str:
         id,split,label,text_start,text_end,text
         "a,b",,dog,0,2,ok
     """
-    lines, start = [",".join([*COLUMNS, *modalities])], 0
+    found, lines = io.StringIO(), _lines(rows, modalities)
+    while piece := "".join(islice(lines, _PIECE)):  # a million lines at once would be five times the file
+        found.write(piece)
+    return found.getvalue()
+
+
+def _lines(rows: Iterable[ItemRow], modalities: Sequence[str]) -> Iterator[str]:
+    yield ",".join([*COLUMNS, *modalities]) + "\n"
+    start = 0
+    known: dict[int, tuple[Mapping[str, str], str]] = {}  # rows share their states: each is joined once
     for row in rows:
         end = start + row.captions
-        fields = [row.id, row.split or "", row.label or "", str(start), str(end), *(row.status[m] for m in modalities)]
-        lines.append(",".join(map(_quoted, fields)))
+        found = known.get(id(row.status))
+        if found is None:
+            found = (row.status, ",".join(_quoted(row.status[one]) for one in modalities))
+            known[id(row.status)] = found  # held on to, so that no other takes its place in memory
+        states = found[1]
+        named = (row.id, row.split or "", row.label or "")
+        line = ",".join(named)
+        if line.count(",") != 2 or _MARKS.search(line):
+            line = ",".join(map(_quoted, named))
+        yield f"{line},{start},{end},{states}\n" if modalities else f"{line},{start},{end}\n"
         start = end
-    return "\n".join(lines) + "\n"
 
 
 def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:

@@ -12,6 +12,8 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
@@ -21,7 +23,7 @@ from gramcli.results.schema import Source, checked, parse_json, read_json
 from gramcli.store.schema import COLUMNS, Inputs, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 FORMAT: Final = 2
@@ -41,6 +43,7 @@ CAPTIONS: Final = "captions"
 SUBTITLES: Final = "subtitles"
 MEDIA_FILES: Final = "media files"
 
+_PIECE: Final = 10_000
 _SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
@@ -51,7 +54,7 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:@[A-Za-z][A-Za-z0-9_+-]*)?
 _SHARD_FILE: Final = re.compile(r"\d{5,}\.safetensors")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedItem:
     """One item of a plan.
 
@@ -88,7 +91,7 @@ class Plan:
     model: Mapping[str, Any]
     dataset: Mapping[str, Any]
     dims: Mapping[str, int]
-    items: tuple[PlannedItem, ...]
+    items: Sequence[PlannedItem]
     shard_size: int = 64
     sources: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Mapping[str, Any], ...] = ()
@@ -122,10 +125,15 @@ class Plan:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
         return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """What the items are, as `digest` has it of the whole list, taken piece by piece."""
+        labels = ([item.split or None, item.label or None] for item in self.items)
+        return {"ids": _digest_list(item.id for item in self.items), "splits and labels": _digest_list(labels)}
+
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
-        labels = [[item.split or None, item.label or None] for item in self.items]
-        sources = {"ids": digest([item.id for item in self.items]), "splits and labels": digest(labels), **self.sources}
+        sources = {**self._digests, **self.sources}
         dims = {name: {"dim": dim, "dtype": "float32"} for name, dim in self.dims.items()}
         plan = {
             "format": FORMAT if any("@" in name for name in self.dims) else 1,
@@ -229,6 +237,22 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the sha256 of a JSON value, in hexadecimal."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _digest_list(values: Iterable[Any]) -> str:
+    """Return `digest` of a list that need not be in memory.
+
+    Example:
+        >>> _digest_list(iter("abc")) == digest(["a", "b", "c"]), _digest_list(iter(())) == digest([])
+        (True, True)
+    """
+    found, pending = hashlib.sha256(b"["), iter(values)
+    mark = b""
+    while piece := list(islice(pending, _PIECE)):
+        found.update(mark + canonical(piece)[1:-1])
+        mark = b","
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def input_digest(identity: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -357,8 +381,9 @@ def _check_items(items: Sequence[PlannedItem]) -> None:
         if item.id in seen:
             raise UserError("input", f"Two items have the id {item.id!r}; ids must be unique.")
         seen.add(item.id)
-        for what, text in (("id", item.id), ("split", item.split or ""), ("label", item.label or "")):
-            _check_text(what, text)
+        for what, text in (("id", item.id), ("split", item.split), ("label", item.label)):
+            if text and (len(text) > _LONGEST_FIELD or not text.isascii()):
+                _check_text(what, text)
 
 
 def _check_text(what: str, text: str) -> None:

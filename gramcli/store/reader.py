@@ -91,6 +91,12 @@ class Store:
         """Whether the model puts all modalities in one space, so that cosines across them mean something."""
         return bool(self.manifest["model"].get("shared_space", False))
 
+    @property
+    def space_unknown(self) -> bool:
+        """Whether nobody said if the modalities share a space, as where features were imported without saying."""
+        model = self.manifest["model"]
+        return "shared_space" in model and model["shared_space"] is None
+
     def status(self, modality: str) -> list[str]:
         """`ok`, `absent` (both perhaps with a remark after a colon) or `failed: reason` of each item.
 
@@ -225,6 +231,10 @@ class Store:
         entries = {new: self.manifest["modalities"][stored] for new, stored in names.items()}
         stored_as = {new: self._stored_as.get(stored, stored) for new, stored in names.items()}
         return replace(self, manifest={**self.manifest, "modalities": entries}, _stored_as=stored_as)
+
+    def stored_name(self, name: str) -> str:
+        """What an embedding is called in the files, where `under` gave it another name."""
+        return self._stored_as.get(name, name)
 
     def mapped(self, vectors: Mapping[str, Tensor], model: Mapping[str, Any] | None = None) -> Store:
         """The same items with other vectors, in memory; embeddings of other names are left out.

@@ -49,7 +49,7 @@ from gramcli.store.layout import (
 from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_content, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from gramcli.store.layout import Plan
@@ -150,6 +150,12 @@ class StoreWriter:
         _write_changed(self.path / ITEMS, items)
         self._write_manifest(complete=True, items_sha256=hashlib.sha256(items).hexdigest())
 
+    def fingerprint(self) -> str:
+        """What `Store.fingerprint` says once the store is finished; all its shards are there."""
+        found = self._manifest(complete=True)
+        kept = {key: found[key] for key in ("format", "model", "dataset", "modalities")}
+        return digest({**kept, "shards": [shard["sha256"] for shard in found["shards"]]})
+
     def close(self) -> None:
         """Let other writers in."""
         if self._lock >= 0:
@@ -246,23 +252,36 @@ class StoreWriter:
             remove_files(self.path / SHARDS, is_shard_name, own_folder=True)
 
     def _write_manifest(self, *, complete: bool, items_sha256: str | None = None) -> None:
+        _write_changed(self.path / MANIFEST, seal(self._manifest(complete=complete, items_sha256=items_sha256)))
+        self._complete = complete
+
+    def _manifest(self, *, complete: bool, items_sha256: str | None = None) -> dict[str, Any]:
         rows = [row for record in self.records for row in record.rows] if complete else []
         captions = sum(row.captions for row in rows)
-        plan = self.plan.identity()
+        states = counted(row.status for row in rows)
+        identity = self.plan.identity()
+        plan = {**identity, "modalities": {name: dict(entry) for name, entry in identity["modalities"].items()}}
         for name, entry in plan["modalities"].items():
             entry["rows"] = (captions if is_text(name) else len(rows)) if complete else None
-            entry["present"] = sum(state(row.status[name]) == OK for row in rows) if complete else None
+            entry["present"] = sum(n for status, n in states if state(status[name]) == OK) if complete else None
         shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
-        manifest = {
+        return {
             **plan,
-            "plan_sha256": digest(self.plan.identity()),
+            "plan_sha256": digest(identity),
             "counts": {"items": len(self.plan.items), "captions": captions if complete else None},
             "shards": shards,
             "items_sha256": items_sha256,
             "complete": complete,
         }
-        _write_changed(self.path / MANIFEST, seal(manifest))
-        self._complete = complete
+
+
+def counted(states: Iterable[Mapping[str, str]]) -> list[tuple[Mapping[str, str], int]]:
+    """Each mapping once, with how many rows share it: those of a shard that are alike are one object."""
+    found: dict[int, tuple[Mapping[str, str], int]] = {}
+    for one in states:
+        held, n = found.get(id(one), (one, 0))
+        found[id(one)] = (held, n + 1)
+    return list(found.values())
 
 
 def _refuse_foreign(path: Path) -> None:

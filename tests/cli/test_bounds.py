@@ -13,7 +13,7 @@ KEYS = {(name, key): option for name, command in COMMANDS.items() for key, optio
 INTEGERS = [which for which, option in KEYS.items() if option.kind is int]
 FLOATS = [which for which, option in KEYS.items() if option.kind is float]
 OPERANDS = {"compare": ("a", "b"), "demo": (), "doctor": (), "methods": ()}
-NEEDED = {"align": ("--loss", "gram", "-o", "h"), "embed": ("-o", "s"), "export": ("-o", "f.safetensors")}
+NEEDED = {"align": ("--loss", "gram", "-o", "h"), "embed": ("-o", "s"), "export": ("-o", "f.npz"), "join": ("-o", "j")}
 
 
 def refused(result):

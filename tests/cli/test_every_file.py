@@ -18,6 +18,9 @@ COMMANDS = {
     "eval a model": lambda path: ["eval", path, "--dataset", path],
     "align": lambda path: ["align", path, "-o", "heads", "--loss", "gram"],
     "compare": lambda path: ["compare", path, f"{path}@gram"],
+    "join": lambda path: ["join", path, f"{path}:video=video_b", "-o", "joined"],
+    "export": lambda path: ["export", path, "-o", "out.safetensors"],
+    "export a run": lambda path: ["export", path, "-o", "out.trec", "--task", "t2v"],
     "matrix": lambda path: ["matrix", path, "--task", "t2v"],
 }
 

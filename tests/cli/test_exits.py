@@ -43,6 +43,8 @@ def kept(result):
         ("align", EVIL, "--loss", EVIL, "-o", EVIL),
         ("matrix", EVIL, "--task", EVIL, "--method", EVIL),
         ("export", EVIL, "-o", EVIL),
+        ("export", EVIL, "-o", "a.npz", "--to", EVIL),
+        ("join", EVIL, f"{EVIL}:{EVIL}={EVIL}", "-o", EVIL),
         ("datasets", EVIL),
         ("metrics", EVIL),
         ("methods", "--settings", EVIL),

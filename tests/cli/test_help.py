@@ -185,7 +185,7 @@ def test_no_arguments_show_the_help():
     assert result.exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["embed", "eval", "compare", "matrix", "align", "export", "inspect"])
+@pytest.mark.parametrize("name", ["embed", "eval", "compare", "matrix", "align", "export", "inspect", "join"])
 def test_a_command_without_its_operand_shows_its_help(name):
     result = CliRunner().invoke(app, [name])
     assert result.stderr.split() == help_of(name).split()

@@ -1,0 +1,239 @@
+"""From matched rows to a store: shard by shard, so that no more than one shard of the features is in memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from gramcli.exchange.base import wrong
+from gramcli.exchange.pooling import pooled
+from gramcli.store.layout import ABSENT, OK, TEXT, Plan, absent, has_row, text_digest
+from gramcli.store.shards import ShardContent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gramcli.exchange.placing import Matched, Placed
+    from gramcli.results.watch import Progress
+    from gramcli.store.writer import StoreWriter
+
+_SHARD_BYTES: Final = 32 * 2**20
+_LEAST, _MOST = 64, 16_384
+NOT_THERE: Final = "not in the file"
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How time steps become one vector.
+
+    Attributes:
+        how: `mean`, `max`, `first` or `last`.
+        time_axis: Which axis of an item's array is time.
+    """
+
+    how: str = "mean"
+    time_axis: int = 0
+
+
+def dim_of(placed: Placed, pooling: Pooling) -> int:
+    """Return the dimension of a modality's vectors.
+
+    Raises:
+        UserError: Items have arrays without axes, or no dimensions.
+    """
+    inner = list(placed.features.rows.inner)
+    if len(inner) > 1:
+        if not -len(inner) <= pooling.time_axis < len(inner):
+            said = f"has {len(inner)} axes for an item, and --time-axis {pooling.time_axis} is none of them"
+            raise wrong(placed.features.source, said, f"Name one of 0 to {len(inner) - 1}")
+        del inner[pooling.time_axis]
+    if not inner or not inner[-1]:
+        said = "holds single numbers, no vectors" if not inner else "holds vectors of no or of different dimensions"
+        raise wrong(placed.features.source, said, "Name the axis of time with --time-axis, or save [n, d]")
+    return int(inner[-1])
+
+
+def shard_size_for(dims: Mapping[str, int]) -> int:
+    """Return how many items a shard holds: some 32 MB of vectors, so that neither memory nor files become many.
+
+    Example:
+        >>> shard_size_for({"video": 512}), shard_size_for({"video": 100_000})
+        (16384, 64)
+    """
+    fits = _SHARD_BYTES // max(1, 4 * sum(dims.values()))
+    return max(_LEAST, min(_MOST, 1 << max(0, fits.bit_length() - 1)))
+
+
+class Assembler:
+    """Makes the content of shards.
+
+    Args:
+        found: What is imported.
+        pooling: How time steps become vectors.
+        status: Modality -> id -> status that the file gave; others follow from the vectors.
+    """
+
+    def __init__(self, found: Matched, pooling: Pooling, status: Mapping[str, Mapping[str, str]]) -> None:
+        self.found, self.pooling, self.status = found, pooling, status
+        captions = found.facts.captions
+        text = next((one for one in found.placed if one.features.name == TEXT), None)
+        self._digests = self._texts(text, captions) if text and captions else None
+
+    def _texts(self, text: Placed, captions: Mapping[str, tuple[str, ...]]) -> NDArray[np.int64] | None:
+        """The digest of each text row, where the texts of all are known."""
+        owners = text.owners
+        if owners is None:
+            return None
+        counts = np.bincount(owners, minlength=len(self.found.ids))
+        every = [captions.get(identity, ()) for identity in self.found.ids]
+        if any(len(texts) != n for texts, n in zip(every, counts.tolist(), strict=True)):
+            self.found.notes.append("The texts of some text rows are not known; none were recorded.")
+            return None
+        return np.array([text_digest(one) for texts in every for one in texts], dtype=np.int64)
+
+    def content(self, positions: range, dims: Mapping[str, int]) -> ShardContent:
+        """Return what one shard holds.
+
+        Args:
+            positions: Of its items.
+            dims: Modality -> dimension.
+
+        Raises:
+            UserError: A file is damaged, or its numbers are no features.
+        """
+        embeddings: dict[str, NDArray[np.float32]] = {}
+        status: dict[str, Sequence[str]] = {}
+        owners, digests = np.zeros(0, np.int64), None
+        for one in self.found.placed:
+            name = one.features.name
+            if name == TEXT and one.owners is not None:
+                embeddings[name], owners, digests, states = self._text(one, positions, dims[name])
+            else:
+                embeddings[name], states = self._media(one, positions, dims[name])
+            status[name] = self._said(name, positions, states)
+        return ShardContent(embeddings, status, owners, digests)
+
+    def _said(self, name: str, positions: range, states: list[str]) -> list[str]:
+        """The states that follow from vectors, in the words of the file where it has some."""
+        given = self.status.get(name)
+        if not given:
+            return states
+        ids = self.found.ids
+        told = [given.get(ids[k], states[row]) for row, k in enumerate(positions)]
+        return [one if has_row(one) == has_row(other) else other for one, other in zip(told, states, strict=True)]
+
+    def _vectors(self, one: Placed, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], list[str | None]]:
+        features = one.features
+        lengths = None if features.lengths is None else features.lengths[rows]
+        read = features.rows.read(rows)
+        return pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source)
+
+    def _media(self, one: Placed, positions: range, dim: int) -> tuple[NDArray[np.float32], list[str]]:
+        rows = (
+            np.arange(positions.start, positions.stop)
+            if one.rows is None
+            else one.rows[positions.start : positions.stop]
+        )
+        there = np.flatnonzero(rows >= 0)
+        vectors, why = self._vectors(one, rows[there])
+        self._check(one, vectors, dim)
+        if len(there) == len(rows):
+            return vectors, [OK if reason is None else absent(reason) for reason in why]
+        whole = np.zeros((len(rows), dim), np.float32)
+        states = [absent(NOT_THERE)] * len(rows)
+        if len(there):
+            whole[there] = vectors
+        for place, reason in zip(there.tolist(), why, strict=True):
+            states[place] = OK if reason is None else absent(reason)
+        return whole, states
+
+    def _text(
+        self, one: Placed, positions: range, dim: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64] | None, list[str]]:
+        owners = one.owners
+        if owners is None:
+            owners = np.arange(one.features.rows.n)
+        start, stop = np.searchsorted(owners, [positions.start, positions.stop]).tolist()
+        rows = np.arange(start, stop) if one.rows is None else one.rows[start:stop]
+        mine = owners[start:stop]
+        digests = None if self._digests is None else self._digests[start:stop]
+        states = [ABSENT] * len(positions)
+        if not len(rows):
+            return np.zeros((0, dim), np.float32), mine, digests, states
+        vectors, why = self._vectors(one, rows)
+        self._check(one, vectors, dim)
+        kept = np.array([reason is None for reason in why], dtype=bool)
+        for owner, reason in zip(mine.tolist(), why, strict=True):
+            if reason:
+                states[owner - positions.start] = absent(reason)
+        if not kept.all():
+            vectors, mine, digests = vectors[kept], mine[kept], None if digests is None else digests[kept]
+        for owner in np.unique(mine).tolist():
+            states[owner - positions.start] = OK
+        return vectors, mine, digests, states
+
+    def _check(self, one: Placed, vectors: NDArray[Any], dim: int) -> None:
+        if len(vectors) and vectors.shape[1] != dim:
+            raise wrong(one.features.source, f"gives vectors of {vectors.shape[1]} and of {dim} dimensions")
+
+
+def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progress) -> None:
+    """Write the shards that are missing, then what describes them.
+
+    Args:
+        writer: Of the store.
+        plan: What it will hold.
+        assembler: What to write.
+        progress: Told of items.
+
+    Raises:
+        UserError: A file is damaged, or the disk refuses.
+    """
+    total, missing = len(plan.items), writer.missing_shards()
+    done = total - sum(len(plan.shard_range(index)) for index in missing)
+    with (
+        _no_collection(),
+        ThreadPoolExecutor(1) as ahead,
+    ):  # the next shard is read while this one is packed and flushed
+
+        def begin(index: int) -> Future[ShardContent]:
+            return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)
+
+        pending = begin(missing[0]) if missing else None
+        for index, following in zip(missing, [*missing[1:], None], strict=True):
+            content = pending.result() if pending else None
+            pending = None if following is None else begin(following)
+            if content is not None:
+                writer.write_shard(index, content)
+            done += len(plan.shard_range(index))
+            progress(done, total)
+    writer.finish()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the search for cycles away from millions of records, none of which has one: a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def stamped(paths: Sequence[Path]) -> list[list[Any]]:
+    """Return name, size and modification time of files: what changes when they do."""
+    found = []
+    for path in paths:
+        status = path.stat()
+        found.append([path.name, status.st_size, status.st_mtime_ns])
+    return found

@@ -1,0 +1,320 @@
+"""Arrays by key, from whichever file holds them: what each key is, and whether the keys are modalities or ids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
+from gramcli.exchange.base import Facts, Features, Recognised, Rows, wrong
+from gramcli.exchange.names import lengths_of, modality_of, name_of, rank_of, role_of
+from gramcli.store.split_names import is_split
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Value = Any
+"""What stands under a key: `Rows`, a list of texts or numbers, or a mapping of such."""
+
+_FEW: Final = 8  # arrays of one length in one file are modalities; more are items
+
+
+def is_rows(value: Value) -> bool:
+    """Whether a value is an array."""
+    return hasattr(value, "read") and hasattr(value, "inner")
+
+
+def interpret(
+    values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str] | None = None
+) -> Recognised:
+    """Say what a file of keys holds.
+
+    Args:
+        values: Key -> value.
+        source: The file, for messages.
+        kind: The format, for the description.
+        files: Key -> the file it comes from, where there are several.
+
+    Returns:
+        Modalities by row, or items by id; splits of a file whose outermost keys are train, valid, test.
+
+    Raises:
+        UserError: No features, or features that do not fit each other.
+    """
+    inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
+    if inner and len(inner) == len(values):
+        if all(is_split(key) for key in inner):
+            return _by_split({key: interpret(value, f"{source}, {key}", kind) for key, value in inner.items()}, source)
+        return _nested(inner, source, kind)
+    values = {key: value for key, value in values.items() if not _is_missing(value)}
+    arrays = {key: value for key, value in values.items() if is_rows(value)}
+    if not arrays:
+        keys = ", ".join(map(str, list(values)[:5])) or "none"
+        raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
+    if len(arrays) == len(values) and are_items(arrays):
+        return by_id(arrays, source, kind)
+    return _by_row(values, source, kind, files or {})
+
+
+def are_items(arrays: Mapping[str, Rows]) -> bool:
+    """Whether keys are ids of items, rather than names of modalities."""
+    widths = {rows.inner[-1:] for rows in arrays.values()}
+    if any(role_of(key) or lengths_of(key) for key in arrays):
+        return False
+    plain = [key for key in arrays if modality_of(key)]
+    if any(len(key) > 1 for key in plain):
+        return False
+    if widths == {()}:
+        return True  # [d] each
+    if len(plain) == len(arrays):  # names of one letter: only where all are
+        return False
+    return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
+
+
+def by_id(arrays: Mapping[str, Rows], source: str, kind: str, name: str | None = None) -> Recognised:
+    """Items by id: each array is one item's.
+
+    Raises:
+        UserError: Their shapes do not fit each other.
+    """
+    ids = list(arrays)
+    shapes = [(rows.n, *rows.inner) for rows in arrays.values()]
+    inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
+    dtype = next(iter(arrays.values())).dtype
+    every = list(arrays.values())
+
+    def get(k: int) -> NDArray[Any]:
+        rows = every[k]
+        return np.asarray(rows.read(np.arange(rows.n)))
+
+    found = Features(name or name_of(_stem(source)), EachRows(get, len(ids), inner, dtype), source, ids)
+    return Recognised(kind, [found], ids=f"keys of {source}")
+
+
+def _stem(source: str) -> str:
+    name = source.rpartition("/")[2].partition(",")[0]
+    return name.partition(".")[0] or "features"
+
+
+def _nested(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
+    """{expert: {id: array}}, {expert: {pooling: {id: array}}}, {id: {modality: array}}."""
+    first = next(iter(values.values()))
+    if all(isinstance(one, Mapping) for one in first.values()) and first:
+        chosen = {expert: _chosen(expert, pools, source) for expert, pools in values.items()}
+        return _nested(chosen, source, kind)
+    names = {key for value in values.values() for key in value}
+    plain = all(modality_of(key) or role_of(key) for key in names)
+    alike = len(values) > _FEW and all(len(value) == len(names) for value in values.values())
+    if len(names) <= len(values) and (plain or alike):
+        turned = {name: {one: value[name] for one, value in values.items() if name in value} for name in names}
+        return _by_expert(turned, source, kind)
+    return _by_expert(values, source, kind)
+
+
+def _chosen(expert: str, pools: Mapping[str, Value], source: str) -> Mapping[str, Value]:
+    for name in ("fixed_seg", "avg", "max"):  # all steps, where they are there: pooling is the user's choice
+        if isinstance(pools.get(name), Mapping):
+            found: Mapping[str, Value] = pools[name]
+            return found
+    raise wrong(f"{source}, {expert}", "has neither fixed_seg, avg nor max")
+
+
+def _by_expert(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
+    features, facts = [], Facts()
+    for expert, items in values.items():
+        role = role_of(expert)
+        if role in ("labels", "captions", "splits"):
+            getattr(facts, role).update({key: _fact(role, value) for key, value in items.items()})
+            continue
+        held = {
+            key: _array(value, f"{source}, {expert}, {key}") for key, value in items.items() if not _is_missing(value)
+        }
+        if held:
+            features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
+    return Recognised(kind, features, facts, ids=f"keys of {source}")
+
+
+def _fact(role: str, value: Value) -> Any:  # noqa: ANN401 - a text, or texts
+    if role == "captions":
+        return (value,) if isinstance(value, str) else tuple(map(str, value))
+    return str(value)
+
+
+def _array(value: Value, source: str) -> Rows:
+    if is_rows(value):
+        rows: Rows = value
+        return rows
+    raise wrong(source, "is no array of numbers")
+
+
+def _is_missing(value: Value) -> bool:
+    """Whether a value is the NaN that MMT and CE write where an item has no such feature."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str]) -> Recognised:
+    roles = _roles(values)
+    ids = _texts(values[roles["ids"]], f"{source}, {roles['ids']}") if "ids" in roles else None
+    lengths = {name: _numbers(values[key]) for key in values if (name := lengths_of(key)) and is_rows(values[key])}
+    found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if ids else "by row")
+    owners = _owners(values, roles, ids, source)
+    for key, rows in values.items():
+        if key in roles.values() or lengths_of(key) or role_of(key):
+            continue
+        where = files.get(key) or f"{source}, {key}"
+        if not is_rows(rows) or not rows.inner or not _is_float(rows):
+            found.notes.append(f"{where} is no features ({_described(rows)}) and was left out.")
+            continue
+        name = name_of(key)
+        own = owners if name == "text" and owners is not None and len(owners) == rows.n else ids
+        found.features.append(Features(name, rows, where, own, lengths.get(name)))
+    if not found.features:
+        raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
+    _take_facts(found, values, roles, ids, source)
+    return found
+
+
+def _is_float(rows: Rows) -> bool:
+    return rows.dtype.startswith(("float", "bfloat"))
+
+
+def _described(value: Value) -> str:
+    return f"{value.dtype} {[value.n, *value.inner]}" if is_rows(value) else type(value).__name__
+
+
+def _roles(values: Mapping[str, Value]) -> dict[str, str]:
+    roles: dict[str, str] = {}
+    for key in sorted(values, key=rank_of):
+        if (role := role_of(key)) and role != "unused":
+            roles.setdefault(role, key)
+    # `captions` and `texts` are texts where they are strings, and features where they are numbers
+    for key, value in values.items():
+        taken = key in roles.values() or role_of(key)
+        if "captions" not in roles and not taken and name_of(key) == "text" and isinstance(value, Sequence):
+            roles["captions"] = key
+    return roles
+
+
+def _owners(
+    values: Mapping[str, Value], roles: Mapping[str, str], ids: Sequence[str] | None, source: str
+) -> list[str] | None:
+    if "owners" not in roles:
+        return None
+    key = roles["owners"]
+    value = values[key]
+    if is_rows(value) and ids:
+        numbers = _numbers(value)
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(ids):
+            raise wrong(f"{source}, {key}", f"names row {numbers.max()} of {len(ids)} items")
+        return [ids[k] for k in numbers.tolist()]
+    return _texts(value, f"{source}, {key}")
+
+
+def _take_facts(
+    found: Recognised, values: Mapping[str, Value], roles: Mapping[str, str], ids: list[str] | None, source: str
+) -> None:
+    for role in ("splits", "labels"):
+        if role in roles and (texts := _labels(values[roles[role]], found, f"{source}, {roles[role]}")):
+            if ids is None:
+                found.row_facts[role] = texts
+            elif len(texts) == len(ids):
+                getattr(found.facts, role).update(
+                    {one: text for one, text in zip(ids, texts, strict=True) if text is not None}
+                )
+            else:
+                raise wrong(f"{source}, {roles[role]}", f"has {len(texts)} entries for {len(ids)} items")
+    if "captions" in roles:
+        texts = _texts(values[roles["captions"]], f"{source}, {roles['captions']}")
+        rows = next((one for one in found.features if one.name == "text"), None)
+        owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
+        if owners is None:
+            found.row_facts["captions"] = texts
+        elif len(owners) == len(texts):
+            gathered: dict[str, list[str]] = {}
+            for one, text in zip(owners, texts, strict=True):
+                gathered.setdefault(one, []).append(text)
+            found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
+
+
+def _labels(value: Value, found: Recognised, source: str) -> Sequence[str | None] | None:
+    """Classes as texts; numbers with fractions are no classes."""
+    if not is_rows(value):
+        return _texts(value, source)
+    flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1)
+    if flat.shape[1] == 1:
+        flat = flat[:, 0]
+        if flat.dtype.kind == "f" and not np.array_equal(np.nan_to_num(flat), np.round(np.nan_to_num(flat))):
+            found.notes.append(f"{source} holds numbers with fractions, which are no classes: left out.")
+            return None
+        return [None if math.isnan(one) else str(int(one)) for one in cast("list[float]", flat.tolist())]
+    found.notes.append(f"{source} holds {flat.shape[1]} numbers for each item, which are no class: left out.")
+    return None
+
+
+def _numbers(value: Value) -> NDArray[np.int64]:
+    """Whole numbers: an array's, or a list's."""
+    given = value.read(np.arange(value.n)) if is_rows(value) else value
+    flat: NDArray[Any] = np.asarray(given).reshape(-1)
+    return np.nan_to_num(flat).astype(np.int64) if flat.dtype.kind == "f" else flat.astype(np.int64)
+
+
+def _texts(value: Value, source: str) -> list[str]:
+    """Texts, one each; of lists of one the one, of lists of words their line, whole numbers as texts."""
+    if is_rows(value):
+        return [str(one) for one in _numbers(value).tolist()]
+    return [_text(one, source) for one in value]
+
+
+def _text(value: Value, source: str) -> str:
+    while isinstance(value, list | tuple) and value:
+        words = len(value) > 1 and all(isinstance(part, str) for part in value)
+        value = " ".join(value) if words else value[0]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if not isinstance(value, str | int | float):
+        raise wrong(source, f"must be texts; found {type(value).__name__}")
+    return str(value)
+
+
+def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
+    """Put the splits of a file one after the other."""
+    first = next(iter(parts.values()))
+    names = [one.name for one in first.features]
+    for split, part in parts.items():
+        if sorted(one.name for one in part.features) != sorted(names):
+            raise wrong(source, f"has other modalities in {split} than in {next(iter(parts))}")
+    whole = Recognised(first.format, [], ids=first.ids, notes=[note for part in parts.values() for note in part.notes])
+    for name in names:
+        found = [next(one for one in part.features if one.name == name) for part in parts.values()]
+        rows = ChainRows([one.rows for one in found], f"{source}, {name}")
+        ids = _split_ids(parts, found)
+        lengths = [one.lengths for one in found]
+        every = None if any(one is None for one in lengths) else np.concatenate(cast("Any", lengths))
+        whole.features.append(Features(name, rows, f"{source}, {name}", ids, every))
+    for split, part in parts.items():
+        for role in ("labels", "captions"):
+            getattr(whole.facts, role).update(getattr(part.facts, role))
+            if part.row_facts.get(role):
+                whole.row_facts[role] = [*whole.row_facts.get(role, ()), *part.row_facts[role]]
+        one = part.features[0]
+        whole.facts.splits |= dict.fromkeys(one.ids or [f"{split}/{k}" for k in range(one.rows.n)], split)
+    if not first.features[0].ids:
+        for role in ("labels", "captions"):
+            texts = whole.row_facts.pop(role, None)
+            if texts and len(texts) == len(whole.features[0].ids or ()):
+                pairs = zip(whole.features[0].ids or (), texts, strict=True)
+                getattr(whole.facts, role).update(
+                    {key: (text,) if role == "captions" else text for key, text in pairs if text is not None}
+                )
+        whole.ids = "split and row"
+    return whole
+
+
+def _split_ids(parts: Mapping[str, Recognised], found: Sequence[Features]) -> list[str]:
+    ids: list[str] = []
+    for split, one in zip(parts, found, strict=True):
+        ids += one.ids if one.ids else [f"{split}/{k}" for k in range(one.rows.n)]
+    return ids

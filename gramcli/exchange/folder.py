@@ -1,0 +1,147 @@
+"""`folder`: one .npy file for each item, `<id>.npy` or `<id>_<key>.npy`, as video_features and HowTo100M write."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from gramcli.exchange.arrays import NPY, EachRows, Layout, array_from, common_shape, read_npy_header, refuse_beyond
+from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, wrong
+from gramcli.exchange.names import name_of
+from gramcli.files.reading import open_regular, read_regular
+from gramcli.media.kinds import shown
+from gramcli.media.text import decode_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_KEYED: Final = re.compile(r"(.+)_([A-Za-z][A-Za-z0-9]*)")
+# fmt: off
+_KNOWN: Final = frozenset({
+    "clip", "resnet", "timm", "s3d", "r21d", "vggish", "rgb", "flow", "i3d", "raft", "pwc", "fps", "timestamps_ms",
+    "text", "video", "audio", "image", "vision", "visual",
+})
+# fmt: on
+_NO_FEATURES: Final = frozenset({"fps", "timestamps_ms"})
+_CAPTION_LIMIT: Final = 2**20
+
+
+def read_folder(operands: Sequence[Operand]) -> Recognised | None:
+    """Read one folder of .npy files; `name=FOLDER` names its modality."""
+    if len(operands) != 1 or not operands[0].is_folder:
+        return None
+    one = operands[0]
+    files = _npy_files(one.path)
+    if not files:
+        return None
+    keyed = _keyed([path.stem for path in files.values()], one.name)
+    modalities: dict[str, dict[str, Path]] = defaultdict(dict)
+    for stem, path in files.items():
+        key, identity = keyed[stem]
+        if key in _NO_FEATURES:
+            continue
+        known = modalities[key]
+        if identity in known:
+            raise wrong(shown(path), f"is a second file of '{identity}', beside {shown(known[identity])}")
+        known[identity] = path
+    found = Recognised("folder", [], ids="names of files", shared_space=None)
+    for key, paths in modalities.items():
+        name = one.name or (name_of(key) if key else name_of(one.path.resolve().name))
+        found.features.append(_features(name, paths, shown(one.path)))
+    if not found.features:
+        return None
+    found.facts = _captions(one.path, {identity for paths in modalities.values() for identity in paths})
+    return found
+
+
+def _npy_files(folder: Path) -> dict[str, Path]:
+    """The .npy files of a folder by stem, in the order of their names; those of folders below are not looked at."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(".npy"))
+    except OSError as error:
+        raise wrong(shown(folder), f"cannot be read ({error.strerror})", "Check its permissions") from error
+    refuse_beyond(len(names), shown(folder))
+    return {name[:-4]: folder / name for name in names if not name.startswith(".")}
+
+
+def _keyed(stems: Sequence[str], name: str | None) -> dict[str, tuple[str, str]]:
+    """Stem -> key and id. An ending is a key where it is a known one, or where it ends every file."""
+    found = {stem: _ending(stem) for stem in stems}
+    endings = Counter(key for key, _ in found.values())
+    common = len(endings) == 1 and len(stems) > 1
+    keyed = {stem: (key, one) for stem, (key, one) in found.items() if key in _KNOWN or (key and common)}
+    if name is not None and len(held := {key for key, _ in keyed.values() if key not in _NO_FEATURES}) > 1:
+        raise wrong(f"{name}=FOLDER", f"names one modality, and the folder holds {', '.join(held)}", "Leave it out")
+    return {stem: keyed.get(stem, ("", stem)) for stem in stems}
+
+
+def _ending(stem: str) -> tuple[str, str]:
+    """The key that a stem ends in, and the id before it."""
+    for key in _KNOWN:
+        if stem.endswith(f"_{key}") and len(stem) > len(key) + 1:
+            return key, stem[: -len(key) - 1]
+    match = _KEYED.fullmatch(stem)
+    return (match[2], match[1]) if match else ("", stem)
+
+
+def _features(name: str, paths: dict[str, Path], source: str) -> Features:
+    layouts = [_layout(path) for path in paths.values()]
+    inner = common_shape([layout.shape for layout in layouts], source)
+    every = list(paths.values())
+
+    def get(k: int) -> NDArray[Any]:
+        return loaded(every[k])
+
+    return Features(name, EachRows(get, len(every), inner, layouts[0].name), source, list(paths))
+
+
+def _layout(path: Path) -> Layout:
+    with _opened(path) as file:
+        if not file.peek(1).startswith(NPY[:1]):
+            raise wrong(shown(path), "is no .npy file")
+        layout = read_npy_header(file, shown(path))
+    if layout.nbytes > MOST_ITEM_BYTES:
+        raise wrong(shown(path), f"declares {layout.nbytes:,} bytes for one item; at most {MOST_ITEM_BYTES:,} are read")
+    return layout
+
+
+def _opened(path: Path) -> Any:  # noqa: ANN401 - a context of the open file
+    try:
+        return _checked(path)
+    except OSError as error:
+        raise wrong(shown(path), f"cannot be read ({error.strerror})") from error
+
+
+def _checked(path: Path) -> Any:  # noqa: ANN401 - as above
+    with open_regular(path):
+        return open_regular(path)
+
+
+def loaded(path: Path) -> NDArray[Any]:
+    """Return the array of an .npy file of one item.
+
+    Raises:
+        UserError: It cannot be read, or is too large.
+    """
+    try:
+        return array_from(read_regular(path, MOST_ITEM_BYTES + 2**20), shown(path))
+    except OSError as error:
+        raise wrong(shown(path), f"cannot be read ({error.strerror})") from error
+
+
+def _captions(folder: Path, ids: set[str]) -> Facts:
+    """Texts that clip-video-encode leaves beside the features: `<id>.txt`."""
+    facts = Facts()
+    for identity in sorted(ids):
+        path = folder / f"{identity}.txt"
+        if path.is_file():
+            text = decode_text(read_regular(path, _CAPTION_LIMIT))
+            if text and text.strip():
+                facts.captions[identity] = (text.strip(),)
+    return facts

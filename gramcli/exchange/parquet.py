@@ -1,0 +1,367 @@
+"""Rows of Parquet and Arrow files: list columns of numbers, read a row group or a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from gramcli.errors import UserError
+from gramcli.exchange.arrays import refuse_beyond, runs
+from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, needs_package, wrong
+from gramcli.exchange.names import folded, modality_of, name_of, role_of
+from gramcli.files.reading import check_regular
+from gramcli.media.kinds import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_MAGIC: Final = b"PAR1"
+_LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
+_BATCH: Final = 4096
+_CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
+_IDS: Final = (
+    "id",
+    "video_id",
+    "item_id",
+    "image_id",
+    "clip_id",
+    "audio_id",
+    "key",
+    "image_path",
+    "path",
+    "url",
+    "uid",
+)
+_KINDS: Final = ("splits", "labels")
+
+
+@contextmanager
+def arrow_errors(path: Path) -> Iterator[None]:
+    """Turn what the library raises into a sentence.
+
+    Raises:
+        UserError: The block failed in the library.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except ImportError as error:
+        raise needs_package("pyarrow", shown(path)) from error
+    except Exception as error:  # damaged files end in any of its errors, and in those of Python
+        text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise wrong(shown(path), f"cannot be read by pyarrow ({text})") from error
+
+
+class ColumnRows:
+    """A list column, piece by piece: row groups of Parquet files, record batches of Arrow files.
+
+    Args:
+        ends: Number of the row after each piece.
+        load: Returns the vectors of piece k, [rows, d]; NaN where a row has none.
+        dim: Of the vectors.
+        dtype: Name of the number type.
+    """
+
+    def __init__(self, ends: Sequence[int], load: Callable[[int], NDArray[Any]], dim: int, dtype: str) -> None:
+        self._ends, self._load = np.asarray(ends, dtype=np.int64), load
+        self.n, self.inner, self.dtype = int(self._ends[-1]) if len(ends) else 0, (dim,), dtype
+        self._held: tuple[int, NDArray[Any]] | None = None
+
+    def read(self, positions: NDArray[Any]) -> NDArray[Any]:
+        """Return some rows; the piece that was read last is kept."""
+        owners = np.searchsorted(self._ends, positions, side="right")
+        parts = []
+        for start, stop in runs(owners, step=0):
+            piece = int(owners[start])
+            if self._held is None or self._held[0] != piece:
+                self._held = None  # before the next is read: one piece in memory, not two
+                self._held = (piece, self._load(piece))
+            first = int(self._ends[piece - 1]) if piece else 0
+            parts.append(self._held[1][positions[start:stop] - first])
+        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+
+def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array of lists
+    """Return a list column as [rows, d]; a row that is null is all NaN.
+
+    Raises:
+        UserError: Lists of different lengths.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - only these formats need it
+
+    if isinstance(column, pa.ChunkedArray):
+        chunks = [vectors_of(chunk, dim, source) for chunk in column.chunks]
+        return np.concatenate(chunks) if chunks else np.zeros((0, dim), np.float32)
+    valid = np.ones(len(column), bool) if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_fixed_size_list(column.type):
+        values = column.drop_null().flatten() if column.null_count else column.flatten()
+    else:
+        lengths = column.drop_null().value_lengths().to_numpy(zero_copy_only=False)
+        if len(lengths) and (lengths != dim).any():
+            odd = int(lengths[lengths != dim][0])
+            raise wrong(source, f"has vectors of {dim} and of {odd} dimensions", "Keep those of one model")
+        values = column.drop_null().flatten()
+    numbers = values.to_numpy(zero_copy_only=False)
+    if valid.all():
+        whole: NDArray[Any] = numbers.reshape(-1, dim)
+        return whole
+    found = np.full((len(column), dim), np.nan, numbers.dtype if numbers.dtype.kind == "f" else np.float32)
+    found[valid] = numbers.reshape(-1, dim)
+    return found
+
+
+def read_parquet(operands: Sequence[Operand]) -> Recognised | None:
+    """Read Parquet files of one table, part after part."""
+    if any(one.head[:4] != _MAGIC for one in operands):
+        return None
+    with arrow_errors(operands[0].path):
+        return table_of(Parts([opened_parquet(one.path) for one in operands]), "parquet")
+
+
+def opened_parquet(path: Path) -> ParquetPiece:
+    """Open a Parquet file; its columns are read when asked for.
+
+    Raises:
+        UserError: It is damaged, or declares more than an import takes.
+    """
+    with arrow_errors(path):
+        import pyarrow.parquet as pq  # noqa: PLC0415 - only this format needs it
+
+        check_regular(path)
+        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False))
+
+
+class ParquetPiece:
+    """One file of a table.
+
+    Args:
+        path: Where.
+        file: The library's.
+    """
+
+    def __init__(self, path: Path, file: Any) -> None:  # noqa: ANN401 - the library's
+        self.path, self._file = path, file
+        meta = file.metadata
+        self.schema = file.schema_arrow
+        self.sizes = [meta.row_group(k).num_rows for k in range(meta.num_row_groups)]
+        refuse_beyond(meta.num_rows, shown(path))
+        for k in range(meta.num_row_groups):
+            group = meta.row_group(k)
+            for column in range(group.num_columns):
+                size = group.column(column).total_uncompressed_size
+                if size > _LARGEST_GROUP:
+                    where = f"{shown(path)}, {group.column(column).path_in_schema}"
+                    remedy = "Write it with row_group_size=8192"
+                    raise wrong(where, f"declares {size:,} bytes in one row group, which is decoded whole", remedy)
+
+    def piece(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's
+        """Return a column of row group k."""
+        with arrow_errors(self.path):
+            return self._file.read_row_group(k, columns=[name], use_threads=False)[name]
+
+
+class Parts:
+    """Files of one table, or the batches of Arrow files, as one.
+
+    Args:
+        files: At least one, of one schema.
+        title: What names the vectors where their column does not; by default the first file.
+    """
+
+    def __init__(self, files: Sequence[Any], title: str | None = None) -> None:
+        self.title = title or files[0].path.stem
+        self.files = list(files)
+        self.source = shown(files[0].path) if len(files) == 1 else f"{shown(files[0].path)} and {len(files) - 1} more"
+        self.schema = files[0].schema
+        self.pieces = [(k, piece) for k, file in enumerate(files) for piece in range(len(file.sizes))]
+        self.ends = np.cumsum([size for file in files for size in file.sizes]).tolist()
+        names = files[0].schema.names
+        if odd := next((file for file in files if file.schema.names != names), None):
+            raise wrong(shown(odd.path), f"has other columns than {shown(files[0].path)}", "Import them apart")
+        refuse_beyond(self.n, self.source)
+
+    @property
+    def n(self) -> int:
+        """Rows in all."""
+        return int(self.ends[-1]) if self.ends else 0
+
+    def load(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's
+        """Return piece k of a column."""
+        file, piece = self.pieces[k]
+        return self.files[file].piece(name, piece)
+
+    def texts(self, name: str) -> list[Any]:
+        """Return a whole column as Python's values; numbers as texts."""
+        found: list[Any] = []
+        for k in range(len(self.pieces)):
+            found += [None if one is None else one for one in self.load(name, k).to_pylist()]
+        return found
+
+
+def table_of(parts: Parts, kind: str) -> Recognised:
+    """Say what the columns of a table hold.
+
+    Raises:
+        UserError: There is no column of vectors, or one that is none.
+    """
+    vectors = {field.name: field.type for field in parts.schema if _is_list_of_floats(field.type)}
+    names = parts.schema.names
+    if not vectors:
+        held = ", ".join(f"{field.name} ({field.type})" for field in parts.schema)
+        raise wrong(parts.source, f"has no column of lists of floats (columns: {held[:300]})", "Name one that has")
+    if not parts.n:
+        raise wrong(parts.source, "holds no rows")
+    if {"id", "modality", "vector"} <= set(names) and len(vectors) == 1:
+        return _long(parts, kind)
+    ids = _ids(parts, names)
+    found = Recognised(kind, [], ids=f"column {ids[0]} of {parts.source}" if ids else "by row")
+    alone = len(vectors) == 1
+    for name in vectors:
+        rows = _rows(parts, name)
+        plain = modality_of(name)
+        stored = plain or (name_of(parts.title) if alone else name_of(name))
+        found.features.append(Features(stored, rows, f"{parts.source}, {name}", ids[1] if ids else None))
+    _take_facts(found, parts, names, ids[1] if ids else None)
+    return found
+
+
+def _is_list_of_floats(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(is_list and pa.types.is_floating(kind.value_type))
+
+
+def _rows(parts: Parts, name: str) -> ColumnRows:
+    source = f"{parts.source}, {name}"
+    kind = parts.schema.field(name).type
+    dim = _dim(parts, name, source)
+    if dim * 8 > MOST_ITEM_BYTES:
+        raise wrong(source, f"declares vectors of {dim:,} dimensions")
+    return ColumnRows(parts.ends, lambda k: vectors_of(parts.load(name, k), dim, source), dim, _dtype(kind))
+
+
+def _dtype(kind: Any) -> str:  # noqa: ANN401 - an Arrow type
+    return {"float": "float32", "double": "float64", "halffloat": "float16"}.get(
+        str(kind.value_type), str(kind.value_type)
+    )
+
+
+def _dim(parts: Parts, name: str, source: str) -> int:
+    """The dimension of a column: of its type, or of its first row that has a vector."""
+    kind = parts.schema.field(name).type
+    if getattr(kind, "list_size", -1) > 0:
+        return int(kind.list_size)
+    for k in range(len(parts.pieces)):
+        column = parts.load(name, k)
+        for chunk in column.chunks if hasattr(column, "chunks") else [column]:
+            lengths = chunk.drop_null().value_lengths()
+            if len(lengths):
+                return int(lengths[0].as_py())
+    raise wrong(source, "has no vector in any row")
+
+
+def _ids(parts: Parts, names: Sequence[str]) -> tuple[str, list[str]] | None:
+    by_name = {folded(name): name for name in names}
+    name = next((by_name[one] for one in _IDS if one in by_name), None)
+    if name is None:
+        return None
+    values = parts.texts(name)
+    if any(one is None or not isinstance(one, str | int) for one in values):
+        row = next(k for k, one in enumerate(values) if one is None or not isinstance(one, str | int))
+        raise wrong(f"{parts.source}, {name}", f"has no id in row {row + 1}", "Give every row one")
+    return name, [str(one) for one in values]
+
+
+def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list[str] | None) -> None:
+    for name in names:
+        role = role_of(name)
+        if role in _KINDS or folded(name) in _CAPTIONS:
+            kind = role if role in _KINDS else "captions"
+            values = parts.texts(name)
+            if not all(one is None or isinstance(one, str | int | bool) for one in values):
+                continue
+            texts = [None if one is None else str(one) for one in values]
+            if ids is None:
+                found.row_facts[kind] = texts
+            else:
+                found.facts = merged_facts(found.facts, kind, ids, texts)
+
+
+def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[str | None]) -> Facts:
+    """Add what rows say of their items."""
+    if kind == "captions":
+        gathered: dict[str, list[str]] = {}
+        for one, text in zip(ids, texts, strict=True):
+            if text is not None:
+                gathered.setdefault(one, []).append(text)
+        facts.captions |= {one: tuple(every) for one, every in gathered.items()}
+        return facts
+    target: dict[str, str] = getattr(facts, kind)
+    target.update({one: text for one, text in zip(ids, texts, strict=True) if text is not None})
+    return facts
+
+
+def _long(parts: Parts, kind: str) -> Recognised:
+    """A row for each item and modality: `id, modality, vector`."""
+    ids, modalities = [str(one) for one in parts.texts("id")], [str(one) for one in parts.texts("modality")]
+    column = np.array(modalities)
+    features = []
+    for name in dict.fromkeys(modalities):
+        places = np.flatnonzero(column == name)
+        rows = _Chosen(_LongRows(parts, places, f"{parts.source}, vector of {name}"), places)
+        owners = [ids[k] for k in places.tolist()]
+        features.append(Features(name_of(name), rows, f"{parts.source}, modality {name}", owners))
+    found = Recognised(kind, features, ids=f"column id of {parts.source}")
+    for name in parts.schema.names:
+        if (role := role_of(name)) in _KINDS:
+            found.facts = merged_facts(found.facts, role, ids, parts.texts(name))
+    return found
+
+
+class _LongRows:
+    """The vectors of one modality among rows of several; each has its own dimension."""
+
+    def __init__(self, parts: Parts, places: NDArray[Any], source: str) -> None:
+        self._parts, self._source = parts, source
+        self.dim = self._width(int(places[0]))
+        self.dtype = _dtype(parts.schema.field("vector").type)
+
+    def _width(self, place: int) -> int:
+        piece = int(np.searchsorted(self._parts.ends, place, side="right"))
+        first = self._parts.ends[piece - 1] if piece else 0
+        value = self._parts.load("vector", piece)[place - first].as_py()
+        return len(value or ())
+
+    def read(self, places: NDArray[Any]) -> NDArray[Any]:
+        """Return vectors by their place in the table."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        owners = np.searchsorted(self._parts.ends, places, side="right")
+        found = []
+        for start, stop in runs(owners, step=0):
+            piece = int(owners[start])
+            first = self._parts.ends[piece - 1] if piece else 0
+            column = self._parts.load("vector", piece).combine_chunks()
+            taken = column.take(pa.array(places[start:stop] - first))
+            found.append(vectors_of(taken, self.dim, self._source))
+        return np.concatenate(found)
+
+
+class _Chosen:
+    """Some rows of others."""
+
+    def __init__(self, rows: _LongRows, places: NDArray[Any]) -> None:
+        self._rows, self._places = rows, places
+        self.n, self.inner, self.dtype = len(places), (rows.dim,), rows.dtype
+
+    def read(self, positions: NDArray[Any]) -> NDArray[Any]:
+        """Return some rows."""
+        return self._rows.read(self._places[positions])

@@ -1,0 +1,281 @@
+"""Which item each row is of: one list of items for all modalities, and for each modality where its rows are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, overload
+
+import numpy as np
+
+from gramcli.errors import UserError
+from gramcli.exchange.base import Facts, Features, Recognised, wrong
+from gramcli.store.layout import TEXT, PlannedItem
+from gramcli.store.split_names import normal_splits, split_notes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gramcli.exchange.item_tables import Told
+
+
+@dataclass
+class Placed:
+    """One modality whose rows have found their items.
+
+    Attributes:
+        features: As recognised.
+        rows: Of text: the row of each caption in the order of items, [N]. Else the row of each item, [n], -1 where it
+            has none; None where row k is item k's.
+        owners: Of text: the position of the item of each caption, never decreasing, [N].
+    """
+
+    features: Features
+    rows: NDArray[np.int64] | None
+    owners: NDArray[np.int64] | None = None
+
+
+@dataclass
+class Matched:
+    """Everything that is imported, item by item.
+
+    Attributes:
+        ids: Of the items, in order.
+        ids_from: Where they come from, in words.
+        placed: The modalities.
+        facts: Splits, labels and captions by id; splits by their normal names.
+        notes: What a reader should know.
+    """
+
+    ids: Sequence[str]
+    ids_from: str
+    placed: list[Placed]
+    facts: Facts
+    notes: list[str] = field(default_factory=list)
+
+
+class Places:
+    """Id -> position, made when it is first asked for: rows that are told apart by number need none."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._ids = ids
+
+    @cached_property
+    def all(self) -> dict[str, int]:
+        """Of all items."""
+        return {one: k for k, one in enumerate(self._ids)}
+
+
+class LazyItems(Sequence[PlannedItem]):
+    """The items of a plan, made when they are looked at: of a million only the ids are held.
+
+    Args:
+        ids: In order.
+        facts: Splits and labels by id.
+    """
+
+    def __init__(self, ids: Sequence[str], facts: Facts) -> None:
+        self._ids, self._splits, self._labels = ids, facts.splits, facts.labels
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def _made(self, one: str) -> PlannedItem:
+        return PlannedItem(one, self._splits.get(one), self._labels.get(one))
+
+    def __iter__(self) -> Iterator[PlannedItem]:
+        return map(self._made, self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> PlannedItem: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[PlannedItem]: ...
+
+    def __getitem__(self, place: int | slice) -> PlannedItem | list[PlannedItem]:
+        """Return an item, or a list of some."""
+        if isinstance(place, slice):
+            return [self._made(one) for one in self._ids[place]]
+        return self._made(self._ids[place])
+
+
+_UNKNOWN: Final = "Correct the ids, or leave what is not needed out"
+
+
+def matched(parts: Sequence[Recognised], told: Told) -> Matched:
+    """Bring what several files hold under one list of items.
+
+    Args:
+        parts: What the readers found.
+        told: What the user's own files say.
+
+    Returns:
+        Items in the order of `--ids` or `--table` where rows have no ids of their own, else as they first come.
+
+    Raises:
+        UserError: Rows are more or fewer than ids, an id comes twice, captions are of unknown items, or two files say
+            different things of one item.
+    """
+    features = [one for part in parts for one in part.features]
+    _refuse_twice(features)
+    facts = _facts(parts)
+    ids, ids_from = _items(features, parts, told)
+    _name_rows(parts, ids)
+    for part in parts:
+        _merge(facts, part.facts)
+    _merge(facts, told.facts)
+    known = Places(ids)
+    placed = [_placed(one, ids, known, told, facts) for one in features]
+    if facts.splits or facts.labels or facts.captions:
+        _check_known(facts, known.all, told)
+    names = normal_splits(facts.splits.values())
+    facts.splits = {one: names[split] for one, split in facts.splits.items()}
+    notes = [*told.notes, *(note for part in parts for note in part.notes), *split_notes(names)]
+    return Matched(ids, ids_from, placed, facts, notes)
+
+
+def _facts(parts: Sequence[Recognised]) -> Facts:
+    return Facts()
+
+
+def _refuse_twice(features: Sequence[Features]) -> None:
+    counts = Counter(one.name for one in features)
+    if twice := next((name for name, n in counts.items() if n > 1), None):
+        where = [one.source for one in features if one.name == twice]
+        raise UserError(
+            "input",
+            f"Two sources hold the modality '{twice}': {where[0]} and {where[1]}. Name them apart: "
+            f"a={where[0].partition(',')[0]}, or --rename.",
+        )
+
+
+def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told) -> tuple[Sequence[str], str]:
+    """All items in order, and where their ids come from."""
+    named = [one for one in features if one.ids is not None]
+    media = [one for one in named if one.name != TEXT] or named
+    listed = next((part.item_ids for part in parts if part.item_ids is not None), None)
+    if listed is not None:
+        return listed, parts[0].ids
+    if named:
+        every = dict.fromkeys(identity for one in media for identity in one.ids or ())
+        return list(every), next(part.ids for part in parts if any(one.ids is not None for one in part.features))
+    if told.ids is not None:
+        return told.ids, told.source
+    media = [one for one in features if one.name != TEXT] or list(features)
+    return [str(k) for k in range(media[0].rows.n)], "by row"
+
+
+def _name_rows(parts: Sequence[Recognised], ids: Sequence[str]) -> None:
+    """Give facts that files tell by row to the items of the rows."""
+    for part in parts:
+        for role, values in part.row_facts.items():
+            target: dict[str, Any] = getattr(part.facts, role)
+            if len(values) != len(ids):
+                if role == "captions":
+                    part.notes.append(
+                        f"{len(values)} captions for {len(ids)} items were left out: whose they are is not said."
+                    )
+                    continue
+                raise wrong(part.features[0].source, f"has {len(values)} {role} for {len(ids)} items")
+            for identity, value in zip(ids, values, strict=True):
+                if value is not None:
+                    target[identity] = (value,) if role == "captions" else value
+
+
+def _merge(into: Facts, more: Facts) -> None:
+    """Add facts.
+
+    Raises:
+        UserError: They say something else of an item.
+    """
+    for role in ("splits", "labels"):
+        known, added = getattr(into, role), getattr(more, role)
+        for identity, value in added.items():
+            if known.setdefault(identity, value) != value:
+                said = f"'{known[identity]}' and '{value}'"
+                raise UserError("input", f"Item '{identity}' has two {role}, {said}. Correct one of the files.")
+    into.captions.update(more.captions)
+
+
+def _placed(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
+    if one.name == TEXT:
+        return _placed_text(one, ids, known, told, facts)
+    if one.ids is None:
+        if one.rows.n != len(ids):
+            raise _unequal(one, one.rows.n, len(ids))
+        return Placed(one, None)
+    if len(one.ids) != one.rows.n:
+        raise wrong(one.source, f"has {one.rows.n:,} rows and {len(one.ids):,} ids")
+    if one.ids is ids or (len(one.ids) == len(ids) and one.ids == ids):
+        _refuse_repeated(one)
+        return Placed(one, None)
+    _refuse_repeated(one)
+    rows = np.full(len(ids), -1, np.int64)
+    for row, identity in enumerate(one.ids):
+        rows[known.all[identity]] = row
+    return Placed(one, rows)
+
+
+def _refuse_repeated(one: Features) -> None:
+    if one.ids is not None and len(set(one.ids)) < len(one.ids):
+        twice = next(identity for identity, n in Counter(one.ids).items() if n > 1)
+        raise wrong(one.source, f"has several rows of the item '{twice}'", "Keep one; only text has several")
+
+
+def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
+    owners = one.ids
+    if owners is None:
+        n = one.rows.n
+        if told.text_ids is not None and len(told.text_ids) == n:
+            owners = told.text_ids
+        elif (counts := [len(facts.captions.get(identity, ())) for identity in ids]) and sum(counts) == n != len(ids):
+            owners = [identity for identity, count in zip(ids, counts, strict=True) for _ in range(count)]
+        elif n == len(ids):
+            return Placed(one, None, np.arange(n, dtype=np.int64))
+        else:
+            raise _whose(one, len(ids), told)
+    if stranger := next((identity for identity in owners if identity not in known.all), None):
+        raise wrong(one.source, f"has a caption of '{stranger}', which is no item", _UNKNOWN)
+    places = np.fromiter((known.all[identity] for identity in owners), np.int64, len(owners))
+    if len(places) > 1 and (np.diff(places) < 0).any():
+        rows = np.argsort(places, kind="stable")
+        return Placed(one, rows, places[rows])
+    return Placed(one, None, places)
+
+
+def _whose(one: Features, n: int, told: Told) -> UserError:
+    if told.text_ids is not None:
+        said = f"has {one.rows.n:,} rows, and {told.source} {len(told.text_ids):,} captions of {n:,} items"
+        return wrong(one.source, said, "Give the table of the captions that were embedded, in their order")
+    said = f"has {one.rows.n:,} rows for {n:,} items"
+    return wrong(one.source, said, "Say whose each is: --table FILE with id and caption, one row per text row")
+
+
+def _unequal(one: Features, found: int, n: int) -> UserError:
+    return wrong(
+        one.source, f"has {found:,} rows for {n:,} items", "Give the ids of its rows, or features of the same items"
+    )
+
+
+def _check_known(facts: Facts, known: dict[str, int], told: Told) -> None:
+    """Refuse captions of items without features; other facts of them are only not needed."""
+    told_of = told.facts.captions
+    stranger = next((identity for identity in told_of if identity not in known), None)
+    if stranger is not None and not any(identity in known for identity in told_of):
+        raise UserError(
+            "input",
+            f"{told.source} has captions of '{stranger}' and no item of the features. {_UNKNOWN}: the ids differ.",
+        )
+    if told.facts.splits or told.facts.labels or told_of:
+        every = {*told.facts.splits, *told.facts.labels, *told_of}
+        more = len(every - known.keys())
+        if more:
+            told.notes.append(
+                f"{told.source} names {more:,} items without features, for instance '{min(every - known.keys())}'."
+            )
+    for role in ("splits", "labels", "captions"):
+        held = getattr(facts, role)
+        for identity in [one for one in held if one not in known]:
+            del held[identity]

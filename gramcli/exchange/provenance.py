@@ -1,0 +1,76 @@
+"""What a joined store says of the models and the data it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gramcli.exchange.operands import Operand
+
+JOINED: Final = "joined"
+_TELLING: Final = ("id", "architecture", "weights_sha256", "step", "preprocessing", "precision")
+
+
+def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
+    """The model of a joined store: what made each part, and one space only where one model made all of them.
+
+    Returns:
+        `parts`, one for each store, with its fingerprint, model, dataset and embeddings; `id`; `shared_space`; what
+        heads were trained on, and what was assumed, by any part. Of one model, that model with its `parts`.
+    """
+    models: list[dict[str, Any]] = [operand.store.manifest["model"] for operand in operands]
+    parts = [
+        {
+            "fingerprint": operand.store.fingerprint(),
+            "embeddings": dict(operand.names),
+            "dataset": operand.store.manifest["dataset"],
+            "model": model,
+        }
+        for operand, model in zip(operands, models, strict=True)
+    ]
+    assumptions = list(dict.fromkeys(one for model in models for one in model.get("assumptions", ())))
+    said = {"assumptions": assumptions} if assumptions else {}
+    if all(same_model(models[0], model) for model in models[1:]):
+        return {**models[0], **said, "parts": parts}
+    names = dict.fromkeys(str(model.get("id")) for model in models)
+    heads = _heads(models)
+    return {
+        "id": ", ".join(names),
+        "architecture": JOINED,
+        "shared_space": False,
+        **said,
+        **({"heads": heads} if heads else {}),
+        "parts": parts,
+    }
+
+
+def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two stores were embedded by the same weights in the same way, whatever modalities they were asked for.
+
+    Example:
+        >>> same_model({"id": "a", "tokenizer_sha256": None}, {"id": "a"}), same_model({"id": "a"}, {"id": "b"})
+        (True, False)
+    """
+    telling = (*_TELLING, "heads", "shared_space")
+    return all(one.get(key) == other.get(key) for key in telling)
+
+
+def joined_dataset(operands: Sequence[Operand]) -> dict[str, Any]:
+    """The dataset of a joined store: what all parts say; the parts keep what only some say."""
+    found: list[Mapping[str, Any]] = [operand.store.manifest["dataset"] for operand in operands]
+    agreed = {key: value for key, value in found[0].items() if all(one.get(key) == value for one in found[1:])}
+    names = ", ".join(dict.fromkeys(str(one.get("id")) for one in found))
+    return {"id": names, "protocol": None, "annotation_sha256": None, **agreed}
+
+
+def _heads(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What any part's heads saw, so that evaluations still refuse it: of the first dataset that heads name."""
+    found = [heads for model in models if (heads := model.get("heads"))]
+    if not found:
+        return {}
+    dataset = found[0].get("dataset")
+    seen = {
+        kind: list(dict.fromkeys(name for heads in found for name in heads.get(kind, ())))
+        for kind in ("trained", "selected")
+    }
+    return {"dataset": dataset, **seen}

@@ -1,0 +1,76 @@
+"""Which reader knows the files: the one that is named, or the first of the catalog that takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gramcli.errors import UserError
+from gramcli.exchange.base import Operand, Reader, Recognised, wrong
+from gramcli.exchange.catalog import FORMATS
+from gramcli.media.kinds import shown
+
+
+def recognised(operands: Sequence[Operand], named: str | None) -> list[Recognised]:
+    """Read what some files hold, without their numbers.
+
+    Args:
+        operands: The files.
+        named: The format, where the user names it; else it is recognised from what the files hold.
+
+    Returns:
+        One entry, or one for each group of files of one format.
+
+    Raises:
+        UserError: A file is of no known format, not of the named one, or damaged.
+    """
+    if named is not None:
+        return _read(operands, named)
+    if not any(one.name for one in operands):
+        for row in FORMATS:
+            found = _reader(row.name)(operands)
+            if found is not None:
+                return [found]
+    groups: dict[tuple[str, str | None], list[Operand]] = {}
+    for one in operands:
+        name = _format_of(one)
+        groups.setdefault((name, None if name in ("arrays", "gram") else one.name), []).append(one)
+    return [part for (name, _), group in groups.items() for part in _read(group, name)]
+
+
+def _reader(name: str) -> Reader:
+    reader: Reader = FORMATS.load(name)
+    return reader
+
+
+def _format_of(one: Operand) -> str:
+    for row in FORMATS:
+        if _reader(row.name)([one]) is not None:
+            return row.name
+    what = "a folder" if one.is_folder else "a file"
+    known = ", ".join(FORMATS.names())
+    start = "" if one.is_folder else f" (it starts with {_printable(one.head[:16])!r})"
+    raise UserError(
+        "input", f"{shown(one.path)} is {what} of no known format{start}. Name it with --from; known: {known}."
+    )
+
+
+def _printable(head: bytes) -> str:
+    return "".join(c if " " <= c <= "~" else "." for c in head.decode("latin-1"))
+
+
+def _read(operands: Sequence[Operand], name: str) -> list[Recognised]:
+    found = _reader(name)(operands)
+    if found is None:
+        raise wrong(_listed(operands), f"is not of the format '{name}'", "Leave --from out, or name another")
+    own = next((one.name for one in operands if one.name), None)
+    if own is not None and name not in ("arrays", "gram") and all(one.name == own for one in operands):
+        if len(found.features) != 1:
+            held = ", ".join(one.name for one in found.features)
+            raise wrong(f"{own}={_listed(operands)}", f"names one modality, and it holds {held}", "Leave the name out")
+        found.features[0].name = own
+    return [found]
+
+
+def _listed(operands: Sequence[Operand]) -> str:
+    first = shown(operands[0].path)
+    return first if len(operands) == 1 else f"{first} (with {len(operands) - 1} more)"
