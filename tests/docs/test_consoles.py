@@ -14,7 +14,12 @@ from gramcli.cli.main import app
 from tests.docs.conftest import run_gram
 from tests.docs.pages import PAGES, ROOT, blocks, matches, steps
 
-NEEDS = {"docs/how-to/media.md": "clips", "docs/how-to/missing.md": "clips", "docs/how-to/checkpoint.md": "msrvtt"}
+NEEDS = {
+    "docs/how-to/media.md": "clips",
+    "docs/how-to/missing.md": "clips",
+    "docs/how-to/checkpoint.md": "msrvtt",
+    "docs/how-to/import.md": "features",
+}
 TOOLS = {"ls", "head"}
 DEMO = "gram demo -o demo"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("h5py")
 pytest.importorskip("pyarrow")
 
-from tests.exchange.forged import HOSTILE  # noqa: E402 - after what it needs is known to be there
+from tests.exchange.forged import HOSTILE
 
 ROOM = 2**30  # bytes of memory that all of them may take beyond what is there before
 SECONDS = 60
