@@ -75,7 +75,7 @@ def msrvtt(workplace, request):
 
 @pytest.fixture
 def features(workplace):
-    """Feature files of other models: CLIP4Clip's in one file, ImageBind's by modality, a cache of MTEB, video_features."""
+    """Features of other models: CLIP4Clip's in one file, ImageBind's by modality, MTEB's cache, video_features'."""
     import hashlib
     import json
 
