@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"PAR1"
 _LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
-_BATCH: Final = 4096
+_BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
+_BUFFER: Final = 2**20
 _CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _IDS: Final = (
     "id",
@@ -77,6 +78,8 @@ class ColumnRows:
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows; the piece that was read last is kept."""
         owners = np.searchsorted(self._ends, positions, side="right")
+        if self._held is None and (whole := self._whole(owners, positions)) is not None:
+            return whole
         found: NDArray[Any] = np.empty((len(positions), *self.inner), self.dtype)
         for start, stop in runs(owners, step=0):
             piece = int(owners[start])
@@ -90,6 +93,16 @@ class ColumnRows:
             if positions[stop - 1] == self._ends[piece] - 1:
                 self._held = None  # read in order, it is not needed again
         return found
+
+    def _whole(self, owners: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any] | None:
+        """A piece as it is, where all of it is asked for in order: no copy of it."""
+        if not len(owners) or owners[0] != owners[-1]:
+            return None
+        piece = int(owners[0])
+        first, end = int(self._ends[piece - 1]) if piece else 0, int(self._ends[piece])
+        if len(positions) != end - first or not np.array_equal(positions, np.arange(first, end)):
+            return None
+        return self._load(piece)
 
 
 def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array of lists
@@ -139,7 +152,7 @@ def opened_parquet(path: Path) -> ParquetPiece:
         import pyarrow.parquet as pq  # noqa: PLC0415 - only this format needs it
 
         check_regular(path)
-        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False))
+        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER))
 
 
 class ParquetPiece:
@@ -171,7 +184,8 @@ class ParquetPiece:
             import pyarrow as pa  # noqa: PLC0415 - as above
 
             pa.default_memory_pool().release_unused()  # what the piece before took
-            return self._file.read_row_group(k, columns=[name], use_threads=False)[name]
+            batches = self._file.iter_batches(_BATCH, row_groups=[k], columns=[name], use_threads=False)
+            return pa.chunked_array([one.column(0) for one in batches], self.schema.field(name).type)
 
 
 class Parts:
