@@ -1,9 +1,9 @@
 """Does an import of a million vectors stream? Peak memory above the start, and time against `cp` of the same bytes.
 
-Each import runs in a process of its own. Before and after each, the file is copied by `cp` and flushed, in the same run
-and onto the same disk, so that the ratio is one of the machine as it was then. Asked for: at most 300 MB above the start,
-and at least half of the speed of `cp`. The start is a process that has loaded torch, gramcli and the format's library.
-What bounds the peak: ids and states of all items are held, some 200 bytes each, and three shards of 16 MB.
+Each import runs in a process of its own. Before and after each, the file is copied by `cp` and flushed, in the same
+run and onto the same disk, so that the ratio is one of the machine as it was then. Asked for: at most 300 MB above
+the start, and at least half of the speed of `cp`. The start is a process that has loaded torch, gramcli and the
+format's library. What bounds the peak: ids and states of all items are held, some 200 bytes each, and three shards.
 """
 
 from __future__ import annotations
