@@ -27,6 +27,7 @@ def pages() -> dict[str, str]:
         "reference/methods.md": methods_page(),
         "reference/datasets.md": datasets_page(),
         "reference/encoders.md": encoders_page(),
+        "reference/formats.md": formats_page(),
         "reference/python.md": python_page(),
         "reference/changes.md": changes_page(),
     }
@@ -174,8 +175,26 @@ def encoders_page() -> str:
     return "\n".join(["# Encoders\n", words, table(["encoder", "modalities", "what it is", "source"], rows)])
 
 
+def formats_page() -> str:
+    """Return the formats that `gram import` reads, in the order in which they are tried."""
+    from gramcli.exchange.catalog import FORMATS
+
+    rows = [
+        [code(row.name), escaped(row.summary), escaped(row.recognised), escaped(row.source), code(row.needs or "-")]
+        for row in FORMATS
+    ]
+    words = (
+        "What `gram import` reads, in the order in which formats are tried; `--from NAME` names one: "
+        "[Features of other tools](../how-to/import.md).\n"
+    )
+    columns = ["format", "what is in the files", "told by", "who writes it", "needs"]
+    return "\n".join(["# Formats\n", words, table(columns, rows)])
+
+
 RESULTS = (
     "results.runs.EmbedSummary",
+    "results.imports.Imported",
+    "results.imports.ImportedModality",
     "results.records.Evaluation",
     "results.records.ResultRow",
     "results.records.RankVector",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gramcli.results.watch import Progress
     from gramcli.store.writer import StoreWriter
 
-_SHARD_BYTES: Final = 32 * 2**20
+_SHARD_BYTES: Final = 16 * 2**20
 _LEAST, _MOST = 64, 16_384
 NOT_THERE: Final = "not in the file"
 
@@ -62,11 +62,11 @@ def dim_of(placed: Placed, pooling: Pooling) -> int:
 
 
 def shard_size_for(dims: Mapping[str, int]) -> int:
-    """Return how many items a shard holds: some 32 MB of vectors, so that neither memory nor files become many.
+    """Return how many items a shard holds: some 16 MB of vectors, so that neither memory nor files become many.
 
     Example:
         >>> shard_size_for({"video": 512}), shard_size_for({"video": 100_000})
-        (16384, 64)
+        (8192, 64)
     """
     fits = _SHARD_BYTES // max(1, 4 * sum(dims.values()))
     return max(_LEAST, min(_MOST, 1 << max(0, fits.bit_length() - 1)))
@@ -199,10 +199,8 @@ def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progr
     """
     total, missing = len(plan.items), writer.missing_shards()
     done = total - sum(len(plan.shard_range(index)) for index in missing)
-    with (
-        _no_collection(),
-        ThreadPoolExecutor(1) as ahead,
-    ):  # the next shard is read while this one is packed and flushed
+    # the next shard is read while this one is packed and flushed
+    with _no_collection(), ThreadPoolExecutor(1) as ahead:
 
         def begin(index: int) -> Future[ShardContent]:
             return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)

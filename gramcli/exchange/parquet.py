@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"PAR1"
 _LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
-_BATCH: Final = 4096
+_BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
+_BUFFER: Final = 2**20
 _CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _IDS: Final = (
     "id",
@@ -77,15 +78,31 @@ class ColumnRows:
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows; the piece that was read last is kept."""
         owners = np.searchsorted(self._ends, positions, side="right")
-        parts = []
+        if self._held is None and (whole := self._whole(owners, positions)) is not None:
+            return whole
+        found: NDArray[Any] = np.empty((len(positions), *self.inner), self.dtype)
         for start, stop in runs(owners, step=0):
             piece = int(owners[start])
             if self._held is None or self._held[0] != piece:
                 self._held = None  # before the next is read: one piece in memory, not two
                 self._held = (piece, self._load(piece))
             first = int(self._ends[piece - 1]) if piece else 0
-            parts.append(self._held[1][positions[start:stop] - first])
-        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+            for begin, end in runs(positions[start:stop]):  # neighbours as a view, which needs no memory of its own
+                place = int(positions[start + begin]) - first
+                found[start + begin : start + end] = self._held[1][place : place + end - begin]
+            if positions[stop - 1] == self._ends[piece] - 1:
+                self._held = None  # read in order, it is not needed again
+        return found
+
+    def _whole(self, owners: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any] | None:
+        """A piece as it is, where all of it is asked for in order: no copy of it."""
+        if not len(owners) or owners[0] != owners[-1]:
+            return None
+        piece = int(owners[0])
+        first, end = int(self._ends[piece - 1]) if piece else 0, int(self._ends[piece])
+        if len(positions) != end - first or not np.array_equal(positions, np.arange(first, end)):
+            return None
+        return self._load(piece)
 
 
 def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array of lists
@@ -98,7 +115,7 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
 
     if isinstance(column, pa.ChunkedArray):
         chunks = [vectors_of(chunk, dim, source) for chunk in column.chunks]
-        return np.concatenate(chunks) if chunks else np.zeros((0, dim), np.float32)
+        return np.concatenate(chunks) if len(chunks) > 1 else chunks[0] if chunks else np.zeros((0, dim), np.float32)
     valid = np.ones(len(column), bool) if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_fixed_size_list(column.type):
         values = column.drop_null().flatten() if column.null_count else column.flatten()
@@ -135,7 +152,7 @@ def opened_parquet(path: Path) -> ParquetPiece:
         import pyarrow.parquet as pq  # noqa: PLC0415 - only this format needs it
 
         check_regular(path)
-        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False))
+        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER))
 
 
 class ParquetPiece:
@@ -164,7 +181,11 @@ class ParquetPiece:
     def piece(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's
         """Return a column of row group k."""
         with arrow_errors(self.path):
-            return self._file.read_row_group(k, columns=[name], use_threads=False)[name]
+            import pyarrow as pa  # noqa: PLC0415 - as above
+
+            pa.default_memory_pool().release_unused()  # what the piece before took
+            batches = self._file.iter_batches(_BATCH, row_groups=[k], columns=[name], use_threads=False)
+            return pa.chunked_array([one.column(0) for one in batches], self.schema.field(name).type)
 
 
 class Parts:

@@ -97,3 +97,37 @@ def msrvtt_splits(workplace, request):
     (folder / "MSRVTT_JSFUSION_test.csv").write_text("\n".join(rows))
     trained = [video["video_id"] for video in videos if int(video["video_id"][5:]) < 7010]
     (folder / "MSRVTT_train.9k.csv").write_text("\n".join(["video_id", *trained]))
+
+
+@pytest.fixture
+def features(workplace):
+    """Features of other models: CLIP4Clip's in one file, ImageBind's by modality, MTEB's cache, video_features'."""
+    import hashlib
+    import json
+
+    import numpy as np
+
+    random = np.random.default_rng(7)
+    items, texts = [f"video{k}" for k in range(40)], [f"sentence {k}" for k in range(40)]
+    base = random.normal(size=(40, 16)).astype(np.float32)
+
+    def near(noise):
+        return (base + noise * random.normal(size=base.shape)).astype(np.float32)
+
+    frames = np.repeat(near(0.6)[:, None], 12, axis=1)
+    frames[::3, 9:] = 0  # short videos are padded
+    frames[5] = 0
+    np.savez("clip4clip.npz", text=near(0.4), video=frames, ids=items)
+    rows = "".join(f"{one},test,{text}\n" for one, text in zip(items, texts, strict=True))
+    (workplace / "videos.csv").write_text(f"id,split,caption\n{rows}", encoding="utf-8")
+    for name, norm in (("text", 100), ("vision", 1), ("audio", 20)):
+        np.save(f"imagebind_{name}.npy", norm * near(0.7))
+    (workplace / "cache").mkdir()
+    index = {hashlib.sha256(text.encode()).hexdigest(): k for k, text in enumerate(texts)}
+    (workplace / "cache" / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    (workplace / "cache" / "dimension").write_text("16", encoding="utf-8")
+    np.concatenate([near(0.5), np.zeros((60, 16), np.float32)]).tofile("cache/vectors.npy")
+    (workplace / "features").mkdir()
+    for k, one in enumerate(items):
+        np.save(f"features/{one}_clip.npy", np.repeat(near(0.5)[k : k + 1], 3 + k % 4, axis=0))
+        np.save(f"features/{one}_fps.npy", np.array(25.0))

@@ -18,6 +18,7 @@ NEEDS = {
     "docs/how-to/media.md": "clips",
     "docs/how-to/missing.md": "clips",
     "docs/how-to/checkpoint.md": "msrvtt",
+    "docs/how-to/import.md": "features",
     "docs/understand/protocols.md": "msrvtt_splits",
 }
 TOOLS = {"ls", "head"}
