@@ -87,6 +87,10 @@ DataArg = Annotated[
 ]
 StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory written by `gram embed`.")]
 TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
+EncoderArg = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="An encoder, as for `gram embed --model`.", show_default=False),
+]
 OperandsArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
 ]

@@ -26,6 +26,7 @@ _ANSWERS: Final = {
     "AlignmentMatrix": "matrices:matrix_answer",
     "Description": "listings:description_answer",
     "Exported": "listings:export_answer",
+    "Soundness": "soundness:soundness_answer",
 }
 """Class of a result -> module and function that make its answer."""
 
