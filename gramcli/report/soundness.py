@@ -61,7 +61,7 @@ def _line(same: Sequence[SoundnessCheck], n_kinds: int) -> tuple[str, ...]:
     first = same[0]
     verdict = first.verdict.upper() if first.verdict == "failed" else first.verdict
     which = "all" if n_kinds == 1 and len(names) > 1 else ", ".join(names)
-    largest, places = (f"{max(moved):.1g}" if moved else "-"), (str(max(ranks)) if ranks else "-")
+    largest, places = (f"{max(moved):.2g}" if moved else "-"), (str(max(ranks)) if ranks else "-")
     return (first.check, verdict, which, largest, places, first.detail)
 
 
