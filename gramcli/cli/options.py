@@ -152,7 +152,8 @@ WorkersOpt = Annotated[
 ]
 TimeoutOpt = Annotated[str, running("--timeout", metavar="TIME", help="How long one file may take to decode: 60s, 2m.")]
 BatchOpt = Annotated[
-    int, running("--batch-size", min=1, metavar="N", help="Inputs encoded together; no figure depends on it.")
+    int,
+    running("--batch-size", min=1, metavar="N", help="Items encoded together at first; halves when memory runs out."),
 ]
 RetryOpt = Annotated[
     bool, running("--retry-failed", help="Also try again what failed; files that failed may have been replaced.")
