@@ -16,7 +16,7 @@ from gramcli.cli.options import (
     TokenizerOpt,
 )
 from gramcli.cli.session import Session
-from gramcli.errors import EXIT_FAILED
+from gramcli.errors import EXIT_FAILED, UserError
 
 
 def doctor_command(
@@ -48,6 +48,7 @@ def doctor_command(
     session.check_output(output)
     with session.watch() as watch:
         if model is None:
+            _refuse_idle(how)
             from gramcli.inspection.doctor import diagnose
             from gramcli.report.listings import doctor_answer
 
@@ -61,3 +62,10 @@ def doctor_command(
             answer, code = soundness_answer(found), found.exit_code
     session.show(answer, output)
     session.finish(code)
+
+
+def _refuse_idle(how: dict[str, Any]) -> None:
+    given = {**how, "device": how["device"] != "cpu", "precision": how["precision"] != "fp32"}
+    if idle := next((name for name, value in given.items() if value), None):
+        option = f"--{idle.replace('_', '-')}"
+        raise UserError("usage", f"{option} has no effect without MODEL: name an encoder, such as gram doctor signal.")
