@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gramcli.embedding.reading import Missing
+from gramcli.encoders.base import BrokenEncoderError
 from gramcli.errors import UserError
 from gramcli.store.layout import failed
 
@@ -29,13 +30,16 @@ def vectors_of(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[
         Per embedding, a vector or a `Missing` in the place of every item.
 
     Raises:
-        UserError: The encoder gave arrays of a wrong shape.
+        BrokenEncoderError: It gives what nothing can be made of, whatever the input.
+        UserError: It gave arrays of a wrong shape.
     """
     n = len(next(iter(inputs.values())))
     names = [made for name in inputs for made in job.made_of(name)]
     names += [name for name, parts in job.fused.items() if set(parts) <= set(inputs)]
     try:
         found = job.batches.encode(job.encoder, inputs)
+    except BrokenEncoderError:
+        raise
     except UserError as error:
         if n > 1:
             single = [vectors_of(job, {name: [given[k]] for name, given in inputs.items()}) for k in range(n)]

@@ -65,6 +65,13 @@ class EncoderOptions:
             raise UserError("usage", f"A video is seen through at least one frame; got frames={self.frames}.")
 
 
+class BrokenEncoderError(UserError):
+    """An encoder gives what nothing can be made of, whatever the input: it ends a run.
+
+    Any other `UserError` of `encode` is about its inputs, and costs an item that modality.
+    """
+
+
 class Encoder(Protocol):
     """Turns decoded media into unit vectors; each input's vector depends on that input alone.
 
@@ -118,5 +125,6 @@ class Encoder(Protocol):
             same, bit for bit, in any batch.
 
         Raises:
+            BrokenEncoderError: It can give none of what it promises; the run ends.
             UserError: The encoder has no such modality, or the inputs cannot be used.
         """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gramcli.encoders.base import BrokenEncoderError
 from gramcli.encoders.soundness.difference import array_of
 from gramcli.errors import UserError
 
@@ -101,6 +102,8 @@ def encoded(encoder: Encoder, media: Items) -> Mapping[str, Any]:
     """
     try:
         return encoder.encode({name: [prepared(encoder, name, one) for one in given] for name, given in media.items()})
+    except BrokenEncoderError as error:
+        raise Fault(error.message) from error
     except UserError:
         raise
     except Exception as error:  # whatever it is, it would end the run of `gram embed`

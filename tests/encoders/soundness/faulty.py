@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gramcli.encoders.base import EncoderOptions, Preprocessing
+from gramcli.encoders.base import BrokenEncoderError, EncoderOptions, Preprocessing
 from gramcli.errors import UserError
 
 D = 12
@@ -150,6 +150,15 @@ class RefusesNothing(Plain):
     def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         if "" in inputs.get("text", ()):
             raise UserError("embedding", "An empty text has no tokens; leave it out.")
+        return super().encode(inputs)
+
+
+class BreaksOnNothing(Plain):
+    """One's own code, checked by ours: it gives no row of an empty text."""
+
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        if "" in inputs.get("text", ()):
+            raise BrokenEncoderError("embedding", "own:make is no encoder: 'text' is [0, 12] where [1, 12] was due.")
         return super().encode(inputs)
 
 

@@ -28,6 +28,7 @@ FAULTS = {
     "WrongDims": ({("dimensions", "text")}, "dims says 16, encode gives 12"),
     "NanOnSilence": ({("silent sound", "audio")}, "NaN or infinity"),
     "CrashesOnNothing": ({("empty text", "text")}, "raised IndexError: list index out of range"),
+    "BreaksOnNothing": ({("empty text", "text")}, "own:make is no encoder"),
     "ZeroOnBlack": ({("black frames", "video")}, "a vector of zeros"),
     "Raises": (
         {("encodes", "video"), ("beside others", "video"), ("beside others", "audio")}
