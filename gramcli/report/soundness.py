@@ -68,7 +68,7 @@ def _line(same: Sequence[SoundnessCheck], n_kinds: int) -> tuple[str, ...]:
 def _verdict_notes(found: Soundness) -> list[str]:
     notes = []
     if found.failed:
-        names = ", ".join(dict.fromkeys(one.check for one in found.failed))
+        names = "; ".join(dict.fromkeys(one.check for one in found.failed))
         notes.append(f"{counted(len(found.failed), 'check')} of {len(found.checks)} failed: {names}.")
     if any(one.verdict == "differs" for one in found.checks):
         notes.append("What differs does so by rounding alone; the bytes of a store then depend on --batch-size.")
@@ -76,8 +76,8 @@ def _verdict_notes(found: Soundness) -> list[str]:
 
 
 def _due(found: Soundness) -> str:
-    same = "on a CPU in fp32 a row has the same bits in any batch; " if found.same_bits else ""
+    same = " On a CPU in fp32 the same bits are due in any batch." if found.same_bits else ""
     return (
-        f"1 - cos is the largest of a row to itself, ranks the most places that an item moves among the probes: {same}"
-        f"above {found.tolerance:g} rounding explains nothing, and the check failed."
+        "1 - cos: the largest of a row to itself; ranks: the most places that an item moves among the probes."
+        f"{same} A difference above {found.tolerance:g} is no rounding, and fails."
     )

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
 
 TWICE: Final = "same input twice"
-ALONE: Final = "alone, in a batch"
-PADDED: Final = "padded, not padded"
+ALONE: Final = "alone or in a batch"
+PADDED: Final = "padded or not"
 SIZE: Final = "another batch size"
 PERMUTED: Final = "permuted batch"
 THREADS: Final = "other threads"

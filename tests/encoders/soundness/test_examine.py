@@ -16,12 +16,12 @@ from tests.encoders.soundness import faulty
 FAULTS = {
     "RandomCrop": ({("same input twice", "audio")}, "another vector each time"),
     "BatchNormalised": (
-        {("alone, in a batch", "video"), ("another batch size", "video")},
+        {("alone or in a batch", "video"), ("another batch size", "video")},
         "what stands beside it in the batch",
     ),
-    "PaddingLeaks": ({("padded, not padded", "text")}, "padding leaks"),
+    "PaddingLeaks": ({("padded or not", "text")}, "padding leaks"),
     "PlaceInBatch": (
-        {("alone, in a batch", "audio"), ("another batch size", "audio"), ("permuted batch", "audio")},
+        {("alone or in a batch", "audio"), ("another batch size", "audio"), ("permuted batch", "audio")},
         "its place in the batch",
     ),
     "BatchSize": ({("another batch size", name) for name in ("text", "video", "audio")}, "how many are encoded"),
@@ -43,7 +43,7 @@ FAULTS = {
     ),
     "Doubles": ({("float32", name) for name in ("text", "video", "audio")}, "rows are float64"),
     "LeaksAcross": ({("beside others", "video")}, "other modalities that are encoded with it"),
-    "FusedLeaks": ({("alone, in a batch", "va"), ("another batch size", "va")}, "what stands beside it in the batch"),
+    "FusedLeaks": ({("alone or in a batch", "va"), ("another batch size", "va")}, "what stands beside it in the batch"),
     "Threads": ({("other threads", name) for name in ("text", "video", "audio")}, "number of threads"),
 }
 
@@ -83,20 +83,20 @@ def test_what_is_sound_passes_with_the_same_bits(make):
 
 def test_views_and_fused_embeddings_are_each_looked_at():
     found = examine(faulty.Fused())
-    for check in ("dimensions", "same input twice", "alone, in a batch", "padded, not padded", "permuted batch"):
+    for check in ("dimensions", "same input twice", "alone or in a batch", "padded or not", "permuted batch"):
         assert set(verdicts(found, check)) == {"text@video", "text@audio", "video", "audio", "va"}
 
 
 def test_nothing_finite_is_said_once_and_not_of_every_comparison():
     found = examine(faulty.NothingIsFinite())
     assert set(verdicts(found, "finite").values()) == {"failed"}
-    assert set(verdicts(found, "alone, in a batch").values()) == {"note"}
+    assert set(verdicts(found, "alone or in a batch").values()) == {"note"}
 
 
 def test_rounding_differs_and_does_not_fail():
     found = examine(faulty.Batched())
     assert found.sound
-    assert set(verdicts(found, "alone, in a batch").values()) == {"differs"}
+    assert set(verdicts(found, "alone or in a batch").values()) == {"differs"}
     assert all(0 < one.cosine_difference < 1e-9 for one in found.checks if one.verdict == "differs")
     on_gpu = examine(faulty.Batched(), device="cuda:0")
     assert "differs" not in {one.verdict for one in on_gpu.checks}, "no bits are due there"
