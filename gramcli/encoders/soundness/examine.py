@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -91,11 +92,9 @@ class _Work:
         """What is to be done, in order."""
         for one in (*self.single, *self.fused):
             yield one.form
-            yield from (lambda one=one, how=how: one.compare(how) for how in COMPARISONS)
-            yield one.threads
-            yield one.time
-            if one in self.single:
-                yield one.odd
+            yield from (partial(one.compare, how) for how in COMPARISONS)
+            yield from (one.threads, one.time)
+        yield from (one.odd for one in self.single)
         yield self._beside
         if self.reload:
             yield self._precision

@@ -81,6 +81,13 @@ def test_what_is_sound_passes_with_the_same_bits(make):
     assert {one.cosine_difference for one in compared} == {0.0}
 
 
+def test_it_reads_as_its_command_prints_it():
+    found = examine(faulty.WrongDims())
+    assert "wrongdims (cpu, fp32) is NOT SOUND" in repr(found)
+    frame = found.to_frame()
+    assert frame[frame.verdict == "failed"].check.tolist() == ["dimensions"]
+
+
 def test_views_and_fused_embeddings_are_each_looked_at():
     found = examine(faulty.Fused())
     for check in ("dimensions", "same input twice", "alone or in a batch", "padded or not", "permuted batch"):
