@@ -75,7 +75,7 @@ _ROWS: Final = (
     CommandRow("methods", "Look", "List the alignment methods with formula and paper."),
     CommandRow("metrics", "Look", "List the metrics with range, formula and source."),
     CommandRow("demo", "Start here", "Make data, embed, align, evaluate, compare: all offline.", _STARTS_OVER),
-    CommandRow("doctor", "Start here", "Check versions, devices, decoders, cache: what works here."),
+    CommandRow("doctor", "Start here", "Check what works here; with MODEL, whether that encoder is sound."),
 )
 ROWS: Final = {row.name: row for row in _ROWS}
 

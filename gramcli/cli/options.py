@@ -95,6 +95,10 @@ DataArg = Annotated[
 ]
 StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory written by `gram embed`.")]
 TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
+EncoderArg = Annotated[
+    str | None,
+    typer.Argument(metavar="[MODEL]", help="An encoder, as for `gram embed --model`.", show_default=False),
+]
 OperandsArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
 ]
@@ -171,7 +175,8 @@ WorkersOpt = Annotated[
 ]
 TimeoutOpt = Annotated[str, running("--timeout", metavar="TIME", help="How long one file may take to decode: 60s, 2m.")]
 BatchOpt = Annotated[
-    int, running("--batch-size", min=1, metavar="N", help="Inputs encoded together; no figure depends on it.")
+    int,
+    running("--batch-size", min=1, metavar="N", help="Items encoded together at first; halves when memory runs out."),
 ]
 RetryOpt = Annotated[
     bool, running("--retry-failed", help="Also try again what failed; files that failed may have been replaced.")

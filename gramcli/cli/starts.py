@@ -328,6 +328,15 @@ def _check_datasets(given: Mapping[str, Any]) -> None:
         _refuse(name, kind, "the name of a dataset", ("inspect", name))
 
 
+def _check_doctor(given: Mapping[str, Any]) -> None:
+    model = given["model"]
+    kind = kind_of(model) if model else None
+    if kind == "heads":
+        _refuse(model, kind, "heads:DIR", ("doctor", f"{_HEADS}{model}"))
+    if kind in {"store", "evaluation", "manifest", "media folder", "folder of stores"}:
+        _refuse(model, kind, "a model", ("inspect", model))
+
+
 _CHECKS: Final = {
     "eval": _check_eval,
     "embed": _check_embed,
@@ -337,4 +346,5 @@ _CHECKS: Final = {
     "join": _check_join,
     "export": _check_export,
     "datasets": _check_datasets,
+    "doctor": _check_doctor,
 }

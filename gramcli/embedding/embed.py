@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gramcli.datasets import Dataset, open_dataset
-from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.options import EmbedOptions, on_gpu
 from gramcli.embedding.through_heads import ids_of, write_through_heads
 from gramcli.embedding.units import seconds_from
 from gramcli.embedding.writing import write_embeddings
@@ -58,7 +58,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         retry_failed: Also try again what failed.
         workers: Processes that decode; None is one per processor, 0 none.
         timeout: How long one file may take to decode.
-        batch_size: Inputs encoded together; no figure depends on it.
+        batch_size: Items encoded together, to begin with: grows on a GPU, halves when memory runs out.
         watch: Told of progress.
 
     Returns:
@@ -77,7 +77,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         store = open_store(from_store) if isinstance(from_store, (str, Path)) else from_store
         ids = ids_of(store, str(data), where, split, limit, protocol)
         return write_through_heads(store, str(model), ids, path, overwrite=overwrite)
-    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
+    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size, grows=on_gpu(device))
     dataset, encoder = opened_work(
         data, model=model, root=where, split=split, limit=limit, protocol=protocol, text_only=text_only,
         frames=frames, device=device,

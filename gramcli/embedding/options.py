@@ -18,14 +18,16 @@ class EmbedOptions:
     Attributes:
         workers: Processes that decode; 0 decodes in this one, None is one per processor, at most 8.
         time_limit: Seconds a file may take to decode.
-        batch_size: Inputs of one modality that are encoded together.
+        batch_size: Items that are encoded together, to begin with; see `gramcli.embedding.batches`.
         shard_size: Items per shard: what a killed run can lose. The shards' borders depend on it, nothing else.
+        grows: Whether batches grow, as they do on a GPU.
     """
 
     workers: int | None = None
     time_limit: float = 60.0
     batch_size: int = 16
     shard_size: int = 64
+    grows: bool = False
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -41,3 +43,20 @@ class EmbedOptions:
     def processes(self) -> int:
         """How many processes decode."""
         return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
+
+
+def on_gpu(device: str) -> bool:
+    """Whether a device as the command line names it is a GPU.
+
+    Raises:
+        UserError: There is no such device.
+
+    Example:
+        >>> on_gpu("cpu")
+        False
+    """
+    if device == "cpu":
+        return False
+    from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
+
+    return device_named(device) != "cpu"

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from gramcli.embedding.batches import Batches
+from gramcli.embedding.glance import Glance
 from gramcli.embedding.reading import Had, Missing
+from gramcli.embedding.vectors import vectors_of
 from gramcli.embedding.workers import Lost, Pool
-from gramcli.encoders.base import BrokenEncoderError
-from gramcli.errors import UserError
 from gramcli.files.reading import Stamp
 from gramcli.media.kinds import shown
 from gramcli.modalities import base_of
@@ -67,8 +68,9 @@ class Job:
         modalities: Inputs to embed, in order.
         fused: The embeddings made of several of them, with these.
         root: Folder that reasons of failures leave out of paths.
-        batch_size: Inputs of one modality that are encoded together.
+        batches: How many items are encoded together.
         ahead: Items decoded ahead of the model.
+        glance: Looks at the first batches.
         planned: Per item, modality -> what the store is going to say of its file.
     """
 
@@ -77,8 +79,9 @@ class Job:
     modalities: tuple[str, ...]
     fused: Mapping[str, tuple[str, ...]]
     root: Path
-    batch_size: int
+    batches: Batches
     ahead: int
+    glance: Glance
     planned: Sequence[Mapping[str, Stamp]] = ()
 
     @cached_property
@@ -277,15 +280,16 @@ class _Shard:
             self._waiting += sum(item[name][0].nbytes for name in there)
             full = idle or self._waiting > _HELD_BYTES
             for group in list(self._groups) if full else [there]:
-                self._flush(group, 1 if full else self.job.batch_size)
+                self._flush(group, 1 if full else self.job.batches.size(group))
 
     def finish(self) -> None:
         """Encode what is left; captions in the order of their lengths, so that a batch needs little padding."""
         for there in list(self._groups):
             self._flush(there, 1)
         self._captions.sort(key=lambda place: len(place[0][TEXT][place[1]].value))
-        for start in range(0, len(self._captions), self.job.batch_size):
-            batch = self._captions[start : start + self.job.batch_size]
+        start = 0
+        while batch := self._captions[start : start + self.job.batches.size((TEXT,))]:
+            start += len(batch)
             found = self._encode({TEXT: [item[TEXT][k].value for item, k in batch]})
             for place, (item, k) in enumerate(batch):
                 vectors = {name: rows[place] for name, rows in found.items()}
@@ -303,7 +307,8 @@ class _Shard:
         """Encode the waiting items that have just these modalities, while there are at least so many."""
         waiting = self._groups[there]
         while len(waiting) >= least and waiting:
-            batch, waiting[:] = waiting[: self.job.batch_size], waiting[self.job.batch_size :]
+            size = self.job.batches.size(there)
+            batch, waiting[:] = waiting[:size], waiting[size:]
             self._waiting -= sum(item[name][0].nbytes for item in batch for name in there)
             found = self._encode({name: [item[name][0].value for item in batch] for name in there})
             for name, vectors in found.items():
@@ -316,7 +321,8 @@ class _Shard:
 
     def _encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         start = time.perf_counter()
-        found = _vectors(self.job, inputs)
+        found = vectors_of(self.job, inputs)
+        self.job.glance.look(inputs, found, time.perf_counter() - start)
         self.clock.working += time.perf_counter() - start
         return found
 
@@ -329,36 +335,6 @@ def _fused_place(item: Mapping[str, Sequence[Had | Missing]], parts: Sequence[st
             return Missing(failed(f"its {part} failed") if state(one.status) == FAILED else absent(f"no {part}"))
     standing = [part for part in parts if isinstance(one := item[part][0], Had) and one.stands_for]
     return Had(None, stands_for=f"no {' and '.join(standing)}" if standing else "")
-
-
-def _vectors(job: Job, inputs: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """Return, per embedding, a vector or a `Missing` in the place of every item."""
-    n = len(next(iter(inputs.values())))
-    names = [made for name in inputs for made in job.made_of(name)]
-    names += [name for name, parts in job.fused.items() if set(parts) <= set(inputs)]
-    try:
-        found = job.encoder.encode(inputs)
-    except BrokenEncoderError:
-        raise
-    except UserError as error:
-        if n > 1:
-            single = [_vectors(job, {name: [given[k]] for name, given in inputs.items()}) for k in range(n)]
-            return {name: [one[name][0] for one in single] for name in names}
-        if len(inputs) > 1:
-            alone = [_vectors(job, {name: given}) for name, given in inputs.items()]
-            made = {name: rows for one in alone for name, rows in one.items()}
-            return {**made, **{name: [Missing(failed(str(error)))] for name in names if name not in made}}
-        return {name: [Missing(failed(str(error)))] for name in names}
-    return {name: _usable(job.encoder, name, np.asarray(found[name]), n) for name in names}
-
-
-def _usable(encoder: Encoder, name: str, rows: NDArray[np.float32], n: int) -> list[Any]:
-    if rows.shape != (n, encoder.dims[name]):
-        wanted = [n, encoder.dims[name]]
-        raise UserError("embedding", f"{encoder.spec} gave '{name}' {list(rows.shape)} where {wanted} was due.")
-    good = [bool(np.isfinite(row).all() and row.any()) for row in rows]
-    missing = Missing(failed(f"{encoder.spec} gave a vector that is zero or not finite"))
-    return [row if fine else missing for row, fine in zip(rows, good, strict=True)]
 
 
 def _content(job: Job, task: ShardTask, columns: Mapping[str, list[list[Any]]]) -> ShardContent:

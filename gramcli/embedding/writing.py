@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.datasets.items import is_registered
+from gramcli.embedding.batches import Batches
+from gramcli.embedding.glance import Glance
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents, views_of
 from gramcli.embedding.reading import Reader, identity, no_track
@@ -92,7 +94,8 @@ def write_embeddings(
     planned = [
         {name: one[name][1:] for name in item.media} for item, one in zip(dataset.items, plan.inputs, strict=True)
     ]
-    job = Job(dataset, encoder, modalities, fused, root, options.batch_size, ahead, planned)
+    batches, glance = Batches(options.batch_size, options.grows), Glance(encoder, len(dataset.items))
+    job = Job(dataset, encoder, modalities, fused, root, batches, ahead, glance, planned)
     reader = Reader(encoder.preprocessing, encoder.prepare, root)
     clock = Clock()
     with (
@@ -109,7 +112,7 @@ def write_embeddings(
             writer.write_shard(task.index, content)
         writer.finish()
         rows = [row for record in writer.records for row in record.rows]
-        return _summary(writer, dataset, rows, len(tasks), notes)
+        return _summary(writer, dataset, rows, len(tasks), [*notes, *glance.notes])
 
 
 def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOptions | None = None) -> str:

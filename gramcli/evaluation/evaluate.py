@@ -102,7 +102,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     refuse_without_effect(metrics, classifying, per_query, root, dataset)
     wanted, prompts = tasks_from(tasks, query, candidates), read_templates(str(templates or "plain"))
     where = device_named(device)
-    how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"))
+    how = EmbedOptions(workers=workers, time_limit=seconds_from(timeout, "--timeout"), grows=where != "cpu")
 
     def load(spec: str) -> Encoder:
         """Make the encoder of the target."""

@@ -174,7 +174,8 @@ def test_texts_come_in_the_order_of_their_lengths(tmp_path: Path, signal_encoder
 
     options = EmbedOptions(workers=0, batch_size=2)
     write_embeddings(open_dataset(str(folder)), Watching(signal_encoder), tmp_path / "s", options=options)
-    assert seen == [[1, 2], [4, 7], [9]]
+    batches = [lengths for lengths in seen if lengths != [1]]  # a look at the first one alone may be among them
+    assert batches == [[1, 2], [4, 7], [9]]
     texts = open_store(tmp_path / "s").embeddings("text")
     assert texts[0].numpy() == pytest.approx(signal_encoder.encode({"text": ["x" * 9]})["text"][0])
 

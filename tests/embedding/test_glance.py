@@ -1,0 +1,119 @@
+"""`gram embed` looks at its first batches: it warns of an encoder that is not sound, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gramcli.embedding import glance
+from gramcli.embedding.embed import embed
+from gramcli.embedding.glance import Glance
+from tests.embedding.test_accounting import _shards
+from tests.encoders.soundness import faulty
+from tests.media_factory import write_wav
+
+N = 6
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Sounds of different pitch, with captions of different length."""
+    made = tmp_path / "clips"
+    made.mkdir()
+    for number in range(N):
+        write_wav(made / f"{number}.wav", seconds=0.2 + 0.1 * number)
+        (made / f"{number}.txt").write_text(" ".join(["a word"] * (1 + 2 * number)))
+    return made
+
+
+def notes_of(folder: Path, tmp_path: Path, encoder: Any, **how: Any) -> list[str]:
+    summary = embed(folder, tmp_path / "store", model=encoder, workers=0, **how)
+    assert summary.exit_code == 0
+    return [note for note in summary.notes if "gram doctor" in note or "unit length" in note]
+
+
+class AnyRandom(faulty.Plain):
+    def raw(self, inputs: Any) -> dict[str, Any]:
+        found = super().raw(inputs)
+        if "text" in found:
+            found["text"] = found["text"] + np.random.default_rng().uniform(0, 5, found["text"].shape)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("make", "start", "why"),
+    [
+        (faulty.PaddingLeaks, "text: an item's vector differs from itself", "a row depends on its batch"),
+        (AnyRandom, "text: an item's vector differs from itself", "one input gives another vector each time"),
+        (faulty.NotNormalised, "text: rows are not of unit length", ""),
+    ],
+)
+def test_a_fault_is_a_note_and_never_a_failure(folder, tmp_path, make, start, why):
+    notes = notes_of(folder, tmp_path, make())
+    found = next(note for note in notes if note.startswith(start))
+    assert why in found
+
+
+def test_items_that_come_one_by_one_are_looked_at_in_pairs(folder, tmp_path):
+    class Batchwise(faulty.Plain):
+        def raw(self, inputs: Any) -> dict[str, Any]:
+            found = super().raw(inputs)
+            return {
+                name: rows + rows.max(axis=0) * (len(rows) > 1) * np.arange(faulty.D) for name, rows in found.items()
+            }
+
+    notes = notes_of(folder, tmp_path, Batchwise(), batch_size=1)
+    assert {note.partition(":")[0] for note in notes} == {"text", "audio"}
+    assert all("a row depends on its batch. See: gram doctor batchwise" in note for note in notes)
+
+
+@pytest.mark.parametrize("make", [faulty.Plain, faulty.Fused, faulty.Batched])
+def test_what_is_sound_has_no_note(folder, tmp_path, make):
+    assert notes_of(folder, tmp_path, make()) == []
+
+
+@pytest.mark.parametrize("make", [faulty.Plain, faulty.PaddingLeaks])
+def test_the_store_does_not_depend_on_it(folder, tmp_path, monkeypatch, make):
+    embed(folder, tmp_path / "with", model=make(), workers=0, batch_size=2)
+    monkeypatch.setattr(Glance, "look", lambda *_: None)
+    embed(folder, tmp_path / "without", model=make(), workers=0, batch_size=2)
+    assert _shards(tmp_path / "with") == _shards(tmp_path / "without")
+
+
+class Counting(faulty.Plain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = 0
+
+    def encode(self, inputs: Any) -> dict[str, Any]:
+        self.rows += len(next(iter(inputs.values())))
+        return super().encode(inputs)
+
+
+@pytest.mark.parametrize(("items", "looked"), [(49, 0), (50, 1), (10_000, 1)])
+def test_it_takes_two_in_a_hundred_items_at_most(items, looked):
+    encoder = Counting()
+    look = Glance(encoder, items)
+    texts = ["a", "b c", "d e f"]
+    for _ in range(5):
+        look.look({"text": texts}, faulty.Plain().encode({"text": texts}), seconds=30.0)
+    assert encoder.rows == looked
+
+
+def test_what_takes_no_time_is_always_looked_at():
+    encoder = Counting()
+    Glance(encoder, 3).look({"text": ["a", "b"]}, faulty.Plain().encode({"text": ["a", "b"]}), seconds=glance._SOON / 2)
+    assert encoder.rows == 1
+
+
+def test_what_is_raised_by_a_look_is_let_be(folder, tmp_path):
+    class Fussy(faulty.Plain):
+        def encode(self, inputs: Any) -> dict[str, Any]:
+            if "text" in inputs and len(inputs["text"]) < N:
+                raise ZeroDivisionError("a batch of one has no variance")
+            return super().encode(inputs)
+
+    assert notes_of(folder, tmp_path, Fussy()) == []
