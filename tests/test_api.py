@@ -16,6 +16,7 @@ from gramcli.cli.align import align_command
 from gramcli.cli.compare import compare_command
 from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
+from gramcli.cli.importing import import_command
 from gramcli.cli.matrix import matrix_command
 from tests.cli.conftest import make_store
 from tests.media_factory import write_image
@@ -26,6 +27,7 @@ VERBS = {
     "align": (align_command, set()),
     "compare": (compare_command, {"output"}),
     "matrix": (matrix_command, {"output"}),
+    "import_features": (import_command, set()),
 }
 PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}
 OURS = {"watch", "baseline", "others"}
@@ -61,7 +63,7 @@ def test_names_are_late_and_all_there() -> None:
         "[getattr(gramcli, name) for name in gramcli.__all__]; print(len(gramcli.__all__))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("14", "")
+    assert (done.stdout.strip(), done.stderr) == ("15", "")
     with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
         _ = gramcli.evalute  # type: ignore[attr-defined]
 
