@@ -232,6 +232,31 @@ def test_align_into_a_folder_with_traps(attack: Attack, overwrite: tuple[str, ..
     assert _snapshot(place, output) == before
 
 
+@pytest.mark.parametrize("name", ["data", "embedded", "heads_cosine", "heads_gram", "aligned_cosine", "aligned_gram"])
+@pytest.mark.parametrize("to", ["folder", "nowhere"])
+def test_the_folders_of_a_demo_are_no_links(name: str, to: str, place: Path) -> None:
+    _link(name, to)(place / "demo", place / "others")
+    before = _snapshot(place, place / "none")
+    result = _gram("demo", "-o", "demo", "--items", 30)
+    assert (result.exit_code, f"demo/{name} is a link, where gram keeps" in result.stderr) == (1, True)
+    assert _snapshot(place, place / "none") == before
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("to", ["folder", "nowhere"])
+def test_the_folders_of_the_cache_are_no_links(level: int, to: str, place: Path) -> None:
+    from gramcli.datasets import open_dataset
+
+    dataset = open_dataset("texts.csv", text_only=True)
+    store = cached_store_path(load_encoder("signal").describe(dataset.modalities), dataset)
+    linked = (store.parent, store)[level]
+    _link(linked.name, to)(linked.parent, place / "others")
+    before = _snapshot(place, place / "none")
+    result = _gram("eval", "signal", "--dataset", "texts.csv", "--text-only", "--task", "t2t")
+    assert (result.exit_code, f"{linked.name} is a link" in result.stderr) == (1, True)
+    assert _snapshot(place, place / "none") == before
+
+
 @pytest.mark.parametrize("trap", [_pipe, _zeros])
 @pytest.mark.parametrize("name", HEADS_FILES[:3])
 def test_reading_heads_that_are_no_files(name: str, trap: Callable[[str], Attack], place: Path) -> None:

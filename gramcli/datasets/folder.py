@@ -15,6 +15,7 @@ from gramcli.datasets.splits import with_normal_splits
 from gramcli.datasets.tree import unread_folders
 from gramcli.datasets.values import captions, parse_json, read_annotation, scalar
 from gramcli.errors import UserError
+from gramcli.files.reading import NotPermittedError
 from gramcli.media.kinds import UNREAD_PICTURE_SUFFIXES, kind_of, shown
 from gramcli.media.text import read_subtitle, read_text
 
@@ -123,6 +124,8 @@ def _walk(folder: Path, notes: list[str]) -> list[Path]:
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(path for path in current.iterdir() if not path.name.startswith("."))
         except OSError as error:
+            if current == folder and isinstance(error, PermissionError):
+                raise NotPermittedError(folder) from error
             unread.append((shown(current), error.strerror))
             continue
         for path in entries:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from gramcli.datasets.names import caseless, composed
 from gramcli.datasets.records import ANNOTATIONS
 from gramcli.errors import UserError
+from gramcli.files.reading import NotPermittedError
 from gramcli.media.kinds import (
     ANNOTATION_SUFFIXES,
     AUDIO_SUFFIXES,
@@ -105,6 +106,8 @@ def scan(root: Path) -> Tree:
                 found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             if not folder:
+                if isinstance(error, PermissionError):
+                    raise NotPermittedError(root) from error
                 raise UserError("input", f"--root {shown(root)} cannot be read ({error.strerror}).") from error
             unread.append((shown(Path(folder)), error.strerror))
             continue

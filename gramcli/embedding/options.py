@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from gramcli.embedding.units import seconds_from
 from gramcli.errors import UserError
 
 _MOST_WORKERS: Final = 8
@@ -41,3 +42,17 @@ class EmbedOptions:
     def processes(self) -> int:
         """How many processes decode."""
         return min(os.cpu_count() or 1, _MOST_WORKERS) if self.workers is None else self.workers
+
+
+def options_from(workers: int | None, timeout: str | float, batch_size: int) -> EmbedOptions:
+    """Check what a user says of how to embed, before anything is opened.
+
+    Args:
+        workers: As `EmbedOptions`.
+        timeout: A time with its unit, such as `60s`.
+        batch_size: As `EmbedOptions`.
+
+    Raises:
+        UserError: One of them is out of range, or no time.
+    """
+    return EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size)
