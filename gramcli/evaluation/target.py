@@ -251,10 +251,10 @@ def _embedded(watch: Watch, encoder: Encoder, dataset: Dataset, options: EmbedOp
     from gramcli.embedding.writing import write_embeddings  # noqa: PLC0415 - as above
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
-    with disk_errors(path):
-        make_folder(path.parent)
     for folder in (path.parent, path):  # the folder above them is the user's: it may be a link
         check_own_folder(folder)
+    with disk_errors(path):
+        make_folder(path.parent)
     end, progress = time.monotonic() + CACHE_PATIENCE, watch.stage("Embedding")
     while True:
         try:
