@@ -98,7 +98,7 @@ def scan(root: Path) -> Tree:
     while waiting:
         folder = waiting.popleft()
         try:
-            status = (root / folder).stat()
+            status = entered(root / folder)
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
@@ -119,6 +119,18 @@ def scan(root: Path) -> Tree:
             else:  # links wait, so that a file has its real path where there is one
                 waiting.appendleft(_below(folder, entry.name))
     return Tree(root, tuple(files), tuple(unread_folders(unread)))
+
+
+def entered(folder: Path) -> os.stat_result:
+    """Return the status of a folder whose files can be opened: one may be listed and yet be closed.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: It cannot be looked into.
+    """
+    return os.stat(f"{folder}/.")  # noqa: PTH116 - a path's own way drops the point
 
 
 def unread_folders(unread: Sequence[tuple[str, str | None]]) -> list[str]:
