@@ -13,6 +13,7 @@ from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
+from gramcli.files.writing import check_own_folder
 from gramcli.heads.files import load_heads
 from gramcli.heads.projection import write_projected
 from gramcli.modalities import parse_task
@@ -78,6 +79,8 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
         UserError: Too few items to train on, or the folder cannot be written.
     """
     begin = stage or _no_stage
+    for name in ("data", "embedded", *(f"{what}_{loss}" for loss in LOSSES for what in ("heads", "aligned"))):
+        check_own_folder(folder / name)
     manifest = generate_dataset(folder / "data", items, seed, begin("Making clips", "clips"))
     encoder = load_encoder("signal")
     write_embeddings(

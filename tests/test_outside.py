@@ -232,6 +232,28 @@ def test_align_into_a_folder_with_traps(attack: Attack, overwrite: tuple[str, ..
     assert _snapshot(place, output) == before
 
 
+@pytest.mark.parametrize("name", ["data", "embedded", "heads_cosine", "heads_gram", "aligned_cosine", "aligned_gram"])
+@pytest.mark.parametrize("to", ["folder", "nowhere"])
+def test_the_folders_of_a_demo_are_no_links(name: str, to: str, place: Path) -> None:
+    _link(name, to)(place / "demo", place / "others")
+    before = _snapshot(place, place / "none")
+    result = _gram("demo", "-o", "demo", "--items", 30)
+    assert (result.exit_code, f"demo/{name} is a link, where gram keeps" in result.stderr) == (1, True)
+    assert _snapshot(place, place / "none") == before
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("to", ["folder", "nowhere"])
+def test_the_folders_of_the_cache_are_no_links(level: int, to: str, place: Path) -> None:
+    store = _cached_path(place)
+    linked = (store.parent, store)[level]
+    _link(linked.name, to)(linked.parent, place / "others")
+    before = _snapshot(place, place / "none")
+    result = _gram(*CACHED)
+    assert (result.exit_code, f"{linked.name} is a link" in result.stderr) == (1, True)
+    assert _snapshot(place, place / "none") == before
+
+
 @pytest.mark.parametrize("trap", [_pipe, _zeros])
 @pytest.mark.parametrize("name", HEADS_FILES[:3])
 def test_reading_heads_that_are_no_files(name: str, trap: Callable[[str], Attack], place: Path) -> None:
@@ -244,15 +266,24 @@ def test_reading_heads_that_are_no_files(name: str, trap: Callable[[str], Attack
     assert _snapshot(place, place / "none") == before
 
 
-@pytest.mark.parametrize("attack", [*LOCKS, _link("shards", "folder"), _link(".items.csv.tmp", "diary")], ids=_named)
-def test_the_cache(attack: Attack, place: Path) -> None:
+CACHED = ("eval", "signal", "--dataset", "two.csv", "--text-only", "--task", "t2s", "--workers", "0")
+
+
+def _cached_path(place: Path) -> Path:
+    """Where the store of two texts an item will be cached, made beforehand."""
     from gramcli.datasets import open_dataset
 
-    dataset = open_dataset("texts.csv", text_only=True)
-    output = cached_store_path(load_encoder("signal").describe(dataset.modalities), dataset)
+    (place / "two.csv").write_text("id,caption,subtitle\n1,a cat,meow\n2,a dog,woof\n")
+    dataset = open_dataset("two.csv", text_only=True)
+    return cached_store_path(load_encoder("signal").describe(dataset.modalities), dataset)
+
+
+@pytest.mark.parametrize("attack", [*LOCKS, _link("shards", "folder"), _link(".items.csv.tmp", "diary")], ids=_named)
+def test_the_cache(attack: Attack, place: Path) -> None:
+    output = _cached_path(place)
     attack(output, place / "others")
     before = _snapshot(place, place / "cache")
-    _gram("eval", "signal", "--dataset", "texts.csv", "--text-only", "--task", "t2t")
+    assert _gram(*CACHED).exit_code in (0, 1)  # not 2: the command was understood
     assert _snapshot(place, place / "cache") == before
 
 

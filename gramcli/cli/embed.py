@@ -78,6 +78,7 @@ def embed_command(
     Example: gram embed clips/ --model heads:heads_gram --from clips_emb -o clips_gram
     """
     from gramcli.embedding.embed import embed, opened_work, refuse_idle
+    from gramcli.embedding.options import options_from
     from gramcli.embedding.writing import preview
     from gramcli.inspection.inspect import describe_dataset, inspect
     from gramcli.report.listings import description_answer
@@ -91,6 +92,7 @@ def embed_command(
     }  # fmt: skip
     if dry_run:
         refuse_idle({"--dry-run": from_store is not None})
+        options_from(workers, timeout, batch_size, device)
         dataset, encoder = opened_work(data, **what)
         session.say(f"Nothing was embedded. {preview(dataset, encoder, output)}")
         return session.show(description_answer(describe_dataset(data, dataset)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ from gramcli.cli.session import Session
 from gramcli.cli.streams import discard, emit, lost_answer, tell_block
 from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
 
+_LOOK = "Use --debug to see where."
+_REMEDIES = {  # where a path is looked at before it is opened
+    errno.EACCES: "Ask its owner, or change it, or the folder that holds it, with chmod.",
+    errno.EPERM: "Ask its owner, or change it, or the folder that holds it, with chmod.",
+    errno.ENAMETOOLONG: "Name it shorter.",
+    errno.ELOOP: "It is a link that leads to itself: name a file.",
+}
 EXIT_PIPE_CLOSED = 141  # what a shell reports of any program that a closed pipe ended
 
 
@@ -49,7 +57,7 @@ def report_errors(session: Session) -> Iterator[None]:
             _document(session, "failed", str(error))
             raise
         _show_traceback(session)
-        message = f"{os.fsdecode(error.filename)}: {error.strerror}. Use --debug to see where."
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}. {_REMEDIES.get(error.errno or 0, _LOOK)}"
         raise _failed(session, "failed", message, EXIT_FAILED) from None
     except typer.Exit:
         raise

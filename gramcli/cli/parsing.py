@@ -156,10 +156,10 @@ class Group(TyperGroup):
         except WRONG_COMMAND_LINE as error:
             if not standalone_mode:
                 raise
-            from gramcli.report.escaping import terminal
+            from gramcli.report.escaping import shortened, terminal
 
             if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help page
-                error.message = terminal(error.message)
+                error.message = shortened(terminal(error.message))
             text = io.StringIO()
             error.show(file=text)
             tell_block(text.getvalue())

@@ -66,9 +66,9 @@ def tell(sentence: str, *, red: bool = False) -> None:
         sentence: With whatever others wrote in it.
         red: Whether it is, where colours are wanted.
     """
-    from gramcli.report.escaping import terminal  # late, as help needs nothing of report/
+    from gramcli.report.escaping import shortened, terminal  # late, as help needs nothing of report/
 
-    said = terminal(sentence)
+    said = shortened(terminal(sentence))
     if _on_terminal():
         import shutil
         import textwrap

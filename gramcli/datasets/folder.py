@@ -12,9 +12,10 @@ from gramcli.datasets.items import Dataset, Item, with_own_sound
 from gramcli.datasets.languages import take_by_language
 from gramcli.datasets.names import caseless, composed, grouped, spelled_out
 from gramcli.datasets.splits import with_normal_splits
-from gramcli.datasets.tree import unread_folders
+from gramcli.datasets.tree import entered, unread_folders
 from gramcli.datasets.values import captions, parse_json, read_annotation, scalar
 from gramcli.errors import UserError
+from gramcli.files.reading import NotPermittedError
 from gramcli.media.kinds import UNREAD_PICTURE_SUFFIXES, kind_of, shown
 from gramcli.media.text import read_subtitle, read_text
 
@@ -117,12 +118,14 @@ def _walk(folder: Path, notes: list[str]) -> list[Path]:
     while waiting:
         current = waiting.popleft()
         try:
-            status = current.stat()
+            status = entered(current)
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(path for path in current.iterdir() if not path.name.startswith("."))
         except OSError as error:
+            if current == folder and isinstance(error, PermissionError):
+                raise NotPermittedError(folder) from error
             unread.append((shown(current), error.strerror))
             continue
         for path in entries:

@@ -7,12 +7,14 @@ import io
 import pickle
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from gramcli.datasets.tables import LINE_END, Row, json_rows, read_json, read_rows, table_rows
 from gramcli.datasets.values import MAX_ANNOTATION_BYTES, read_annotation
 from gramcli.errors import UserError
-from gramcli.files.reading import LARGE, read_regular
+from gramcli.files.amounts import MOST_ROWS, MOST_TEXT, MOST_VALUES
+from gramcli.files.pickles import check_pickle
+from gramcli.files.reading import read_regular
 from gramcli.media.kinds import check_regular_file, shown
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ANNOTATIONS: Final = frozenset({".json", ".jsonl", ".csv", ".tsv", ".txt", ".pkl", ".pickle", ".parquet"})
 _PICKLES: Final = frozenset({".pkl", ".pickle"})
+_LONGEST_NUMBER: Final = 2**63
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def _row(where: str, **values: Any) -> Row:  # noqa: ANN401 - JSON values
 
 def _json(path: Path, value: Any) -> list[Row]:  # noqa: ANN401 - JSON is anything
     if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        if len(value) > MOST_ROWS:
+            raise UserError("input", f"{shown(path)} names {len(value):,} ids, more than {MOST_ROWS:,}; split it.")
         return [_row(f"{shown(path)} entry {k}", id=one) for k, one in enumerate(value, 1)]
     if isinstance(value, dict):
         for fits, read in _SHAPES:
@@ -122,9 +127,40 @@ def _dense(where: str, value: Mapping[str, Any]) -> Iterator[Row]:
 
 def _caption_lists(where: str, value: Mapping[str, Any]) -> Iterator[Row]:
     """`{id: [captions]}`, where a caption may be a list of its words, as in `raw-captions.pkl`."""
+    count = length = 0
     for name, captions in value.items():
-        words = [" ".join(map(str, one)) if isinstance(one, list | tuple) else one for one in captions]
-        yield _row(f"{where} video {name}", video_id=name, captions=words)
+        if not _is_word(name):
+            raise UserError("input", f"{where} has an id that is no text but a {type(name).__name__}; correct it.")
+        place = f"{where} video {name}"
+        texts = [_words(place, one) for one in captions]
+        count += sum(map(len, texts))
+        length += sum(len(word) for words in texts for word in words)
+        _check_spelled(where, count, length)
+        yield _row(place, video_id=name, captions=[" ".join(words) for words in texts])
+
+
+def _words(where: str, caption: Any) -> Sequence[str]:  # noqa: ANN401 - from the file
+    """The words of a caption, or the caption itself as one."""
+    words = caption if isinstance(caption, list | tuple) else (caption,)
+    if odd := [type(word).__name__ for word in words if not _is_word(word)]:
+        raise UserError("input", f"{where}: a word of a caption is a {odd[0]}, no text; correct the entry.")
+    return [str(word) for word in words]
+
+
+def _is_word(value: object) -> bool:
+    """Whether a value of a pickle or of JSON is a text, or a number that is written in a few digits."""
+    return isinstance(value, str) or (_is_time(value) and not abs(cast("float", value)) >= _LONGEST_NUMBER)
+
+
+def _check_spelled(where: str, words: int, letters: int) -> None:
+    """Refuse words that come to far more than the file: a pickle may hold one list many times.
+
+    Raises:
+        UserError: They do.
+    """
+    if words > MOST_VALUES or letters > MOST_TEXT:
+        most = f"{MOST_VALUES:,} words or {MOST_TEXT:,} letters"
+        raise UserError("input", f"{where} holds captions of more than {most} in all; split it.")
 
 
 def _is_dense(value: Mapping[str, Any]) -> bool:
@@ -183,36 +219,29 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _pickle(path: Path) -> Records:
+    raw = _read_whole(path)
     try:
-        check_regular_file(path)
-        raw = read_regular(path, MAX_ANNOTATION_BYTES)
+        check_pickle(io.BytesIO(raw), len(raw))
         value = _PlainUnpickler(io.BytesIO(raw)).load()
     except Exception as error:  # a pickle can fail in any way
         raise UserError("input", f"{shown(path)} cannot be read ({error}); convert it to JSON.") from error
+    lists = [one for one in value.values() if isinstance(one, list | tuple)] if isinstance(value, dict) else []
+    _check_spelled(shown(path), sum(map(len, lists)), 0)  # before any is looked at: one list may be held by many ids
     if not isinstance(value, dict) or not _is_caption_lists(value):
         raise UserError("input", f"{shown(path)} must hold captions by id, {{id: [captions]}}; convert it to JSON.")
     return Records(list(_caption_lists(shown(path), value)), hashlib.sha256(raw).hexdigest())
 
 
 def _parquet(path: Path) -> Records:
-    import pandas as pd  # noqa: PLC0415 - only this format needs it
+    from gramcli.datasets.parquet import parquet_rows  # noqa: PLC0415 - only this format needs it
 
+    raw = _read_whole(path)
+    return Records(parquet_rows(path, raw), hashlib.sha256(raw).hexdigest())
+
+
+def _read_whole(path: Path) -> bytes:
     check_regular_file(path)
     try:
-        raw = read_regular(path, LARGE)
-        frame = pd.read_parquet(io.BytesIO(raw))
-    except ImportError as error:
-        raise UserError(
-            "input", f"{shown(path)} needs the package pyarrow to be read: pip install pyarrow, or export it as CSV."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise UserError("input", f"{shown(path)} cannot be read as Parquet ({error}); download it again.") from error
-    digest = hashlib.sha256(raw).hexdigest()
-    names = [str(name) for name in frame.columns]
-    rows = [dict(zip(names, map(_plain, row), strict=True)) for row in frame.itertuples(index=False, name=None)]
-    return Records([Row(f"{shown(path)} row {k}", row, is_table=False) for k, row in enumerate(rows, 1)], digest)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a cell is anything
-    """Arrays and NumPy scalars of a cell as lists and numbers."""
-    return value.tolist() if hasattr(value, "tolist") else value
+        return read_regular(path, MAX_ANNOTATION_BYTES)
+    except OSError as error:
+        raise UserError("input", f"{shown(path)} cannot be read ({error.strerror}); check or split it.") from error

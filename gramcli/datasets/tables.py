@@ -27,7 +27,7 @@ _QUOTED_NAME: Final = re.compile(r'"[^"\t]+"')
 _Cells = tuple[int, int, list[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of a manifest.
 
@@ -237,7 +237,8 @@ def json_rows(path: Path, value: Any) -> list[Row]:  # noqa: ANN401 - JSON is an
         value = value[lists[0]]
     if not isinstance(value, list):
         raise UserError("input", f'{shown(path)} must be a list of objects, one per item; write [{{"id": ...}}, ...].')
-    return _object_rows((f"{shown(path)} entry {number}", entry) for number, entry in enumerate(value, 1))
+    name = shown(path)
+    return _object_rows((f"{name} entry {number}", entry) for number, entry in enumerate(value, 1))
 
 
 def _json_lines_rows(path: Path, text: str, notes: list[str]) -> list[Row]:
@@ -245,10 +246,11 @@ def _json_lines_rows(path: Path, text: str, notes: list[str]) -> list[Row]:
         notes.append(f"{shown(path)} holds one JSON document, not lines, and was read so; name it .json.")
         return json_rows(path, parse_json(text, path))
     check_format(path, text, "")
+    name = shown(path)
     if holds_lines(text) and not _is_json(next(line for line in text.split("\n") if line.strip())):
-        return _object_rows((f"{shown(path)} line {number}", value) for number, value in parse_sequence(text, path))
+        return _object_rows((f"{name} line {number}", value) for number, value in parse_sequence(text, path))
     lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-    return _object_rows((f"{shown(path)} line {number}", parse_json(line, path, number)) for number, line in lines)
+    return _object_rows((f"{name} line {number}", parse_json(line, path, number)) for number, line in lines)
 
 
 def _is_json(line: str) -> bool:
@@ -262,8 +264,9 @@ def _is_json(line: str) -> bool:
 def _object_rows(entries: Iterable[tuple[str, Any]]) -> list[Row]:
     rows = []
     for where, entry in entries:
-        if not isinstance(entry, dict):
-            raise UserError("input", f'{where} is not an object; write {{"id": ..., "video": ..., "caption": ...}}.')
+        if not isinstance(entry, dict) or not entry:
+            what = "is not an object" if not isinstance(entry, dict) else "is an empty object"
+            raise UserError("input", f'{where} {what}; write {{"id": ..., "video": ..., "caption": ...}}.')
         rows.append(Row(where, {name.strip(): value for name, value in entry.items()}, is_table=False))
     return rows
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from gramcli.datasets.names import caseless, composed
 from gramcli.datasets.records import ANNOTATIONS
 from gramcli.errors import UserError
+from gramcli.files.reading import NotPermittedError
 from gramcli.media.kinds import (
     ANNOTATION_SUFFIXES,
     AUDIO_SUFFIXES,
@@ -97,7 +98,7 @@ def scan(root: Path) -> Tree:
     while waiting:
         folder = waiting.popleft()
         try:
-            status = (root / folder).stat()
+            status = entered(root / folder)
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
@@ -105,6 +106,8 @@ def scan(root: Path) -> Tree:
                 found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             if not folder:
+                if isinstance(error, PermissionError):
+                    raise NotPermittedError(root) from error
                 raise UserError("input", f"--root {shown(root)} cannot be read ({error.strerror}).") from error
             unread.append((shown(Path(folder)), error.strerror))
             continue
@@ -116,6 +119,18 @@ def scan(root: Path) -> Tree:
             else:  # links wait, so that a file has its real path where there is one
                 waiting.appendleft(_below(folder, entry.name))
     return Tree(root, tuple(files), tuple(unread_folders(unread)))
+
+
+def entered(folder: Path) -> os.stat_result:
+    """Return the status of a folder whose files can be opened: one may be listed and yet be closed.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OSError: It cannot be looked into.
+    """
+    return os.stat(f"{folder}/.")  # noqa: PTH116 - a path's own way drops the point
 
 
 def unread_folders(unread: Sequence[tuple[str, str | None]]) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
+from gramcli.files.amounts import TooMuchError, check_json_amount, check_table_amount
 from gramcli.files.reading import read_regular
 from gramcli.media.kinds import check_regular_file, shown
 from gramcli.media.text import decode_text
@@ -56,6 +57,12 @@ def read_annotation(path: Path) -> tuple[bytes, str]:
     text = decode_text(raw)
     if text is None or "\0" in text:
         raise UserError("input", f"{shown(path)} {_not_text(raw)}.")
+    try:
+        (check_json_amount if path.suffix.lower() == ".json" else check_table_amount)(text)
+        if path.suffix.lower() == ".jsonl":
+            check_json_amount(text)
+    except TooMuchError as error:
+        raise UserError("input", f"{shown(path)} is too large ({error}); split it.") from error
     return raw, text
 
 
@@ -136,12 +143,25 @@ def scalar(value: object, field: str, where: str) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        found = json.dumps(value)[:40]
-        raise UserError("input", f"{where}: {field} must be one text or number; found {found}. Correct the entry.")
+        raise UserError(
+            "input", f"{where}: {field} must be one text or number; found {_told(value)}. Correct the entry."
+        )
     text = str(value).strip()
     if _HALF_CHARACTER.search(text):
         raise UserError("input", f"{where}: {field} holds half of a surrogate pair; write the whole character.")
     return text or None
+
+
+def _told(value: object) -> str:
+    """A value as a sentence shows it: JSON's as JSON, others, as Parquet and pickles hold them, by their type."""
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value)} bytes, {bytes(value[:16])!r}"
+    if not isinstance(value, str | int | float | list | tuple | dict | None):
+        return f"{type(value).__name__} {value!s:.40}"
+    try:
+        return json.dumps(value, default=str)[:40]
+    except (TypeError, ValueError, RecursionError):  # keys of other types; a number of thousands of digits
+        return f"a {type(value).__name__}"
 
 
 def captions(value: object, where: str) -> tuple[str, ...]:

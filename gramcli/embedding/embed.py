@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gramcli.datasets import Dataset, open_dataset
-from gramcli.embedding.options import EmbedOptions, on_gpu
+from gramcli.embedding.options import options_from
 from gramcli.embedding.through_heads import ids_of, write_through_heads
-from gramcli.embedding.units import seconds_from
 from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.encoders.base import Encoder
@@ -77,7 +76,7 @@ def embed(  # noqa: PLR0913 - a keyword for each option of the command
         store = open_store(from_store) if isinstance(from_store, (str, Path)) else from_store
         ids = ids_of(store, str(data), where, split, limit, protocol)
         return write_through_heads(store, str(model), ids, path, overwrite=overwrite)
-    options = EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size, grows=on_gpu(device))
+    options = options_from(workers, timeout, batch_size, device)
     dataset, encoder = opened_work(
         data, model=model, root=where, split=split, limit=limit, protocol=protocol, text_only=text_only,
         frames=frames, device=device,

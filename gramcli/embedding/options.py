@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
+from gramcli.embedding.units import seconds_from
 from gramcli.errors import UserError
 
 _MOST_WORKERS: Final = 8
@@ -60,3 +61,18 @@ def on_gpu(device: str) -> bool:
     from gramcli.scoring.checks import device_named  # noqa: PLC0415 - torch, which the built-in encoder does without
 
     return device_named(device) != "cpu"
+
+
+def options_from(workers: int | None, timeout: str | float, batch_size: int, device: str = "cpu") -> EmbedOptions:
+    """Check what a user says of how to embed, before anything is opened.
+
+    Args:
+        workers: As `EmbedOptions`.
+        timeout: A time with its unit, such as `60s`.
+        batch_size: As `EmbedOptions`.
+        device: Where the model runs: on a GPU batches grow.
+
+    Raises:
+        UserError: One of them is out of range, no time, or no such device.
+    """
+    return EmbedOptions(workers, seconds_from(timeout, "--timeout"), batch_size, grows=on_gpu(device))

@@ -13,7 +13,7 @@ from gramcli.datasets import open_dataset
 from gramcli.encoders import looks_like_checkpoint, looks_like_heads
 from gramcli.errors import UserError
 from gramcli.files.locking import Taken, wait_for_lock
-from gramcli.files.writing import disk_errors, make_folder
+from gramcli.files.writing import check_own_folder, disk_errors, make_folder
 from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import project
 from gramcli.results.watch import Progress, Watch
@@ -252,6 +252,8 @@ def _embedded(watch: Watch, encoder: Encoder, dataset: Dataset, options: EmbedOp
     from gramcli.embedding.writing import write_embeddings  # noqa: PLC0415 - as above
 
     path = cached_store_path(encoder.describe(dataset.modalities), dataset)
+    for folder in (path.parent, path):  # the folder above them is the user's: it may be a link
+        check_own_folder(folder)
     with disk_errors(path):
         make_folder(path.parent)
     end, progress = time.monotonic() + CACHE_PATIENCE, watch.stage("Embedding")

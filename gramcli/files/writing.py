@@ -136,6 +136,42 @@ def make_own_folder(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def check_own_folder(path: Path) -> None:
+    """Refuse a link where gram keeps a folder of its own, before anything is written below it.
+
+    Args:
+        path: The folder; it need not be there.
+
+    Raises:
+        UserError: A link stands there.
+    """
+    if path.is_symlink():
+        raise _no_own_folder(path)
+
+
+def write_special(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe that the user named, such as `/dev/stdout`; one that nobody reads is not waited for.
+
+    Args:
+        path: The device or pipe; links are followed.
+        data: What goes there.
+
+    Raises:
+        UserError: It is a pipe that nobody reads.
+        OSError: The file system refuses.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        advice = "Start its reader first, or name a file."
+        raise UserError("failed", f"{path} could not be written: nobody reads from it. {advice}") from error
+    with os.fdopen(handle, "wb") as file:
+        os.set_blocking(handle, True)  # whoever reads may take its time
+        file.write(data)
+
+
 def sync_directory(path: Path) -> None:
     """Flush the names in a directory to disk, where the file system can.
 
@@ -218,12 +254,15 @@ def _open_folder(path: Path, *, own: bool) -> int:
         return os.open(path, _FOLDER | (os.O_NOFOLLOW if own else 0))
     except OSError as error:
         if own and path.is_symlink():
-            advice = "Name another output."
-            raise UserError(
-                "store",
-                f"{path} is a link, where gram keeps a folder of its own; nothing is written through it. {advice}",
-            ) from error
+            raise _no_own_folder(path) from error
         raise
+
+
+def _no_own_folder(path: Path) -> UserError:
+    advice = "Name another output."
+    return UserError(
+        "store", f"{path} is a link, where gram keeps a folder of its own; nothing is written through it. {advice}"
+    )
 
 
 def _unlink(name: str, folder: int) -> None:

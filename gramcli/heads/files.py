@@ -26,6 +26,7 @@ WEIGHTS: Final = "heads.safetensors"
 CONFIG: Final = "heads.json"
 PREFIX: Final = "heads:"
 FORMAT: Final = 1
+_LARGEST_HEADER: Final = 2**20  # bytes of what safetensors says of the tensors
 _ANEW: Final = "gram align --overwrite"
 
 
@@ -108,7 +109,7 @@ def load_heads(spec: str | Path) -> SavedHeads:
         raise UserError("input", f"{path} {what}.")
     config = _read_config(path)
     try:
-        data = read_regular(path / WEIGHTS, LARGE)
+        data = read_regular(path / WEIGHTS, _largest(config))
         tensors = load(data)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         refuse_pointer(path / WEIGHTS, "input")
@@ -119,6 +120,14 @@ def load_heads(spec: str | Path) -> SavedHeads:
         raise _damaged(path, f"{WEIGHTS} is not the file that was written")
     _check_shapes(path, heads)
     return SavedHeads(path, heads, sha256, config)
+
+
+def _largest(config: Mapping[str, Any]) -> int:
+    """Bytes that the weights may have by what heads.json says of their sizes."""
+    dim, hidden = config["dim"], config["hidden"]
+    first = hidden or dim
+    numbers = sum(d * (2 + first) + first + (dim * (hidden + 1) if hidden else 0) for d in config["dims"].values())
+    return min(LARGE, _LARGEST_HEADER + int(numbers) * 4)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

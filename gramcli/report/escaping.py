@@ -27,6 +27,10 @@ _JOINING: Final = (
     "KANNADA", "MALAYALAM", "SINHALA", "KHMER", "MYANMAR",
 )  # fmt: skip
 
+_LONGEST_WORD: Final = 300  # a path of many folders may have so many
+_LONGEST_SENTENCE: Final = 2000
+_LONG_WORD: Final = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+
 _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
@@ -63,6 +67,29 @@ def terminal(text: object) -> str:
 def paragraphs(text: str) -> str:
     """Return text of our own that holds line breaks, such as a usage message or a traceback; else as `terminal`."""
     return _written(text, "\n")
+
+
+def shortened(text: str) -> str:
+    """Return a sentence of a bearable length: what it quotes of others is cut within, its own beginning and end stay.
+
+    Args:
+        text: As `terminal` leaves it.
+
+    Example:
+        >>> len(shortened("The id " + "x" * 200_000 + " is unknown; correct it.")) < 400
+        True
+        >>> shortened("a short one.")
+        'a short one.'
+    """
+    text = _LONG_WORD.sub(lambda found: _cut(found[0], _LONGEST_WORD), text)
+    return _cut(text, _LONGEST_SENTENCE)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    start, end = most * 2 // 3, most // 4
+    return f"{text[:start]}[... {len(text) - start - end:,} more ...]{text[-end:]}"
 
 
 def terminal_table(table: Table) -> Table:

@@ -1,13 +1,17 @@
 """Figures as SVG text that takes the page's own font and ink, so one figure suits light and dark."""
 
+# ruff: noqa: E402 - something is set before matplotlib is imported
 from __future__ import annotations
 
 import io
+import logging
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a missing home while it is imported
 from matplotlib import style
 from matplotlib.figure import Figure
 

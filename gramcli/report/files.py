@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
-from gramcli.files.writing import replacing, write_atomic
+from gramcli.files.writing import replacing, write_atomic, write_special
 from gramcli.report import FRAME_SUFFIX, PAGE_SUFFIXES, SUFFIX_FORMATS, Format, known_suffixes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def write_result(path: Path, data: str | bytes) -> None:
     content = _content(data)
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(content)
+            write_special(path, content)
         else:
             with replacing(path.resolve()) as file:
                 file.write(content)

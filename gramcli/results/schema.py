@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import msgspec
 
 from gramcli.errors import ErrorKind, UserError, refuse_pointer
+from gramcli.files.amounts import check_json_amount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,7 @@ def parse_json(data: bytes | str, source: Source) -> Any:  # noqa: ANN401 - JSON
         UserError: It is not JSON, or nested more than `DEEPEST` levels; or one of these.
     """
     try:
+        check_json_amount(data)
         value = json.loads(data, **(_STRICT if source.ours else {}))
     except (ValueError, RecursionError) as error:
         if not isinstance(source.file, str):

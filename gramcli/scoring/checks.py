@@ -201,6 +201,9 @@ def check_device(device: str | torch.device) -> torch.device:
     return found
 
 
+_LONGEST_INDEX: Final = 9  # digits
+
+
 def device_named(text: str) -> str:
     """Return the torch device `auto`, `cpu`, `cuda` or `cuda:i` stands for.
 
@@ -215,7 +218,7 @@ def device_named(text: str) -> str:
     name, _, index = text.partition(":")
     if name != "cuda" or not (index or "0").isdecimal():
         raise UserError("usage", f"--device '{text}' is not auto, cpu, cuda or cuda:i.")
-    if int(index or 0) >= cards:
+    if len(index) > _LONGEST_INDEX or int(index or 0) >= cards:
         raise UserError(
             "usage",
             f"--device {text}: this machine has {cards} CUDA device{'' if cards == 1 else 's'}. Use --device auto.",

@@ -48,6 +48,8 @@ _SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
 _LARGEST_SHARD: Final = 65_536
+_LONGEST_ITEM: Final = 2**16  # bytes of one item in items.csv or inputs.json, on average
+_AROUND: Final = 2**20
 _PLANNED: Final = ("model", "dataset", "modalities", "shard_size", "sources")
 _COUNTED: Final = (".rows", ".present")  # the manifest adds these to each modality when the store is finished
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:@[A-Za-z][A-Za-z0-9_+-]*)?")
@@ -325,7 +327,7 @@ def read_inputs(store: Path, items: int) -> Inputs:
     path = store / INPUTS
     source = Source(path, "store", "Restore it from a copy, or start anew with --overwrite.")
     try:
-        data = read_regular(path, LARGE)
+        data = read_regular(path, table_limit(items))
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -334,6 +336,15 @@ def read_inputs(store: Path, items: int) -> Inputs:
     if len(found) != items:
         raise source.wrong(f" is of {len(found)} items, the store of {items}")
     return found
+
+
+def table_limit(items: int) -> int:
+    """Return how many bytes a file with an entry for each item may have, which is held in memory whole.
+
+    Args:
+        items: How many the manifest counts.
+    """
+    return min(LARGE, _AROUND + items * _LONGEST_ITEM)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

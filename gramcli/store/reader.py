@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError, refuse_pointer
-from gramcli.files.reading import LARGE, NotPermittedError, check_regular, open_regular, read_regular
+from gramcli.files.reading import NotPermittedError, check_regular, open_regular, read_regular
 from gramcli.store.facts import check_facts, check_shard_names
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import (
@@ -31,6 +31,7 @@ from gramcli.store.layout import (
     read_manifest,
     shard_file,
     state,
+    table_limit,
 )
 from gramcli.store.shards import damaged, read_record
 
@@ -350,7 +351,7 @@ def _read_items(path: Path, manifest: Mapping[str, Any]) -> tuple[ItemRow, ...]:
     file = path / ITEMS
     remedy = "Run the command that wrote the store again: it is rebuilt from the shards."
     try:
-        data = read_regular(file, LARGE)
+        data = read_regular(file, table_limit(manifest["counts"]["items"]))
     except OSError as error:
         raise UserError("store", f"{file} cannot be read ({error.strerror}). {remedy}") from error
     if hashlib.sha256(data).hexdigest() != manifest["items_sha256"]:

@@ -42,6 +42,13 @@ def test_no_number_is_without_end(gram, command, key, value):
     refused(gram(command, "x", *NEEDED.get(command, ()), f"--{key}={value}"))
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e308", "-1s", "0s", "9999999999h", "9" * 5000, "soon"])
+def test_a_time_is_checked_also_where_nothing_is_embedded(gram, tmp_path, value, more):
+    (tmp_path / "a.csv").write_text("id,caption\na,b\n")
+    refused(gram("embed", "a.csv", "--text-only", "-o", "s", f"--timeout={value}", *more))
+
+
 def test_a_settings_file_says_no_more(gram, tmp_path):
     for value in (str(2**70), "0x" + "f" * 5000, "9" * 5000, "inf"):
         (tmp_path / "gram.toml").write_text(f"[align]\nseed = {value}\n")

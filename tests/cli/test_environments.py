@@ -130,6 +130,18 @@ def test_the_cache_of_nobody_is_asked_for(place):
 
 
 @as_root
+def test_no_library_complains_of_a_missing_home(place):
+    """Drawing a page, in a folder that anybody may write to."""
+    folder = place / "anybody"
+    folder.mkdir()
+    folder.chmod(0o777)
+    line = "gram eval emb --split all -q -o anybody/a.json --report anybody/page.html"
+    done = run(line, place, rights=NOBODY, drop={"HOME", "MPLCONFIGDIR"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "page.html").stat().st_size > 0
+
+
+@as_root
 def test_nobody_may_name_a_cache(place, tmp_path):
     done = run("gram doctor", place, rights=NOBODY, drop={"HOME"}, GRAM_CACHE=str(tmp_path))
     assert "Traceback" not in done.stderr
@@ -172,6 +184,26 @@ def test_what_may_not_be_read_is_not_called_damaged(place, command):
     done = run(f"gram {command} -q", place, rights=ORDINARY)
     said(done, 1, "may not be read by this user (permission denied). Ask its owner")
     assert "damaged" not in done.stderr
+
+
+@as_root
+@pytest.mark.parametrize(
+    "command",
+    ["embed closed -o out", "inspect closed", "inspect closed/a.json", "datasets msrvtt --root closed", "eval closed",
+     "eval emb --model heads:closed", "embed msrvtt --root closed -o out"],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", [0o000, 0o644])
+def test_a_folder_that_may_not_be_entered_is_not_called_empty(place, command, mode):
+    """Of the second mode it can be listed, and nothing in it be opened."""
+    folder = place / "closed"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    (folder / "a.json").write_text("{}")
+    folder.chmod(mode)
+    done = run(f"gram {command} -q", place, rights=ORDINARY)
+    said(done, 1, "closed", "ermission denied", "chmod")
+    assert "holds no" not in done.stderr
+    assert "not found" not in done.stderr
 
 
 @as_root

@@ -138,6 +138,43 @@ def test_progress_and_sentences(capsys):
     clean(capsys.readouterr().err)
 
 
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("eval", "emb", "--task", LONG),
+        ("eval", "emb", "--split", "test " * 50_000),
+        ("eval", "emb", "--method", LONG),
+        ("eval", "emb", f"--{LONG}"),
+        (LONG,),
+        ("embed", "long.csv", "--text-only", "-o", "out"),
+        ("embed", "twice.csv", "--text-only", "-o", "out"),
+        ("inspect", "long.json"),
+        ("eval", "emb", "--device", f"cuda:{'9' * 200_000}"),
+        ("eval", "emb", "--device", "cuda:99999999999999999999"),
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)
+def test_no_sentence_is_longer_than_can_be_read(gram, tmp_path, words):
+    make_store(tmp_path / "emb")
+    (tmp_path / "long.csv").write_text(f"id,caption,video\n{LONG},a,b\n{LONG},b,c\n")
+    (tmp_path / "twice.csv").write_text(f"id,caption,{LONG},{LONG}\na,a,b,c\n")
+    (tmp_path / "long.json").write_text(json.dumps({LONG: [{LONG: 1}]}))
+    result = gram(*words)
+    assert result.exit_code in (1, 2), result.output[:500]
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert len(result.stderr) < 3000
+    assert result.stderr.rstrip().endswith((".", "?"))
+
+
+def test_a_document_keeps_the_whole_sentence(gram, tmp_path):
+    make_store(tmp_path / "emb")
+    message = gram.json("eval", "emb", "--split", LONG, code=2)["error"]["message"]
+    assert LONG in message
+
+
 def test_a_bar_reads_no_markup_and_obeys_no_escape(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

@@ -14,7 +14,6 @@ MODE = re.compile(r"[rwxabt+]{1,3}")
 # file -> the one call, and why it may stand there
 KNOWN = {
     ("errors.py", "read_bytes"): "a pointer of at most 1 KiB, looked at once a reader has failed",
-    ("report/files.py", "write_bytes"): "a device or pipe that the user names with -o",
     ("cli/streams.py", "open"): "the null device, where stdout or stderr was closed",
     ("embedding/workers.py", "open"): "Linux's file for the out-of-memory killer",
 }

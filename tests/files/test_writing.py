@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gramcli.errors import UserError
 from gramcli.files.locking import Taken, take_lock
 from gramcli.files.writing import (
+    check_own_folder,
     make_folder,
     make_own_folder,
     prepared,
@@ -17,6 +19,7 @@ from gramcli.files.writing import (
     remove_leftovers,
     replacing,
     write_atomic,
+    write_special,
 )
 
 
@@ -74,6 +77,7 @@ def test_a_folder_of_grams_own_is_no_link(there: bool, tmp_path: Path) -> None:
     own.symlink_to(other)
     for act in (
         lambda: make_own_folder(own),
+        lambda: check_own_folder(own),
         lambda: write_atomic(own / "00000.safetensors", b"new", own_folder=True),
         lambda: remove_files(own, lambda _: True, own_folder=True),
         lambda: remove_leftovers(own, lambda _: True, own_folder=True),
@@ -81,6 +85,24 @@ def test_a_folder_of_grams_own_is_no_link(there: bool, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"shards is a link, .* Name another output"):
             act()
     assert not there or [(path.name, path.read_text()) for path in other.iterdir()] == [("00000.safetensors", "mine")]
+
+
+def test_a_pipe_is_written_to_where_somebody_reads(tmp_path: Path) -> None:
+    """And where nobody does, that is said at once, not waited for."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match=r"pipe could not be written: nobody reads from it\. Start its reader first"):
+        write_special(pipe, b"x")
+    reader = subprocess.Popen(["dd", f"if={pipe}", f"of={tmp_path / 'read'}", "status=none"])
+    data = b"x" * 5_000_000  # more than a pipe holds: it waits for its reader
+    for _ in range(100):
+        try:
+            write_special(pipe, data)
+            break
+        except UserError:
+            time.sleep(0.1)  # the reader is not there yet
+    assert reader.wait(timeout=20) == 0
+    assert (tmp_path / "read").read_bytes() == data
 
 
 def test_a_folder_that_the_user_names_may_be_a_link(tmp_path: Path) -> None:

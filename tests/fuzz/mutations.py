@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import datetime
+import decimal
+import io
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -85,6 +89,92 @@ def metadata(key: str) -> Mutation:
         return f"{key}: {said}", _with_header(json.dumps(head), data[end:])
 
     return mutation
+
+
+def pickled(random: Random, data: bytes) -> Damage:
+    """Change one place of what a pickle holds, to what only pickles can hold; or an instruction of it."""
+    held = pickle.loads(data)
+    name, other = random.choice(list(held)), copy.deepcopy(random.choice(_PICKLED))
+    captions = held[name]
+    kind = random.choice(("key", "captions", "caption", "word", "instruction", "everything"))
+    if kind == "key":
+        held = {_key(other): captions, **held}
+    elif kind == "captions":
+        held[name] = other
+    elif kind == "caption":
+        captions[random.randrange(len(captions))] = other
+    elif kind == "word":
+        captions[random.randrange(len(captions))] = ["a", other]
+    elif kind == "everything":
+        held = other
+    raw = pickle.dumps(held, random.choice((0, 2, 4, 5)))
+    if kind == "instruction":
+        at = random.randrange(2, len(raw))
+        raw = raw[:at] + random.choice(_INSTRUCTIONS) + raw[at:]
+    return f"{kind} {type(other).__name__}", raw
+
+
+def _key(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return type(value).__name__
+    return value
+
+
+def _twice(depth: int) -> list[Any]:
+    value: list[Any] = ["a"]
+    for _ in range(depth):
+        value = [value, value]
+    return value
+
+
+_PICKLED: tuple[Any, ...] = (
+    None, True, b"a\xff", 10**6000, -1, 1.5, float("nan"), (), ("a", b"b"), [], [[]], [_twice(30)], {"a": {}}, {1, 2},
+    "\x1b[31m", "\ud800", "a" * 70_000, bytearray(b"x"), complex(1, 2), [["a"] * 1000] * 20_000, _twice(40),
+)  # fmt: skip
+_INSTRUCTIONS = (
+    b"r\xff\xff\xff\x0f", b"\x96" + (8 << 30).to_bytes(8, "little"), b"\x8d" + (1 << 40).to_bytes(8, "little"),
+    b"cos\nsystem\n", b"p99999999\n", b"(" * 1000, b"\x95" + b"\xff" * 8, b"Q", b"\x82\x01", b"I" + b"9" * 5000 + b"\n",
+    b"0", b"2", b"u", b"e", b"b", b"R", b".",
+)  # fmt: skip
+
+
+def columns(random: Random, data: bytes) -> Damage:
+    """Give a column of a Parquet file other values: of another type, missing, long, or one text named many times."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(io.BytesIO(data))
+    at, n = random.randrange(table.num_columns), table.num_rows
+    name = table.column_names[at]
+    kind = random.choice(("type", "type", "type", "missing", "name", "twice", "many", "long"))
+    if kind == "type":
+        value = random.choice(_FOREIGN)
+        table = table.set_column(at, name, pa.array([value] * n))
+        kind = type(value).__name__
+    elif kind == "missing":
+        table = table.set_column(at, name, pa.nulls(n))
+    elif kind == "name":
+        table = table.rename_columns(
+            [random.choice(_CELLS)[:100] if one == name else one for one in table.column_names]
+        )
+    elif kind == "twice":
+        table = table.append_column(random.choice((name, name.upper())), table.column(at))
+    else:
+        rows, letters = (3_000_000, 1_000) if kind == "many" else (100_000, 100_000)
+        indices = pa.array([0] * rows, pa.int32())
+        table = pa.table({name: pa.DictionaryArray.from_arrays(indices, pa.array(["v" * letters]))})
+    file = io.BytesIO()
+    pq.write_table(table, file, compression=random.choice(("zstd", "none")))
+    return f"{kind} in {name}", file.getvalue()
+
+
+_FOREIGN: tuple[Any, ...] = (
+    b"a\xff", datetime.datetime(2020, 1, 1), datetime.date(2020, 1, 1), datetime.time(1), datetime.timedelta(1),
+    decimal.Decimal("1.5"), {"u": 1, "v": datetime.date(2020, 1, 1)}, [b"x"], [["a"]], True, 1.5, float("nan"),
+    -(2**63), "", "\x1b[31m", "a" * 70_000, "../x", [], [None],
+)  # fmt: skip
 
 
 def cells(delimiter: str) -> Mutation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,6 +248,51 @@ def _datasets() -> list[Target]:
     ]
 
 
+def _benchmarks() -> list[Target]:
+    """Annotations of benchmarks in the formats that circulate, each in a root of its own."""
+    names = [f"video{k}" for k in range(_N)]
+    captions = {name: [["a", "man", "walks"], ["a", "dog"]] for name in names}
+    sentences = [{"video_id": name, "caption": f"a {name}", "sen_id": k} for k, name in enumerate(names)]
+    videos = [{"video_id": name, "split": "test", "start time": 1.5, "end time": 3} for name in names]
+    segments = [{"segment": [1, 20], "id": 0, "sentence": "pick"}, {"segment": [30, 40], "id": 1, "sentence": "mix"}]
+    recipes = {"database": {f"xHr8X2Wpmn{k}": {"subset": "validation", "annotations": segments} for k in range(_N)}}
+    times = [[0, 1.5], [2, 3]]
+    dense = {f"v_{k}aaaaaaaaaa": {"duration": 9.5, "timestamps": times, "sentences": ["a", "b"]} for k in range(_N)}
+    sounds = "".join(f"{k},GOD8Bt5LfD{k},{30 * k},hum\n" for k in range(_N))
+    files: dict[str, tuple[str, bytes]] = {
+        "msrvtt": ("MSRVTT_data.json", json.dumps({"videos": videos, "sentences": sentences}).encode()),
+        "msvd": ("raw-captions.pkl", pickle.dumps(captions)),
+        "youcook2": ("youcookii_annotations_trainval.json", json.dumps(recipes).encode()),
+        "activitynet": ("val_1.json", json.dumps(dense).encode()),
+        "audiocaps": ("test.csv", f"audiocap_id,youtube_id,start_time,caption\n{sounds}".encode()),
+        "clotho": (
+            "clotho_captions_evaluation.csv",
+            b"file_name,caption_1,caption_2\nSanta Motor.wav,a,b\nB.wav,c,d\n",
+        ),
+    }
+    found = []
+    for name, (file, data) in files.items():
+        Path(name).mkdir()
+        Path(name, file).write_bytes(data)
+        ways = {".json": mutations.field, ".pkl": mutations.pickled, ".csv": mutations.cells(",")}
+        found.append(Target(f"{name}/{file}", [ways[Path(file).suffix]], _reads_benchmark(name)))
+    Path("msvd", "test_list.txt").write_text("\n".join(names) + "\n")
+    found.append(Target("msvd/test_list.txt", [mutations.cells(" ")], _reads_benchmark("msvd")))
+    if importlib.util.find_spec("pyarrow"):
+        import pandas as pd
+
+        Path("table").mkdir()
+        rows = pd.DataFrame({"video_id": names, "caption": [["a man", "a dog"]] * _N, "category": range(_N)})
+        rows.to_parquet("table/msrvtt_1k.parquet")
+        found.append(Target("table/msrvtt_1k.parquet", [mutations.columns], _reads_benchmark("msrvtt", "table")))
+    return found
+
+
+def _reads_benchmark(name: str, root: str = "") -> tuple[str, ...]:
+    root = root or name
+    return (f"datasets {name} --root {root}", f"embed {name} --root {root} -o out --dry-run", f"inspect {root}")
+
+
 GROUPS: Final[dict[str, Callable[[], list[Target]]]] = {
     "stores": _stores,
     "cache": _cache,
@@ -253,6 +300,7 @@ GROUPS: Final[dict[str, Callable[[], list[Target]]]] = {
     "evaluations": _evaluations,
     "checkpoints": _checkpoints,
     "datasets": _datasets,
+    "benchmarks": _benchmarks,
 }
 
 

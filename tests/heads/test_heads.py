@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -177,3 +178,16 @@ def test_a_folder_of_heads_is_no_checkpoint_where_a_model_or_a_store_belongs(tmp
     with pytest.raises(UserError, match=f"is a folder of heads; name it with heads: before it: {named}$"):
         gramcli.evaluate(store, model=str(folder))
     assert not looks_like_checkpoint(folder)
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_weights_of_gigabytes_are_not_read(tmp_path, hidden):
+    save_heads(tmp_path / "heads", made(hidden)[0], CONFIG)
+    load_heads(tmp_path / "heads")
+    with (tmp_path / "heads" / "heads.safetensors").open("ab") as file:
+        file.truncate(3 * 2**30)
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"are damaged \(it is larger than 1 MiB"):
+        load_heads(tmp_path / "heads")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()

@@ -1,6 +1,7 @@
 """What was written is read; what was damaged is named."""
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,21 @@ from safetensors.numpy import load_file, save_file
 
 from gramcli.errors import UserError
 from gramcli.store import open_store
+from gramcli.store.layout import read_inputs
 from tests.store.examples import DIMS, MODEL, captions_of, content_of, make_plan, write
+
+
+@pytest.mark.parametrize("name", ["items.csv", "inputs.json"])
+def test_a_table_of_gigabytes_is_not_read(tmp_path: Path, name: str) -> None:
+    """Seven items do not fill three gigabytes, whatever stands in them."""
+    write(tmp_path / "s")
+    with (tmp_path / "s" / name).open("ab") as file:
+        file.truncate(3 * 2**30)
+    tracemalloc.start()
+    with pytest.raises(UserError, match=rf"{name} cannot be read \(it is larger than 1 MiB"):
+        open_store(tmp_path / "s").embeddings("video") if name == "items.csv" else read_inputs(tmp_path / "s", 7)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:
