@@ -26,7 +26,7 @@ def examine_model(
         model: As for `load_encoder`.
         device: `cpu`, `cuda`, `cuda:i` or `auto`.
         precision: `fp32`, `bf16` or `fp16`; it is loaded a second time in another one.
-        watch: Told of progress.
+        watch: Told of progress, and of a download before it begins.
         **options: Of `load_encoder`.
 
     Returns:
@@ -41,7 +41,7 @@ def examine_model(
         device = device_named(device)
 
     def load(wanted: str) -> Encoder:
-        return load_encoder(model, device=device, precision=wanted, **options)
+        return load_encoder(model, device=device, precision=wanted, watch=watch, **options)
 
     encoder = load(precision)
     progress = watch.stage(f"Examining {model}", "checks")
