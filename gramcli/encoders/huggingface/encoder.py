@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import cached_property
@@ -108,6 +108,23 @@ class HuggingFaceEncoder:
         Raises:
             UserError: The model has no such modality, or the inputs cannot be used.
         """
+        return self._rows(inputs, unit)
+
+    def raw(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
+        """As `encode`, before rows are brought to unit length: what `gram doctor` shows the lengths of.
+
+        Args:
+            inputs: As for `encode`.
+
+        Returns:
+            Rows as the model gives them, float32 [B, d] on the CPU.
+
+        Raises:
+            UserError: As `encode`.
+        """
+        return self._rows(inputs, lambda rows: rows.float().cpu())
+
+    def _rows(self, inputs: Mapping[str, Sequence[Any]], finish: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         size = self._check(inputs)
         step = 1 if self._device.type == "cpu" else max(1, size)
         if not size:
@@ -117,7 +134,7 @@ class HuggingFaceEncoder:
                 self.family.features({name: given[k : k + step] for name, given in inputs.items()})
                 for k in range(0, size, step)
             ]
-            return {name: torch.cat([unit(one[name]) for one in found]).clone() for name in found[0]}
+            return {name: torch.cat([finish(one[name]) for one in found]).clone() for name in found[0]}
 
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = _AUTOCAST.get(self._options.precision)
