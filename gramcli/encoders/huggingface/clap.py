@@ -108,7 +108,7 @@ def build(source: Source, options: EncoderOptions) -> ClapFamily:
     Source: Wu et al., arXiv:2211.06687; reference code LAION-AI/CLAP.
     """
     transformers_library()
-    settings = source.processor("feature_extractor")
+    settings = source.processor("feature_extractor", needed=True)
     prepare = clap_prepare(settings)
     fusion = bool(source.config.get("audio_config", {}).get("enable_fusion", False))
     if fusion != (prepare.truncation == "fusion"):

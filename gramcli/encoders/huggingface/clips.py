@@ -106,7 +106,7 @@ def _frames(source: Source, kind: str, options: EncoderOptions) -> int:
 
 def _rule(source: Source, kind: str) -> PixelRule:
     if kind == "xclip":
-        settings = source.processor("image_processor")
+        settings = source.processor("image_processor", needed=True)
         return pixel_rule(settings, "CLIP", str(source.folder / "preprocessor_config.json"))
     settings = {"size": {"height": 288, "width": 288}, "do_normalize": False, **source.processor("video_processor")}
     return pixel_rule(settings, "LlavaOnevisionVideo", str(source.folder / "video_preprocessor_config.json"))

@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
+from gramcli.encoders.base import BrokenEncoderError, EncoderOptions, Prepare, Preprocessing
 from gramcli.encoders.huggingface.families import OTHERS, build_of, family_of
 from gramcli.encoders.huggingface.family import Family
 from gramcli.encoders.huggingface.hub import open_source
 from gramcli.encoders.huggingface.source import Source
 from gramcli.encoders.huggingface.weights import find_weights
+from gramcli.encoders.memory import is_out_of_memory
 from gramcli.encoders.vast.tensors import file_sha256
 from gramcli.errors import UserError
 from gramcli.files.reading import stamp
 
 _AUTOCAST: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_LONGEST: Final = 300
 _TEXTS: Final = ("text", "subtitle")
 _TOKENIZERS: Final = ("tokenizer.json", "spiece.model", "vocab.json", "vocab.txt")
 
@@ -131,10 +133,24 @@ class HuggingFaceEncoder:
             return {name: torch.zeros(0, dim) for name, dim in self.dims.items() if name.partition("@")[0] in inputs}
         with torch.inference_mode(), self._autocast():
             found = [
-                self.family.features({name: given[k : k + step] for name, given in inputs.items()})
+                self._features({name: given[k : k + step] for name, given in inputs.items()})
                 for k in range(0, size, step)
             ]
             return {name: torch.cat([finish(one[name]) for one in found]).clone() for name in found[0]}
+
+    def _features(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Tensor]:
+        """What the family gives; what the library raises means that the files of the model do not fit each other."""
+        try:
+            return self.family.features(inputs)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            said = (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST]
+            raise BrokenEncoderError(
+                "checkpoint",
+                f"{self.spec} cannot encode {' and '.join(inputs)} as its files say they are prepared: {said.rstrip('.')}. "
+                "Look at its preprocessor and tokenizer beside config.json; --debug shows where.",
+            ) from error
 
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = _AUTOCAST.get(self._options.precision)
