@@ -145,10 +145,10 @@ class HuggingFaceEncoder:
         except (ValueError, TypeError, IndexError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
-            said = (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST]
+            said = (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST].rstrip(".")
             raise BrokenEncoderError(
                 "checkpoint",
-                f"{self.spec} cannot encode {' and '.join(inputs)} as its files say they are prepared: {said.rstrip('.')}. "
+                f"{self.spec} cannot encode {' and '.join(inputs)} as its files have them prepared: {said}. "
                 "Look at its preprocessor and tokenizer beside config.json; --debug shows where.",
             ) from error
 
