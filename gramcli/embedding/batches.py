@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from gramcli.encoders.memory import is_out_of_memory
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,14 +20,6 @@ Inputs = Mapping[str, Sequence[Any]]
 
 LARGEST: Final = 1024
 _PROOFS: Final = 2  # full batches that went well before the next are twice as large
-# What torch says on a CPU, and CUDA's libraries where they have no error class of their own.
-_WORDS: Final = (
-    "can't allocate memory",
-    "out of memory",
-    "not enough memory",
-    "alloc_failed",
-    "cannot allocate memory",
-)
 
 
 @dataclass
@@ -96,20 +89,6 @@ class Batches:
         self._proofs[key] += 1
         if self._proofs[key] % _PROOFS == 0 and 2 * size <= self._largest.get(key, max(LARGEST, self.start)):
             self._sizes[key] = 2 * size
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or not.
-
-    Example:
-        >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("mat1 and mat2 shapes"))
-        (True, False)
-    """
-    if isinstance(error, MemoryError):
-        return True
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is a RuntimeError and not worth loading torch for
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
 
 
 def _attempt(encoder: Encoder, inputs: Inputs) -> Mapping[str, Any] | None:

@@ -84,7 +84,7 @@ class CompositeEncoder:
             "id": ",".join(f"{name}={one['id']}" for name, one in said.items()),
             "architecture": "one encoder per modality",
             "weights_sha256": {name: one.get("weights_sha256") for name, one in said.items()},
-            "parts": said,
+            "encoders": said,
             "preprocessing": asdict(self.preprocessing),
             "assumptions": list(dict.fromkeys([*self._own_notes(), *assumptions])),
             "shared_space": self.shared_space,

@@ -36,7 +36,12 @@ class FunctionsEncoder:
 
     def _unit(self, name: str, given: Any) -> NDArray[np.float64]:  # noqa: ANN401 - whatever is decoded
         found = self._functions[name](given)
-        vector = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, dtype=np.float64)
+        try:
+            vector = np.asarray(found.detach().cpu() if hasattr(found, "detach") else found, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BrokenEncoderError(
+                "embedding", f"The function of '{name}' gave {type(found).__name__}, which is no vector ({error})."
+            ) from error
         if vector.shape != (self.dims[name],):
             raise BrokenEncoderError(
                 "embedding",

@@ -50,6 +50,10 @@ def load(module: str, factory: str, options: EncoderOptions) -> OwnEncoder:
     found = _imported(module, spec, code)
     make = getattr(found, factory, None)
     if not callable(make):
+        if make is not None:
+            raise UserError(
+                "usage", f"'{factory}' of module {module} is {type(make).__name__}, where a function is due."
+            )
         hint = did_you_mean(factory, [name for name in vars(found) if not name.startswith("_")])
         raise UserError("usage", f"Module {module} has no function '{factory}'.{hint}")
     takes = _takes_argument(make)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gramcli.store import Store
 
 
-HUGGING_FACE: Final = "hf:"
+_NAMED: Final = ("hf:", "st:")
 _ARRAYS: Final = (".npz", ".npy", ".h5", ".hdf5", ".parquet", ".mat", ".pkl")
 _CONFIGURATIONS: Final = ("hps.json", "arch.json")
 
@@ -103,9 +103,9 @@ def _refuse_absent(path: Path) -> None:
 
 
 def _model_named(path: str | Path) -> str:
-    """What follows `hf:`, or a folder that transformers saved; else nothing."""
-    if str(path).startswith(HUGGING_FACE) and not Path(path).exists():
-        return str(path).removeprefix(HUGGING_FACE)
+    """What follows `hf:` or `st:`, or a folder that transformers saved; else nothing."""
+    if str(path).startswith(_NAMED) and not Path(path).exists():
+        return str(path)[3:].partition(":truncate_dim=")[0]
     return str(path) if looks_like_transformers(Path(path)) else ""
 
 
@@ -125,7 +125,7 @@ def describe_transformers(
     from gramcli.encoders.huggingface.description import describe_model  # noqa: PLC0415 - as above
 
     found = describe_model(argument, EncoderOptions(allow_pickle=allow_pickle, say=watch.say))
-    return Description("model", f"{HUGGING_FACE}{argument}", tuple(found.facts.items()), (), (), found.notes)
+    return Description("model", found.spec, tuple(found.facts.items()), (), (), found.notes)
 
 
 def describe_heads(path: Path) -> Description:

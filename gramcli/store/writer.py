@@ -169,7 +169,8 @@ class StoreWriter:
             remove_leftovers(self.path, (MANIFEST, ITEMS, INPUTS).__contains__)
             if manifest:
                 make_own_folder(self.path / SHARDS)  # refuses a link before anything is emptied
-        if manifest and overwrite:
+        empty = manifest and not manifest["complete"] and not any(map(is_shard_name, _names(self.path / SHARDS)))
+        if manifest and (overwrite or empty):  # of a plan that nothing was made of yet, nothing can be lost
             self._clear(manifest)
             manifest = None
         if manifest:
@@ -294,6 +295,10 @@ def _refuse_foreign(path: Path) -> None:
         read_manifest(path)
     elif {name for name in names if name != LOCK and prepared(name) != MANIFEST}:
         raise UserError("store", f"{path} holds other files and is not a store; {advice}.")
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
 def _write_changed(path: Path, data: bytes) -> None:

@@ -103,13 +103,13 @@ def test_what_a_store_records(parts):
     encoder = load_encoder("text=signal,video=my_parts:Seeing")
     said = json.loads(json.dumps(encoder.describe()))
     assert said["id"] == "text=signal,video=my_parts:Seeing"
-    assert said["parts"]["text"]["architecture"] == "signal-v1"
-    assert said["parts"]["video"]["code_sha256"] == load_encoder("my_parts:Seeing").describe()["code_sha256"]
+    assert said["encoders"]["text"]["architecture"] == "signal-v1"
+    assert said["encoders"]["video"]["code_sha256"] == load_encoder("my_parts:Seeing").describe()["code_sha256"]
     assert set(said["weights_sha256"]) == {"text", "video"}
     assert said["shared_space"] is False
     assert any("gram align STORE -o HEADS --loss gram" in line for line in said["assumptions"])
     assert "Seeing looks thrice." in said["assumptions"]
-    assert set(encoder.describe(["text"])["parts"]) == {"text"}
+    assert set(encoder.describe(["text"])["encoders"]) == {"text"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gramcli.encoders.huggingface.clap_sound import MOST_WINDOWS, ClapPrepare, C
 from gramcli.encoders.huggingface.loading import transformers_library
 from gramcli.encoders.huggingface.pictures import vectors
 from gramcli.encoders.huggingface.sound import whole
-from gramcli.encoders.huggingface.text import TextRule
+from gramcli.encoders.huggingface.text import TextRule, longest
 from gramcli.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class ClapFamily:
 
     def __init__(self, model: Any, source: Source, prepare: ClapPrepare, rate: int) -> None:  # noqa: ANN401 - no types
         self._model, self._source = model, source
-        self._text = TextRule(_LONGEST_TEXT, int(model.config.text_config.vocab_size))
+        tower = model.config.text_config
+        self._text = TextRule(min(_LONGEST_TEXT, longest(source, tower)), int(tower.vocab_size))
         self.prepare = prepare
         self.preprocessing = Preprocessing(sample_rate=rate)
         self.dims: Mapping[str, int] = dict.fromkeys(self.modalities, int(model.config.projection_dim))
@@ -108,7 +109,7 @@ def build(source: Source, options: EncoderOptions) -> ClapFamily:
     Source: Wu et al., arXiv:2211.06687; reference code LAION-AI/CLAP.
     """
     transformers_library()
-    settings = source.processor("feature_extractor")
+    settings = source.processor("feature_extractor", needed=True)
     prepare = clap_prepare(settings)
     fusion = bool(source.config.get("audio_config", {}).get("enable_fusion", False))
     if fusion != (prepare.truncation == "fusion"):

@@ -20,6 +20,10 @@ _PIXELS: Final = {"xclip": "pixel_values", "videoprism": "pixel_values_videos"}
 _CLASSES: Final = {"xclip": "XCLIPModel", "videoprism": "VideoPrismClipModel"}
 _FRAMES: Final = {"xclip": 8, "videoprism": 16}
 _WORDS: Final = 64
+_NO_PROMPTS: Final = (
+    "X-CLIP's own score adds to each text a prompt made of each video; here a text has one vector, without it, so "
+    "figures are not those of its paper."
+)
 _RESIZED: Final = (
     "Frames are resized by PIL; the library's own video processor needs torchvision, whose rounding may differ."
 )
@@ -57,7 +61,7 @@ class Clips:
         self.preprocessing = Preprocessing(frames=frames)
         self.prepare = Preparer(rule)
         self.facts: Mapping[str, Any] = {**facts_of(rule), "text": vars(text)}
-        self.notes: tuple[str, ...] = (_RESIZED, _SPELLED) if self._kind == "videoprism" else ()
+        self.notes: tuple[str, ...] = (_RESIZED, _SPELLED) if self._kind == "videoprism" else (_NO_PROMPTS,)
         self.dims: Mapping[str, int] = dict.fromkeys(self.modalities, text_width(model, self._device, source))
 
     def features(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
@@ -106,7 +110,7 @@ def _frames(source: Source, kind: str, options: EncoderOptions) -> int:
 
 def _rule(source: Source, kind: str) -> PixelRule:
     if kind == "xclip":
-        settings = source.processor("image_processor")
+        settings = source.processor("image_processor", needed=True)
         return pixel_rule(settings, "CLIP", str(source.folder / "preprocessor_config.json"))
     settings = {"size": {"height": 288, "width": 288}, "do_normalize": False, **source.processor("video_processor")}
     return pixel_rule(settings, "LlavaOnevisionVideo", str(source.folder / "video_preprocessor_config.json"))

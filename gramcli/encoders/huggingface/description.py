@@ -23,10 +23,12 @@ class ModelFacts:
     """A model in words.
 
     Attributes:
+        spec: What `--model` calls it.
         facts: Name and value, in order.
         notes: What a user should know of it, one sentence each.
     """
 
+    spec: str
     facts: dict[str, str]
     notes: tuple[str, ...]
 
@@ -60,8 +62,11 @@ def describe_model(argument: str, options: EncoderOptions) -> ModelFacts:
         "licence": licence_of(source),
         "commit": source.revision or "none: a folder",
     }
+    spec = f"{'st' if source.has('modules.json') else 'hf'}:{argument}"
+    if spec.startswith("st:"):
+        facts |= {"family": "sentence-transformers", "modalities": "as the model says once it is loaded"}
     return ModelFacts(
-        {name: str(value) for name, value in facts.items() if value}, (f"Use it as --model hf:{argument}",)
+        spec, {name: str(value) for name, value in facts.items() if value}, (f"Use it as --model {spec}",)
     )
 
 

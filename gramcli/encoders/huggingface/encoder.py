@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import cached_property
@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gramcli.encoders.base import EncoderOptions, Prepare, Preprocessing
+from gramcli.encoders.base import BrokenEncoderError, EncoderOptions, Prepare, Preprocessing
 from gramcli.encoders.huggingface.families import OTHERS, build_of, family_of
 from gramcli.encoders.huggingface.family import Family
 from gramcli.encoders.huggingface.hub import open_source
 from gramcli.encoders.huggingface.source import Source
 from gramcli.encoders.huggingface.weights import find_weights
+from gramcli.encoders.memory import is_out_of_memory
 from gramcli.encoders.vast.tensors import file_sha256
 from gramcli.errors import UserError
 from gramcli.files.reading import stamp
 
 _AUTOCAST: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_LONGEST: Final = 300
 _TEXTS: Final = ("text", "subtitle")
 _TOKENIZERS: Final = ("tokenizer.json", "spiece.model", "vocab.json", "vocab.txt")
 
@@ -108,16 +110,47 @@ class HuggingFaceEncoder:
         Raises:
             UserError: The model has no such modality, or the inputs cannot be used.
         """
+        return self._rows(inputs, unit)
+
+    def raw(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
+        """As `encode`, before rows are brought to unit length: what `gram doctor` shows the lengths of.
+
+        Args:
+            inputs: As for `encode`.
+
+        Returns:
+            Rows as the model gives them, float32 [B, d] on the CPU.
+
+        Raises:
+            UserError: As `encode`.
+        """
+        return self._rows(inputs, lambda rows: rows.float().cpu())
+
+    def _rows(self, inputs: Mapping[str, Sequence[Any]], finish: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         size = self._check(inputs)
         step = 1 if self._device.type == "cpu" else max(1, size)
         if not size:
             return {name: torch.zeros(0, dim) for name, dim in self.dims.items() if name.partition("@")[0] in inputs}
         with torch.inference_mode(), self._autocast():
             found = [
-                self.family.features({name: given[k : k + step] for name, given in inputs.items()})
+                self._features({name: given[k : k + step] for name, given in inputs.items()})
                 for k in range(0, size, step)
             ]
-            return {name: torch.cat([unit(one[name]) for one in found]).clone() for name in found[0]}
+            return {name: torch.cat([finish(one[name]) for one in found]).clone() for name in found[0]}
+
+    def _features(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Tensor]:
+        """What the family gives; what the library raises means that the files of the model do not fit each other."""
+        try:
+            return self.family.features(inputs)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            if is_out_of_memory(error):
+                raise
+            said = (" ".join(str(error).split()) or type(error).__name__)[:_LONGEST].rstrip(".")
+            raise BrokenEncoderError(
+                "checkpoint",
+                f"{self.spec} cannot encode {' and '.join(inputs)} as its files have them prepared: {said}. "
+                "Look at its preprocessor and tokenizer beside config.json; --debug shows where.",
+            ) from error
 
     def _autocast(self) -> AbstractContextManager[object]:
         dtype = _AUTOCAST.get(self._options.precision)

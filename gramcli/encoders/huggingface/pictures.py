@@ -160,7 +160,7 @@ def _class(source: Source, kind: str) -> str:
 
 
 def _rule(source: Source, kind: str) -> PixelRule | PatchRule:
-    settings = source.processor("image_processor")
+    settings = source.processor("image_processor", needed=True)
     where = str(source.folder / "preprocessor_config.json")
     named = str(settings.get("image_processor_type", ""))
     if kind == "siglip2" or named.startswith("Siglip2"):

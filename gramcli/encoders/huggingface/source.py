@@ -70,18 +70,19 @@ class Source:
         """Whether a file of that name is there."""
         return (self.folder / name).is_file()
 
-    def processor(self, kind: str) -> Mapping[str, Any]:
+    def processor(self, kind: str, *, needed: bool = False) -> Mapping[str, Any]:
         """Return the settings of a processor.
 
         Args:
             kind: `image_processor`, `video_processor` or `feature_extractor`.
+            needed: Whether nothing else says how inputs are prepared: guessed at, vectors would be wrong unnoticed.
 
         Returns:
             Its JSON: that part of processor_config.json, else video_preprocessor_config.json or
             preprocessor_config.json; empty where there is none.
 
         Raises:
-            UserError: A file cannot be read.
+            UserError: A file cannot be read, or is needed and not there.
         """
         if self.has("processor_config.json"):
             part = self.json("processor_config.json").get(kind)
@@ -90,6 +91,12 @@ class Source:
         for name in _PROCESSORS[kind]:
             if self.has(name):
                 return check_config(self.json(name), self.folder / name)
+        if needed:
+            raise UserError(
+                "checkpoint",
+                f"{self.folder} has no {_PROCESSORS[kind][0]}, which says how the model's inputs are prepared. Copy it "
+                "from where the model comes from, or save its processor beside it (save_pretrained).",
+            )
         return {}
 
     def load(self, name: str | type) -> Any:  # noqa: ANN401 - a model of transformers

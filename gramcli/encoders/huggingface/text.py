@@ -64,12 +64,12 @@ class TextRule:
                 padding=padding,
                 truncation=True,
                 max_length=self.length,
-                **({} if self.mask else {"padding_side": "right"}),  # or the last token would be another one
+                padding_side="right",  # positions count from the left; without a mask the last token is the vector
                 return_tensors="pt",
                 return_attention_mask=True,
                 return_token_type_ids=False,
             )
-        except (ValueError, TypeError, OverflowError) as error:  # of tokenizers that cannot pad, or of odd settings
+        except Exception as error:  # of tokenizers that cannot pad, or of odd settings: its library raises no other
             first = " ".join(str(error).split())[:200]
             raise UserError("checkpoint", f"The tokenizer of {source.folder} does not work ({first}).") from error
         ids = found["input_ids"].long()
@@ -103,6 +103,9 @@ def spelled(text: str, spelling: Spelling) -> str:
     return f"{_SPACE.sub(' ', text.lower().translate(_PUNCTUATION)).strip()}."
 
 
+_FROM_PADDING: Final = frozenset({"altclip_text_model", "clap_text_model", "roberta", "xlm-roberta", "camembert"})
+
+
 def longest(source: Source, tower: Any) -> int:  # noqa: ANN401 - a configuration of transformers
     """How many tokens a text tower takes: its positions, and no more than its tokenizer was set to.
 
@@ -113,7 +116,7 @@ def longest(source: Source, tower: Any) -> int:  # noqa: ANN401 - a configuratio
     positions = getattr(tower, "max_position_embeddings", None)
     length = positions if isinstance(positions, int) and positions > 0 else _UNKNOWN_LENGTH
     # Towers made of RoBERTa count positions from behind the padding token.
-    if getattr(tower, "model_type", "") in {"altclip_text_model", "roberta", "xlm-roberta", "camembert"}:
+    if getattr(tower, "model_type", "") in _FROM_PADDING:
         length -= (getattr(tower, "pad_token_id", None) or 1) + 1
     limit = (
         source.json("tokenizer_config.json").get("model_max_length") if source.has("tokenizer_config.json") else None

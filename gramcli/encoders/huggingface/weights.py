@@ -14,6 +14,7 @@ from gramcli.errors import UserError, refuse_pointer
 from gramcli.files.reading import open_regular
 
 WHOLE: Final = "model.safetensors"
+ADAPTER: Final = "adapter_config.json"
 INDEX: Final = "model.safetensors.index.json"
 PICKLED: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _SHARD: Final = re.compile(r"[\w.-]+\.safetensors")
@@ -55,10 +56,16 @@ def find_weights(folder: Path, *, allow_pickle: bool = False) -> Weights:
     Raises:
         UserError: There are none, only pickled ones, or they are damaged.
     """
-    if (folder / INDEX).is_file():
+    if (folder / ADAPTER).is_file():  # which transformers would apply unasked where peft is installed
+        raise UserError(
+            "checkpoint",
+            f"{folder} holds {ADAPTER}, an adapter of a model. Merge the two with peft (merge_and_unload), save the "
+            "whole, and give that folder; or take the file away to use the model without it.",
+        )
+    if (folder / WHOLE).is_file():  # the order in which transformers looks
+        files: tuple[Path, ...] = (folder / WHOLE,)
+    elif (folder / INDEX).is_file():
         files = _shards(folder)
-    elif (folder / WHOLE).is_file():
-        files = (folder / WHOLE,)
     else:
         return _pickled(folder, allow_pickle=allow_pickle)
     numbers: dict[str, int] = {}

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gramcli.encoders.base import BrokenEncoderError, Preprocessing
+from gramcli.encoders.memory import is_out_of_memory
 from gramcli.encoders.sentence_transformers.folder import digests
 from gramcli.encoders.sentence_transformers.loading import unusable
 from gramcli.encoders.sentence_transformers.media import TEXTS, as_decoded, as_taken
@@ -137,9 +138,9 @@ class SentenceTransformerEncoder:
             with _one_seed():
                 raw = call(batch, batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True,
                            truncate_dim=self._kept, **how)  # fmt: skip
-        except torch.OutOfMemoryError:
-            raise
-        except (ValueError, TypeError, KeyError, IndexError, RuntimeError, ImportError) as error:
+        except Exception as error:  # of tokenizers, which raise no other, and of processors of any kind
+            if is_out_of_memory(error):
+                raise
             raise self._refused(name, error) from error
         return torch.nn.functional.normalize(raw.float(), dim=1).cpu().clone()
 

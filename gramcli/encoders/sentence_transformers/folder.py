@@ -120,7 +120,7 @@ def _json(path: Path) -> Any:  # noqa: ANN401 - what a file says
 
 def _weights(source: Source, folder: Path) -> list[Path]:
     """The weight files of one module: safetensors, or pickles where there are no others and they are allowed."""
-    safe = sorted(folder.glob("*.safetensors"))
+    safe = sorted(folder.glob("model*.safetensors")) if _is_safe(folder) else []
     pickles = [] if safe else sorted(path for path in folder.glob("*") if is_pickle(path.name))
     if pickles and not source.options.allow_pickle:
         raise UserError(
@@ -129,6 +129,11 @@ def _weights(source: Source, folder: Path) -> list[Path]:
             ".safetensors, or use --allow-pickle if you trust it.",
         )
     return safe or pickles
+
+
+def _is_safe(folder: Path) -> bool:
+    """Whether the library takes safetensors, by the names it looks for, and not the pickle beside them."""
+    return any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
 
 
 def digests(source: Source, weights: list[Path]) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from gramcli.encoders.soundness.runner import (
     Found,
     Items,
     Subject,
+    crowded,
     other_threads,
     pairs,
     permuted,
@@ -79,7 +80,7 @@ COMPARISONS: Final = (
     Comparison(
         PADDED, True, singles, whole, "padding leaks into shorter inputs: a mask or a position is wrong", unless=ALONE
     ),
-    Comparison(SIZE, False, pairs, whole, "a row depends on how many are encoded together"),
+    Comparison(SIZE, False, pairs, crowded, "a row depends on how many are encoded together"),
     Comparison(PERMUTED, False, permuted, whole, "a row depends on its place in the batch"),
 )
 
@@ -186,7 +187,7 @@ class Examination:
         yield from self._compared(REVERSED, both, told)
 
     def odd(self) -> Iterator[SoundnessCheck]:
-        """Nothing at all, and very much: a finite unit vector, or one sentence."""
+        """Nothing at all, and very much: a finite unit vector, the same each time, or one sentence."""
         for modality in self.subject.inputs:
             for what, media in self.probes[modality].odd.items():
                 yield self._odd(what, modality, media)
@@ -203,12 +204,18 @@ class Examination:
     def _odd(self, what: str, modality: str, media: Any) -> SoundnessCheck:  # noqa: ANN401 - as the protocol
         record = partial(SoundnessCheck, what, modality)
         try:
-            found = rows_of(self.encoder, self.subject, {modality: [media]}, whole(1))
+            found, again = (rows_of(self.encoder, self.subject, {modality: [media]}, whole(1)) for _ in range(2))
         except UserError as error:
             return record("note", detail=f"said: {error}")
         except Fault as error:
             return record("failed", detail=str(error))
         said = next((f"{name}: {wrong}" for name, rows in found.items() if (wrong := _unusable(rows))), "")
+        if (
+            not said
+            and not self._failed.get(TWICE)
+            and any(_moved(rows, again[name])[0] > self.due.cosine for name, rows in found.items())
+        ):
+            said = "encoded twice it gives two vectors: a part of it is taken at random"
         return record("failed" if said else "ok", detail=said)
 
     def _compared(

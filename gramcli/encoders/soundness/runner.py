@@ -27,6 +27,9 @@ TEXTS: Final = ("text", "subtitle")
 _SHOWN: Final = 160
 
 
+_TIMES: Final = 4
+
+
 def whole(n: int) -> Batches:
     """All items in one batch."""
     return [range(n)]
@@ -40,6 +43,11 @@ def singles(n: int) -> Batches:
 def pairs(n: int) -> Batches:
     """Two at a time."""
     return [list(range(start, min(start + 2, n))) for start in range(0, n, 2)]
+
+
+def crowded(n: int) -> Batches:
+    """All in one batch, several times over: as many as `gram embed` takes together, and more."""
+    return [[*range(n)] * _TIMES]
 
 
 def permuted(n: int) -> Batches:
@@ -71,7 +79,7 @@ def rows_of(encoder: Encoder, subject: Subject, items: Items, batches: Batches) 
         encoder: The encoder.
         subject: Which of its embeddings.
         items: The inputs of the subject, n of each modality.
-        batches: Places of the items, each in one batch.
+        batches: Places of the items; of one that is encoded several times the last row counts.
 
     Returns:
         Every embedding of the subject: the rows of the items, in their order.
@@ -89,7 +97,8 @@ def rows_of(encoder: Encoder, subject: Subject, items: Items, batches: Batches) 
             if rows.ndim != 2 or len(rows) != len(batch):
                 raise Fault(f"gives '{name}' {list(rows.shape)} where [{len(batch)}, d] was due")
             found[name].append(rows)
-    places = np.argsort([index for batch in batches for index in batch])
+    last = {index: place for place, index in enumerate(index for batch in batches for index in batch)}
+    places = [last[index] for index in sorted(last)]
     return {name: _joined(name, parts)[places] for name, parts in found.items()}
 
 

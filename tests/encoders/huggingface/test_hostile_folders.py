@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from gramcli.encoders import load_encoder
+from gramcli.encoders.base import BrokenEncoderError
 from gramcli.encoders.huggingface.limits import check_config
 from gramcli.errors import UserError
 from tests.encoders.huggingface import tiny
@@ -204,3 +206,62 @@ def test_a_folder_without_its_prefix_is_named(made: Made, tmp_path: Path) -> Non
 def test_every_tiny_configuration_is_within_the_limits(name: str, made: Made) -> None:
     path = made(name) / "config.json"
     assert check_config(json.loads(path.read_text()), path)
+
+
+def test_a_model_without_its_processor_is_not_guessed_at(made: Made, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(made("clip"), folder)
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        (folder / name).unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"has no preprocessor_config\.json, which says how"):
+        load_encoder(f"hf:{folder}")
+
+
+def test_a_processor_of_another_size_ends_in_a_sentence(made: Made, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(made("clip"), folder)
+    path = next(
+        folder / name for name in ("preprocessor_config.json", "processor_config.json") if (folder / name).exists()
+    )
+    found = json.loads(path.read_text())
+    part = found.get("image_processor", found)
+    part |= {"size": {"shortest_edge": 48}, "crop_size": {"height": 48, "width": 48}}
+    path.write_text(json.dumps(found))
+    encoder = load_encoder(f"hf:{folder}")
+    picture = encoder.prepare("image", np.zeros((60, 60, 3), np.uint8))
+    with pytest.raises(BrokenEncoderError, match=r"cannot encode image as its files have them prepared: .*48"):
+        encoder.encode({"image": [picture]})
+
+
+def test_the_weights_that_are_loaded_are_those_recorded(made: Made, tmp_path: Path) -> None:
+    """A whole file and shards of another model lie side by side: transformers takes the whole one."""
+    folder = tmp_path / "model"
+    shutil.copytree(made("clip"), folder)
+    alone = load_encoder(f"hf:{folder}")
+    other = folder / "model-00001-of-00001.safetensors"
+    other.write_bytes((folder / "model.safetensors").read_bytes()[:-4] + b"\0\0\0\1")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": other.name}}))
+    both = load_encoder(f"hf:{folder}")
+    assert both.describe()["weights_sha256"] == alone.describe()["weights_sha256"]
+    assert torch.equal(both.encode({"text": ["a"]})["text"], alone.encode({"text": ["a"]})["text"])
+
+
+def test_an_adapter_is_not_applied_unasked(made: Made, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(made("clip"), folder)
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(UserError, match=r"holds adapter_config\.json, an adapter of a model"):
+        load_encoder(f"hf:{folder}")
+
+
+def test_padding_on_the_left_moves_no_vector_of_a_batch(made: Made, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(made("clip"), folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "padding_side": "left"}))
+    family = load_encoder(f"hf:{folder}").family
+    with torch.inference_mode():
+        texts = ["a", "a red dog and a cat"]
+        together = family.features({"text": texts})["text"]
+        alone = torch.cat([family.features({"text": [one]})["text"] for one in texts])
+    assert torch.allclose(together, alone, atol=1e-5)

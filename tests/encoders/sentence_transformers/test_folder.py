@@ -82,6 +82,13 @@ def test_pickled_weights_only_when_they_are_allowed(copy, models):
     assert torch.equal(encoder.encode({"text": ["a red circle"]})["text"], wanted)
 
 
+def test_safetensors_of_another_name_do_not_let_a_pickle_in(copy):
+    (copy / "model.safetensors").rename(copy / "other.safetensors")
+    (copy / "pytorch_model.bin").write_bytes(b"no pickle at all")
+    with pytest.raises(UserError, match=r"its weights as pytorch_model.bin, a pickle"):
+        load_encoder(f"st:{copy}")
+
+
 def test_a_pickle_beside_safetensors_is_not_read(copy):
     (copy / "pytorch_model.bin").write_bytes(b"no pickle at all")
     load_encoder(f"st:{copy}")

@@ -14,6 +14,11 @@ from gramcli.errors import UserError
 from tests.encoders.soundness import faulty
 
 FAULTS = {
+    "LongRandomCrop": ({("very long sound", "audio")}, "encoded twice it gives two vectors"),
+    "LastOfMany": (
+        {("another batch size", name) for name in ("text", "video", "audio")},
+        "depends on how many are encoded together",
+    ),
     "RandomCrop": ({("same input twice", "audio")}, "another vector each time"),
     "BatchNormalised": (
         {("alone or in a batch", "video"), ("another batch size", "video")},

@@ -15,6 +15,7 @@ pytest.importorskip("transformers", reason="the extra hf is not installed: pip i
 pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
 
 from tests.encoders.huggingface import tiny as hf
+from tests.encoders.huggingface import tiny_sound as sound
 from tests.encoders.sentence_transformers import tiny as st
 
 PICTURES = ("clip", "siglip", "siglip2", "xclip", "videoprism")
@@ -34,6 +35,14 @@ def test_pictures_and_clips(tmp_path, name):
     found = is_sound(f"hf:{hf.ALL[name](tmp_path / name)}")
     told = [one.detail for one in found.checks if one.check == "frames reversed"]
     assert told == ["sees time" if name in SEES_TIME else "blind to the order of frames"]
+
+
+def test_sounds_and_three_texts_of_one(tmp_path):
+    is_sound(f"hf:{sound.tiny_clap(tmp_path / 'clap', fusion=False)}")
+    found = is_sound(f"hf:{sound.tiny_pe_av(tmp_path / 'pe', sampled=4)}")
+    lengths = {one.embedding: one.detail for one in found.checks if one.check == "raw length"}
+    assert {"text@video", "text@audio", "text@video+audio", "video", "audio"} <= lengths.keys()
+    assert "1 to 1" not in lengths.values()  # none of PE-AV's vectors is normalised by the model
 
 
 @pytest.mark.parametrize("make", [st.text_model, st.picture_model, st.sound_model])
