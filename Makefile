@@ -14,7 +14,6 @@ demo: .venv/run.stamp
 test: check
 
 # Two workers of one thread each: with more, threads of one wait for those of the other.
-
 check: .venv/dev.stamp
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
