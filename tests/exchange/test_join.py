@@ -18,6 +18,7 @@ from gramcli.evaluation.evaluate import evaluate
 from gramcli.exchange import join_stores
 from gramcli.exchange.joining import NOT_THERE
 from gramcli.exchange.operands import parse_operand
+from gramcli.exchange.provenance import same_model
 from gramcli.inspection.inspect import inspect
 from gramcli.store import Store, open_store
 from gramcli.store.rows import StoreRows
@@ -276,3 +277,10 @@ def test_a_damaged_shard_is_named(two: tuple[Store, Store], tmp_path: Path) -> N
 def test_one_store_is_too_few(two: tuple[Store, Store], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least two stores"):
         join_stores(two[0], output=tmp_path / "ab")
+
+
+def test_two_imports_are_never_taken_for_one_model():
+    """Files of one name say nothing of what made them: their spaces are not known to be one."""
+    model = {"id": "features", "shared_space": True, "imported": {"formats": ["arrays"]}}
+    assert not same_model(model, dict(model))
+    assert same_model({"id": "a", "shared_space": True}, {"id": "a", "shared_space": True})
