@@ -206,9 +206,9 @@ def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progr
             return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)
 
         pending = begin(missing[0]) if missing else None
-        for index, following in zip(missing, [*missing[1:], None], strict=True):
+        for place, index in enumerate(missing, 1):
             content = pending.result() if pending else None
-            pending = None if following is None else begin(following)
+            pending = begin(missing[place]) if place < len(missing) else None
             if content is not None:
                 writer.write_shard(index, content)
             done += len(plan.shard_range(index))
