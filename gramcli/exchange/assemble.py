@@ -229,9 +229,15 @@ def _no_collection() -> Iterator[None]:
 
 
 def stamped(paths: Sequence[Path]) -> list[list[Any]]:
-    """Return name, size and modification time of files: what changes when they do."""
+    """Return name, size and modification time of files, in folders of each below: what changes when they do."""
     found = []
     for path in paths:
-        status = path.stat()
-        found.append([path.name, status.st_size, status.st_mtime_ns])
+        for one in (path, *_below(path)):
+            status = one.stat()
+            found.append([str(one.relative_to(path.parent)), status.st_size, status.st_mtime_ns])
     return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it."""
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []

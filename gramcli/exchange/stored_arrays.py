@@ -16,8 +16,10 @@ from gramcli.exchange.arrays import BF16, NPY, ArrayRows, FileRows, Layout, Stre
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
 from gramcli.exchange.container import interpret, is_rows
 from gramcli.exchange.names import folded, role_of
+from gramcli.exchange.opening import operands_of
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
+from gramcli.modalities import LETTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,7 @@ _GRAM: Final = ("feat_t", "feat_v", "feat_a", "feat_s", "feat_d")
 
 def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
     """Read files of arrays as one: modalities from one, ids from another."""
+    operands = [part for one in operands for part in _modalities_in(one)]
     if any(kind_of(one) is None for one in operands):
         return None
     values: dict[str, Any] = {}
@@ -50,6 +53,17 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
     return interpret(values, _files(operands), "arrays", files)
+
+
+def _modalities_in(one: Operand) -> list[Operand]:
+    """The files of a folder whose names are modalities, text.npy and video.npy, and of ids; else the operand itself."""
+    if one.name is not None or not one.is_folder:
+        return [one]
+    paths = sorted(path for path in one.path.glob("*.npy") if not path.name.startswith("."))
+    named = [path.stem in LETTERS.values() for path in paths]
+    if not any(named) or not all(of or role_of(path.stem) for of, path in zip(named, paths, strict=True)):
+        return [one]
+    return operands_of(paths, one.texts)
 
 
 def read_gram(operands: Sequence[Operand]) -> Recognised | None:

@@ -199,6 +199,47 @@ def test_a_folder_as_howto100m_writes_it(here: Path, draw: Draw) -> None:
     assert [one.name for one in found.modalities] == ["video"]
 
 
+@pytest.mark.parametrize("from_format", [None, "folder"])
+def test_two_folders_are_each_a_modality(from_format: str | None, here: Path, draw: Draw) -> None:
+    clip, sound = draw(3, 8), draw(3, 5)
+    for folder, rows in (("clip4", clip), ("aud", sound)):
+        Path(folder).mkdir()
+        for k, row in enumerate(rows):
+            np.save(f"{folder}/item{k}.npy", row)
+    with pytest.raises(UserError, match=r"are each of the format 'folder'.*Write NAME=clip4 NAME=aud") as caught:
+        import_features(["clip4", "aud"], dry_run=True, from_format=from_format)
+    assert "--from" not in str(caught.value)
+    import_features(["video=clip4", "audio=aud"], "store", from_format=from_format)
+    assert np.array_equal(stored(Path("store"), "video"), clip)
+    assert np.array_equal(stored(Path("store"), "audio"), sound)
+
+
+def test_a_folder_of_a_file_for_each_modality(here: Path, draw: Draw) -> None:
+    arrays = {"text": draw(4, 8), "video": draw(4, 8), "audio": draw(4, 5)}
+    Path("features").mkdir()
+    for name, array in arrays.items():
+        np.save(f"features/{name}.npy", array)
+    found = import_features("features", "store")
+    assert (found.formats, found.items) == (("arrays",), 4)
+    for name, array in arrays.items():
+        assert np.array_equal(stored(Path("store"), name), array)
+    np.save("features/ids.npy", np.array(["a", "b", "c", "d"]))
+    assert import_features("features", "other").items == 4
+    assert open_store("other").ids == ("a", "b", "c", "d")
+    np.save("features/clip0.npy", draw(4, 8))  # no modality's name: files are items
+    Path("features/ids.npy").unlink()
+    assert import_features("features", dry_run=True).formats == ("folder",)
+
+
+def test_a_folder_is_of_items_where_the_user_says_so(here: Path, draw: Draw) -> None:
+    Path("features").mkdir()
+    for name in ("text", "video"):
+        np.save(f"features/{name}.npy", draw(4, 8))
+    for files, said in ((["clip=features"], None), (["features"], "folder")):
+        found = import_features(files, dry_run=True, from_format=said)
+        assert (found.formats, found.items) == (("folder",), 2)
+
+
 def test_captions_that_clip_video_encode_leaves_beside(here: Path, draw: Draw) -> None:
     Path("enc").mkdir()
     for k in range(3):
@@ -375,6 +416,16 @@ def test_a_finished_import_is_left_as_it_is(here: Path, draw: Draw) -> None:
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in Path("store").rglob("?*.*")}
     assert import_features("features.npz", "store", shared_space=True) == first
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in Path("store").rglob("?*.*")} == before
+
+
+def test_files_of_a_folder_that_changed_are_noticed(here: Path, draw: Draw) -> None:
+    Path("clips").mkdir()
+    for k in range(3):
+        np.save(f"clips/item{k}.npy", draw(4))
+    import_features("clips", "store")
+    np.save("clips/item1.npy", draw(4))
+    with pytest.raises(UserError, match="the feature files changed"):
+        import_features("clips", "store")
 
 
 def test_members_that_are_stored_and_packed_lie_side_by_side(here: Path, draw: Draw) -> None:
