@@ -81,7 +81,7 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
         }
         path = None if dry_run or output is None else Path(output)
         return import_own(listed, path, given, overwrite=overwrite, watch=watch)
-    operands = operands_of(listed, None if texts is None else Path(texts))
+    operands = operands_of(listed, None if texts is None else Path(texts), time_axis)
     parts = recognised(operands, from_format)
     told = read_told(ids, table)
     _rename(parts, rename or {})

@@ -52,7 +52,7 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
                 raise wrong(shown(one.path), f"has the key '{key}' of another file", "Write name=FILE for each")
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
-    return interpret(values, _files(operands), "arrays", files)
+    return interpret(values, _files(operands), "arrays", files, time_axis_of(operands))
 
 
 def _modalities_in(one: Operand) -> list[Operand]:
@@ -63,7 +63,7 @@ def _modalities_in(one: Operand) -> list[Operand]:
     named = [path.stem in LETTERS.values() for path in paths]
     if not any(named) or not all(of or role_of(path.stem) for of, path in zip(named, paths, strict=True)):
         return [one]
-    return operands_of(paths, one.texts)
+    return operands_of(paths, one.texts, one.time_axis)
 
 
 def read_gram(operands: Sequence[Operand]) -> Recognised | None:
@@ -79,6 +79,11 @@ def read_gram(operands: Sequence[Operand]) -> Recognised | None:
     found = interpret(values, _files(operands), "gram")
     found.shared_space = True  # the features behind the contrastive heads, which are trained for it
     return found
+
+
+def time_axis_of(operands: Sequence[Operand]) -> int | None:
+    """Which axis of an item's array is time; None where the user named modalities, so that keys are no items."""
+    return None if any(one.name for one in operands) else operands[0].time_axis
 
 
 def _files(operands: Sequence[Operand]) -> str:

@@ -133,6 +133,45 @@ def test_another_axis_of_time(here: Path, draw: Draw) -> None:
         import_features("audio.npy", "other", time_axis=2)
 
 
+@pytest.mark.parametrize("count", [3, 12])
+@pytest.mark.parametrize("kind", ["pkl", "npz", "h5", "folder"])
+def test_items_whose_last_axis_is_time(kind: str, count: int, here: Path, draw: Draw) -> None:
+    items = {f"vid{k:02}": draw(6, 2 + k % 4) for k in range(count)}  # [d, T]
+    path = Path(f"features.{kind}")
+    if kind == "pkl":
+        path.write_bytes(pickle.dumps(items))
+    elif kind == "npz":
+        np.savez(path, **items)
+    elif kind == "h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            for name, array in items.items():
+                file[name] = array
+    else:
+        path.mkdir()
+        for name, array in items.items():
+            np.save(path / f"{name}.npy", array)
+    found = import_features(path, "store", time_axis=1)
+    assert (found.items, [one.dim for one in found.modalities]) == (count, [6])
+    assert open_store("store").ids == tuple(items)
+    name = found.modalities[0].name
+    assert np.allclose(stored(Path("store"), name), [one.mean(1) for one in items.values()], rtol=1e-5, atol=1e-6)
+    if kind == "folder" or count > 8:
+        with pytest.raises(UserError, match=r"has items of 2 and of 3 dimensions\..*time, say --time-axis 1; else"):
+            import_features(path, dry_run=True)
+
+
+def test_modalities_that_are_named_are_no_items_of_time(here: Path, draw: Draw) -> None:
+    for k in range(10):
+        np.save(f"x{k}.npy", draw(6, 2 + k % 4))
+    named = [f"expert{k}=x{k}.npy" for k in range(10)]
+    for time_axis in (0, 1):
+        found = import_features(named, dry_run=True, time_axis=time_axis)
+        assert (found.items, len(found.modalities)) == (6, 10)
+    np.savez("three.npz", text=draw(6, 4), video=draw(6, 5))
+    assert len(import_features("three.npz", dry_run=True, time_axis=1).modalities) == 2
+
+
 def test_several_captions_for_an_item_in_any_order(here: Path, draw: Draw) -> None:
     text, video = draw(4, 6), draw(2, 6)
     np.save("text.npy", text)
@@ -228,6 +267,7 @@ def test_a_folder_of_a_file_for_each_modality(here: Path, draw: Draw) -> None:
     assert open_store("other").ids == ("a", "b", "c", "d")
     np.save("features/clip0.npy", draw(4, 8))  # no modality's name: files are items
     Path("features/ids.npy").unlink()
+    Path("features/audio.npy").unlink()
     assert import_features("features", dry_run=True).formats == ("folder",)
 
 
@@ -348,7 +388,7 @@ def test_items_of_several_files_are_matched_by_id(here: Path, draw: Draw) -> Non
             {"ids": ["a", "b"], "ids_txt": ["a", "c"]},
             "a caption of 'c', which is no",
         ),
-        ({"video": (2, 0)}, {}, "vectors of no or of different dimensions"),
+        ({"video": (2, 0)}, {}, "vectors of no dimensions"),
         ({"video": (2,)}, {}, "holds no features"),
     ],
 )
