@@ -52,9 +52,7 @@ def interpret(
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     if inner and len(inner) == len(values):
         if all(is_split(key) for key in inner):
-            parts = {
-                key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()
-            }
+            parts = {key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()}
             return _by_split(parts, source)
         return _nested(inner, source, kind)
     values = {key: value for key, value in values.items() if not _is_missing(value)}
