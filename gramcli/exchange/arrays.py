@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -244,7 +243,7 @@ class ChainRows:
     """Parts of one modality, one after the other.
 
     Args:
-        parts: At least one, of equal width.
+        parts: At least one, of equal width, or of as many axes where there are several.
         source: For messages.
     """
 
@@ -253,10 +252,10 @@ class ChainRows:
         self._ends = np.cumsum([part.n for part in parts])
         first = parts[0]
         for part in parts[1:]:
-            if part.inner[-1:] != first.inner[-1:] or len(part.inner) != len(first.inner):
+            alone = len(part.inner) < 2  # with time, --time-axis says which axis must be the same
+            if len(part.inner) != len(first.inner) or (alone and part.inner != first.inner):
                 raise wrong(source, f"has parts of different shapes, {_shape(first)} and {_shape(part)}")
-        same = all(part.inner == first.inner for part in parts)
-        self.inner = first.inner if same else (*(None for _ in first.inner[:-1]), first.inner[-1])
+        self.inner = _common([part.inner for part in parts])
         self.n, self.dtype = int(self._ends[-1]), first.dtype
 
     def read(self, positions: NDArray[Any]) -> list[NDArray[Any]] | NDArray[Any]:
@@ -319,7 +318,7 @@ def common_shape(shapes: Sequence[tuple[int, ...]], source: object) -> tuple[int
     """Return the shape that arrays of items have in common, None where they differ.
 
     Raises:
-        UserError: They differ in their number of axes, or in the last one.
+        UserError: They differ in their number of axes.
 
     Example:
         >>> common_shape([(8, 512), (9, 512)], "x.npz")
@@ -329,7 +328,8 @@ def common_shape(shapes: Sequence[tuple[int, ...]], source: object) -> tuple[int
     if len(counts) > 1:
         pair = [list(next(shape for shape in shapes if len(shape) == count)) for count in sorted(counts)[:2]]
         raise wrong(source, f"has items of the shapes {pair[0]} and {pair[1]}", "Bring them to one number of axes")
-    with suppress(StopIteration):
-        other = next(shape for shape in shapes if shape and shape[-1] != shapes[0][-1])
-        raise wrong(source, f"has items of {shapes[0][-1]} and of {other[-1]} dimensions", "Keep those of one model")
+    return _common(shapes)
+
+
+def _common(shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))

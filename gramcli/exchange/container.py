@@ -28,7 +28,11 @@ def is_rows(value: Value) -> bool:
 
 
 def interpret(
-    values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str] | None = None
+    values: Mapping[str, Value],
+    source: str,
+    kind: str,
+    files: Mapping[str, str] | None = None,
+    time_axis: int | None = None,
 ) -> Recognised:
     """Say what a file of keys holds.
 
@@ -37,6 +41,7 @@ def interpret(
         source: The file, for messages.
         kind: The format, for the description.
         files: Key -> the file it comes from, where there are several.
+        time_axis: Which axis of one item's array is time; None where the user named modalities.
 
     Returns:
         Modalities by row, or items by id; splits of a file whose outermost keys are train, valid, test.
@@ -47,20 +52,26 @@ def interpret(
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     if inner and len(inner) == len(values):
         if all(is_split(key) for key in inner):
-            return _by_split({key: interpret(value, f"{source}, {key}", kind) for key, value in inner.items()}, source)
+            parts = {key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()}
+            return _by_split(parts, source)
         return _nested(inner, source, kind)
     values = {key: value for key, value in values.items() if not _is_missing(value)}
     arrays = {key: value for key, value in values.items() if is_rows(value)}
     if not arrays:
         keys = ", ".join(map(str, list(values)[:5])) or "none"
         raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
-    if len(arrays) == len(values) and are_items(arrays):
+    if len(arrays) == len(values) and are_items(arrays, time_axis):
         return by_id(arrays, source, kind)
     return _by_row(values, source, kind, files or {})
 
 
-def are_items(arrays: Mapping[str, Rows]) -> bool:
-    """Whether keys are ids of items, rather than names of modalities."""
+def are_items(arrays: Mapping[str, Rows], time_axis: int | None = None) -> bool:
+    """Whether keys are ids of items, rather than names of modalities.
+
+    Args:
+        arrays: By key.
+        time_axis: As in `interpret`: an array [n, d] has none, so where one is named, each is an item's [d, T].
+    """
     widths = {rows.inner[-1:] for rows in arrays.values()}
     if any(role_of(key) or lengths_of(key) for key in arrays):
         return False
@@ -71,6 +82,10 @@ def are_items(arrays: Mapping[str, Rows]) -> bool:
         return True  # [d] each
     if len(plain) == len(arrays):  # names of one letter: only where all are
         return False
+    if time_axis is not None and len(arrays) > 1 and all(len(rows.inner) == 1 for rows in arrays.values()):
+        differ = len(arrays) > _FEW and len(widths) > 1 and len({rows.n for rows in arrays.values()}) == 1
+        if time_axis or differ:
+            return True
     return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 
 

@@ -51,7 +51,7 @@ def _read(one: Operand) -> Recognised:
         return Recognised("pickle", [], facts, ids=f"keys of {where}")
     values = {str(key): _value(value, f"{where}, {key}") for key, value in held.items()}
     refuse_beyond(len(values), where)
-    found = interpret(values, where, "pickle")
+    found = interpret(values, where, "pickle", None, one.time_axis)
     if one.name is not None:
         if len(found.features) != 1:
             raise wrong(where, f"holds {len(found.features)} modalities, not only {one.name}", "Leave the name out")

@@ -16,8 +16,10 @@ from gramcli.exchange.arrays import BF16, NPY, ArrayRows, FileRows, Layout, Stre
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
 from gramcli.exchange.container import interpret, is_rows
 from gramcli.exchange.names import folded, role_of
+from gramcli.exchange.opening import operands_of
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
+from gramcli.modalities import LETTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,7 @@ _GRAM: Final = ("feat_t", "feat_v", "feat_a", "feat_s", "feat_d")
 
 def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
     """Read files of arrays as one: modalities from one, ids from another."""
+    operands = [part for one in operands for part in _modalities_in(one)]
     if any(kind_of(one) is None for one in operands):
         return None
     values: dict[str, Any] = {}
@@ -49,7 +52,18 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
                 raise wrong(shown(one.path), f"has the key '{key}' of another file", "Write name=FILE for each")
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
-    return interpret(values, _files(operands), "arrays", files)
+    return interpret(values, _files(operands), "arrays", files, time_axis_of(operands))
+
+
+def _modalities_in(one: Operand) -> list[Operand]:
+    """The files of a folder whose names are modalities, text.npy and video.npy, and of ids; else the operand itself."""
+    if one.name is not None or not one.is_folder:
+        return [one]
+    paths = sorted(path for path in one.path.glob("*.npy") if not path.name.startswith("."))
+    named = [path.stem in LETTERS.values() for path in paths]
+    if not any(named) or not all(of or role_of(path.stem) for of, path in zip(named, paths, strict=True)):
+        return [one]
+    return operands_of(paths, one.texts, one.time_axis)
 
 
 def read_gram(operands: Sequence[Operand]) -> Recognised | None:
@@ -65,6 +79,11 @@ def read_gram(operands: Sequence[Operand]) -> Recognised | None:
     found = interpret(values, _files(operands), "gram")
     found.shared_space = True  # the features behind the contrastive heads, which are trained for it
     return found
+
+
+def time_axis_of(operands: Sequence[Operand]) -> int | None:
+    """Which axis of an item's array is time; None where the user named modalities, so that keys are no items."""
+    return None if any(one.name for one in operands) else operands[0].time_axis
 
 
 def _files(operands: Sequence[Operand]) -> str:

@@ -256,6 +256,9 @@ def test_the_cache_of_mteb_by_its_texts(here: Path, draw: Draw) -> None:
     Path("mine.txt").write_text("it rains\na bird\na dog barks\n")
     found = import_features("query", "store", texts="mine.txt")
     assert (found.formats, found.items, found.modalities[0].ok) == (("mteb",), 3, 2)
+    assert found.modalities[0].absent == {"not in the cache": 1}
+    renamed = import_features("query", texts="mine.txt", rename={"text": "words"}, dry_run=True)
+    assert renamed.modalities[0].absent == {"not in the cache": 1}
     assert np.array_equal(stored("text"), vectors[[1, 0]])
     Path("mine.csv").write_text("id,caption\nv1,it rains\nv2,a cat\nv1,a dog barks\n")
     import_features("query", "other", texts="mine.csv")
