@@ -43,6 +43,57 @@ PICKLES: dict[str, tuple[bytes, str]] = {
             b"\x8a\x0e" + (k * (2**61 - 1)).to_bytes(14, "little") + b"N" for k in range(10**5)) + b"u.", "64 bits"),
 }  # fmt: skip
 
+NPYS: dict[str, tuple[bytes, str]] = {
+    "ten billion texts of no characters": (header("(10000000000,)", "'<U0'"), "of no bytes"),
+    "a billion texts of no bytes": (header("(1000000000,)", "'|S0'"), "of no bytes"),
+    "a million million rows of no width": (header("(1000000000000, 0)"), "of no bytes"),
+    "a billion items of no steps": (header("(1000000000, 0, 8)"), "of no bytes"),
+    "no rows of a million million": (header("(0, 1000000000000)"), ""),
+    "five million texts": (header("(5000000,)", "'|S2'") + b"ab" * 5_000_000, "one import takes 4,000,000"),
+}
+
+
+def zipped(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+
+
+VIDEO = ("video.npy", npy(np.ones((4, 4), np.float32)))
+
+
+def many_texts(path: Path) -> None:
+    """A dozen arrays of texts that are under every limit by themselves."""
+    texts = header("(3900000,)", "'|S8'") + b"abcdefgh" * 3_900_000
+    zipped(path, [VIDEO, *((f"ids{k}.npy", texts) for k in range(12))])
+
+
+def long_mark(path: Path) -> None:
+    """A description of a gigabyte of blanks, as only an export of ours has one."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("gram.json.npy", "w", force_zip64=True) as out:
+            out.write(header(f"({2**30},)", "'|u1'"))
+            for _ in range(1024):
+                out.write(b" " * 2**20)
+        archive.writestr(*VIDEO)
+
+
+def long_mark_of_h5(file: object) -> None:
+    file["video"] = np.ones((4, 4), np.float32)
+    file.create_dataset("gram.json", (2**30 - 1,), "u1", chunks=(2**20,), fillvalue=32)
+
+
 AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     **{f"pickle: {name}": ("x.pkl", written(data), said) for name, (data, said) in PICKLES.items()},
+    **{f"npy: {name}": ("video.npy", written(data), said) for name, (data, said) in NPYS.items()},
+    "npz: thirty million rows": (
+        "x.npz", lambda path: zipped(path, [("video.npy", header("(30000000, 1)", "'<f2'") + bytes(60_000_000))]),
+        "one import takes 4,000,000"),
+    "npz: a dozen arrays of texts": ("x.npz", many_texts, "take more memory"),
+    "npz: a description of a gigabyte": ("x.npz", long_mark, "'gram.json' declares 1,073,741,824 bytes"),
+    "hdf5: a description of a gigabyte": ("x.h5", h5(long_mark_of_h5), "'gram.json' declares 1,073,741,823 bytes"),
+    "safetensors: rows of no width": (
+        "x.safetensors",
+        written(safetensors({"video": {"dtype": "F32", "shape": [10**12, 0], "data_offsets": [0, 0]}})),
+        "of no bytes"),
 }  # fmt: skip
