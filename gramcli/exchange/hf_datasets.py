@@ -87,6 +87,10 @@ class _ArrowFile:
             column.validate(full=True)
             return column
 
+    def texts(self, name: str, k: int) -> list[Any]:
+        """Return a column of batch k, as the only part of it."""
+        return [self.piece(name, k)]
+
 
 def _joined(parts: dict[str, Recognised]) -> Recognised:
     """The splits of a DatasetDict, one after the other."""

@@ -12,6 +12,7 @@ from gramcli.errors import UserError
 from gramcli.exchange.arrays import refuse_beyond, runs
 from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, needs_package, wrong
 from gramcli.exchange.names import folded, modality_of, name_of, role_of
+from gramcli.exchange.text_room import TextRoom
 from gramcli.files.reading import check_regular
 from gramcli.media.kinds import shown
 
@@ -25,6 +26,12 @@ _MAGIC: Final = b"PAR1"
 _LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
 _BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
 _BUFFER: Final = 2**20
+_WIDTHS: Final = {"FLOAT": 4, "DOUBLE": 8, "INT32": 4, "INT64": 8, "INT96": 12}
+_MOST_RATIO: Final = 300
+_SMALL: Final = 64 * 2**20
+_ALL: Final = 2**26  # bytes of texts that are decoded at a time, where each may be as long as all are stored
+_REPEATING: Final = "DELTA_BYTE_ARRAY"
+_TEXTS: Final = ("string", "large_string", "binary", "large_binary")
 _CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _IDS: Final = (
     "id",
@@ -172,11 +179,25 @@ class ParquetPiece:
         for k in range(meta.num_row_groups):
             group = meta.row_group(k)
             for column in range(group.num_columns):
-                size = group.column(column).total_uncompressed_size
-                if size > _LARGEST_GROUP:
-                    where = f"{shown(path)}, {group.column(column).path_in_schema}"
-                    remedy = "Write it with row_group_size=8192"
-                    raise wrong(where, f"declares {size:,} bytes in one row group, which is decoded whole", remedy)
+                _check_group(group.column(column), shown(path))
+
+    def texts(self, name: str, k: int) -> Iterator[Any]:
+        """Yield a column of row group k in parts, a text that comes again held once.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        with arrow_errors(self.path):
+            import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+            group = self._file.metadata.row_group(k)
+            column = next(one for one in map(group.column, range(group.num_columns)) if one.path_in_schema == name)
+            is_text = column.physical_type == "BYTE_ARRAY"
+            file = pq.ParquetFile(self.path, memory_map=False, read_dictionary=[name]) if is_text else self._file
+            # Texts that repeat the one before for the price of a number: none is longer than all of them are stored
+            most = _BATCH if _REPEATING not in column.encodings else _ALL // max(1, column.total_uncompressed_size)
+            for batch in file.iter_batches(max(1, min(_BATCH, most)), row_groups=[k], columns=[name], use_threads=False):
+                yield batch.column(0)
 
     def piece(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's
         """Return a column of row group k."""
@@ -186,6 +207,22 @@ class ParquetPiece:
             pa.default_memory_pool().release_unused()  # what the piece before took
             batches = self._file.iter_batches(_BATCH, row_groups=[k], columns=[name], use_threads=False)
             return pa.chunked_array([one.column(0) for one in batches], self.schema.field(name).type)
+
+
+def _check_group(column: Any, source: str) -> None:  # noqa: ANN401 - the library's
+    """Refuse a column of a row group that is more than can be held, or than its file accounts for.
+
+    Raises:
+        UserError: It is.
+    """
+    stored, where = column.total_uncompressed_size, f"{source}, {column.path_in_schema}"
+    size = max(stored, column.num_values * _WIDTHS.get(column.physical_type, 0))
+    if size > _LARGEST_GROUP:
+        remedy = "Write it with row_group_size=8192"
+        raise wrong(where, f"declares {size:,} bytes in one row group, which is decoded whole", remedy)
+    if size > _SMALL and size > _MOST_RATIO * max(1, column.total_compressed_size):
+        said = f"unpacks {column.total_compressed_size:,} bytes to {size:,} in one row group, as no features do"
+        raise wrong(where, said)
 
 
 class Parts:
@@ -207,6 +244,7 @@ class Parts:
         if odd := next((file for file in files if file.schema.names != names), None):
             raise wrong(shown(odd.path), f"has other columns than {shown(files[0].path)}", "Import them apart")
         refuse_beyond(self.n, self.source)
+        self._room = TextRoom()
 
     @property
     def n(self) -> int:
@@ -219,11 +257,39 @@ class Parts:
         return self.files[file].piece(name, piece)
 
     def texts(self, name: str) -> list[Any]:
-        """Return a whole column as Python's values; numbers as texts."""
+        """Return a whole column as Python's values.
+
+        Raises:
+            UserError: It has lists or records, or more texts than there is room for.
+        """
+        if self.is_nested(name):
+            raise wrong(f"{self.source}, {name}", f"holds {self.schema.field(name).type}, not texts")
         found: list[Any] = []
-        for k in range(len(self.pieces)):
-            found += [None if one is None else one for one in self.load(name, k).to_pylist()]
+        for file, piece in self.pieces:
+            for chunk in self.files[file].texts(name, piece):
+                self._room.take(len(chunk), spelled(chunk), f"{self.source}, {name}")
+                found += chunk.to_pylist()
         return found
+
+    def is_nested(self, name: str) -> bool:
+        """Whether the values of a column are lists or records."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        kind = self.schema.field(name).type
+        return bool(pa.types.is_nested(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def spelled(array: Any) -> int:  # noqa: ANN401 - an Arrow array
+    """Bytes that the texts of an array come to when each is written out."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+    import pyarrow.compute as pc  # noqa: PLC0415 - as above
+
+    is_dictionary = pa.types.is_dictionary(array.type)
+    kind = array.type.value_type if is_dictionary else array.type
+    if not any(getattr(pa.types, f"is_{one}")(kind) for one in _TEXTS):
+        return int(array.nbytes)
+    lengths = pc.binary_length(array.dictionary if is_dictionary else array).cast(pa.int64())
+    return int(pc.sum(lengths.take(array.indices) if is_dictionary else lengths).as_py() or 0)
 
 
 def table_of(parts: Parts, kind: str) -> Recognised:
@@ -304,7 +370,7 @@ def _ids(parts: Parts, names: Sequence[str]) -> tuple[str, list[str]] | None:
 def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list[str] | None) -> None:
     for name in names:
         role = role_of(name)
-        if role in _KINDS or folded(name) in _CAPTIONS:
+        if (role in _KINDS or folded(name) in _CAPTIONS) and not parts.is_nested(name):
             kind = role if role in _KINDS else "captions"
             values = parts.texts(name)
             if not all(one is None or isinstance(one, str | int | bool) for one in values):

@@ -27,6 +27,7 @@ from gramcli.exchange.arrays import (
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
 from gramcli.exchange.container import interpret, is_rows
 from gramcli.exchange.names import folded, role_of
+from gramcli.exchange.text_room import TextRoom
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
 
@@ -40,9 +41,7 @@ TORCH: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _MOST_MEMBERS: Final = 1_000_000
 _MOST_RATIO: Final = 100  # features do not compress so well; a bomb does
 _SMALL: Final = 64 * 2**20
-_MOST_TEXTS: Final = 2**29  # bytes of memory that the texts of one file may take
-_TEXT: Final = 64  # bytes that a text takes beside its characters
-_PIECE: Final = 2**16
+_PIECE: Final = 2**16  # texts that are read at a time
 _LARGEST_HEADER: Final = 100 * 2**20
 _SAFE: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
                 "I8": "|i1", "U8": "|u1", "BOOL": "|b1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}  # fmt: skip
@@ -147,33 +146,16 @@ def npy_rows(path: Path) -> Any:  # noqa: ANN401 - rows, or a list of texts
     with open_regular(path) as file:
         layout = read_npy_header(file, shown(path))
         offset = file.tell()
-    return _texts_or(FileRows(path, offset, layout, shown(path)), layout, _Room(), shown(path))
+    return _texts_or(FileRows(path, offset, layout, shown(path)), layout, TextRoom(), shown(path))
 
 
-class _Room:
-    """Memory that the texts of one file may take, all its arrays together."""
-
-    def __init__(self) -> None:
-        self._left = _MOST_TEXTS
-
-    def take(self, layout: Layout, source: str) -> None:
-        """Count an array of texts before it is read.
-
-        Raises:
-            UserError: It has too many rows, or its file too many texts.
-        """
-        refuse_beyond(prod(layout.shape), source)
-        spelled = layout.nbytes // (4 if layout.dtype.kind == "U" else 1)
-        self._left -= spelled + _TEXT * prod(layout.shape)
-        if self._left < 0:
-            raise wrong(source, "and the texts before it take more memory than an import has for them", "Split it")
-
-
-def _texts_or(rows: Rows, layout: Layout, room: _Room, source: str) -> Any:  # noqa: ANN401 - rows, or a list of texts
+def _texts_or(rows: Rows, layout: Layout, room: TextRoom, source: str) -> Any:  # noqa: ANN401 - rows, or a list of texts
     """Texts as a list, numbers as rows."""
     if layout.dtype.kind not in "SU" or layout.nbytes > MOST_ITEM_BYTES:
         return rows
-    room.take(layout, source)
+    n = prod(layout.shape)
+    refuse_beyond(n, source)
+    room.take(n, layout.nbytes // (4 if layout.dtype.kind == "U" else 1), source)
     found: list[str] = []
     for start in range(0, rows.n, _PIECE):
         piece = np.asarray(rows.read(np.arange(start, min(rows.n, start + _PIECE)))).reshape(-1).tolist()
@@ -188,7 +170,7 @@ def npz_values(path: Path) -> dict[str, Any]:
         UserError: It is damaged, or declares more than it can hold.
     """
     values: dict[str, Any] = {}
-    room = _Room()
+    room = TextRoom()
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > _MOST_MEMBERS:
@@ -200,7 +182,7 @@ def npz_values(path: Path) -> dict[str, Any]:
 
 
 def _member(
-    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: _Room
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: TextRoom
 ) -> Any:  # noqa: ANN401 - rows or texts
     source = f"{shown(path)}, {member.filename[:-4]}"
     if member.flag_bits & 1:

@@ -83,6 +83,32 @@ def long_mark_of_h5(file: object) -> None:
     file.create_dataset("gram.json", (2**30 - 1,), "u1", chunks=(2**20,), fillvalue=32)
 
 
+def long_fill(file: object) -> None:
+    file["video"] = np.ones((100_000, 4), np.float32)
+    file.create_dataset("ids", (100_000,), h5py.string_dtype(), fillvalue="x" * 100_000)
+
+
+def packed_texts(file: object) -> None:
+    file["video"] = np.ones((4, 4), np.float32)
+    ids = file.create_dataset("ids", (3_900_000,), "S120", chunks=(100_000,), compression="gzip")
+    for start in range(0, len(ids), 100_000):
+        ids[start : start + 100_000] = np.full(100_000, b"a" * 119)
+
+
+def one_text(path: Path) -> None:
+    """One long text, named by each of many rows."""
+    n = 60_000
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array(["x" * 100_000]))
+    ids, vectors = pa.array([str(k) for k in range(n)]), pa.array([[1.0, 2.0]] * n, pa.list_(pa.float32()))
+    pq.write_table(pa.table({"id": ids, "caption": texts, "vector": vectors}), path)
+
+
+def one_vector(path: Path) -> None:
+    """One number, named by each place of many vectors."""
+    piece = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(4096 * 1024, np.float32)), 1024)
+    pq.write_table(pa.table({"vector": pa.chunked_array([piece] * 60)}), path, compression="zstd")
+
+
 AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     **{f"pickle: {name}": ("x.pkl", written(data), said) for name, (data, said) in PICKLES.items()},
     **{f"npy: {name}": ("video.npy", written(data), said) for name, (data, said) in NPYS.items()},
@@ -92,6 +118,10 @@ AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     "npz: a dozen arrays of texts": ("x.npz", many_texts, "take more memory"),
     "npz: a description of a gigabyte": ("x.npz", long_mark, "'gram.json' declares 1,073,741,824 bytes"),
     "hdf5: a description of a gigabyte": ("x.h5", h5(long_mark_of_h5), "'gram.json' declares 1,073,741,823 bytes"),
+    "hdf5: a long text for all that was not written": ("x.h5", h5(long_fill), "fills what was not written"),
+    "hdf5: packed texts": ("x.h5", h5(packed_texts), "take more memory"),
+    "parquet: one text in all rows": ("x.parquet", one_text, "take more memory"),
+    "parquet: one number in all vectors": ("x.parquet", one_vector, "as no features do"),
     "safetensors: rows of no width": (
         "x.safetensors",
         written(safetensors({"video": {"dtype": "F32", "shape": [10**12, 0], "data_offsets": [0, 0]}})),
