@@ -196,7 +196,9 @@ class ParquetPiece:
             file = pq.ParquetFile(self.path, memory_map=False, read_dictionary=[name]) if is_text else self._file
             # Texts that repeat the one before for the price of a number: none is longer than all of them are stored
             most = _BATCH if _REPEATING not in column.encodings else _ALL // max(1, column.total_uncompressed_size)
-            for batch in file.iter_batches(max(1, min(_BATCH, most)), row_groups=[k], columns=[name], use_threads=False):
+            for batch in file.iter_batches(
+                max(1, min(_BATCH, most)), row_groups=[k], columns=[name], use_threads=False
+            ):
                 yield batch.column(0)
 
     def piece(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's

@@ -181,9 +181,7 @@ def npz_values(path: Path) -> dict[str, Any]:
     return values
 
 
-def _member(
-    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: TextRoom
-) -> Any:  # noqa: ANN401 - rows or texts
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: TextRoom) -> Any:  # noqa: ANN401 - rows or texts
     source = f"{shown(path)}, {member.filename[:-4]}"
     if member.flag_bits & 1:
         raise wrong(source, "is encrypted", "Write it without a password")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 import struct
-import tarfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -109,6 +107,49 @@ def one_vector(path: Path) -> None:
     pq.write_table(pa.table({"vector": pa.chunked_array([piece] * 60)}), path, compression="zstd")
 
 
+def packed(*members: tuple[str, bytes]) -> bytes:
+    """An archive of members that take no place."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def packed_tensor(path: Path) -> None:
+    """A tensor as torch saves it, packed afterwards, in a shard: it could have any size."""
+    import torch
+
+    saved = io.BytesIO()
+    torch.save(torch.zeros(1000), saved)
+    with zipfile.ZipFile(saved) as archive:
+        data = packed(*((name, archive.read(name)) for name in archive.namelist()))
+    tar(member("0001.video.pth", data))(path)
+
+
+def unpacked_archives(path: Path) -> None:
+    """Archives in a shard, each of which is under the limit of one."""
+    data = packed(("a.npy", npy(np.zeros((1000, 3900), np.float32))))
+    tar(*(member(f"{k:04}.npz", data) for k in range(60)))(path)
+
+
+def many_arrays(path: Path) -> None:
+    """An archive in a shard, each array of which is under the limit of one item."""
+    array = npy(np.zeros((1000, 3900), np.float32))
+    tar(member("0000.npz", packed(*((f"m{k}.npy", array) for k in range(10)))))(path)
+
+
+def odd_tensor(path: Path) -> None:
+    """A file of torch's whose pickle has an instruction that torch does not run."""
+    import torch
+
+    saved = io.BytesIO()
+    torch.save(torch.zeros(4), saved)
+    with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(path, "w") as out:
+        for name in archive.namelist():
+            out.writestr(name, b"\x80\x02\x8f." if name.endswith("data.pkl") else archive.read(name))
+
+
 AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     **{f"pickle: {name}": ("x.pkl", written(data), said) for name, (data, said) in PICKLES.items()},
     **{f"npy: {name}": ("video.npy", written(data), said) for name, (data, said) in NPYS.items()},
@@ -122,6 +163,10 @@ AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     "hdf5: packed texts": ("x.h5", h5(packed_texts), "take more memory"),
     "parquet: one text in all rows": ("x.parquet", one_text, "take more memory"),
     "parquet: one number in all vectors": ("x.parquet", one_vector, "as no features do"),
+    "torch: an instruction that is not run": ("x.pt", odd_tensor, "holds more than tensors and plain values"),
+    "tar: a packed tensor": ("x.tar", packed_tensor, "is compressed, as torch.save writes no file"),
+    "tar: archives of much": ("x.tar", unpacked_archives, "and the archives before it unpack to more than"),
+    "tar: an archive of many arrays": ("x.tar", many_arrays, "for one item"),
     "safetensors: rows of no width": (
         "x.safetensors",
         written(safetensors({"video": {"dtype": "F32", "shape": [10**12, 0], "data_offsets": [0, 0]}})),
