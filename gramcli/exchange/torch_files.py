@@ -14,6 +14,8 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import wrong
+from gramcli.files.pickled_keys import check_holdings
+from gramcli.files.pickles import UnsafePickleError
 from gramcli.files.reading import LARGE, check_regular, open_regular
 from gramcli.media.kinds import shown
 
@@ -91,14 +93,20 @@ def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
 
 
 def _check_stored(file: IO[bytes], source: str) -> None:
-    """Refuse archives that unpack to more than they have: torch unpacks them whole.
+    """Refuse archives that unpack to more than they have: torch unpacks them whole, and runs their pickle.
 
     Raises:
-        UserError: It is one.
+        UserError: It is packed, or its pickle holds too much.
     """
     with zipfile.ZipFile(file) as archive:
         if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
             raise wrong(source, "is compressed, as torch.save writes no file", "Save it again")
+        for name in archive.namelist():
+            if name.endswith("data.pkl"):
+                try:
+                    check_holdings(archive.read(name))
+                except UnsafePickleError as error:
+                    raise wrong(source, f"is not read: {error}", "Save tensors alone") from error
 
 
 def _refused(source: str, error: Exception) -> UserError:

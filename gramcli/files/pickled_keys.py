@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pickletools
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.files.amounts import MOST_ROWS
-from gramcli.files.pickles import UnsafePickleError
+from gramcli.files.pickles import MOST_STEPS, UnsafePickleError
 
 if TYPE_CHECKING:
     from pickletools import OpcodeInfo
@@ -100,6 +101,23 @@ class Holdings:
         if before:
             del self._stack[-before:]
         self._stack += [_TUPLE if name in _TUPLES else _PLAIN] * after
+
+
+def check_holdings(data: bytes) -> None:
+    """Look through a whole pickle.
+
+    Args:
+        data: The pickle.
+
+    Raises:
+        UnsafePickleError: As `Holdings.see`, or it has too many instructions.
+        ValueError: It is no pickle.
+    """
+    holdings = Holdings()
+    for steps, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+        if steps > MOST_STEPS:
+            raise UnsafePickleError(f"it has more than {MOST_STEPS:,} instructions")
+        holdings.see(opcode, argument)
 
 
 def _check_keys(kinds: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Hostile files that are small and hold much: what each holds is told before it is held, in words that are named here."""
+"""Hostile files that are small and hold much: what each holds is told before it is held, in words named here."""
 
 from __future__ import annotations
 
@@ -139,15 +139,15 @@ def many_arrays(path: Path) -> None:
     tar(member("0000.npz", packed(*((f"m{k}.npy", array) for k in range(10)))))(path)
 
 
-def odd_tensor(path: Path) -> None:
-    """A file of torch's whose pickle has an instruction that torch does not run."""
+def torch_pickle(path: Path, data: bytes) -> None:
+    """A file of torch's with a pickle of ours."""
     import torch
 
     saved = io.BytesIO()
     torch.save(torch.zeros(4), saved)
     with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(path, "w") as out:
         for name in archive.namelist():
-            out.writestr(name, b"\x80\x02\x8f." if name.endswith("data.pkl") else archive.read(name))
+            out.writestr(name, data if name.endswith("data.pkl") else archive.read(name))
 
 
 AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
@@ -163,7 +163,10 @@ AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     "hdf5: packed texts": ("x.h5", h5(packed_texts), "take more memory"),
     "parquet: one text in all rows": ("x.parquet", one_text, "take more memory"),
     "parquet: one number in all vectors": ("x.parquet", one_vector, "as no features do"),
-    "torch: an instruction that is not run": ("x.pt", odd_tensor, "holds more than tensors and plain values"),
+    "torch: an instruction that is not run": (
+        "x.pt", lambda path: torch_pickle(path, b"\x80\x02(\x91."), "holds more than tensors and plain values"),
+    "torch: a key of nested tuples": (
+        "x.pt", lambda path: torch_pickle(path, PICKLES["a key of nested tuples"][0]), "a tuple as a key"),
     "tar: a packed tensor": ("x.tar", packed_tensor, "is compressed, as torch.save writes no file"),
     "tar: archives of much": ("x.tar", unpacked_archives, "and the archives before it unpack to more than"),
     "tar: an archive of many arrays": ("x.tar", many_arrays, "for one item"),
