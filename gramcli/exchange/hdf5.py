@@ -118,7 +118,7 @@ def check_link(link: Any, where: str) -> None:  # noqa: ANN401 - the library's
         raise wrong(where, f"is a link to {link.path!r}, which is not followed", "Copy its data")
 
 
-def value_of(dataset: Any, path: Path, where: str, room: TextRoom | None = None) -> Any:  # noqa: ANN401 - the library's; rows, or texts
+def value_of(dataset: Any, path: Path, where: str, room: TextRoom | None = None) -> Any:  # noqa: ANN401 - rows, or texts
     """Return the rows of a dataset, or its texts.
 
     Raises:
