@@ -28,7 +28,7 @@ _MOST_RATIO: Final = 300
 _SMALL: Final = 64 * 2**20
 _TEXT_LIMIT: Final = 64 * 2**20  # bytes of texts that are read at a time
 _TEXTS_AT_ONCE: Final = 4096
-_FEW: Final = 16
+_FEW: Final = 64
 _LONGEST_FILL: Final = 4096
 
 
