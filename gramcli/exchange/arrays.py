@@ -55,7 +55,7 @@ class Layout:
 
 
 def checked_layout(layout: Layout, source: object) -> Layout:
-    """Refuse arrays that no features can be: of objects, without end, negative.
+    """Refuse arrays that no features can be: of objects, negative, or of any number of rows that need no bytes.
 
     Raises:
         UserError: It is so.
@@ -66,6 +66,8 @@ def checked_layout(layout: Layout, source: object) -> Layout:
         raise wrong(source, f"is an array of records ({layout.dtype})", "Save one array of numbers per modality")
     if any(size < 0 for size in layout.shape):
         raise wrong(source, f"has the shape {list(layout.shape)}, which no array has")
+    if not layout.dtype.itemsize or (0 in layout.shape[1:] and max(layout.shape) > MOST_ITEMS):
+        raise wrong(source, f"declares {list(layout.shape)} values of no bytes ({layout.dtype}), which hold nothing")
     return layout
 
 
