@@ -160,6 +160,7 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
     ids = _texts(values[roles["ids"]], f"{source}, {roles['ids']}") if "ids" in roles else None
     lengths = {name: _numbers(values[key]) for key in values if (name := lengths_of(key)) and is_rows(values[key])}
     found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if ids else "by row")
+    named = _named_keys(values, roles.get("ids"), files)
     owners = _owners(values, roles, ids, source)
     for key, rows in values.items():
         if key in roles.values() or lengths_of(key) or role_of(key):
@@ -169,12 +170,22 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
             found.notes.append(f"{where} is no features ({_described(rows)}) and was left out.")
             continue
         name = name_of(key)
-        own = owners if name == "text" and owners is not None and len(owners) == rows.n else ids
+        own = (
+            owners if name == "text" and owners is not None and len(owners) == rows.n else ids if key in named else None
+        )
         found.features.append(Features(name, rows, where, own, lengths.get(name)))
     if not found.features:
         raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
-    _take_facts(found, values, roles, ids, source)
+    _take_facts(found, values, {role: (key, ids if key in named else None) for role, key in roles.items()}, source)
     return found
+
+
+def _named_keys(values: Mapping[str, Value], ids: str | None, files: Mapping[str, str]) -> set[str]:
+    """The keys whose rows the ids name: those of their file where it holds features, else those of all files."""
+    home = {key: files.get(key, "").removesuffix(f", {key}") for key in values}
+    beside = {key for key in values if ids is not None and home[key] == home[ids]}
+    held = any(is_rows(values[key]) and values[key].inner and not role_of(key) for key in beside)
+    return beside if held else set(values)
 
 
 def _is_float(rows: Rows) -> bool:
@@ -214,10 +225,11 @@ def _owners(
 
 
 def _take_facts(
-    found: Recognised, values: Mapping[str, Value], roles: Mapping[str, str], ids: list[str] | None, source: str
+    found: Recognised, values: Mapping[str, Value], roles: Mapping[str, tuple[str, list[str] | None]], source: str
 ) -> None:
     for role in ("splits", "labels"):
-        if role in roles and (texts := _labels(values[roles[role]], found, f"{source}, {roles[role]}")):
+        key, ids = roles.get(role, ("", None))
+        if key and (texts := _labels(values[key], found, f"{source}, {key}")):
             if ids is None:
                 found.row_facts[role] = texts
             elif len(texts) == len(ids):
@@ -225,9 +237,10 @@ def _take_facts(
                     {one: text for one, text in zip(ids, texts, strict=True) if text is not None}
                 )
             else:
-                raise wrong(f"{source}, {roles[role]}", f"has {len(texts)} entries for {len(ids)} items")
+                raise wrong(f"{source}, {key}", f"has {len(texts)} entries for {len(ids)} items")
     if "captions" in roles:
-        texts = _texts(values[roles["captions"]], f"{source}, {roles['captions']}")
+        key, ids = roles["captions"]
+        texts = _texts(values[key], f"{source}, {key}")
         rows = next((one for one in found.features if one.name == "text"), None)
         owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
         if owners is None:

@@ -15,7 +15,7 @@ from gramcli.exchange.arrays import EachRows, common_shape, refuse_beyond
 from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
 from gramcli.exchange.container import interpret, is_rows
 from gramcli.exchange.hdf5 import MAGIC, array_of, hdf5_errors, is_tree, opened, tree_of
-from gramcli.exchange.names import name_of
+from gramcli.exchange.names import name_of, role_of
 from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:
@@ -190,8 +190,10 @@ def read_hdf5(operands: Sequence[Operand]) -> Recognised | None:
         while len(tree) == 1 and is_tree(next(iter(tree.values()))):
             tree = next(iter(tree.values()))
         for key, value in tree.items():
+            if key in values and role_of(key) and value == values[key]:
+                continue  # ids that both files hold
             name = f"{one.path.stem}_{key}" if key in values else key
-            if name in values:
+            if name in values or (key in values and role_of(key)):
                 raise wrong(shown(one.path), f"has the key '{key}' of another file", "Import them apart and join")
             values[name] = value
             files[name] = f"{shown(one.path)}, {key}"
