@@ -201,7 +201,9 @@ def _told_items(
 def _name_rows(parts: Sequence[Recognised], everything: Sequence[str], told: Told) -> None:
     """Give facts that files tell by row to the items of the rows."""
     for part in parts:
-        ids = next((one.ids for one in part.features if one.ids is not None and one.ids is told.ids), everything)
+        ids = everything
+        if told.ids is not None and any(one.ids is told.ids for one in part.features):
+            ids = told.ids
         for role, values in part.row_facts.items():
             target: dict[str, Any] = getattr(part.facts, role)
             if len(values) != len(ids):

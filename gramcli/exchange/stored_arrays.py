@@ -12,7 +12,17 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gramcli.exchange.arrays import BF16, NPY, ArrayRows, FileRows, Layout, StreamRows, checked_layout, read_npy_header
+from gramcli.exchange.arrays import (
+    BF16,
+    NPY,
+    ArrayRows,
+    FileRows,
+    Layout,
+    StreamRows,
+    checked_layout,
+    read_npy_header,
+    text_rows,
+)
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
 from gramcli.exchange.container import interpret, is_rows
 from gramcli.exchange.names import folded, role_of
@@ -139,8 +149,7 @@ def npy_rows(path: Path) -> Any:  # noqa: ANN401 - rows, or a list of texts
 def _texts_or(rows: Rows, layout: Layout) -> Any:  # noqa: ANN401 - rows, or a list of texts
     """Texts as a list, numbers as rows."""
     if layout.dtype.kind in "SU" and layout.nbytes <= MOST_ITEM_BYTES:
-        return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
-                for one in np.asarray(rows.read(np.arange(rows.n))).reshape(-1).tolist()]  # fmt: skip
+        return text_rows(np.asarray(rows.read(np.arange(rows.n))))
     return rows
 
 

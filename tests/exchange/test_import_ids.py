@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -89,5 +88,5 @@ def test_two_hdf5_files_with_ids_of_their_own(other: str, here: Path, draw: Draw
     if other == "abc":
         assert import_features(["video.h5", "audio.h5"], "store").items == 3
         return
-    with pytest.raises(UserError, match="audio.h5 has the key 'ids' of another file"):
+    with pytest.raises(UserError, match=r"audio\.h5 has the key 'ids' of another file"):
         import_features(["video.h5", "audio.h5"], "store")
