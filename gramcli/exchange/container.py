@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Value = Any
 """What stands under a key: `Rows`, a list of texts or numbers, or a mapping of such."""
 
+ALL_STEPS: Final = 2**62
 _FEW: Final = 8  # arrays of one length in one file are modalities; more are items
 
 
@@ -49,49 +50,64 @@ def interpret(
         if all(is_split(key) for key in inner):
             return _by_split({key: interpret(value, f"{source}, {key}", kind) for key, value in inner.items()}, source)
         return _nested(inner, source, kind)
-    values = {key: value for key, value in values.items() if not _is_missing(value)}
-    arrays = {key: value for key, value in values.items() if is_rows(value)}
+    holes = [key for key, value in values.items() if is_missing(value)]
+    arrays = {key: value for key, value in values.items() if is_rows(value) and key not in set(holes)}
     if not arrays:
         keys = ", ".join(map(str, list(values)[:5])) or "none"
         raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
-    if len(arrays) == len(values) and are_items(arrays):
-        return by_id(arrays, source, kind)
-    return _by_row(values, source, kind, files or {})
+    nans = [key for key in holes if values[key] is not None]
+    if len(arrays) + len(holes) == len(values) and are_items(arrays, holes, told=bool(nans)):
+        return by_id({key: arrays.get(key) for key in values}, source, kind)
+    found = _by_row({key: value for key, value in values.items() if key not in set(holes)}, source, kind, files or {})
+    found.notes += [f"{source}, {key} is NaN or None, no features, and was left out." for key in holes]
+    return found
 
 
-def are_items(arrays: Mapping[str, Rows]) -> bool:
-    """Whether keys are ids of items, rather than names of modalities."""
+def are_items(arrays: Mapping[str, Rows], holes: Sequence[str] = (), *, told: bool = False) -> bool:
+    """Whether keys are ids of items, rather than names of modalities.
+
+    Args:
+        arrays: What is there.
+        holes: Keys of which nothing is there.
+        told: Whether a single NaN stands for one of them, as only items have it.
+    """
     widths = {rows.inner[-1:] for rows in arrays.values()}
-    if any(role_of(key) or lengths_of(key) for key in arrays):
+    keys = [*arrays, *holes]
+    if any(role_of(key) or lengths_of(key) for key in keys):
         return False
-    plain = [key for key in arrays if modality_of(key)]
+    plain = [key for key in keys if modality_of(key)]
     if any(len(key) > 1 for key in plain):
         return False
     if widths == {()}:
         return True  # [d] each
-    if len(plain) == len(arrays):  # names of one letter: only where all are
+    if len(plain) == len(keys):  # names of one letter: only where all are
         return False
-    return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
+    return len(widths) == 1 and (told or len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 
 
-def by_id(arrays: Mapping[str, Rows], source: str, kind: str, name: str | None = None) -> Recognised:
-    """Items by id: each array is one item's.
+def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str | None = None) -> Recognised:
+    """Items by id: each array is one item's, which is all NaN where there is none.
 
     Raises:
         UserError: Their shapes do not fit each other.
     """
     ids = list(arrays)
-    shapes = [(rows.n, *rows.inner) for rows in arrays.values()]
+    there = [rows for rows in arrays.values() if rows is not None]
+    shapes = [(rows.n, *rows.inner) for rows in there]
     inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
-    dtype = next(iter(arrays.values())).dtype
-    every = list(arrays.values())
+    dtype, every = there[0].dtype, list(arrays.values())
 
     def get(k: int) -> NDArray[Any]:
         rows = every[k]
-        return np.asarray(rows.read(np.arange(rows.n)))
+        return nothing(inner) if rows is None else np.asarray(rows.read(np.arange(rows.n)))
 
     found = Features(name or name_of(_stem(source)), EachRows(get, len(ids), inner, dtype), source, ids)
     return Recognised(kind, [found], ids=f"keys of {source}")
+
+
+def nothing(inner: Sequence[int | None]) -> NDArray[np.float32]:
+    """Return the array of an item that has none: NaN, one step of time where their number is free."""
+    return np.full([1 if size is None else size for size in inner], np.nan, np.float32)
 
 
 def _stem(source: str) -> str:
@@ -130,9 +146,10 @@ def _by_expert(values: Mapping[str, Mapping[str, Value]], source: str, kind: str
             getattr(facts, role).update({key: _fact(role, value) for key, value in items.items()})
             continue
         held = {
-            key: _array(value, f"{source}, {expert}, {key}") for key, value in items.items() if not _is_missing(value)
+            key: None if is_missing(value) else _array(value, f"{source}, {expert}, {key}")
+            for key, value in items.items()
         }
-        if held:
+        if any(rows is not None for rows in held.values()):
             features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
     return Recognised(kind, features, facts, ids=f"keys of {source}")
 
@@ -150,16 +167,19 @@ def _array(value: Value, source: str) -> Rows:
     raise wrong(source, "is no array of numbers")
 
 
-def _is_missing(value: Value) -> bool:
-    """Whether a value is the NaN that MMT and CE write where an item has no such feature."""
-    return isinstance(value, float) and math.isnan(value)
+def is_missing(value: Value) -> bool:
+    """Whether a value is the single NaN that MMT and CE write where an item has no such feature, or None."""
+    if is_rows(value):
+        single = value.n == 1 and not value.inner and _is_float(value)
+        return single and bool(np.isnan(np.asarray(value.read(np.arange(1)), np.float64)).all())
+    return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
 
 
 def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str]) -> Recognised:
     roles = _roles(values)
-    ids = _texts(values[roles["ids"]], f"{source}, {roles['ids']}") if "ids" in roles else None
-    lengths = {name: _numbers(values[key]) for key in values if (name := lengths_of(key)) and is_rows(values[key])}
-    found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if ids else "by row")
+    found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if "ids" in roles else "by row")
+    ids = _ids(values[roles["ids"]], f"{source}, {roles['ids']}", found) if "ids" in roles else None
+    lengths = {name: key for key in values if (name := lengths_of(key))}
     named = _named_keys(values, roles.get("ids"), files)
     owners = _owners(values, roles, ids, source)
     for key, rows in values.items():
@@ -173,7 +193,8 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
         own = (
             owners if name == "text" and owners is not None and len(owners) == rows.n else ids if key in named else None
         )
-        found.features.append(Features(name, rows, where, own, lengths.get(name)))
+        sizes = _lengths(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
+        found.features.append(Features(name, rows, where, own, sizes))
     if not found.features:
         raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
     _take_facts(found, values, {role: (key, ids if key in named else None) for role, key in roles.items()}, source)
@@ -217,10 +238,10 @@ def _owners(
     key = roles["owners"]
     value = values[key]
     if is_rows(value) and ids:
-        numbers = _numbers(value)
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(ids):
-            raise wrong(f"{source}, {key}", f"names row {numbers.max()} of {len(ids)} items")
-        return [ids[k] for k in numbers.tolist()]
+        numbers = _integers(value, f"{source}, {key}")
+        if odd := next((k for k in numbers if not 0 <= k < len(ids)), None):
+            raise wrong(f"{source}, {key}", f"names row {odd} of {len(ids)} items")
+        return [ids[k] for k in numbers]
     return _texts(value, f"{source}, {key}")
 
 
@@ -240,7 +261,7 @@ def _take_facts(
                 raise wrong(f"{source}, {key}", f"has {len(texts)} entries for {len(ids)} items")
     if "captions" in roles:
         key, ids = roles["captions"]
-        texts = _texts(values[key], f"{source}, {key}")
+        texts = _captions(values[key], f"{source}, {key}")
         rows = next((one for one in found.features if one.name == "text"), None)
         owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
         if owners is None:
@@ -248,17 +269,19 @@ def _take_facts(
         elif len(owners) == len(texts):
             gathered: dict[str, list[str]] = {}
             for one, text in zip(owners, texts, strict=True):
-                gathered.setdefault(one, []).append(text)
+                gathered.setdefault(one, []).extend(text)
             found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
 
 
 def _labels(value: Value, found: Recognised, source: str) -> Sequence[str | None] | None:
     """Classes as texts; numbers with fractions are no classes."""
     if not is_rows(value):
-        return _texts(value, source)
+        return [None if is_missing(one) else _text(one, source) for one in value]
     flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1)
     if flat.shape[1] == 1:
         flat = flat[:, 0]
+        if flat.dtype.kind == "f" and np.isinf(flat).any():
+            raise wrong(source, "holds a number that is infinite, which is no class", "Leave labels empty or NaN")
         if flat.dtype.kind == "f" and not np.array_equal(np.nan_to_num(flat), np.round(np.nan_to_num(flat))):
             found.notes.append(f"{source} holds numbers with fractions, which are no classes: left out.")
             return None
@@ -267,17 +290,57 @@ def _labels(value: Value, found: Recognised, source: str) -> Sequence[str | None
     return None
 
 
-def _numbers(value: Value) -> NDArray[np.int64]:
-    """Whole numbers: an array's, or a list's."""
-    given = value.read(np.arange(value.n)) if is_rows(value) else value
-    flat: NDArray[Any] = np.asarray(given).reshape(-1)
-    return np.nan_to_num(flat).astype(np.int64) if flat.dtype.kind == "f" else flat.astype(np.int64)
+def _integers(value: Value, source: str, missing: int | None = None) -> list[int]:
+    """Whole numbers, exact: an array's, or a list's; `missing` for NaN."""
+    flat = np.asarray(value.read(np.arange(value.n))).reshape(-1).tolist() if is_rows(value) else list(value)
+    if missing is not None:
+        flat = [missing if is_missing(one) else one for one in flat]
+    odd = next(
+        (one for one in flat if not isinstance(one, int) and not (isinstance(one, float) and one.is_integer())), 0
+    )
+    if odd != 0:
+        said = f"holds {odd!r:.30}, which is no whole number"
+        raise wrong(source, said, "Save whole numbers, or texts where they are ids")
+    return [int(one) for one in flat]
+
+
+def _lengths(value: Value, n: int, source: str) -> NDArray[np.int64]:
+    """How many steps of each of n items are features."""
+    found = _integers(value, source, missing=0)
+    if len(found) != n:
+        raise wrong(source, f"has {len(found):,} lengths for {n:,} items", "Save one for each")
+    if any(abs(one) > ALL_STEPS for one in found):
+        raise wrong(source, "holds a length that no array has", "Save the number of time steps of each item")
+    return np.array(found, np.int64)
+
+
+def _ids(value: Value, source: str, found: Recognised) -> list[str]:
+    """Ids; a row of several texts is one, joined, as MulT's segments are: video, begin and end."""
+    if is_rows(value) or not any(isinstance(one, list | tuple) and len(one) > 1 for one in value):
+        return _texts(value, source)
+    found.notes.append(f"{source} has several texts in a row: the ids are these, joined by '_'.")
+    rows = [one if isinstance(one, list | tuple) else [one] for one in value]
+    return ["_".join(_text(part, source) for part in row) for row in rows]
+
+
+def _captions(value: Value, source: str) -> list[tuple[str, ...]]:
+    """The captions of each row: of a list each, where any of them has several words; else it is the words of one."""
+    if is_rows(value):
+        return [(text,) for text in _texts(value, source)]
+    lists = [one for one in value if isinstance(one, list | tuple)]
+    several = any(isinstance(part, list | tuple) or " " in str(part) for one in lists for part in one)
+    return [
+        tuple(_text(part, source) for part in one)
+        if isinstance(one, list | tuple) and (several or not one)
+        else (_text(one, source),)
+        for one in value
+    ]
 
 
 def _texts(value: Value, source: str) -> list[str]:
     """Texts, one each; of lists of one the one, of lists of words their line, whole numbers as texts."""
     if is_rows(value):
-        return [str(one) for one in _numbers(value).tolist()]
+        return [str(one) for one in _integers(value, source)]
     return [_text(one, source) for one in value]
 
 
@@ -287,9 +350,12 @@ def _text(value: Value, source: str) -> str:
         value = " ".join(value) if words else value[0]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if not isinstance(value, str | int | float):
-        raise wrong(source, f"must be texts; found {type(value).__name__}")
-    return str(value)
+    if not isinstance(value, str | int | float) or is_missing(value):
+        raise wrong(source, f"must be texts; found {'NaN' if is_missing(value) else type(value).__name__}")
+    try:
+        return str(value)
+    except ValueError as error:  # Python writes no number of more than some thousand digits
+        raise wrong(source, "holds a number of thousands of digits, which is no text") from error
 
 
 def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
@@ -304,8 +370,7 @@ def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
         found = [next(one for one in part.features if one.name == name) for part in parts.values()]
         rows = ChainRows([one.rows for one in found], f"{source}, {name}")
         ids = _split_ids(parts, found)
-        lengths = [one.lengths for one in found]
-        every = None if any(one is None for one in lengths) else np.concatenate(cast("Any", lengths))
+        every = _split_lengths(found)
         whole.features.append(Features(name, rows, f"{source}, {name}", ids, every))
     for split, part in parts.items():
         for role in ("labels", "captions"):
@@ -320,10 +385,23 @@ def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
             if texts and len(texts) == len(whole.features[0].ids or ()):
                 pairs = zip(whole.features[0].ids or (), texts, strict=True)
                 getattr(whole.facts, role).update(
-                    {key: (text,) if role == "captions" else text for key, text in pairs if text is not None}
+                    {
+                        key: (text,) if role == "captions" and isinstance(text, str) else text
+                        for key, text in pairs
+                        if text is not None
+                    }
                 )
         whole.ids = "split and row"
     return whole
+
+
+def _split_lengths(found: Sequence[Features]) -> NDArray[Any] | None:
+    """The lengths of all splits; of one that says none, all steps."""
+    if all(one.lengths is None for one in found):
+        return None
+    return np.concatenate(
+        [np.full(one.rows.n, ALL_STEPS) if one.lengths is None else one.lengths for one in found], dtype=np.int64
+    )
 
 
 def _split_ids(parts: Mapping[str, Recognised], found: Sequence[Features]) -> list[str]:
