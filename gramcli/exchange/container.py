@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -11,21 +10,25 @@ import numpy as np
 from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
 from gramcli.exchange.base import Facts, Features, Recognised, Rows, wrong
 from gramcli.exchange.names import lengths_of, modality_of, name_of, rank_of, role_of
+from gramcli.exchange.values import (
+    ALL_STEPS,
+    Value,
+    captions_of,
+    ids_of,
+    integers_of,
+    is_float,
+    is_missing,
+    is_rows,
+    labels_of,
+    step_counts,
+    texts_of,
+)
 from gramcli.store.split_names import is_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Value = Any
-"""What stands under a key: `Rows`, a list of texts or numbers, or a mapping of such."""
-
-ALL_STEPS: Final = 2**62
 _FEW: Final = 8  # arrays of one length in one file are modalities; more are items
-
-
-def is_rows(value: Value) -> bool:
-    """Whether a value is an array."""
-    return hasattr(value, "read") and hasattr(value, "inner")
 
 
 def interpret(
@@ -167,18 +170,10 @@ def _array(value: Value, source: str) -> Rows:
     raise wrong(source, "is no array of numbers")
 
 
-def is_missing(value: Value) -> bool:
-    """Whether a value is the single NaN that MMT and CE write where an item has no such feature, or None."""
-    if is_rows(value):
-        single = value.n == 1 and not value.inner and _is_float(value)
-        return single and bool(np.isnan(np.asarray(value.read(np.arange(1)), np.float64)).all())
-    return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
-
-
 def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str]) -> Recognised:
     roles = _roles(values)
     found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if "ids" in roles else "by row")
-    ids = _ids(values[roles["ids"]], f"{source}, {roles['ids']}", found) if "ids" in roles else None
+    ids = ids_of(values[roles["ids"]], f"{source}, {roles['ids']}", found) if "ids" in roles else None
     lengths = {name: key for key in values if (name := lengths_of(key))}
     named = _named_keys(values, roles.get("ids"), files)
     owners = _owners(values, roles, ids, source)
@@ -186,14 +181,14 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
         if key in roles.values() or lengths_of(key) or role_of(key):
             continue
         where = files.get(key) or f"{source}, {key}"
-        if not is_rows(rows) or not rows.inner or not _is_float(rows):
+        if not is_rows(rows) or not rows.inner or not is_float(rows):
             found.notes.append(f"{where} is no features ({_described(rows)}) and was left out.")
             continue
         name = name_of(key)
         own = (
             owners if name == "text" and owners is not None and len(owners) == rows.n else ids if key in named else None
         )
-        sizes = _lengths(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
+        sizes = step_counts(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
         found.features.append(Features(name, rows, where, own, sizes))
     if not found.features:
         raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
@@ -207,10 +202,6 @@ def _named_keys(values: Mapping[str, Value], ids: str | None, files: Mapping[str
     beside = {key for key in values if ids is not None and home[key] == home[ids]}
     held = any(is_rows(values[key]) and values[key].inner and not role_of(key) for key in beside)
     return beside if held else set(values)
-
-
-def _is_float(rows: Rows) -> bool:
-    return rows.dtype.startswith(("float", "bfloat"))
 
 
 def _described(value: Value) -> str:
@@ -238,11 +229,11 @@ def _owners(
     key = roles["owners"]
     value = values[key]
     if is_rows(value) and ids:
-        numbers = _integers(value, f"{source}, {key}")
+        numbers = integers_of(value, f"{source}, {key}")
         if odd := next((k for k in numbers if not 0 <= k < len(ids)), None):
             raise wrong(f"{source}, {key}", f"names row {odd} of {len(ids)} items")
         return [ids[k] for k in numbers]
-    return _texts(value, f"{source}, {key}")
+    return texts_of(value, f"{source}, {key}")
 
 
 def _take_facts(
@@ -250,7 +241,7 @@ def _take_facts(
 ) -> None:
     for role in ("splits", "labels"):
         key, ids = roles.get(role, ("", None))
-        if key and (texts := _labels(values[key], found, f"{source}, {key}")):
+        if key and (texts := labels_of(values[key], found, f"{source}, {key}")):
             if ids is None:
                 found.row_facts[role] = texts
             elif len(texts) == len(ids):
@@ -261,7 +252,7 @@ def _take_facts(
                 raise wrong(f"{source}, {key}", f"has {len(texts)} entries for {len(ids)} items")
     if "captions" in roles:
         key, ids = roles["captions"]
-        texts = _captions(values[key], f"{source}, {key}")
+        texts = captions_of(values[key], f"{source}, {key}")
         rows = next((one for one in found.features if one.name == "text"), None)
         owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
         if owners is None:
@@ -271,91 +262,6 @@ def _take_facts(
             for one, text in zip(owners, texts, strict=True):
                 gathered.setdefault(one, []).extend(text)
             found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
-
-
-def _labels(value: Value, found: Recognised, source: str) -> Sequence[str | None] | None:
-    """Classes as texts; numbers with fractions are no classes."""
-    if not is_rows(value):
-        return [None if is_missing(one) else _text(one, source) for one in value]
-    flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1)
-    if flat.shape[1] == 1:
-        flat = flat[:, 0]
-        if flat.dtype.kind == "f" and np.isinf(flat).any():
-            raise wrong(source, "holds a number that is infinite, which is no class", "Leave labels empty or NaN")
-        if flat.dtype.kind == "f" and not np.array_equal(np.nan_to_num(flat), np.round(np.nan_to_num(flat))):
-            found.notes.append(f"{source} holds numbers with fractions, which are no classes: left out.")
-            return None
-        return [None if math.isnan(one) else str(int(one)) for one in cast("list[float]", flat.tolist())]
-    found.notes.append(f"{source} holds {flat.shape[1]} numbers for each item, which are no class: left out.")
-    return None
-
-
-def _integers(value: Value, source: str, missing: int | None = None) -> list[int]:
-    """Whole numbers, exact: an array's, or a list's; `missing` for NaN."""
-    flat = np.asarray(value.read(np.arange(value.n))).reshape(-1).tolist() if is_rows(value) else list(value)
-    if missing is not None:
-        flat = [missing if is_missing(one) else one for one in flat]
-    odd = next(
-        (one for one in flat if not isinstance(one, int) and not (isinstance(one, float) and one.is_integer())), 0
-    )
-    if odd != 0:
-        said = f"holds {odd!r:.30}, which is no whole number"
-        raise wrong(source, said, "Save whole numbers, or texts where they are ids")
-    return [int(one) for one in flat]
-
-
-def _lengths(value: Value, n: int, source: str) -> NDArray[np.int64]:
-    """How many steps of each of n items are features."""
-    found = _integers(value, source, missing=0)
-    if len(found) != n:
-        raise wrong(source, f"has {len(found):,} lengths for {n:,} items", "Save one for each")
-    if any(abs(one) > ALL_STEPS for one in found):
-        raise wrong(source, "holds a length that no array has", "Save the number of time steps of each item")
-    return np.array(found, np.int64)
-
-
-def _ids(value: Value, source: str, found: Recognised) -> list[str]:
-    """Ids; a row of several texts is one, joined, as MulT's segments are: video, begin and end."""
-    if is_rows(value) or not any(isinstance(one, list | tuple) and len(one) > 1 for one in value):
-        return _texts(value, source)
-    found.notes.append(f"{source} has several texts in a row: the ids are these, joined by '_'.")
-    rows = [one if isinstance(one, list | tuple) else [one] for one in value]
-    return ["_".join(_text(part, source) for part in row) for row in rows]
-
-
-def _captions(value: Value, source: str) -> list[tuple[str, ...]]:
-    """The captions of each row: of a list each, where any of them has several words; else it is the words of one."""
-    if is_rows(value):
-        return [(text,) for text in _texts(value, source)]
-    lists = [one for one in value if isinstance(one, list | tuple)]
-    several = any(isinstance(part, list | tuple) or " " in str(part) for one in lists for part in one)
-    return [
-        tuple(_text(part, source) for part in one)
-        if isinstance(one, list | tuple) and (several or not one)
-        else (_text(one, source),)
-        for one in value
-    ]
-
-
-def _texts(value: Value, source: str) -> list[str]:
-    """Texts, one each; of lists of one the one, of lists of words their line, whole numbers as texts."""
-    if is_rows(value):
-        return [str(one) for one in _integers(value, source)]
-    return [_text(one, source) for one in value]
-
-
-def _text(value: Value, source: str) -> str:
-    while isinstance(value, list | tuple) and value:
-        words = len(value) > 1 and all(isinstance(part, str) for part in value)
-        value = " ".join(value) if words else value[0]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if not isinstance(value, str | int | float) or is_missing(value):
-        raise wrong(source, f"must be texts; found {'NaN' if is_missing(value) else type(value).__name__}")
-    try:
-        return str(value)
-    except ValueError as error:  # Python writes no number of more than some thousand digits
-        raise wrong(source, "holds a number of thousands of digits, which is no text") from error
 
 
 def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:

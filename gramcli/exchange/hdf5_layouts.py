@@ -13,9 +13,10 @@ import numpy as np
 
 from gramcli.exchange.arrays import EachRows, common_shape, refuse_beyond
 from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
-from gramcli.exchange.container import interpret, is_missing, is_rows, nothing
+from gramcli.exchange.container import interpret, nothing
 from gramcli.exchange.hdf5 import MAGIC, array_of, hdf5_errors, is_tree, opened, tree_of
 from gramcli.exchange.names import name_of, role_of
+from gramcli.exchange.values import is_missing, is_rows
 from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:

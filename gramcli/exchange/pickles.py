@@ -9,10 +9,11 @@ import numpy as np
 
 from gramcli.exchange.arrays import ArrayRows, refuse_beyond, text_rows
 from gramcli.exchange.base import Facts, Operand, Recognised, wrong
-from gramcli.exchange.container import Value, interpret
+from gramcli.exchange.container import interpret
 from gramcli.exchange.names import name_of
 from gramcli.exchange.stored_arrays import TORCH
 from gramcli.exchange.unpickling import unpickled
+from gramcli.exchange.values import Value
 from gramcli.media.kinds import shown
 
 _STARTS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(d", b"(l", b"}", b"]q")

@@ -24,8 +24,9 @@ from gramcli.exchange.arrays import (
     text_rows,
 )
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
-from gramcli.exchange.container import interpret, is_rows
+from gramcli.exchange.container import interpret
 from gramcli.exchange.names import folded, role_of
+from gramcli.exchange.values import is_rows
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
 
