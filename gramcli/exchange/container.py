@@ -252,15 +252,15 @@ def _take_facts(
                 raise wrong(f"{source}, {key}", f"has {len(texts)} entries for {len(ids)} items")
     if "captions" in roles:
         key, ids = roles["captions"]
-        texts = captions_of(values[key], f"{source}, {key}")
+        captions = captions_of(values[key], f"{source}, {key}")
         rows = next((one for one in found.features if one.name == "text"), None)
-        owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
+        owners = rows.ids if rows and rows.ids and len(rows.ids) == len(captions) else ids
         if owners is None:
-            found.row_facts["captions"] = texts
-        elif len(owners) == len(texts):
+            found.row_facts["captions"] = captions
+        elif len(owners) == len(captions):
             gathered: dict[str, list[str]] = {}
-            for one, text in zip(owners, texts, strict=True):
-                gathered.setdefault(one, []).extend(text)
+            for one, some in zip(owners, captions, strict=True):
+                gathered.setdefault(one, []).extend(some)
             found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
 
 
