@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
-from gramcli.exchange.base import Facts, Features, Recognised, Rows, wrong
+from gramcli.exchange.base import Features, Recognised, Rows, wrong
 from gramcli.exchange.names import lengths_of, modality_of, name_of, rank_of, role_of
 from gramcli.exchange.values import (
     ALL_STEPS,
@@ -142,25 +142,27 @@ def _chosen(expert: str, pools: Mapping[str, Value], source: str) -> Mapping[str
 
 
 def _by_expert(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
-    features, facts = [], Facts()
+    found = Recognised(kind, [], ids=f"keys of {source}")
     for expert, items in values.items():
         role = role_of(expert)
         if role in ("labels", "captions", "splits"):
-            getattr(facts, role).update({key: _fact(role, value) for key, value in items.items()})
+            told = {key: _fact(role, value, found, f"{source}, {expert}") for key, value in items.items()}
+            getattr(found.facts, role).update({key: value for key, value in told.items() if value is not None})
             continue
         held = {
             key: None if is_missing(value) else _array(value, f"{source}, {expert}, {key}")
             for key, value in items.items()
         }
         if any(rows is not None for rows in held.values()):
-            features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
-    return Recognised(kind, features, facts, ids=f"keys of {source}")
+            found.features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
+    return found
 
 
-def _fact(role: str, value: Value) -> Any:  # noqa: ANN401 - a text, or texts
+def _fact(role: str, value: Value, found: Recognised, source: str) -> Any:  # noqa: ANN401 - a text, texts, or None
     if role == "captions":
-        return (value,) if isinstance(value, str) else tuple(map(str, value))
-    return str(value)
+        return tuple(texts_of([value] if isinstance(value, str) else value, source))
+    texts = labels_of(value if is_rows(value) else [value], found, source)
+    return texts[0] if texts and len(texts) == 1 else None
 
 
 def _array(value: Value, source: str) -> Rows:

@@ -72,7 +72,7 @@ def integers_of(value: Value, source: str, missing: int | None = None) -> list[i
         (one for one in flat if not isinstance(one, int) and not (isinstance(one, float) and one.is_integer())), 0
     )
     if odd != 0:
-        said = f"holds {odd!r:.30}, which is no whole number"
+        said = f"holds {odd if isinstance(odd, float) else type(odd).__name__}, which is no whole number"
         raise wrong(source, said, "Save whole numbers, or texts where they are ids")
     return [int(one) for one in flat]
 
@@ -113,7 +113,9 @@ def captions_of(value: Value, source: str) -> list[tuple[str, ...]]:
     if is_rows(value):
         return [(text,) for text in texts_of(value, source)]
     lists = [one for one in _listed(value, source) if isinstance(one, list | tuple)]
-    several = any(isinstance(part, list | tuple) or " " in str(part) for one in lists for part in one)
+    several = any(
+        isinstance(part, list | tuple) or (isinstance(part, str) and " " in part) for one in lists for part in one
+    )
     return [
         tuple(_text(part, source) for part in one)
         if isinstance(one, list | tuple) and (several or not one)

@@ -140,3 +140,29 @@ def test_several_captions_of_an_item_stay_several(here: Path, draw: Draw) -> Non
     assert pickled(items | {"raw_text": [[["a", "dog"], ["b"]], [["c"]], []]}).texts == 3
     del items["id"]
     assert pickled(items | {"raw_text": [["a dog", "a cat"], ["x y", "z"], ["q"]]}).texts == 5
+
+
+def test_labels_by_id_are_numbers_or_texts(here: Path, draw: Draw) -> None:
+    labels = {"a": np.array([3]), "b": np.array(4), "c": 5, "d": float("nan")}
+    pickled({"video": {one: draw(4) for one in "abcd"}, "labels": labels})
+    assert open_store("store").labels == ("3", "4", "5", None)
+    with pytest.raises(UserError, match=r"resnet\.pkl, labels holds a number of thousands of digits"):
+        pickled({"video": {one: draw(4) for one in "abcd"}, "labels": labels | {"d": HUGE}})
+
+
+@pytest.mark.parametrize("value", [3, "abc", {"a": 1}, [[HUGE], 1, 2], [[[HUGE]], [1], [2]]])
+@pytest.mark.parametrize("key", ["id", "raw_text", "labels", "video_lengths", "ids_txt"])
+def test_values_that_are_no_list_end_in_a_sentence(key: str, value: Any, here: Path, draw: Draw) -> None:
+    with pytest.raises(UserError, match=r"resnet\.pkl"):
+        pickled({"video": draw(3, 4), "text": draw(3, 4), key: value})
+
+
+def test_rows_of_another_file_take_the_ids_of_the_user(here: Path, draw: Draw) -> None:
+    Path("vid.pkl").write_bytes(pickle.dumps({one: draw(4) for one in "cba"}))
+    text = draw(3, 5)
+    np.save("text.npy", text)
+    Path("ids.csv").write_text("id\na\nb\nc\n")
+    import_features(["vid.pkl", "text.npy"], "store", ids="ids.csv")
+    store = open_store("store")
+    assert store.ids == ("a", "b", "c")
+    assert np.array_equal(store.embeddings("text").numpy(), text)
