@@ -46,7 +46,7 @@ def labels_of(value: Value, found: Recognised, source: str) -> Sequence[str | No
     """
     if not is_rows(value):
         return [None if is_missing(one) else _text(one, source) for one in _listed(value, source)]
-    flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1)
+    flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1 if value.n else 1)
     if flat.shape[1] == 1:
         flat = flat[:, 0]
         if flat.dtype.kind == "f" and np.isinf(flat).any():

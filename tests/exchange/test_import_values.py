@@ -166,3 +166,9 @@ def test_rows_of_another_file_take_the_ids_of_the_user(here: Path, draw: Draw) -
     store = open_store("store")
     assert store.ids == ("a", "b", "c")
     assert np.array_equal(store.embeddings("text").numpy(), text)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+def test_labels_of_nothing_are_none(shape: tuple[int, ...], here: Path, draw: Draw) -> None:
+    found = pickled({"id": list("abc"), "video": draw(3, 4), "labels": np.zeros(shape)})
+    assert (found.items, found.labelled) == (3, 0)
