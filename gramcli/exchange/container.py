@@ -270,6 +270,8 @@ def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
     """Put the splits of a file one after the other."""
     first = next(iter(parts.values()))
     names = [one.name for one in first.features]
+    if not names:
+        raise wrong(source, f"holds no features in {next(iter(parts))}", "Name a file with arrays of floats")
     for split, part in parts.items():
         if sorted(one.name for one in part.features) != sorted(names):
             raise wrong(source, f"has other modalities in {split} than in {next(iter(parts))}")

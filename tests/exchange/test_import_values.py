@@ -172,3 +172,9 @@ def test_rows_of_another_file_take_the_ids_of_the_user(here: Path, draw: Draw) -
 def test_labels_of_nothing_are_none(shape: tuple[int, ...], here: Path, draw: Draw) -> None:
     found = pickled({"id": list("abc"), "video": draw(3, 4), "labels": np.zeros(shape)})
     assert (found.items, found.labelled) == (3, 0)
+
+
+def test_splits_without_features_end_in_a_sentence(here: Path) -> None:
+    split = {"rgb": {"a": float("nan")}}
+    with pytest.raises(UserError, match=r"resnet\.pkl holds no features in train"):
+        pickled({"train": split, "test": split})
