@@ -50,9 +50,8 @@ def report_errors(session: Session) -> Iterator[None]:
         discard(sys.stdout)
         raise typer.Exit(EXIT_PIPE_CLOSED) from None
     except OSError as error:
-        message = lost_answer(error)
-        if message:
-            session.complain(message)
+        if lost := lost_answer(error):
+            session.complain(lost)
             raise typer.Exit(EXIT_FAILED) from None
         if error.filename is None:
             _document(session, "failed", str(error))

@@ -107,7 +107,7 @@ class ArrayRows:
     def __init__(self, array: NDArray[Any], dtype: str | None = None) -> None:
         self._array = array
         self.n, self.inner = len(array), tuple(array.shape[1:])
-        self.dtype = dtype or str(array.dtype)
+        self.dtype = dtype or str(array.dtype.newbyteorder("="))
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows."""
@@ -299,6 +299,18 @@ def widened(bits: NDArray[Any]) -> NDArray[Any]:
         [1.0]
     """
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def text_rows(array: NDArray[Any]) -> list[Any]:
+    """Return an array of texts as a list: a text for each row, or a list of them where a row has several.
+
+    Example:
+        >>> text_rows(np.array([[b"a", b"b"]])), text_rows(np.array([["a"], ["b"]]))
+        ([['a', 'b']], ['a', 'b'])
+    """
+    flat = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in array.reshape(-1)]
+    width = prod(array.shape[1:])
+    return flat if width < 2 else [flat[k : k + width] for k in range(0, len(flat), width)]
 
 
 def array_from(data: bytes, source: object) -> NDArray[Any]:

@@ -108,7 +108,7 @@ class Recognised:
     format: str
     features: list[Features]
     facts: Facts = field(default_factory=Facts)
-    row_facts: dict[str, Sequence[str | None]] = field(default_factory=dict)
+    row_facts: dict[str, Sequence[str | tuple[str, ...] | None]] = field(default_factory=dict)
     ids: str = "by row"
     shared_space: bool | None = None
     notes: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gramcli.exchange.arrays import ChainRows
 from gramcli.exchange.base import Facts, Features, Operand, Recognised, Rows, wrong
-from gramcli.exchange.container import is_rows
+from gramcli.exchange.values import is_rows
 from gramcli.media.kinds import shown
 
 _FILE: Final = re.compile(r"(features|targets)_(train|val|test)\.pt")

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
-from gramcli.exchange.base import Facts, Features, Recognised, Rows, wrong
+from gramcli.exchange.base import Features, Recognised, Rows, wrong
 from gramcli.exchange.names import lengths_of, modality_of, name_of, rank_of, role_of
+from gramcli.exchange.values import (
+    ALL_STEPS,
+    Value,
+    captions_of,
+    ids_of,
+    integers_of,
+    is_float,
+    is_missing,
+    is_rows,
+    labels_of,
+    step_counts,
+    texts_of,
+)
 from gramcli.store.split_names import is_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Value = Any
-"""What stands under a key: `Rows`, a list of texts or numbers, or a mapping of such."""
-
 _FEW: Final = 8  # arrays of one length in one file are modalities; more are items
-
-
-def is_rows(value: Value) -> bool:
-    """Whether a value is an array."""
-    return hasattr(value, "read") and hasattr(value, "inner")
 
 
 def interpret(
@@ -55,58 +59,72 @@ def interpret(
             parts = {key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()}
             return _by_split(parts, source)
         return _nested(inner, source, kind)
-    values = {key: value for key, value in values.items() if not _is_missing(value)}
-    arrays = {key: value for key, value in values.items() if is_rows(value)}
+    holes = [key for key, value in values.items() if is_missing(value)]
+    arrays = {key: value for key, value in values.items() if is_rows(value) and key not in set(holes)}
     if not arrays:
         keys = ", ".join(map(str, list(values)[:5])) or "none"
         raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
-    if len(arrays) == len(values) and are_items(arrays, time_axis):
-        return by_id(arrays, source, kind)
-    return _by_row(values, source, kind, files or {})
+    nans = [key for key in holes if values[key] is not None]
+    told = bool(nans)
+    if len(arrays) + len(holes) == len(values) and are_items(arrays, holes, told=told, time_axis=time_axis):
+        return by_id({key: arrays.get(key) for key in values}, source, kind)
+    found = _by_row({key: value for key, value in values.items() if key not in set(holes)}, source, kind, files or {})
+    found.notes += [f"{source}, {key} is NaN or None, no features, and was left out." for key in holes]
+    return found
 
 
-def are_items(arrays: Mapping[str, Rows], time_axis: int | None = None) -> bool:
+def are_items(
+    arrays: Mapping[str, Rows], holes: Sequence[str] = (), *, told: bool = False, time_axis: int | None = None
+) -> bool:
     """Whether keys are ids of items, rather than names of modalities.
 
     Args:
-        arrays: By key.
+        arrays: By key; what is there.
+        holes: Keys of which nothing is there.
+        told: Whether a single NaN stands for one of them, as only items have it.
         time_axis: As in `interpret`: an array [n, d] has none, so where one is named, each is an item's [d, T].
     """
     widths = {rows.inner[-1:] for rows in arrays.values()}
-    if any(role_of(key) or lengths_of(key) for key in arrays):
+    keys = [*arrays, *holes]
+    if any(role_of(key) or lengths_of(key) for key in keys):
         return False
-    plain = [key for key in arrays if modality_of(key)]
+    plain = [key for key in keys if modality_of(key)]
     if any(len(key) > 1 for key in plain):
         return False
     if widths == {()}:
         return True  # [d] each
-    if len(plain) == len(arrays):  # names of one letter: only where all are
+    if len(plain) == len(keys):  # names of one letter: only where all are
         return False
     if time_axis is not None and len(arrays) > 1 and all(len(rows.inner) == 1 for rows in arrays.values()):
         differ = len(arrays) > _FEW and len(widths) > 1 and len({rows.n for rows in arrays.values()}) == 1
         if time_axis or differ:
             return True
-    return len(widths) == 1 and (len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
+    return len(widths) == 1 and (told or len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 
 
-def by_id(arrays: Mapping[str, Rows], source: str, kind: str, name: str | None = None) -> Recognised:
-    """Items by id: each array is one item's.
+def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str | None = None) -> Recognised:
+    """Items by id: each array is one item's, which is all NaN where there is none.
 
     Raises:
         UserError: Their shapes do not fit each other.
     """
     ids = list(arrays)
-    shapes = [(rows.n, *rows.inner) for rows in arrays.values()]
+    there = [rows for rows in arrays.values() if rows is not None]
+    shapes = [(rows.n, *rows.inner) for rows in there]
     inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
-    dtype = next(iter(arrays.values())).dtype
-    every = list(arrays.values())
+    dtype, every = there[0].dtype, list(arrays.values())
 
     def get(k: int) -> NDArray[Any]:
         rows = every[k]
-        return np.asarray(rows.read(np.arange(rows.n)))
+        return nothing(inner) if rows is None else np.asarray(rows.read(np.arange(rows.n)))
 
     found = Features(name or name_of(_stem(source)), EachRows(get, len(ids), inner, dtype), source, ids)
     return Recognised(kind, [found], ids=f"keys of {source}")
+
+
+def nothing(inner: Sequence[int | None]) -> NDArray[np.float32]:
+    """Return the array of an item that has none: NaN, one step of time where their number is free."""
+    return np.full([1 if size is None else size for size in inner], np.nan, np.float32)
 
 
 def _stem(source: str) -> str:
@@ -138,24 +156,27 @@ def _chosen(expert: str, pools: Mapping[str, Value], source: str) -> Mapping[str
 
 
 def _by_expert(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
-    features, facts = [], Facts()
+    found = Recognised(kind, [], ids=f"keys of {source}")
     for expert, items in values.items():
         role = role_of(expert)
         if role in ("labels", "captions", "splits"):
-            getattr(facts, role).update({key: _fact(role, value) for key, value in items.items()})
+            told = {key: _fact(role, value, found, f"{source}, {expert}") for key, value in items.items()}
+            getattr(found.facts, role).update({key: value for key, value in told.items() if value is not None})
             continue
         held = {
-            key: _array(value, f"{source}, {expert}, {key}") for key, value in items.items() if not _is_missing(value)
+            key: None if is_missing(value) else _array(value, f"{source}, {expert}, {key}")
+            for key, value in items.items()
         }
-        if held:
-            features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
-    return Recognised(kind, features, facts, ids=f"keys of {source}")
+        if any(rows is not None for rows in held.values()):
+            found.features += by_id(held, f"{source}, {expert}", kind, name_of(expert)).features
+    return found
 
 
-def _fact(role: str, value: Value) -> Any:  # noqa: ANN401 - a text, or texts
+def _fact(role: str, value: Value, found: Recognised, source: str) -> Any:  # noqa: ANN401 - a text, texts, or None
     if role == "captions":
-        return (value,) if isinstance(value, str) else tuple(map(str, value))
-    return str(value)
+        return tuple(texts_of([value] if isinstance(value, str) else value, source))
+    texts = labels_of(value if is_rows(value) else [value], found, source)
+    return texts[0] if texts and len(texts) == 1 else None
 
 
 def _array(value: Value, source: str) -> Rows:
@@ -165,35 +186,38 @@ def _array(value: Value, source: str) -> Rows:
     raise wrong(source, "is no array of numbers")
 
 
-def _is_missing(value: Value) -> bool:
-    """Whether a value is the NaN that MMT and CE write where an item has no such feature."""
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str]) -> Recognised:
     roles = _roles(values)
-    ids = _texts(values[roles["ids"]], f"{source}, {roles['ids']}") if "ids" in roles else None
-    lengths = {name: _numbers(values[key]) for key in values if (name := lengths_of(key)) and is_rows(values[key])}
-    found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if ids else "by row")
+    found = Recognised(kind, [], ids=f"{roles['ids']} of {source}" if "ids" in roles else "by row")
+    ids = ids_of(values[roles["ids"]], f"{source}, {roles['ids']}", found) if "ids" in roles else None
+    lengths = {name: key for key in values if (name := lengths_of(key))}
+    named = _named_keys(values, roles.get("ids"), files)
     owners = _owners(values, roles, ids, source)
     for key, rows in values.items():
         if key in roles.values() or lengths_of(key) or role_of(key):
             continue
         where = files.get(key) or f"{source}, {key}"
-        if not is_rows(rows) or not rows.inner or not _is_float(rows):
+        if not is_rows(rows) or not rows.inner or not is_float(rows):
             found.notes.append(f"{where} is no features ({_described(rows)}) and was left out.")
             continue
         name = name_of(key)
-        own = owners if name == "text" and owners is not None and len(owners) == rows.n else ids
-        found.features.append(Features(name, rows, where, own, lengths.get(name)))
+        own = (
+            owners if name == "text" and owners is not None and len(owners) == rows.n else ids if key in named else None
+        )
+        sizes = step_counts(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
+        found.features.append(Features(name, rows, where, own, sizes))
     if not found.features:
         raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
-    _take_facts(found, values, roles, ids, source)
+    _take_facts(found, values, {role: (key, ids if key in named else None) for role, key in roles.items()}, source)
     return found
 
 
-def _is_float(rows: Rows) -> bool:
-    return rows.dtype.startswith(("float", "bfloat"))
+def _named_keys(values: Mapping[str, Value], ids: str | None, files: Mapping[str, str]) -> set[str]:
+    """The keys whose rows the ids name: those of their file where it holds features, else those of all files."""
+    home = {key: files.get(key, "").removesuffix(f", {key}") for key in values}
+    beside = {key for key in values if ids is not None and home[key] == home[ids]}
+    held = any(is_rows(values[key]) and values[key].inner and not role_of(key) for key in beside)
+    return beside if held else set(values)
 
 
 def _described(value: Value) -> str:
@@ -221,18 +245,19 @@ def _owners(
     key = roles["owners"]
     value = values[key]
     if is_rows(value) and ids:
-        numbers = _numbers(value)
-        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(ids):
-            raise wrong(f"{source}, {key}", f"names row {numbers.max()} of {len(ids)} items")
-        return [ids[k] for k in numbers.tolist()]
-    return _texts(value, f"{source}, {key}")
+        numbers = integers_of(value, f"{source}, {key}")
+        if odd := next((k for k in numbers if not 0 <= k < len(ids)), None):
+            raise wrong(f"{source}, {key}", f"names row {odd} of {len(ids)} items")
+        return [ids[k] for k in numbers]
+    return texts_of(value, f"{source}, {key}")
 
 
 def _take_facts(
-    found: Recognised, values: Mapping[str, Value], roles: Mapping[str, str], ids: list[str] | None, source: str
+    found: Recognised, values: Mapping[str, Value], roles: Mapping[str, tuple[str, list[str] | None]], source: str
 ) -> None:
     for role in ("splits", "labels"):
-        if role in roles and (texts := _labels(values[roles[role]], found, f"{source}, {roles[role]}")):
+        key, ids = roles.get(role, ("", None))
+        if key and (texts := labels_of(values[key], found, f"{source}, {key}")):
             if ids is None:
                 found.row_facts[role] = texts
             elif len(texts) == len(ids):
@@ -240,64 +265,27 @@ def _take_facts(
                     {one: text for one, text in zip(ids, texts, strict=True) if text is not None}
                 )
             else:
-                raise wrong(f"{source}, {roles[role]}", f"has {len(texts)} entries for {len(ids)} items")
+                raise wrong(f"{source}, {key}", f"has {len(texts)} entries for {len(ids)} items")
     if "captions" in roles:
-        texts = _texts(values[roles["captions"]], f"{source}, {roles['captions']}")
+        key, ids = roles["captions"]
+        captions = captions_of(values[key], f"{source}, {key}")
         rows = next((one for one in found.features if one.name == "text"), None)
-        owners = rows.ids if rows and rows.ids and len(rows.ids) == len(texts) else ids
+        owners = rows.ids if rows and rows.ids and len(rows.ids) == len(captions) else ids
         if owners is None:
-            found.row_facts["captions"] = texts
-        elif len(owners) == len(texts):
+            found.row_facts["captions"] = captions
+        elif len(owners) == len(captions):
             gathered: dict[str, list[str]] = {}
-            for one, text in zip(owners, texts, strict=True):
-                gathered.setdefault(one, []).append(text)
+            for one, some in zip(owners, captions, strict=True):
+                gathered.setdefault(one, []).extend(some)
             found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
-
-
-def _labels(value: Value, found: Recognised, source: str) -> Sequence[str | None] | None:
-    """Classes as texts; numbers with fractions are no classes."""
-    if not is_rows(value):
-        return _texts(value, source)
-    flat: NDArray[Any] = np.asarray(value.read(np.arange(value.n))).reshape(value.n, -1)
-    if flat.shape[1] == 1:
-        flat = flat[:, 0]
-        if flat.dtype.kind == "f" and not np.array_equal(np.nan_to_num(flat), np.round(np.nan_to_num(flat))):
-            found.notes.append(f"{source} holds numbers with fractions, which are no classes: left out.")
-            return None
-        return [None if math.isnan(one) else str(int(one)) for one in cast("list[float]", flat.tolist())]
-    found.notes.append(f"{source} holds {flat.shape[1]} numbers for each item, which are no class: left out.")
-    return None
-
-
-def _numbers(value: Value) -> NDArray[np.int64]:
-    """Whole numbers: an array's, or a list's."""
-    given = value.read(np.arange(value.n)) if is_rows(value) else value
-    flat: NDArray[Any] = np.asarray(given).reshape(-1)
-    return np.nan_to_num(flat).astype(np.int64) if flat.dtype.kind == "f" else flat.astype(np.int64)
-
-
-def _texts(value: Value, source: str) -> list[str]:
-    """Texts, one each; of lists of one the one, of lists of words their line, whole numbers as texts."""
-    if is_rows(value):
-        return [str(one) for one in _numbers(value).tolist()]
-    return [_text(one, source) for one in value]
-
-
-def _text(value: Value, source: str) -> str:
-    while isinstance(value, list | tuple) and value:
-        words = len(value) > 1 and all(isinstance(part, str) for part in value)
-        value = " ".join(value) if words else value[0]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if not isinstance(value, str | int | float):
-        raise wrong(source, f"must be texts; found {type(value).__name__}")
-    return str(value)
 
 
 def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
     """Put the splits of a file one after the other."""
     first = next(iter(parts.values()))
     names = [one.name for one in first.features]
+    if not names:
+        raise wrong(source, f"holds no features in {next(iter(parts))}", "Name a file with arrays of floats")
     for split, part in parts.items():
         if sorted(one.name for one in part.features) != sorted(names):
             raise wrong(source, f"has other modalities in {split} than in {next(iter(parts))}")
@@ -306,8 +294,7 @@ def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
         found = [next(one for one in part.features if one.name == name) for part in parts.values()]
         rows = ChainRows([one.rows for one in found], f"{source}, {name}")
         ids = _split_ids(parts, found)
-        lengths = [one.lengths for one in found]
-        every = None if any(one is None for one in lengths) else np.concatenate(cast("Any", lengths))
+        every = _split_lengths(found)
         whole.features.append(Features(name, rows, f"{source}, {name}", ids, every))
     for split, part in parts.items():
         for role in ("labels", "captions"):
@@ -322,10 +309,23 @@ def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
             if texts and len(texts) == len(whole.features[0].ids or ()):
                 pairs = zip(whole.features[0].ids or (), texts, strict=True)
                 getattr(whole.facts, role).update(
-                    {key: (text,) if role == "captions" else text for key, text in pairs if text is not None}
+                    {
+                        key: (text,) if role == "captions" and isinstance(text, str) else text
+                        for key, text in pairs
+                        if text is not None
+                    }
                 )
         whole.ids = "split and row"
     return whole
+
+
+def _split_lengths(found: Sequence[Features]) -> NDArray[Any] | None:
+    """The lengths of all splits; of one that says none, all steps."""
+    if all(one.lengths is None for one in found):
+        return None
+    return np.concatenate(
+        [np.full(one.rows.n, ALL_STEPS) if one.lengths is None else one.lengths for one in found], dtype=np.int64
+    )
 
 
 def _split_ids(parts: Mapping[str, Recognised], found: Sequence[Features]) -> list[str]:

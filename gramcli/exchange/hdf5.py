@@ -184,7 +184,11 @@ class DatasetRows:
     def __init__(self, dataset: Any, path: Path, where: str) -> None:  # noqa: ANN401 - the library's
         self._dataset, self._path, self._where = dataset, path, where
         shape = dataset.shape or (1,)
-        self.n, self.inner, self.dtype = int(shape[0]), tuple(int(one) for one in shape[1:]), str(dataset.dtype)
+        self.n, self.inner, self.dtype = (
+            int(shape[0]),
+            tuple(int(one) for one in shape[1:]),
+            str(dataset.dtype.newbyteorder("=")),
+        )
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows: one reading for each run of neighbours."""

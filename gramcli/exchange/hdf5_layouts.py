@@ -13,10 +13,11 @@ import numpy as np
 
 from gramcli.exchange.arrays import EachRows, common_shape, refuse_beyond
 from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
-from gramcli.exchange.container import interpret, is_rows
+from gramcli.exchange.container import interpret, nothing
 from gramcli.exchange.hdf5 import MAGIC, array_of, hdf5_errors, is_tree, opened, tree_of
-from gramcli.exchange.names import name_of
+from gramcli.exchange.names import name_of, role_of
 from gramcli.exchange.stored_arrays import time_axis_of
+from gramcli.exchange.values import is_missing, is_rows
 from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _SUFFIXES: Final = (".h5", ".hdf5", ".hdf")
 _EXPERT: Final = re.compile(r"features\.(.+)")
 _CAPTION: Final = re.compile(r"raw_captions\.(\d+)")
 _SPLIT: Final = re.compile(r"(train|val|test)")
+_Found = tuple[Path, tuple[int, ...], str]  # where an expert's features of a video are, their shape and number type
 
 
 def _all_hdf5(operands: Sequence[Operand]) -> bool:
@@ -128,7 +130,7 @@ def read_mmt(operands: Sequence[Operand]) -> Recognised | None:
     if not paths or not _is_mmt(paths[0]):
         return None
     refuse_beyond(len(paths), shown(operands[0].path))
-    experts: dict[str, dict[str, tuple[Path, tuple[int, ...], str]]] = defaultdict(dict)
+    experts: dict[str, dict[str, _Found | None]] = defaultdict(dict)
     facts = Facts()
     for path in paths:
         if path.stem in facts.captions or any(path.stem in held for held in experts.values()):
@@ -136,7 +138,8 @@ def read_mmt(operands: Sequence[Operand]) -> Recognised | None:
         _look_at(path, experts, facts)
     found = Recognised("mmt", [], facts, ids="names of files", shared_space=False)
     for expert, held in experts.items():
-        found.features.append(_expert(expert, held, shown(operands[0].path)))
+        if any(held.values()):
+            found.features.append(_expert(expert, held, shown(operands[0].path)))
     return found if found.features else None
 
 
@@ -156,27 +159,30 @@ def _is_mmt(path: Path) -> bool:
         return any(_EXPERT.fullmatch(key) for key in file)
 
 
-def _look_at(path: Path, experts: dict[str, dict[str, tuple[Path, tuple[int, ...], str]]], facts: Facts) -> None:
+def _look_at(path: Path, experts: dict[str, dict[str, _Found | None]], facts: Facts) -> None:
     tree = tree_of(path)
     captions: dict[int, str] = {}
     for key, value in tree.items():
         if (named := _EXPERT.fullmatch(key)) and is_rows(value):
-            experts[named[1]][path.stem] = (path, (value.n, *value.inner), value.dtype)
+            there = (path, (value.n, *value.inner), value.dtype)
+            experts[named[1]][path.stem] = None if is_missing(value) else there
         elif (named := _CAPTION.fullmatch(key)) and isinstance(value, list):
             captions[int(named[1])] = " ".join(value)
     if captions:
         facts.captions[path.stem] = tuple(captions[k] for k in sorted(captions))
 
 
-def _expert(expert: str, held: Mapping[str, tuple[Path, tuple[int, ...], str]], source: str) -> Features:
+def _expert(expert: str, held: Mapping[str, _Found | None], source: str) -> Features:
     where = f"{source}, features.{expert}"
-    inner = common_shape([shape for _, shape, _ in held.values()], where)
-    every = [path for path, _, _ in held.values()]
+    there = [one for one in held.values() if one is not None]
+    inner = common_shape([shape for _, shape, _ in there], where)
+    every = [one and one[0] for one in held.values()]
 
     def get(k: int) -> NDArray[Any]:
-        return array_of(every[k], f"features.{expert}")
+        path = every[k]
+        return nothing(inner) if path is None else array_of(path, f"features.{expert}")
 
-    dtype = next(iter(held.values()))[2]
+    dtype = there[0][2]
     return Features(name_of(expert), EachRows(get, len(every), inner, dtype), where, list(held))
 
 
@@ -191,8 +197,10 @@ def read_hdf5(operands: Sequence[Operand]) -> Recognised | None:
         while len(tree) == 1 and is_tree(next(iter(tree.values()))):
             tree = next(iter(tree.values()))
         for key, value in tree.items():
+            if key in values and role_of(key) and value == values[key]:
+                continue  # ids that both files hold
             name = f"{one.path.stem}_{key}" if key in values else key
-            if name in values:
+            if name in values or (key in values and role_of(key)):
                 raise wrong(shown(one.path), f"has the key '{key}' of another file", "Import them apart and join")
             values[name] = value
             files[name] = f"{shown(one.path)}, {key}"

@@ -109,7 +109,9 @@ def _joined(parts: dict[str, Recognised]) -> Recognised:
             getattr(whole.facts, role).update(getattr(part.facts, role))
             for identity, value in zip(owners[split], part.row_facts.get(role, ()), strict=False):
                 if value is not None:
-                    getattr(whole.facts, role)[identity] = (value,) if role == "captions" else value
+                    getattr(whole.facts, role)[identity] = (
+                        (value,) if role == "captions" and isinstance(value, str) else value
+                    )
         whole.facts.splits |= dict.fromkeys(owners[split], split)
     return whole
 

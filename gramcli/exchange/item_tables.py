@@ -33,6 +33,7 @@ class Told:
         sha256: Of the table, for the manifest.
         source: Its name, for messages.
         notes: What was odd about it.
+        by_ids: Whether `ids` are those of `--ids`, which are of the features and of nothing else.
     """
 
     ids: list[str] | None = None
@@ -41,6 +42,7 @@ class Told:
     sha256: str | None = None
     source: str = ""
     notes: list[str] = field(default_factory=list)
+    by_ids: bool = False
 
 
 def read_told(ids: str | None, table: Path | str | None) -> Told:
@@ -51,7 +53,7 @@ def read_told(ids: str | None, table: Path | str | None) -> Told:
     """
     told = _read_table(Path(table)) if table is not None else Told()
     if ids is not None:
-        told.ids = _read_ids(ids)
+        told.ids, told.by_ids = _read_ids(ids), True
         told.source = told.source or str(ids)
     return told
 

@@ -33,6 +33,7 @@ _IDS: Final = (
     "uid",
 )
 _KINDS: Final = ("splits", "labels")
+_ONE_MODEL: Final = "Keep those of one model"
 
 
 class ColumnRows:
@@ -93,12 +94,14 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
         return np.concatenate(chunks) if len(chunks) > 1 else chunks[0] if chunks else np.zeros((0, dim), np.float32)
     valid = np.ones(len(column), bool) if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_fixed_size_list(column.type):
+        if column.type.list_size != dim:
+            raise wrong(source, f"has vectors of {dim} and of {column.type.list_size} dimensions", _ONE_MODEL)
         values = column.drop_null().flatten() if column.null_count else column.flatten()
     else:
         lengths = column.drop_null().value_lengths().to_numpy(zero_copy_only=False)
         if len(lengths) and (lengths != dim).any():
             odd = int(lengths[lengths != dim][0])
-            raise wrong(source, f"has vectors of {dim} and of {odd} dimensions", "Keep those of one model")
+            raise wrong(source, f"has vectors of {dim} and of {odd} dimensions", _ONE_MODEL)
         values = column.drop_null().flatten()
     numbers = values.to_numpy(zero_copy_only=False)
     if valid.all():
@@ -207,11 +210,16 @@ def _is_list_of_floats(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
 
 def _rows(parts: Parts, name: str) -> ColumnRows:
     source = f"{parts.source}, {name}"
-    kind = parts.schema.field(name).type
+    kinds = {file.schema.field(name).type: file for file in parts.files}
+    if odd := next((file for kind, file in kinds.items() if not _is_list_of_floats(kind)), None):
+        raise wrong(f"{shown(odd.path)}, {name}", "is no column of vectors, as in other parts", "Import them apart")
+    if len(widths := sorted({kind.list_size for kind in kinds if getattr(kind, "list_size", -1) > 0})) > 1:
+        raise wrong(source, f"has vectors of {widths[0]} and of {widths[1]} dimensions", _ONE_MODEL)
+    dtype = str(np.result_type(*map(_dtype, kinds)))
     dim = _dim(parts, name, source)
     if dim * 8 > MOST_ITEM_BYTES:
         raise wrong(source, f"declares vectors of {dim:,} dimensions")
-    return ColumnRows(parts.ends, lambda k: vectors_of(parts.load(name, k), dim, source), dim, _dtype(kind))
+    return ColumnRows(parts.ends, lambda k: vectors_of(parts.load(name, k), dim, source), dim, dtype)
 
 
 def _dtype(kind: Any) -> str:  # noqa: ANN401 - an Arrow type
@@ -252,22 +260,24 @@ def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list
         if (role in _KINDS or folded(name) in _CAPTIONS) and not parts.is_nested(name):
             kind = role if role in _KINDS else "captions"
             values = parts.texts(name)
-            if not all(one is None or isinstance(one, str | int | bool) for one in values):
+            if kind == "captions" and any(isinstance(one, list) for one in values):
+                values = [tuple(map(str, one or ())) if isinstance(one, list) else one for one in values]
+            if not all(one is None or isinstance(one, str | int | tuple) for one in values):
                 continue
-            texts = [None if one is None else str(one) for one in values]
+            texts = [one if one is None or isinstance(one, tuple) else str(one) for one in values]
             if ids is None:
                 found.row_facts[kind] = texts
             else:
                 found.facts = merged_facts(found.facts, kind, ids, texts)
 
 
-def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[str | None]) -> Facts:
+def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[Any]) -> Facts:
     """Add what rows say of their items."""
     if kind == "captions":
         gathered: dict[str, list[str]] = {}
         for one, text in zip(ids, texts, strict=True):
             if text is not None:
-                gathered.setdefault(one, []).append(text)
+                gathered.setdefault(one, []).extend(text if isinstance(text, tuple) else (text,))
         facts.captions |= {one: tuple(every) for one, every in gathered.items()}
         return facts
     target: dict[str, str] = getattr(facts, kind)

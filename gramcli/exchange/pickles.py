@@ -7,12 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from gramcli.exchange.arrays import ArrayRows, refuse_beyond
+from gramcli.exchange.arrays import ArrayRows, refuse_beyond, text_rows
 from gramcli.exchange.base import Facts, Operand, Recognised, wrong
-from gramcli.exchange.container import Value, interpret
+from gramcli.exchange.container import interpret
 from gramcli.exchange.names import name_of
 from gramcli.exchange.stored_arrays import TORCH
 from gramcli.exchange.unpickling import unpickled
+from gramcli.exchange.values import Value
 from gramcli.media.kinds import shown
 
 _STARTS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(d", b"(l", b"}", b"]q")
@@ -47,9 +48,9 @@ def _read(one: Operand) -> Recognised:
     if not isinstance(held, Mapping) or not held:
         raise wrong(where, f"holds a {type(held).__name__}", "Save a dictionary of arrays")
     if _is_captions(held):
-        facts = Facts(captions={str(key): tuple(map(_joined_words, texts)) for key, texts in held.items()})
+        facts = Facts(captions={_key(key, where): tuple(map(_joined_words, texts)) for key, texts in held.items()})
         return Recognised("pickle", [], facts, ids=f"keys of {where}")
-    values = {str(key): _value(value, f"{where}, {key}") for key, value in held.items()}
+    values = _value(held, where)
     refuse_beyond(len(values), where)
     found = interpret(values, where, "pickle", None, one.time_axis)
     if one.name is not None:
@@ -88,15 +89,25 @@ def _value(value: Any, source: str) -> Value:  # noqa: ANN401 - from the file
     """A value of a pickle as the interpreter takes it."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "SU":
-            return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in value.reshape(-1)]
+            return text_rows(value)
         return ArrayRows(value if value.ndim else value.reshape(1))
     if isinstance(value, Mapping):
-        return {str(key): _value(one, f"{source}, {key}") for key, one in value.items()}
+        keys = [(_key(key, source), one) for key, one in value.items()]
+        return {key: _value(one, f"{source}, {key}") for key, one in keys}
     if isinstance(value, list | tuple) and value and all(isinstance(one, np.ndarray) for one in value):
         return {str(k): _value(one, source) for k, one in enumerate(value)}
     if isinstance(value, list | tuple) and value and all(isinstance(one, int | float) for one in value):
-        return ArrayRows(np.asarray(value))
+        numbers = np.asarray(value)  # of whole numbers beyond 64 bits it makes objects, or rounds them
+        rounded = numbers.dtype.kind == "f" and all(isinstance(one, int) for one in value)
+        return value if rounded or numbers.dtype.kind == "O" else ArrayRows(numbers)
     return value
+
+
+def _key(key: Any, source: str) -> str:  # noqa: ANN401 - from the file
+    try:
+        return str(key)
+    except ValueError as error:  # Python writes no number of more than some thousand digits
+        raise wrong(source, "has a key that is a number of thousands of digits") from error
 
 
 def _joined(first: Recognised, second: Recognised) -> Recognised:

@@ -125,7 +125,7 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
         refuse_beyond(one.rows.n, one.source)
     facts = _facts(parts)
     ids, ids_from = _items(features, parts, told)
-    _name_rows(parts, ids)
+    _name_rows(parts, ids, told)
     for part in parts:
         _merge(facts, part.facts)
     _merge(facts, told.facts)
@@ -162,17 +162,51 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
     if listed is not None:
         return listed, parts[0].ids
     if named:
-        every = dict.fromkeys(identity for one in media for identity in one.ids or ())
-        return list(every), next(part.ids for part in parts if any(one.ids is not None for one in part.features))
+        every = list(dict.fromkeys(identity for one in media for identity in one.ids or ()))
+        own = next(part.ids for part in parts if any(one.ids is not None for one in part.features))
+        if told.ids is not None and (told.by_ids or len(named) < len(features)):
+            return _told_items(features, every, told.ids, told) or (every, own)
+        return every, own
     if told.ids is not None:
         return told.ids, told.source
     media = [one for one in features if one.name != TEXT] or list(features)
     return [str(k) for k in range(media[0].rows.n)], "by row"
 
 
-def _name_rows(parts: Sequence[Recognised], ids: Sequence[str]) -> None:
+def _told_items(
+    features: Sequence[Features], every: Sequence[str], ids: Sequence[str], told: Told
+) -> tuple[Sequence[str], str] | None:
+    """Items where some rows have ids of their own and the user names ids too; None where those do not fit the rows.
+
+    Raises:
+        UserError: The user's ids are others than those of the files.
+    """
+    known, unnamed = set(ids), [one for one in features if one.ids is None]
+    stranger = next((identity for identity in every if identity not in known), None)
+    if stranger is None and len(known) == len(every):
+        return ids, told.source
+    if told.by_ids and (stranger is not None or not unnamed):
+        where = next(one for one in features if one.ids is not None)
+        other = stranger if stranger is not None else min(known.difference(every))
+        has = "has the item" if stranger is not None else "has ids of its own without"
+        lacks = ", which --ids does not name" if stranger is not None else ", which --ids names"
+        raise wrong(where.source, f"{has} '{other}'{lacks}", "Leave --ids out, or name the same items")
+    if told.by_ids:
+        return ids, told.source
+    fitting = [one for one in unnamed if one.name != TEXT and one.rows.n == len(ids)]
+    if not fitting or known.isdisjoint(every):
+        return None
+    for one in fitting:
+        one.ids = ids
+    return list(dict.fromkeys([*ids, *every])), told.source
+
+
+def _name_rows(parts: Sequence[Recognised], everything: Sequence[str], told: Told) -> None:
     """Give facts that files tell by row to the items of the rows."""
     for part in parts:
+        ids = everything
+        if told.ids is not None and any(one.ids is told.ids for one in part.features):
+            ids = told.ids
         for role, values in part.row_facts.items():
             target: dict[str, Any] = getattr(part.facts, role)
             if len(values) != len(ids):
@@ -184,7 +218,7 @@ def _name_rows(parts: Sequence[Recognised], ids: Sequence[str]) -> None:
                 raise wrong(part.features[0].source, f"has {len(values)} {role} for {len(ids)} items")
             for identity, value in zip(ids, values, strict=True):
                 if value is not None:
-                    target[identity] = (value,) if role == "captions" else value
+                    target[identity] = (value,) if role == "captions" and isinstance(value, str) else value
 
 
 def _merge(into: Facts, more: Facts) -> None:

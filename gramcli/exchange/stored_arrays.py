@@ -23,12 +23,14 @@ from gramcli.exchange.arrays import (
     checked_layout,
     read_npy_header,
     refuse_beyond,
+    text_rows,
 )
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
-from gramcli.exchange.container import interpret, is_rows
+from gramcli.exchange.container import interpret
 from gramcli.exchange.names import folded, role_of
 from gramcli.exchange.opening import operands_of
 from gramcli.exchange.text_room import TextRoom
+from gramcli.exchange.values import is_rows
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
 from gramcli.modalities import LETTERS
@@ -177,8 +179,7 @@ def _texts_or(rows: Rows, layout: Layout, room: TextRoom, source: str) -> Any:  
     room.take(n, layout.nbytes // (4 if layout.dtype.kind == "U" else 1), source)
     found: list[str] = []
     for start in range(0, rows.n, _PIECE):
-        piece = np.asarray(rows.read(np.arange(start, min(rows.n, start + _PIECE)))).reshape(-1).tolist()
-        found += [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in piece]
+        found += text_rows(np.asarray(rows.read(np.arange(start, min(rows.n, start + _PIECE)))))
     return found
 
 

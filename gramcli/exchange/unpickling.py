@@ -111,9 +111,12 @@ def _array(data: Any, dtype: Any, shape: Any, order: Any) -> Any:  # noqa: ANN40
 
 
 def _objects(data: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - from the file
-    """An array of Python objects as a list, of one axis; the objects are plain values, as all here."""
+    """An array of Python objects as a list, of lists where a row has several; they are plain values, as all here."""
     if not isinstance(data, list) or prod(shape) != len(data):
         raise UserError("input", "it holds an array of objects whose shape is not that of its content")
+    width = prod(shape[1:])
+    if width > 1:
+        return [data[k : k + width] for k in range(0, len(data), width)]
     return data if len(shape) != 0 else data[0]
 
 

@@ -354,7 +354,7 @@ def test_experts_as_mmt_pickles_them(here: Path, draw: Draw) -> None:
     found = import_features("experts.pkl", "store")
     assert [(one.name, one.shape, dict(one.absent)) for one in found.modalities] == [
         ("rgb", (2, None, 6), {}),
-        ("vggish", (1, 2, 4), {"not in the file": 1}),
+        ("vggish", (2, 2, 4), {"all NaN": 1}),
     ]
 
 
@@ -363,7 +363,8 @@ def test_files_as_collaborative_experts_has_them(here: Path, draw: Draw) -> None
     Path("resnet-avg.pickle").write_bytes(pickle.dumps(features))
     Path("raw-captions.pkl").write_bytes(pickle.dumps({"a": [["a", "dog"], ["it", "barks"]], "b": [["rain"]]}))
     found = import_features(["resnet-avg.pickle", "raw-captions.pkl"], "store")
-    assert (found.items, found.texts, found.modalities[0].name) == (2, 3, "resnet")
+    assert (found.items, found.texts, found.modalities[0].name) == (3, 3, "resnet")
+    assert found.modalities[0].absent == {"all NaN": 1}
 
 
 def test_items_of_several_files_are_matched_by_id(here: Path, draw: Draw) -> None:

@@ -297,3 +297,28 @@ def test_a_library_that_is_not_installed(here: Path, draw: Draw, monkeypatch: py
     for name, package in (("video.parquet", "pyarrow"), ("video.h5", "h5py")):
         with pytest.raises(UserError, match=rf"needs the package {package}: pip install 'gramcli\[io\]'"):
             import_features(name, "store")
+
+
+@pytest.mark.parametrize(("first", "second"), [(4, 8), (8, 4), (-1, 8), (4, -1)])
+def test_parts_of_different_dimensions_are_refused(first: int, second: int, here: Path, draw: Draw) -> None:
+    for name, size, dim in (("0", first, 4 if first < 0 else first), ("1", second, 8 if second < 0 else second)):
+        column = pa.array(draw(4, dim).tolist(), pa.list_(pa.float32(), size))
+        pq.write_table(pa.table({"id": [f"{name}{k}" for k in range(4)], "video": column}), f"{name}.parquet")
+    with pytest.raises(UserError, match=r"has vectors of \d and of \d dimensions"):
+        import_features(["0.parquet", "1.parquet"], "store")
+
+
+def test_parts_of_different_precision_lose_none(here: Path, draw: Draw) -> None:
+    numbers = draw(2, 4)
+    for name, kind, row in (("0", pa.float16(), numbers[0].astype(np.float16)), ("1", pa.float32(), numbers[1])):
+        column = pa.FixedSizeListArray.from_arrays(pa.array(row, kind), 4)
+        pq.write_table(pa.table({"id": [name], "video": column}), f"{name}.parquet")
+    import_features(["0.parquet", "1.parquet"], "store")
+    assert np.array_equal(stored("video")[1], numbers[1])
+
+
+def test_lists_of_captions_stay_several(here: Path, draw: Draw) -> None:
+    captions = [["a dog", "a cat"], ["x"], None]
+    table = pa.table({"id": list("abc"), "video": pa.array(draw(3, 4).tolist()), "captions": captions})
+    pq.write_table(table, "v.parquet")
+    assert import_features("v.parquet", "store").texts == 3
