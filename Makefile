@@ -13,13 +13,14 @@ demo: .venv/run.stamp
 
 test: check
 
+# Two workers of one thread each: with more, threads of one wait for those of the other.
 check: .venv/dev.stamp
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BUILD_DOCS)
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 docs: .venv/docs.stamp
 	$(BUILD_DOCS)

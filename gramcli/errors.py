@@ -18,6 +18,8 @@ EXIT_LEFT_OUT: Final = 3
 EXIT_CHECKPOINT: Final = 4
 EXIT_EXPECTATION: Final = 5
 EXIT_INTERRUPTED: Final = 130
+ANEW_IN_PYTHON: Final = "pass overwrite=True"
+ANEW_IN_A_SHELL: Final = "start anew with --overwrite"
 
 _POINTERS: Final = (
     (re.compile(rb"\s*version https?://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/"), "Git LFS", "git lfs pull"),

@@ -13,7 +13,7 @@ import typer
 from gramcli.catalog import plug_in_of
 from gramcli.cli.session import Session
 from gramcli.cli.streams import discard, emit, lost_answer, tell_block
-from gramcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, UserError
+from gramcli.errors import ANEW_IN_A_SHELL, ANEW_IN_PYTHON, EXIT_FAILED, EXIT_INTERRUPTED, UserError
 
 _LOOK = "Use --debug to see where."
 _REMEDIES = {  # where a path is looked at before it is opened
@@ -42,7 +42,8 @@ def report_errors(session: Session) -> Iterator[None]:
             yield
     except UserError as error:
         _show_traceback(session)
-        raise _failed(session, error.kind, error.message, error.exit_code) from None
+        message = error.message.replace(ANEW_IN_PYTHON, ANEW_IN_A_SHELL)
+        raise _failed(session, error.kind, message, error.exit_code) from None
     except KeyboardInterrupt:
         raise _failed(session, "interrupted", f"Interrupted. {session.on_interrupt}", EXIT_INTERRUPTED) from None
     except BrokenPipeError:

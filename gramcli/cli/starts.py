@@ -138,7 +138,8 @@ def _check_eval(given: Mapping[str, Any]) -> None:
         other = model if model and not model.startswith(_HEADS) else "signal"
         _refuse(target, kind, "a store", ("eval", other, "--dataset", target))
     elif kind in _MODELS:
-        loose = "; embeddings in a file become a store with gramcli.store.write_store" if Path(target).is_file() else ""
+        loose = "; embeddings in a file become a store with gram import or gramcli.store.write_store"
+        loose = loose if Path(target).is_file() else ""
         _refuse(target, kind, "a store", ("eval", target, "--dataset", "DATA"), hint=loose)
     elif kind == "heads":
         _refuse(target, kind, "a store", ("eval", "STORE", "--model", f"{_HEADS}{target}"))

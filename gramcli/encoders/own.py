@@ -17,6 +17,7 @@ import numpy as np
 from gramcli.catalog import OwnCode, blamed, did_you_mean, remember
 from gramcli.encoders.base import BrokenEncoderError, Preprocessing
 from gramcli.errors import UserError
+from gramcli.files.reading import read_regular
 from gramcli.modalities import LETTERS
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _takes_argument(make: Callable[..., Any]) -> bool:
 def _source_sha256(module: ModuleType) -> str | None:
     """Of the module's file, so that a store of changed code is not taken for one of this."""
     path = getattr(module, "__file__", None)
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else None
+    return hashlib.sha256(read_regular(Path(path))).hexdigest() if path and Path(path).is_file() else None
 
 
 def as_decoded(modality: str, media: Any) -> Any:  # noqa: ANN401 - what the decoders give

@@ -21,8 +21,9 @@ from gramcli.datasets.published import published
 from gramcli.errors import UserError
 from gramcli.evaluation.options import EvalOptions, Kind
 from gramcli.evaluation.selection import TEXT, align_first
+from gramcli.evaluation.views import bases, dims_of, fits
 from gramcli.heads.remarks import known_outcome, remarks
-from gramcli.modalities import Task, base_of
+from gramcli.modalities import Task
 from gramcli.results.records import Evaluation, Figures, LeftOut, Reference, ResultRow
 from gramcli.store.reader import Store
 from gramcli.store.splits import chosen_items, effective_split
@@ -112,9 +113,10 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
 
 def _apart(store: Store) -> list[str]:
     """Name the modalities that no measure can set against the others, where some have other dimensions."""
-    dims = {base_of(name): d for name, d in store.dims.items()}
-    first = TEXT if TEXT in dims else next(iter(dims))
-    apart = ", ".join(f"{name} ({d})" for name, d in dims.items() if d != dims[first])
+    dims = dims_of(store)
+    first = TEXT if TEXT in dims else bases(store.modalities)[0]
+    others = [name for name in bases(store.modalities) if name != first and not fits(store, Task((first,), (name,)))]
+    apart = ", ".join(f"{name} ({dims[name]})" for name in others)
     if not apart:
         return []
     return [f"Of other dimensions than {first} ({dims[first]}), so in no task with it: {apart}; {align_first(store)}."]

@@ -189,7 +189,7 @@ class _Work:
         if False in selection.directions:
             self._add_pooled(selection, name, method)
         self._add_gain(selection, name)
-        fused = [n for n in selection.task.modalities if n not in LETTERS.values()]
+        fused = [n for n in selection.task.modalities if n not in LETTERS.values() and set(n) <= set(LETTERS)]
         if fused:
             self.notes.append(
                 f"{', '.join(fused)}: embeddings of the model's own, not measures over several modalities: "

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.evaluation.views import as_asked, bases, can_ask, is_sided, plain
-from gramcli.modalities import LETTERS, Task, base_of
+from gramcli.evaluation.views import as_asked, bases, dims_of, fits, is_sided, plain
+from gramcli.modalities import LETTERS, Task
 from gramcli.results.records import LeftOut
 from gramcli.scoring.screening import Presence
 from gramcli.store.layout import OK, STAND_IN, has_row, reason_of, state
@@ -238,10 +238,11 @@ def default_tasks(store: Store) -> list[Task]:
     Raises:
         UserError: The store holds fewer than two modalities of one dimension.
     """
-    dims = {base_of(name): d for name, d in store.dims.items()}
-    query = TEXT if TEXT in dims else next(iter(dims))
-    others = [name for name in dims if name != query and dims[name] == dims[query]]
+    names = bases(store.modalities)
+    query = TEXT if TEXT in names else names[0]
+    others = [name for name in names if name != query and fits(store, Task((query,), (name,)))]
     if not others:
+        dims = dims_of(store)
         found = ", ".join(f"'{name}' {dims[name]}" for name in dims if name != query)
         why = (
             f"'{query}' has {dims[query]} dimensions, and {found}: {align_first(store)}"
@@ -255,7 +256,7 @@ def default_tasks(store: Store) -> list[Task]:
     sizes = range(2, len(plain) + 1) if len(plain) <= 3 else (len(plain),)
     singles = [Task((query,), (name,)) for name in others]
     joint = [Task((query,), chosen) for size in sizes for chosen in combinations(plain, size)]
-    return [task for task in singles + joint if can_ask(store, task)]
+    return [task for task in singles + joint if fits(store, task)]
 
 
 def duplicate_texts(selection: Selection) -> int:

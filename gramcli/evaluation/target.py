@@ -204,7 +204,11 @@ def _refuse_heads(path: Path) -> None:
 
 def _refuse_checkpoint(path: Path) -> None:
     if not (path / "manifest.json").is_file() and looks_like_checkpoint(path):
-        loose = " Embeddings in a file become a store with gramcli.store.write_store." if path.is_file() else ""
+        loose = (
+            " Embeddings in a file become a store with: gram import FILE -o STORE, or gramcli.store.write_store."
+            if path.is_file()
+            else ""
+        )
         raise UserError(
             "usage",
             f"{path} looks like a checkpoint, not a store. Add --dataset DATA, the media to evaluate it on.{loose}",

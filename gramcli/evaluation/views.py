@@ -66,6 +66,17 @@ def can_ask(store: Store, task: Task) -> bool:
     return all(stored in store.modalities for stored in taken(store, task, forward=True).values())
 
 
+def dims_of(store: Store) -> dict[str, int]:
+    """Modality -> dimension: of several vectors that of the plain one, else of the first."""
+    dims = store.dims
+    return {base_of(name): dims.get(base_of(name), d) for name, d in reversed(dims.items())}
+
+
+def fits(store: Store, task: Task) -> bool:
+    """Whether there is a vector of every modality of a task, all of one dimension."""
+    return can_ask(store, task) and len({store.dims[stored] for stored in taken(store, task).values()}) == 1
+
+
 def views_note(store: Store, task: Task, directions: Sequence[bool]) -> str:
     """Name the vectors that a task takes where its modalities have several; empty where they have one."""
     said = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -56,7 +55,7 @@ class Layout:
 
 
 def checked_layout(layout: Layout, source: object) -> Layout:
-    """Refuse arrays that no features can be: of objects, without end, negative.
+    """Refuse arrays that no features can be: of objects, negative, or of any number of rows that need no bytes.
 
     Raises:
         UserError: It is so.
@@ -67,6 +66,8 @@ def checked_layout(layout: Layout, source: object) -> Layout:
         raise wrong(source, f"is an array of records ({layout.dtype})", "Save one array of numbers per modality")
     if any(size < 0 for size in layout.shape):
         raise wrong(source, f"has the shape {list(layout.shape)}, which no array has")
+    if not layout.dtype.itemsize or (0 in layout.shape[1:] and max(layout.shape) > MOST_ITEMS):
+        raise wrong(source, f"declares {list(layout.shape)} values of no bytes ({layout.dtype}), which hold nothing")
     return layout
 
 
@@ -244,7 +245,7 @@ class ChainRows:
     """Parts of one modality, one after the other.
 
     Args:
-        parts: At least one, of equal width.
+        parts: At least one, of equal width, or of as many axes where there are several.
         source: For messages.
     """
 
@@ -253,10 +254,10 @@ class ChainRows:
         self._ends = np.cumsum([part.n for part in parts])
         first = parts[0]
         for part in parts[1:]:
-            if part.inner[-1:] != first.inner[-1:] or len(part.inner) != len(first.inner):
+            alone = len(part.inner) < 2  # with time, --time-axis says which axis must be the same
+            if len(part.inner) != len(first.inner) or (alone and part.inner != first.inner):
                 raise wrong(source, f"has parts of different shapes, {_shape(first)} and {_shape(part)}")
-        same = all(part.inner == first.inner for part in parts)
-        self.inner = first.inner if same else (*(None for _ in first.inner[:-1]), first.inner[-1])
+        self.inner = _common([part.inner for part in parts])
         self.n, self.dtype = int(self._ends[-1]), first.dtype
 
     def read(self, positions: NDArray[Any]) -> list[NDArray[Any]] | NDArray[Any]:
@@ -331,7 +332,7 @@ def common_shape(shapes: Sequence[tuple[int, ...]], source: object) -> tuple[int
     """Return the shape that arrays of items have in common, None where they differ.
 
     Raises:
-        UserError: They differ in their number of axes, or in the last one.
+        UserError: They differ in their number of axes.
 
     Example:
         >>> common_shape([(8, 512), (9, 512)], "x.npz")
@@ -341,7 +342,8 @@ def common_shape(shapes: Sequence[tuple[int, ...]], source: object) -> tuple[int
     if len(counts) > 1:
         pair = [list(next(shape for shape in shapes if len(shape) == count)) for count in sorted(counts)[:2]]
         raise wrong(source, f"has items of the shapes {pair[0]} and {pair[1]}", "Bring them to one number of axes")
-    with suppress(StopIteration):
-        other = next(shape for shape in shapes if shape and shape[-1] != shapes[0][-1])
-        raise wrong(source, f"has items of {shapes[0][-1]} and of {other[-1]} dimensions", "Keep those of one model")
+    return _common(shapes)
+
+
+def _common(shapes: Sequence[tuple[int | None, ...]]) -> tuple[int | None, ...]:
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True))

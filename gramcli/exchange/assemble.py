@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gramcli.errors import UserError
+    from gramcli.exchange.base import Features
     from gramcli.exchange.placing import Matched, Placed
     from gramcli.results.watch import Progress
     from gramcli.store.writer import StoreWriter
 
 _SHARD_BYTES: Final = 16 * 2**20
 _LEAST, _MOST = 64, 16_384
+_LOOKED_AT: Final = 1000  # items, to say how they differ
 NOT_THERE: Final = "not in the file"
 
 
@@ -55,10 +58,31 @@ def dim_of(placed: Placed, pooling: Pooling) -> int:
             said = f"has {len(inner)} axes for an item, and --time-axis {pooling.time_axis} is none of them"
             raise wrong(placed.features.source, said, f"Name one of 0 to {len(inner) - 1}")
         del inner[pooling.time_axis]
+    if inner and inner[-1] is None:
+        raise _of_different_dims(placed.features, pooling)
     if not inner or not inner[-1]:
-        said = "holds single numbers, no vectors" if not inner else "holds vectors of no or of different dimensions"
+        said = "holds single numbers, no vectors" if not inner else "holds vectors of no dimensions"
         raise wrong(placed.features.source, said, "Name the axis of time with --time-axis, or save [n, d]")
     return int(inner[-1])
+
+
+def _of_different_dims(features: Features, pooling: Pooling) -> UserError:
+    """Say of which dimensions items are; and which axis is time, where they differ in no other."""
+    inner, n = features.rows.inner, features.rows.n
+    dims = {_dim(one, pooling.time_axis) for one in features.rows.read(np.arange(min(n, _LOOKED_AT)))}
+    said = "of " + " and of ".join(map(str, sorted(dims)[:2])) if len(dims) > 1 else "of different"
+    varying = [axis for axis, size in enumerate(inner) if size is None]
+    remedy = "Keep those of one model"
+    if len(inner) > 1 and len(varying) == 1:
+        remedy = f"If axis {varying[0]} of each is time, say --time-axis {varying[0]}; else keep those of one model"
+    return wrong(features.source, f"has items {said} dimensions", remedy)
+
+
+def _dim(item: NDArray[Any], time_axis: int) -> int:
+    shape = list(item.shape)
+    if len(shape) > 1:
+        del shape[time_axis]
+    return int(shape[-1])
 
 
 def shard_size_for(dims: Mapping[str, int]) -> int:
@@ -206,9 +230,9 @@ def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progr
             return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)
 
         pending = begin(missing[0]) if missing else None
-        for index, following in zip(missing, [*missing[1:], None], strict=True):
+        for place, index in enumerate(missing, 1):
             content = pending.result() if pending else None
-            pending = None if following is None else begin(following)
+            pending = begin(missing[place]) if place < len(missing) else None
             if content is not None:
                 writer.write_shard(index, content)
             done += len(plan.shard_range(index))
@@ -229,9 +253,15 @@ def _no_collection() -> Iterator[None]:
 
 
 def stamped(paths: Sequence[Path]) -> list[list[Any]]:
-    """Return name, size and modification time of files: what changes when they do."""
+    """Return name, size and modification time of files, in folders of each below: what changes when they do."""
     found = []
     for path in paths:
-        status = path.stat()
-        found.append([path.name, status.st_size, status.st_mtime_ns])
+        for one in (path, *_below(path)):
+            status = one.stat()
+            found.append([str(one.relative_to(path.parent)), status.st_size, status.st_mtime_ns])
     return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files of a folder and of those in it."""
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []

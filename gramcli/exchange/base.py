@@ -128,12 +128,14 @@ class Operand:
         name: The modality it was named for (`video=clip.npy`); None where it was not.
         head: How the file begins; empty of a folder.
         texts: The file that `--texts` names, for formats that store vectors by text.
+        time_axis: Which axis of one item's array is time, as `--time-axis` says.
     """
 
     path: Path
     name: str | None
     head: bytes
     texts: Path | None = None
+    time_axis: int = 0
 
     @property
     def is_folder(self) -> bool:

@@ -57,7 +57,7 @@ FORMATS: Final = Catalog(
             "arrays",
             target="gramcli.exchange.stored_arrays:read_arrays",
             summary="One array [n, d] or [n, T, d] for each modality, or one array for each item.",
-            recognised=".npy, .npz, .safetensors, .pt by their first bytes",
+            recognised=".npy, .npz, .safetensors, .pt by their first bytes; a folder of text.npy, video.npy, ...",
             source="numpy, safetensors, torch, sentence-transformers",
         ),
         FormatRow(

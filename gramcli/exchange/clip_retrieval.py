@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from gramcli.exchange.arrays import ChainRows, FileRows, read_npy_header
 from gramcli.exchange.base import Features, Operand, Recognised, Rows, wrong
-from gramcli.exchange.parquet import Parts, arrow_errors, merged_facts, opened_parquet
+from gramcli.exchange.parquet import Parts, merged_facts
+from gramcli.exchange.parquet_files import arrow_errors, opened_parquet
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
 

@@ -32,7 +32,11 @@ _FEW: Final = 8  # arrays of one length in one file are modalities; more are ite
 
 
 def interpret(
-    values: Mapping[str, Value], source: str, kind: str, files: Mapping[str, str] | None = None
+    values: Mapping[str, Value],
+    source: str,
+    kind: str,
+    files: Mapping[str, str] | None = None,
+    time_axis: int | None = None,
 ) -> Recognised:
     """Say what a file of keys holds.
 
@@ -41,6 +45,7 @@ def interpret(
         source: The file, for messages.
         kind: The format, for the description.
         files: Key -> the file it comes from, where there are several.
+        time_axis: Which axis of one item's array is time; None where the user named modalities.
 
     Returns:
         Modalities by row, or items by id; splits of a file whose outermost keys are train, valid, test.
@@ -51,7 +56,8 @@ def interpret(
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     if inner and len(inner) == len(values):
         if all(is_split(key) for key in inner):
-            return _by_split({key: interpret(value, f"{source}, {key}", kind) for key, value in inner.items()}, source)
+            parts = {key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()}
+            return _by_split(parts, source)
         return _nested(inner, source, kind)
     holes = [key for key, value in values.items() if is_missing(value)]
     arrays = {key: value for key, value in values.items() if is_rows(value) and key not in set(holes)}
@@ -59,18 +65,21 @@ def interpret(
         keys = ", ".join(map(str, list(values)[:5])) or "none"
         raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
     nans = [key for key in holes if values[key] is not None]
-    if len(arrays) + len(holes) == len(values) and are_items(arrays, holes, told=bool(nans)):
+    if len(arrays) + len(holes) == len(values) and are_items(arrays, time_axis, holes, told=bool(nans)):
         return by_id({key: arrays.get(key) for key in values}, source, kind)
     found = _by_row({key: value for key, value in values.items() if key not in set(holes)}, source, kind, files or {})
     found.notes += [f"{source}, {key} is NaN or None, no features, and was left out." for key in holes]
     return found
 
 
-def are_items(arrays: Mapping[str, Rows], holes: Sequence[str] = (), *, told: bool = False) -> bool:
+def are_items(
+    arrays: Mapping[str, Rows], time_axis: int | None = None, holes: Sequence[str] = (), *, told: bool = False
+) -> bool:
     """Whether keys are ids of items, rather than names of modalities.
 
     Args:
-        arrays: What is there.
+        arrays: By key.
+        time_axis: As in `interpret`: an array [n, d] has none, so where one is named, each is an item's [d, T].
         holes: Keys of which nothing is there.
         told: Whether a single NaN stands for one of them, as only items have it.
     """
@@ -85,6 +94,10 @@ def are_items(arrays: Mapping[str, Rows], holes: Sequence[str] = (), *, told: bo
         return True  # [d] each
     if len(plain) == len(keys):  # names of one letter: only where all are
         return False
+    if time_axis is not None and len(arrays) > 1 and all(len(rows.inner) == 1 for rows in arrays.values()):
+        differ = len(arrays) > _FEW and len(widths) > 1 and len({rows.n for rows in arrays.values()}) == 1
+        if time_axis or differ:
+            return True
     return len(widths) == 1 and (told or len(arrays) > _FEW or len({rows.n for rows in arrays.values()}) > 1)
 
 

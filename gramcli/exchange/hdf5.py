@@ -12,6 +12,7 @@ import numpy as np
 from gramcli.errors import UserError
 from gramcli.exchange.arrays import refuse_beyond, runs
 from gramcli.exchange.base import MOST_ITEM_BYTES, needs_package, wrong
+from gramcli.exchange.text_room import TextRoom
 from gramcli.files.reading import check_regular
 from gramcli.media.kinds import shown
 
@@ -25,7 +26,10 @@ _DEEPEST: Final = 5
 _MOST_OBJECTS: Final = 1_000_000
 _MOST_RATIO: Final = 300
 _SMALL: Final = 64 * 2**20
-_TEXT_LIMIT: Final = 64 * 2**20
+_TEXT_LIMIT: Final = 64 * 2**20  # bytes of texts that are read at a time
+_TEXTS_AT_ONCE: Final = 4096
+_FEW: Final = 64
+_LONGEST_FILL: Final = 4096
 
 
 @contextmanager
@@ -73,7 +77,7 @@ class _Walk:
     """Goes through the groups of a file."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._seen = path, 0
+        self._path, self._seen, self._room = path, 0, TextRoom()
 
     def group(self, group: Any, name: str, depth: int) -> dict[str, Any]:  # noqa: ANN401 - the library's
         """Return what a group holds.
@@ -96,7 +100,7 @@ class _Walk:
             if isinstance(held, h5py.Group):
                 found[key] = self.group(held, f"{name}{key}/", depth + 1)
             elif isinstance(held, h5py.Dataset):
-                found[key] = value_of(held, self._path, where)
+                found[key] = value_of(held, self._path, where, self._room)
         return found
 
 
@@ -114,7 +118,7 @@ def check_link(link: Any, where: str) -> None:  # noqa: ANN401 - the library's
         raise wrong(where, f"is a link to {link.path!r}, which is not followed", "Copy its data")
 
 
-def value_of(dataset: Any, path: Path, where: str) -> Any:  # noqa: ANN401 - the library's; rows, or texts
+def value_of(dataset: Any, path: Path, where: str, room: TextRoom | None = None) -> Any:  # noqa: ANN401 - rows, or texts
     """Return the rows of a dataset, or its texts.
 
     Raises:
@@ -125,7 +129,7 @@ def value_of(dataset: Any, path: Path, where: str) -> Any:  # noqa: ANN401 - the
     if dataset.is_virtual or dataset.external:
         raise wrong(where, "has its data in other files, which are not read", "Copy them into this file")
     if h5py.check_string_dtype(dataset.dtype) is not None:
-        return _texts(dataset, where)
+        return _texts(dataset, where, room or TextRoom())
     if dataset.dtype.kind not in "fiub" or dataset.dtype.subdtype is not None:
         raise wrong(where, f"holds objects ({dataset.dtype}), which only a pickle or a pointer can be", "Save numbers")
     if dataset.shape is None:
@@ -139,13 +143,33 @@ def value_of(dataset: Any, path: Path, where: str) -> Any:  # noqa: ANN401 - the
     return DatasetRows(dataset, path, where)
 
 
-def _texts(dataset: Any, where: str) -> list[str]:  # noqa: ANN401 - the library's
-    n = prod(dataset.shape)
+def _texts(dataset: Any, where: str, room: TextRoom) -> list[str]:  # noqa: ANN401 - the library's
+    n, width = prod(dataset.shape or ()), dataset.dtype.itemsize
     refuse_beyond(n, where)
-    if n * max(8, dataset.dtype.itemsize) > _TEXT_LIMIT * 8:
-        raise wrong(where, f"declares {n:,} texts of {dataset.dtype.itemsize:,} bytes")
-    flat = np.asarray(dataset[()], dtype=object).reshape(-1)
-    return [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in flat.tolist()]
+    fixed = dataset.dtype.kind == "S"
+    if fixed:
+        room.take(n, n * width, where)
+    elif len(dataset.fillvalue or b"") > _LONGEST_FILL:
+        raise wrong(where, f"fills what was not written with a text of {len(dataset.fillvalue):,} bytes")
+    found: list[str] = []
+    for piece in _pieces(dataset, fixed=fixed):
+        flat = np.asarray(piece, dtype=object).reshape(-1).tolist()
+        if not fixed:
+            room.take(len(flat), sum(map(len, flat)), where)
+        found += [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in flat]
+    return found
+
+
+def _pieces(dataset: Any, *, fixed: bool) -> Iterator[Any]:  # noqa: ANN401 - the library's
+    """The texts of a dataset, some at a time: one of variable length may be as long as all of its file."""
+    if not dataset.shape:
+        yield dataset[()]
+        return
+    longest = dataset.dtype.itemsize if fixed else dataset.file.id.get_filesize()
+    most = min(_TEXTS_AT_ONCE, max(_FEW, _TEXT_LIMIT // max(1, longest)))
+    step = max(1, most // max(1, prod(dataset.shape[1:])))
+    for start in range(0, dataset.shape[0], step):
+        yield dataset[start : start + step]
 
 
 class DatasetRows:

@@ -16,6 +16,7 @@ from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
 from gramcli.exchange.container import interpret, nothing
 from gramcli.exchange.hdf5 import MAGIC, array_of, hdf5_errors, is_tree, opened, tree_of
 from gramcli.exchange.names import name_of, role_of
+from gramcli.exchange.stored_arrays import time_axis_of
 from gramcli.exchange.values import is_missing, is_rows
 from gramcli.media.kinds import shown
 
@@ -206,4 +207,4 @@ def read_hdf5(operands: Sequence[Operand]) -> Recognised | None:
     source = (
         shown(operands[0].path) if len(operands) == 1 else f"{shown(operands[0].path)} and {len(operands) - 1} more"
     )
-    return interpret(values, source, "hdf5", files)
+    return interpret(values, source, "hdf5", files, time_axis_of(operands))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gramcli.exchange.arrays import ChainRows, refuse_beyond
 from gramcli.exchange.base import Features, Operand, Recognised, wrong
-from gramcli.exchange.parquet import Parts, arrow_errors, table_of
+from gramcli.exchange.parquet import Parts, table_of
+from gramcli.exchange.parquet_files import arrow_errors
 from gramcli.files.reading import check_regular, read_regular
 from gramcli.media.kinds import shown
 
@@ -86,6 +87,10 @@ class _ArrowFile:
             column = self._batches[k].column(name)
             column.validate(full=True)
             return column
+
+    def texts(self, name: str, k: int) -> list[Any]:
+        """Return a column of batch k, as the only part of it."""
+        return [self.piece(name, k)]
 
 
 def _joined(parts: dict[str, Recognised]) -> Recognised:

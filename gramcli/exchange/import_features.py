@@ -81,10 +81,10 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
         }
         path = None if dry_run or output is None else Path(output)
         return import_own(listed, path, given, overwrite=overwrite, watch=watch)
-    operands = operands_of(listed, None if texts is None else Path(texts))
+    operands = operands_of(listed, None if texts is None else Path(texts), time_axis)
     parts = recognised(operands, from_format)
     told = read_told(ids, table)
-    _rename([one for part in parts for one in part.features], rename or {})
+    _rename(parts, rename or {})
     found = matched(parts, told)
     work = _Work(operands, parts, told, found, Pooling(pool, time_axis))
     plan = work.plan(shared_space, dataset)
@@ -99,13 +99,16 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
 # fmt: on
 
 
-def _rename(features: Sequence[Features], names: Mapping[str, str]) -> None:
+def _rename(parts: Sequence[Recognised], names: Mapping[str, str]) -> None:
+    features = [one for part in parts for one in part.features]
     known = [one.name for one in features]
     for old, new in names.items():
         if old not in known:
             raise UserError("usage", f"--rename {old}={new}: there is no '{old}'. Found: {', '.join(known)}.")
     for one in features:
         one.name = names.get(one.name, one.name)
+    for part in parts:
+        part.status = {names.get(name, name): status for name, status in part.status.items()}
 
 
 @dataclass

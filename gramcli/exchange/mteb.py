@@ -19,6 +19,7 @@ from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
 from gramcli.files.reading import read_regular
 from gramcli.media.kinds import shown
 from gramcli.media.text import decode_text
+from gramcli.store.layout import absent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _VECTORS, _INDEX, _DIMENSION = "vectors.npy", "index.json", "dimension"
 _HASH: Final = re.compile(r"(?:[0-9a-f]{64})+")
 _TEXT_LIMIT: Final = 2**30
+_LOST: Final = "not in the cache"
 
 
 class PickedRows:
@@ -72,8 +74,10 @@ def read_mteb(operands: Sequence[Operand]) -> Recognised | None:
         )
     facts = Facts(captions=_by_item(ids, texts))
     notes = [f"{lost:,} of {len(texts):,} texts are not in the cache: absent."] if lost else []
+    found = {one for one, place in zip(ids, places, strict=True) if place >= 0}
+    lacking = {one: absent(_LOST) for one in ids if one not in found}
     features = Features("text", PickedRows(rows, places), shown(one.path / _VECTORS), ids)
-    return Recognised("mteb", [features], facts, ids=shown(one.texts), notes=notes)
+    return Recognised("mteb", [features], facts, ids=shown(one.texts), notes=notes, status={"text": lacking})
 
 
 def _by_item(ids: Sequence[str], texts: Sequence[str]) -> dict[str, tuple[str, ...]]:

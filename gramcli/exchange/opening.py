@@ -16,7 +16,7 @@ _HEAD: Final = 4096
 _NAMED: Final = re.compile(r"([A-Za-z][A-Za-z0-9_+-]*)=(.+)", re.DOTALL)
 
 
-def operands_of(files: Sequence[str | Path], texts: Path | None = None) -> list[Operand]:
+def operands_of(files: Sequence[str | Path], texts: Path | None = None, time_axis: int = 0) -> list[Operand]:
     """Look at each file; `name=file` names its modality.
 
     Raises:
@@ -24,17 +24,17 @@ def operands_of(files: Sequence[str | Path], texts: Path | None = None) -> list[
     """
     if not files:
         raise UserError("usage", "Name at least one file or folder to import.")
-    return [_operand(file, texts) for file in files]
+    return [_operand(file, texts, time_axis) for file in files]
 
 
-def _operand(file: str | Path, texts: Path | None) -> Operand:
+def _operand(file: str | Path, texts: Path | None, time_axis: int) -> Operand:
     named = _NAMED.fullmatch(str(file))
     named = None if named and Path(file).exists() else named
     path = Path(named[2] if named else file)
     name = named[1] if named else None
     try:
         if path.is_dir():
-            return Operand(path, name, b"", texts)
+            return Operand(path, name, b"", texts, time_axis)
         with open_regular(path) as opened:
             head = opened.read(_HEAD)
     except FileNotFoundError:
@@ -46,4 +46,4 @@ def _operand(file: str | Path, texts: Path | None) -> Operand:
         raise UserError("input", f"{shown(path)} is empty (0 bytes). Copy or download it again.")
     if said := pointer_said(head, shown(path)):
         raise UserError("input", said)
-    return Operand(path, name, head, texts)
+    return Operand(path, name, head, texts, time_axis)

@@ -19,6 +19,8 @@ from gramcli.exchange.export_layout import MARK
 from gramcli.files.reading import check_regular, open_regular
 
 LARGEST_BLOB: Final = 2**30
+_LARGEST_MARK: Final = 2**24
+_MOST_RATIO: Final = 64  # items do not compress so well
 _TYPES: Final[dict[str, np.dtype[Any]]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
 
 
@@ -61,11 +63,14 @@ def blob(arrays: Arrays, name: str, path: Path) -> bytes:
     """The bytes of a description.
 
     Raises:
-        UserError: There is none, or it is no row of bytes of a bounded size.
+        UserError: There is none, or it is no row of bytes of a size that the file accounts for.
     """
     kind = arrays.kind(name)
-    if kind is None or kind[0] != np.dtype("u1") or len(kind[1]) != 1 or kind[1][0] > LARGEST_BLOB:
+    if kind is None or kind[0] != np.dtype("u1") or len(kind[1]) != 1:
         raise unusable(path, f"'{name}' is missing or no text")
+    most = _LARGEST_MARK if name == MARK else min(LARGEST_BLOB, 2**20 + _MOST_RATIO * path.stat().st_size)
+    if not 0 <= kind[1][0] <= most:
+        raise unusable(path, f"'{name}' declares {kind[1][0]:,} bytes, more than the {most:,} it may have")
     return arrays.read(name, 0, kind[1][0]).tobytes()
 
 

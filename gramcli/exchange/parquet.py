@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gramcli.errors import UserError
 from gramcli.exchange.arrays import refuse_beyond, runs
-from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, needs_package, wrong
+from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, wrong
 from gramcli.exchange.names import folded, modality_of, name_of, role_of
-from gramcli.files.reading import check_regular
+from gramcli.exchange.parquet_files import arrow_errors, opened_parquet, spelled
+from gramcli.exchange.text_room import TextRoom
 from gramcli.media.kinds import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 _MAGIC: Final = b"PAR1"
-_LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
-_BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
-_BUFFER: Final = 2**20
 _CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _IDS: Final = (
     "id",
@@ -41,24 +34,6 @@ _IDS: Final = (
 )
 _KINDS: Final = ("splits", "labels")
 _ONE_MODEL: Final = "Keep those of one model"
-
-
-@contextmanager
-def arrow_errors(path: Path) -> Iterator[None]:
-    """Turn what the library raises into a sentence.
-
-    Raises:
-        UserError: The block failed in the library.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except ImportError as error:
-        raise needs_package("pyarrow", shown(path)) from error
-    except Exception as error:  # damaged files end in any of its errors, and in those of Python
-        text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise wrong(shown(path), f"cannot be read by pyarrow ({text})") from error
 
 
 class ColumnRows:
@@ -145,52 +120,6 @@ def read_parquet(operands: Sequence[Operand]) -> Recognised | None:
         return table_of(Parts([opened_parquet(one.path) for one in operands]), "parquet")
 
 
-def opened_parquet(path: Path) -> ParquetPiece:
-    """Open a Parquet file; its columns are read when asked for.
-
-    Raises:
-        UserError: It is damaged, or declares more than an import takes.
-    """
-    with arrow_errors(path):
-        import pyarrow.parquet as pq  # noqa: PLC0415 - only this format needs it
-
-        check_regular(path)
-        return ParquetPiece(path, pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER))
-
-
-class ParquetPiece:
-    """One file of a table.
-
-    Args:
-        path: Where.
-        file: The library's.
-    """
-
-    def __init__(self, path: Path, file: Any) -> None:  # noqa: ANN401 - the library's
-        self.path, self._file = path, file
-        meta = file.metadata
-        self.schema = file.schema_arrow
-        self.sizes = [meta.row_group(k).num_rows for k in range(meta.num_row_groups)]
-        refuse_beyond(meta.num_rows, shown(path))
-        for k in range(meta.num_row_groups):
-            group = meta.row_group(k)
-            for column in range(group.num_columns):
-                size = group.column(column).total_uncompressed_size
-                if size > _LARGEST_GROUP:
-                    where = f"{shown(path)}, {group.column(column).path_in_schema}"
-                    remedy = "Write it with row_group_size=8192"
-                    raise wrong(where, f"declares {size:,} bytes in one row group, which is decoded whole", remedy)
-
-    def piece(self, name: str, k: int) -> Any:  # noqa: ANN401 - the library's
-        """Return a column of row group k."""
-        with arrow_errors(self.path):
-            import pyarrow as pa  # noqa: PLC0415 - as above
-
-            pa.default_memory_pool().release_unused()  # what the piece before took
-            batches = self._file.iter_batches(_BATCH, row_groups=[k], columns=[name], use_threads=False)
-            return pa.chunked_array([one.column(0) for one in batches], self.schema.field(name).type)
-
-
 class Parts:
     """Files of one table, or the batches of Arrow files, as one.
 
@@ -210,6 +139,7 @@ class Parts:
         if odd := next((file for file in files if file.schema.names != names), None):
             raise wrong(shown(odd.path), f"has other columns than {shown(files[0].path)}", "Import them apart")
         refuse_beyond(self.n, self.source)
+        self._room = TextRoom()
 
     @property
     def n(self) -> int:
@@ -222,11 +152,26 @@ class Parts:
         return self.files[file].piece(name, piece)
 
     def texts(self, name: str) -> list[Any]:
-        """Return a whole column as Python's values; numbers as texts."""
+        """Return a whole column as Python's values.
+
+        Raises:
+            UserError: It has lists or records, or more texts than there is room for.
+        """
+        if self.is_nested(name):
+            raise wrong(f"{self.source}, {name}", f"holds {self.schema.field(name).type}, not texts")
         found: list[Any] = []
-        for k in range(len(self.pieces)):
-            found += [None if one is None else one for one in self.load(name, k).to_pylist()]
+        for file, piece in self.pieces:
+            for chunk in self.files[file].texts(name, piece):
+                self._room.take(len(chunk), spelled(chunk), f"{self.source}, {name}")
+                found += chunk.to_pylist()
         return found
+
+    def is_nested(self, name: str) -> bool:
+        """Whether the values of a column are lists or records."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        kind = self.schema.field(name).type
+        return bool(pa.types.is_nested(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
 def table_of(parts: Parts, kind: str) -> Recognised:
@@ -314,25 +259,28 @@ def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list
         role = role_of(name)
         if role in _KINDS or folded(name) in _CAPTIONS:
             kind = role if role in _KINDS else "captions"
-            values = parts.texts(name)
-            if kind == "captions" and any(isinstance(one, list) for one in values):
-                values = [tuple(map(str, one or ())) if isinstance(one, list) else one for one in values]
-            if not all(one is None or isinstance(one, str | int | tuple) for one in values):
+            if parts.is_nested(name):
+                if not _is_list_of_floats(parts.schema.field(name).type):
+                    said = f"holds {parts.schema.field(name).type}, no text for each row, and was left out."
+                    found.notes.append(f"{parts.source}, {name} {said}")
                 continue
-            texts = [one if one is None or isinstance(one, tuple) else str(one) for one in values]
+            values = parts.texts(name)
+            if not all(one is None or isinstance(one, str | int | bool) for one in values):
+                continue
+            texts = [None if one is None else str(one) for one in values]
             if ids is None:
                 found.row_facts[kind] = texts
             else:
                 found.facts = merged_facts(found.facts, kind, ids, texts)
 
 
-def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[Any]) -> Facts:
+def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[str | None]) -> Facts:
     """Add what rows say of their items."""
     if kind == "captions":
         gathered: dict[str, list[str]] = {}
         for one, text in zip(ids, texts, strict=True):
             if text is not None:
-                gathered.setdefault(one, []).extend(text if isinstance(text, tuple) else (text,))
+                gathered.setdefault(one, []).append(text)
         facts.captions |= {one: tuple(every) for one, every in gathered.items()}
         return facts
     target: dict[str, str] = getattr(facts, kind)

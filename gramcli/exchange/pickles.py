@@ -52,7 +52,7 @@ def _read(one: Operand) -> Recognised:
         return Recognised("pickle", [], facts, ids=f"keys of {where}")
     values = _value(held, where)
     refuse_beyond(len(values), where)
-    found = interpret(values, where, "pickle")
+    found = interpret(values, where, "pickle", None, one.time_axis)
     if one.name is not None:
         if len(found.features) != 1:
             raise wrong(where, f"holds {len(found.features)} modalities, not only {one.name}", "Leave the name out")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, overload
 import numpy as np
 
 from gramcli.errors import UserError
+from gramcli.exchange.arrays import refuse_beyond
 from gramcli.exchange.base import Facts, Features, Recognised, wrong
 from gramcli.store.layout import TEXT, PlannedItem
 from gramcli.store.split_names import normal_splits, split_notes
@@ -120,6 +121,8 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
     """
     features = [one for part in parts for one in part.features]
     _refuse_twice(features)
+    for one in features:
+        refuse_beyond(one.rows.n, one.source)
     facts = _facts(parts)
     ids, ids_from = _items(features, parts, told)
     _name_rows(parts, ids, told)

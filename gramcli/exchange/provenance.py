@@ -47,12 +47,14 @@ def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
 def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two stores were embedded by the same weights in the same way, whatever modalities they were asked for.
 
+    What made imported features is not known: two imports are never of one model, whatever their files are called.
+
     Example:
         >>> same_model({"id": "a", "tokenizer_sha256": None}, {"id": "a"}), same_model({"id": "a"}, {"id": "b"})
         (True, False)
     """
     telling = (*_TELLING, "heads", "shared_space")
-    return all(one.get(key) == other.get(key) for key in telling)
+    return not {"imported"} & (one.keys() | other.keys()) and all(one.get(key) == other.get(key) for key in telling)
 
 
 def joined_dataset(operands: Sequence[Operand]) -> dict[str, Any]:

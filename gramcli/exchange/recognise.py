@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
+from typing import Final
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import Operand, Reader, Recognised, wrong
 from gramcli.exchange.catalog import FORMATS
 from gramcli.media.kinds import shown
+
+_SHOWN: Final = 3  # files that a message names
 
 
 def recognised(operands: Sequence[Operand], named: str | None) -> list[Recognised]:
@@ -23,16 +27,14 @@ def recognised(operands: Sequence[Operand], named: str | None) -> list[Recognise
     Raises:
         UserError: A file is of no known format, not of the named one, or damaged.
     """
-    if named is not None:
-        return _read(operands, named)
-    if not any(one.name for one in operands):
+    if named is None and not any(one.name for one in operands):
         for row in FORMATS:
             found = _reader(row.name)(operands)
             if found is not None:
                 return [found]
     groups: dict[tuple[str, str | None], list[Operand]] = {}
     for one in operands:
-        name = _format_of(one)
+        name = named or _format_of(one)
         groups.setdefault((name, None if name in ("arrays", "gram") else one.name), []).append(one)
     return [part for (name, _), group in groups.items() for part in _read(group, name)]
 
@@ -60,6 +62,9 @@ def _printable(head: bytes) -> str:
 
 def _read(operands: Sequence[Operand], name: str) -> list[Recognised]:
     found = _reader(name)(operands)
+    if found is None and len(operands) > 1 and all(_reader(name)([one]) is not None for one in operands):
+        each = " ".join(f"NAME={quote(shown(one.path))}" for one in operands[:_SHOWN])
+        raise wrong(_listed(operands), f"are each of the format '{name}', not one of it together", f"Write {each}")
     if found is None:
         raise wrong(_listed(operands), f"is not of the format '{name}'", "Leave --from out, or name another")
     own = next((one.name for one in operands if one.name), None)

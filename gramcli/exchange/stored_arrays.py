@@ -8,6 +8,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,14 +22,18 @@ from gramcli.exchange.arrays import (
     StreamRows,
     checked_layout,
     read_npy_header,
+    refuse_beyond,
     text_rows,
 )
 from gramcli.exchange.base import MOST_ITEM_BYTES, Operand, Recognised, Rows, wrong
 from gramcli.exchange.container import interpret
 from gramcli.exchange.names import folded, role_of
+from gramcli.exchange.opening import operands_of
+from gramcli.exchange.text_room import TextRoom
 from gramcli.exchange.values import is_rows
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
+from gramcli.modalities import LETTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +45,7 @@ TORCH: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 _MOST_MEMBERS: Final = 1_000_000
 _MOST_RATIO: Final = 100  # features do not compress so well; a bomb does
 _SMALL: Final = 64 * 2**20
+_PIECE: Final = 2**16  # texts that are read at a time
 _LARGEST_HEADER: Final = 100 * 2**20
 _SAFE: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
                 "I8": "|i1", "U8": "|u1", "BOOL": "|b1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}  # fmt: skip
@@ -49,6 +55,7 @@ _GRAM: Final = ("feat_t", "feat_v", "feat_a", "feat_s", "feat_d")
 
 def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
     """Read files of arrays as one: modalities from one, ids from another."""
+    operands = [part for one in operands for part in _modalities_in(one)]
     if any(kind_of(one) is None for one in operands):
         return None
     values: dict[str, Any] = {}
@@ -60,7 +67,18 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
                 raise wrong(shown(one.path), f"has the key '{key}' of another file", "Write name=FILE for each")
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
-    return interpret(values, _files(operands), "arrays", files)
+    return interpret(values, _files(operands), "arrays", files, time_axis_of(operands))
+
+
+def _modalities_in(one: Operand) -> list[Operand]:
+    """The files of a folder whose names are modalities, text.npy and video.npy, and of ids; else the operand itself."""
+    if one.name is not None or not one.is_folder:
+        return [one]
+    paths = sorted(path for path in one.path.glob("*.npy") if not path.name.startswith("."))
+    named = [path.stem in LETTERS.values() for path in paths]
+    if not any(named) or not all(of or role_of(path.stem) for of, path in zip(named, paths, strict=True)):
+        return [one]
+    return operands_of(paths, one.texts, one.time_axis)
 
 
 def read_gram(operands: Sequence[Operand]) -> Recognised | None:
@@ -76,6 +94,11 @@ def read_gram(operands: Sequence[Operand]) -> Recognised | None:
     found = interpret(values, _files(operands), "gram")
     found.shared_space = True  # the features behind the contrastive heads, which are trained for it
     return found
+
+
+def time_axis_of(operands: Sequence[Operand]) -> int | None:
+    """Which axis of an item's array is time; None where the user named modalities, so that keys are no items."""
+    return None if any(one.name for one in operands) else operands[0].time_axis
 
 
 def _files(operands: Sequence[Operand]) -> str:
@@ -144,14 +167,20 @@ def npy_rows(path: Path) -> Any:  # noqa: ANN401 - rows, or a list of texts
     with open_regular(path) as file:
         layout = read_npy_header(file, shown(path))
         offset = file.tell()
-    return _texts_or(FileRows(path, offset, layout, shown(path)), layout)
+    return _texts_or(FileRows(path, offset, layout, shown(path)), layout, TextRoom(), shown(path))
 
 
-def _texts_or(rows: Rows, layout: Layout) -> Any:  # noqa: ANN401 - rows, or a list of texts
+def _texts_or(rows: Rows, layout: Layout, room: TextRoom, source: str) -> Any:  # noqa: ANN401 - rows, or a list of texts
     """Texts as a list, numbers as rows."""
-    if layout.dtype.kind in "SU" and layout.nbytes <= MOST_ITEM_BYTES:
-        return text_rows(np.asarray(rows.read(np.arange(rows.n))))
-    return rows
+    if layout.dtype.kind not in "SU" or layout.nbytes > MOST_ITEM_BYTES:
+        return rows
+    n = prod(layout.shape)
+    refuse_beyond(n, source)
+    room.take(n, layout.nbytes // (4 if layout.dtype.kind == "U" else 1), source)
+    found: list[Any] = []
+    for start in range(0, rows.n, _PIECE):
+        found += text_rows(np.asarray(rows.read(np.arange(start, min(rows.n, start + _PIECE)))))
+    return found
 
 
 def npz_values(path: Path) -> dict[str, Any]:
@@ -161,17 +190,18 @@ def npz_values(path: Path) -> dict[str, Any]:
         UserError: It is damaged, or declares more than it can hold.
     """
     values: dict[str, Any] = {}
+    room = TextRoom()
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if len(members) > _MOST_MEMBERS:
             raise wrong(shown(path), f"has {len(members):,} members; at most {_MOST_MEMBERS:,} are read")
         for member in members:
             if member.filename.endswith(".npy"):
-                values[member.filename[:-4]] = _member(path, archive, member)
+                values[member.filename[:-4]] = _member(path, archive, member, room)
     return values
 
 
-def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:  # noqa: ANN401 - rows or texts
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: TextRoom) -> Any:  # noqa: ANN401 - rows or texts
     source = f"{shown(path)}, {member.filename[:-4]}"
     if member.flag_bits & 1:
         raise wrong(source, "is encrypted", "Write it without a password")
@@ -191,7 +221,7 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> An
         rows = FileRows(path, _data_offset(path, member, source) + begin, layout, source)
     else:
         rows = StreamRows(lambda: _opened_member(path, member, begin), layout, source)
-    return _texts_or(rows, layout)
+    return _texts_or(rows, layout, room, source)
 
 
 def _data_offset(path: Path, member: zipfile.ZipInfo, source: str) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ARRAYS: Final = ("npy", "npz", "pth", "pt")
 _TEXT_LIMIT: Final = 2**20
 _HEADER_LIMIT: Final = 2**20  # bytes of a name or of attributes that a header may announce
+_ARCHIVES_LIMIT: Final = 2**29  # bytes of arrays that archives within a shard may unpack to, all of them together
 _GZIP: Final = b"\x1f\x8b"
 _FACTS: Final = {"label": "labels", "class": "labels", "split": "splits"}
 
@@ -234,9 +235,14 @@ def _tensor(member: _Member) -> NDArray[Any]:
 def _many(modality: str, members: dict[str, _Member], source: str) -> list[Features]:
     """Archives of several arrays for each item: each key is a modality."""
     held: dict[str, dict[str, NDArray[Any]]] = defaultdict(dict)
+    left = _ARCHIVES_LIMIT
     for key, member in members.items():
         for name, array in _unzipped(member).items():
             held[name][key] = array
+            left -= array.nbytes
+        if left < 0:
+            said = f"and the archives before it unpack to more than {_ARCHIVES_LIMIT:,} bytes, which are held in memory"
+            raise wrong(member.source, said, "Write each array as KEY.MODALITY.npy, or split the shard")
     found = []
     for name, arrays in held.items():
         every = list(arrays.values())
@@ -252,10 +258,11 @@ def _unzipped(member: _Member) -> dict[str, NDArray[Any]]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(member.data())) as archive:
-            found = {}
+            found, size = {}, 0
             for info in archive.infolist():
-                if info.file_size > MOST_ITEM_BYTES // 16:
-                    raise wrong(member.source, f"unpacks to {info.file_size:,} bytes for one item")
+                size += info.file_size
+                if size > MOST_ITEM_BYTES // 16:
+                    raise wrong(member.source, f"unpacks to {size:,} bytes for one item")
                 found[info.filename.removesuffix(".npy")] = array_from(archive.read(info), member.source)
             return found
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:

@@ -7,13 +7,15 @@ import pickle
 import re
 import zipfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import wrong
+from gramcli.files.pickled_keys import check_holdings
+from gramcli.files.pickles import UnsafePickleError
 from gramcli.files.reading import LARGE, check_regular, open_regular
 from gramcli.media.kinds import shown
 
@@ -60,7 +62,11 @@ def tensor_of(data: bytes, source: str) -> NDArray[Any]:
         UserError: It is damaged, or holds anything else.
     """
     try:
+        if data.startswith(b"PK"):
+            _check_stored(io.BytesIO(data), source)
         found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # as below
         raise _refused(source, error) from error
     if not isinstance(found, torch.Tensor):
@@ -75,9 +81,8 @@ def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
         with open_regular(path) as file:
             zipped = file.read(2) == b"PK"
         if zipped:
-            with zipfile.ZipFile(path) as archive:
-                if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
-                    raise wrong(shown(path), "is compressed, as torch.save writes no file", "Save it again")
+            with open_regular(path) as file:
+                _check_stored(file, shown(path))
         elif path.stat().st_size > LARGE:
             raise wrong(shown(path), "is of torch's old form and too large to be held", "Save it again with torch 1.6+")
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
@@ -85,6 +90,23 @@ def _loaded(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
         raise
     except Exception as error:  # a damaged pickle can end in any error at all
         raise _refused(shown(path), error) from error
+
+
+def _check_stored(file: IO[bytes], source: str) -> None:
+    """Refuse archives that unpack to more than they have: torch unpacks them whole, and runs their pickle.
+
+    Raises:
+        UserError: It is packed, or its pickle holds too much.
+    """
+    with zipfile.ZipFile(file) as archive:
+        if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+            raise wrong(source, "is compressed, as torch.save writes no file", "Save it again")
+        for name in archive.namelist():
+            if name.endswith("data.pkl"):
+                try:
+                    check_holdings(archive.read(name))
+                except UnsafePickleError as error:
+                    raise wrong(source, f"is not read: {error}", "Save tensors alone") from error
 
 
 def _refused(source: str, error: Exception) -> UserError:
@@ -95,7 +117,10 @@ def _refused(source: str, error: Exception) -> UserError:
             f"names the code {found}, which is not run",
             "Save tensors alone: torch.save({'video': x}, FILE)",
         )
-    return wrong(source, f"cannot be read ({text.splitlines()[0][:200] if text else type(error).__name__})")
+    why = text.splitlines()[0][:200] if text else type(error).__name__
+    if "weights_only" in why:  # torch's advice to run what the file names
+        return wrong(source, "holds more than tensors and plain values", "Save tensors alone")
+    return wrong(source, f"cannot be read ({why})")
 
 
 def _named_global(text: str) -> str | None:

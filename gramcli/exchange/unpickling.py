@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 from collections.abc import Callable
+from contextvars import ContextVar
 from math import prod
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,8 @@ import numpy as np
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import wrong
+from gramcli.files.pickled_keys import Holdings
+from gramcli.files.pickles import UnsafePickleError
 from gramcli.files.reading import LARGE, open_regular
 from gramcli.media.kinds import shown
 
@@ -28,6 +31,20 @@ _REFUSED: Final = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEX
 _KINDS: Final = "fiubSUO"
 _MOST_AXES: Final = 32
 _DEEPEST: Final = 5
+_COPIES: Final = 2**24  # values that copies may have beyond what the file has bytes
+_LEFT: ContextVar[int] = ContextVar("left", default=0)
+
+
+def _spend(value: Any) -> None:  # noqa: ANN401 - from the file
+    """Count what is copied: one value can be named any number of times.
+
+    Raises:
+        UserError: It is more than the file accounts for.
+    """
+    left = _LEFT.get() - len(value)
+    if left < 0:
+        raise UserError("input", "it holds the same values over and over, more than can be read")
+    _LEFT.set(left)
 
 
 class _DType:
@@ -83,7 +100,9 @@ def _array(data: Any, dtype: Any, shape: Any, order: Any) -> Any:  # noqa: ANN40
     if dtype.code == "O":
         return _objects(data, shape)
     kind = dtype.dtype()
-    data = data.encode("latin-1") if isinstance(data, str) else data  # as Python 2 wrote it
+    if isinstance(data, str):  # as Python 2 wrote it
+        _spend(data)
+        data = data.encode("latin-1")
     if not isinstance(data, bytes | bytearray) or len(data) != prod(shape) * kind.itemsize:
         held = len(data) if isinstance(data, bytes | bytearray) else 0
         said = f"{prod(shape) * kind.itemsize:,} bytes of numbers ({list(shape)} {kind}) and stores {held:,}"
@@ -107,19 +126,21 @@ def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> Any:  # noqa: 
 
 def _scalar(dtype: Any, data: Any = b"") -> Any:  # noqa: ANN401 - from the file
     if isinstance(dtype, _DType) and dtype.code == "O":
-        return data
+        return list(data) if isinstance(data, tuple) else data  # no tuple, for it might become a key
     return _array(data, dtype, (1,), "C")[0].item()
 
 
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:  # noqa: ANN401 - from the file
     if not isinstance(text, str) or str(encoding).lower().replace("-", "") not in ("latin1", "ascii", "utf8"):
-        raise UserError("input", f"it encodes a text by {encoding!r}")
+        raise UserError("input", f"it encodes a text by {encoding!r:.60}")
+    _spend(text)
     return text.encode(encoding)
 
 
 def _bytes(*values: Any) -> bytes:  # noqa: ANN401 - from the file
     if values and not isinstance(values[0], bytes | bytearray | list | tuple):
         raise UserError("input", "it makes bytes of something that are none")
+    _spend(values[0] if values else b"")
     return bytes(*values[:1])
 
 
@@ -128,11 +149,29 @@ def _bytearray(*values: Any) -> bytearray:  # noqa: ANN401 - from the file
 
 
 def _dictionary(*values: Any) -> dict[Any, Any]:  # noqa: ANN401 - from the file
-    return dict(values[0]) if values and isinstance(values[0], list | tuple | dict) else {}
+    if not values or not isinstance(values[0], list | tuple | dict):
+        return {}
+    _spend(values[0])
+    pairs = values[0].items() if isinstance(values[0], dict) else values[0]
+    return {_key(key): value for key, value in pairs}
+
+
+def _key(key: Any) -> Any:  # noqa: ANN401 - from the file
+    """A key that is hashed in a moment.
+
+    Raises:
+        UserError: It is a tuple, which may hold itself many times over.
+    """
+    if isinstance(key, tuple):
+        raise UserError("input", "it has a tuple as a key; keys are texts or numbers")
+    return key
 
 
 def _set(*values: Any) -> list[Any]:  # noqa: ANN401 - from the file
-    return list(values[0]) if values and isinstance(values[0], list | tuple) else []
+    if not values or not isinstance(values[0], list | tuple):
+        return []
+    _spend(values[0])
+    return list(values[0])
 
 
 _ARRAYS: Final = ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -196,12 +235,15 @@ def unpickled(path: Path) -> Any:  # noqa: ANN401 - whatever it holds
                 raise wrong(where, f"has {size:,} bytes; a pickle is held in memory, at most {LARGE:,}", "Save .npz")
             _look_through(file, size)
             file.seek(0)
+            _LEFT.set(size + _COPIES)
             found = _Unpickler(file, encoding="latin1").load()
         return _Unwrapper().take(found)
     except UserError as error:
         if error.message.startswith(where):
             raise
         raise wrong(where, f"is not read: {error.message}", "Save its arrays with numpy.savez") from error
+    except UnsafePickleError as error:
+        raise wrong(where, f"is not read: {error}", "Save its arrays with numpy.savez") from error
     except MemoryError as error:
         raise wrong(where, "declares more than memory holds", "Save its arrays with numpy.savez") from error
     except Exception as error:  # a pickle can fail in any way
@@ -240,10 +282,11 @@ def _look_through(file: IO[bytes], size: int) -> None:
     Raises:
         UserError: It has one.
     """
-    puts = 0
+    puts, holdings = 0, Holdings()
     within: Any = _Within(file, size)
     for steps, (opcode, argument, _) in enumerate(pickletools.genops(within)):
         name = opcode.name
+        holdings.see(opcode, argument)
         if steps > _MOST_STEPS:
             raise UserError("input", f"it has more than {_MOST_STEPS:,} instructions")
         if name in _REFUSED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders import looks_like_checkpoint, looks_like_heads, looks_like_transformers
@@ -77,9 +78,8 @@ def inspect(  # noqa: PLR0911 - one for each thing that a path may be
             return describe_evaluation(path, load_evaluation(path))
         _refuse_configuration(path, document)
     if path.suffix.lower() in _ARRAYS and path.is_file():
-        raise UserError(
-            "input", f"{path} holds arrays. If they are embeddings, write them as a store: gramcli.store.write_store."
-        )
+        advice = f"If they are embeddings, make them a store: gram import {quote(str(path))} -o STORE"
+        raise UserError("input", f"{path} holds arrays. {advice}, or in Python gramcli.store.write_store.")
     from gramcli.datasets import open_dataset  # noqa: PLC0415 - as above
 
     try:

@@ -46,6 +46,8 @@ MEDIA_FILES: Final = "media files"
 _PIECE: Final = 10_000
 _SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
+_DIGEST: Final = 64  # characters of a sha256
+_LONGEST_SHOWN: Final = 80  # characters of a value where two plans differ
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
 _LARGEST_SHARD: Final = 65_536
 _LONGEST_ITEM: Final = 2**16  # bytes of one item in items.csv or inputs.json, on average
@@ -372,6 +374,8 @@ def _difference(key: str, before: object, after: object) -> str:
         hint = " (a path, size or modification time)" if key == f"sources.{MEDIA_FILES}" else ""
         return f"the {key.removeprefix('sources.')} changed{hint}"
     shown = ["none" if value is None else _short(str(value)) for value in (before, after)]
+    if shown[0] == shown[1]:
+        return f"{key} changed"
     return f"{key} was {shown[0]}, now {shown[1]}"
 
 
@@ -411,5 +415,7 @@ def _restore(store: Path) -> str:
 
 
 def _short(text: str) -> str:
-    """A digest's first characters; anything else as it is."""
-    return f"{text[:12]}..." if len(text) == 64 and " " not in text else text
+    """A digest's first characters, the beginning of what is long; anything else as it is."""
+    if len(text) == _DIGEST and " " not in text:
+        return f"{text[:12]}..."
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

@@ -317,7 +317,11 @@ def open_store(path: str | Path) -> Store:
     except OSError as error:
         what = f"cannot be opened ({error.strerror})"
     if what:
-        others = " Embeddings in a file become a store with gramcli.store.write_store." if loose else ""
+        others = (
+            " Embeddings in a file become a store with: gram import FILE -o STORE, or gramcli.store.write_store."
+            if loose
+            else ""
+        )
         raise UserError("store", f"{path} {what}. Write one with: gram embed DATA -o STORE --model MODEL.{others}")
     manifest = read_manifest(path)
     if not manifest["complete"]:

@@ -10,7 +10,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from gramcli.errors import UserError
+from gramcli.errors import ANEW_IN_A_SHELL, ANEW_IN_PYTHON, UserError
 from gramcli.files.locking import take_lock
 from gramcli.files.reading import read_regular
 from gramcli.files.writing import (
@@ -233,7 +233,7 @@ class StoreWriter:
         if found:
             state_of = "is a finished store of" if manifest["complete"] else "was begun with"
             more = f"; and {len(found) - 3} more differences" if len(found) > 3 else ""
-            anew = "start anew with --overwrite" if self.plan.inputs else "pass overwrite=True"
+            anew = ANEW_IN_A_SHELL if self.plan.inputs else ANEW_IN_PYTHON
             advice = f"Name another output, or {anew}."
             if not others and self.plan.inputs:
                 advice = f"If you mended what had failed, use --retry-failed; else: {advice[0].lower()}{advice[1:]}"

@@ -260,7 +260,7 @@ def test_compare_says_what_it_leaves_out(gram, gappy_store):
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
-        ("e.npz", 1, "Embeddings in a file become a store with gramcli.store.write_store"),
+        ("e.npz", 1, "Embeddings in a file become a store with: gram import FILE -o STORE, or gramcli.store"),
         (
             "model.pt",
             2,

@@ -77,6 +77,18 @@ def test_a_wrong_line_gets_one_sentence(gram, two, arguments, code, said):
     assert not Path("store").exists()
 
 
+def test_a_store_of_something_else_is_kept_without_overwrite(gram, two):
+    for made in (("import", "text.npy", "-o", "a"), ("import", "video.npy", "-o", "b"), ("join", "a", "b", "-o", "ab")):
+        assert gram(*made).exit_code == 0
+    for other in (("import", "video.npy", "-o", "a"), ("join", "a", "b:video=clip", "-o", "ab")):
+        result = gram(*other)
+        assert result.exit_code == 1
+        said = " ".join(result.stderr.split())
+        assert said.endswith("Name another output, or start anew with --overwrite.")
+        assert len(said) < 500
+        assert gram(*other, "--overwrite").exit_code == 0
+
+
 def test_every_format_is_named_in_the_help(gram, two):
     from gramcli.exchange import FORMATS
 

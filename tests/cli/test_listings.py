@@ -95,7 +95,7 @@ def test_inspect_a_manifest_names_files_that_are_not_there(gram, tmp_path):
         ("e.json", "{", "is not JSON"),
         ("e.json", '{"schema": 9, "results": []}', "has schema 9"),
         ("x.dat", "x", "x.dat is"),
-        ("e.npz", "x", "gramcli.store.write_store"),
+        ("e.npz", "x", "gram import e.npz -o STORE, or in Python gramcli.store.write_store"),
         ("hps.json", "{}", "is the configuration of a checkpoint. Inspect the checkpoint, such as"),
         ("other.json", '{"model_cfg": {}}', "is the configuration of a checkpoint"),
     ],

@@ -1,4 +1,4 @@
-"""A hundred hostile files: each ends in one sentence, in bounded memory, and nothing that it names is run."""
+"""More than a hundred hostile files: each ends in one sentence, in bounded memory, and nothing that it names is run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("h5py")
 pytest.importorskip("pyarrow")
 
-from tests.exchange.forged import HOSTILE
+from tests.exchange.forged import FORGE, HOSTILE
+from tests.exchange.forged_amounts import AMOUNTS
 
 ROOM = 2**30  # bytes of memory that all of them may take beyond what is there before
 SECONDS = 60
+SOON = 20  # seconds, for what is told before it is read
 
 
 def test_there_are_a_hundred_of_them() -> None:
@@ -61,18 +64,31 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pop
 @pytest.mark.parametrize("name", list(HOSTILE))
 def test_it_ends_in_one_sentence(name: str, tmp_path: Path, process: subprocess.Popen[str]) -> None:
     file, forge = HOSTILE[name]
-    path = tmp_path / file
+    found = ended(name, tmp_path / file, forge, process)
+    assert found["seconds"] < SECONDS
+    assert not list(tmp_path.rglob("PWNED*"))
+    if name.startswith(("pickle: code ", "pickle: stacked ")) and " in " not in name:
+        assert f"names the code {name.rpartition(' ')[2]}, which is not run" in found["said"]
+
+
+@pytest.mark.parametrize("name", list(AMOUNTS))
+def test_what_holds_too_much_is_told_so(name: str, tmp_path: Path, process: subprocess.Popen[str]) -> None:
+    file, forge, said = AMOUNTS[name]
+    found = ended(name, tmp_path / file, forge, process)
+    assert said in found["said"], found
+    assert found["seconds"] < SOON
+
+
+def ended(name: str, path: Path, forge: FORGE, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Forge a file, import it, and return how that ended: in one sentence."""
     forge(path)
     process.stdin.write(f"{path}\n")
     process.stdin.flush()
     answer = process.stdout.readline()
     assert answer, f"{name} ended the process: {process.wait(5)}"
-    found = json.loads(answer)
+    found: dict[str, Any] = json.loads(answer)
     assert found["raised"] is None, found
     assert found["code"] in (1, 2), found
     sentences = [line for line in found["said"].splitlines() if line]
     assert len(sentences) == 1 and sentences[0].startswith("gram: error: "), found
-    assert found["seconds"] < SECONDS
-    assert not list(tmp_path.rglob("PWNED*"))
-    if name.startswith(("pickle: code ", "pickle: stacked ")) and " in " not in name:
-        assert f"names the code {name.rpartition(' ')[2]}, which is not run" in found["said"]
+    return found

@@ -133,6 +133,45 @@ def test_another_axis_of_time(here: Path, draw: Draw) -> None:
         import_features("audio.npy", "other", time_axis=2)
 
 
+@pytest.mark.parametrize("count", [3, 12])
+@pytest.mark.parametrize("kind", ["pkl", "npz", "h5", "folder"])
+def test_items_whose_last_axis_is_time(kind: str, count: int, here: Path, draw: Draw) -> None:
+    items = {f"vid{k:02}": draw(6, 2 + k % 4) for k in range(count)}  # [d, T]
+    path = Path(f"features.{kind}")
+    if kind == "pkl":
+        path.write_bytes(pickle.dumps(items))
+    elif kind == "npz":
+        np.savez(path, **items)
+    elif kind == "h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            for name, array in items.items():
+                file[name] = array
+    else:
+        path.mkdir()
+        for name, array in items.items():
+            np.save(path / f"{name}.npy", array)
+    found = import_features(path, "store", time_axis=1)
+    assert (found.items, [one.dim for one in found.modalities]) == (count, [6])
+    assert open_store("store").ids == tuple(items)
+    name = found.modalities[0].name
+    assert np.allclose(stored(Path("store"), name), [one.mean(1) for one in items.values()], rtol=1e-5, atol=1e-6)
+    if kind == "folder" or count > 8:
+        with pytest.raises(UserError, match=r"has items of 2 and of 3 dimensions\..*time, say --time-axis 1; else"):
+            import_features(path, dry_run=True)
+
+
+def test_modalities_that_are_named_are_no_items_of_time(here: Path, draw: Draw) -> None:
+    for k in range(10):
+        np.save(f"x{k}.npy", draw(6, 2 + k % 4))
+    named = [f"expert{k}=x{k}.npy" for k in range(10)]
+    for time_axis in (0, 1):
+        found = import_features(named, dry_run=True, time_axis=time_axis)
+        assert (found.items, len(found.modalities)) == (6, 10)
+    np.savez("three.npz", text=draw(6, 4), video=draw(6, 5))
+    assert len(import_features("three.npz", dry_run=True, time_axis=1).modalities) == 2
+
+
 def test_several_captions_for_an_item_in_any_order(here: Path, draw: Draw) -> None:
     text, video = draw(4, 6), draw(2, 6)
     np.save("text.npy", text)
@@ -197,6 +236,48 @@ def test_a_folder_as_howto100m_writes_it(here: Path, draw: Draw) -> None:
     found = import_features("video=s3d", "store")
     assert open_store("store").ids == ("-abc_12", "q", "x_y_z")
     assert [one.name for one in found.modalities] == ["video"]
+
+
+@pytest.mark.parametrize("from_format", [None, "folder"])
+def test_two_folders_are_each_a_modality(from_format: str | None, here: Path, draw: Draw) -> None:
+    clip, sound = draw(3, 8), draw(3, 5)
+    for folder, rows in (("clip4", clip), ("aud", sound)):
+        Path(folder).mkdir()
+        for k, row in enumerate(rows):
+            np.save(f"{folder}/item{k}.npy", row)
+    with pytest.raises(UserError, match=r"are each of the format 'folder'.*Write NAME=clip4 NAME=aud") as caught:
+        import_features(["clip4", "aud"], dry_run=True, from_format=from_format)
+    assert "--from" not in str(caught.value)
+    import_features(["video=clip4", "audio=aud"], "store", from_format=from_format)
+    assert np.array_equal(stored(Path("store"), "video"), clip)
+    assert np.array_equal(stored(Path("store"), "audio"), sound)
+
+
+def test_a_folder_of_a_file_for_each_modality(here: Path, draw: Draw) -> None:
+    arrays = {"text": draw(4, 8), "video": draw(4, 8), "audio": draw(4, 5)}
+    Path("features").mkdir()
+    for name, array in arrays.items():
+        np.save(f"features/{name}.npy", array)
+    found = import_features("features", "store")
+    assert (found.formats, found.items) == (("arrays",), 4)
+    for name, array in arrays.items():
+        assert np.array_equal(stored(Path("store"), name), array)
+    np.save("features/ids.npy", np.array(["a", "b", "c", "d"]))
+    assert import_features("features", "other").items == 4
+    assert open_store("other").ids == ("a", "b", "c", "d")
+    np.save("features/clip0.npy", draw(4, 8))  # no modality's name: files are items
+    Path("features/ids.npy").unlink()
+    Path("features/audio.npy").unlink()
+    assert import_features("features", dry_run=True).formats == ("folder",)
+
+
+def test_a_folder_is_of_items_where_the_user_says_so(here: Path, draw: Draw) -> None:
+    Path("features").mkdir()
+    for name in ("text", "video"):
+        np.save(f"features/{name}.npy", draw(4, 8))
+    for files, said in ((["clip=features"], None), (["features"], "folder")):
+        found = import_features(files, dry_run=True, from_format=said)
+        assert (found.formats, found.items) == (("folder",), 2)
 
 
 def test_captions_that_clip_video_encode_leaves_beside(here: Path, draw: Draw) -> None:
@@ -308,7 +389,7 @@ def test_items_of_several_files_are_matched_by_id(here: Path, draw: Draw) -> Non
             {"ids": ["a", "b"], "ids_txt": ["a", "c"]},
             "a caption of 'c', which is no",
         ),
-        ({"video": (2, 0)}, {}, "vectors of no or of different dimensions"),
+        ({"video": (2, 0)}, {}, "vectors of no dimensions"),
         ({"video": (2,)}, {}, "holds no features"),
     ],
 )
@@ -368,6 +449,24 @@ def test_a_run_that_was_stopped_resumes(here: Path, draw: Draw, monkeypatch: pyt
     with pytest.raises(UserError, match="something else"):
         import_features("video.npy", "store", shared_space=True)
     import_features("video.npy", "store", shared_space=True, overwrite=True)
+
+
+def test_a_finished_import_is_left_as_it_is(here: Path, draw: Draw) -> None:
+    np.savez("features.npz", text=draw(5, 8), video=draw(5, 8))
+    first = import_features("features.npz", "store", shared_space=True)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in Path("store").rglob("?*.*")}
+    assert import_features("features.npz", "store", shared_space=True) == first
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in Path("store").rglob("?*.*")} == before
+
+
+def test_files_of_a_folder_that_changed_are_noticed(here: Path, draw: Draw) -> None:
+    Path("clips").mkdir()
+    for k in range(3):
+        np.save(f"clips/item{k}.npy", draw(4))
+    import_features("clips", "store")
+    np.save("clips/item1.npy", draw(4))
+    with pytest.raises(UserError, match="the feature files changed"):
+        import_features("clips", "store")
 
 
 def test_members_that_are_stored_and_packed_lie_side_by_side(here: Path, draw: Draw) -> None:

@@ -256,6 +256,9 @@ def test_the_cache_of_mteb_by_its_texts(here: Path, draw: Draw) -> None:
     Path("mine.txt").write_text("it rains\na bird\na dog barks\n")
     found = import_features("query", "store", texts="mine.txt")
     assert (found.formats, found.items, found.modalities[0].ok) == (("mteb",), 3, 2)
+    assert found.modalities[0].absent == {"not in the cache": 1}
+    renamed = import_features("query", texts="mine.txt", rename={"text": "words"}, dry_run=True)
+    assert renamed.modalities[0].absent == {"not in the cache": 1}
     assert np.array_equal(stored("text"), vectors[[1, 0]])
     Path("mine.csv").write_text("id,caption\nv1,it rains\nv2,a cat\nv1,a dog barks\n")
     import_features("query", "other", texts="mine.csv")
@@ -314,8 +317,10 @@ def test_parts_of_different_precision_lose_none(here: Path, draw: Draw) -> None:
     assert np.array_equal(stored("video")[1], numbers[1])
 
 
-def test_lists_of_captions_stay_several(here: Path, draw: Draw) -> None:
+def test_lists_of_captions_are_left_out_with_a_note(here: Path, draw: Draw) -> None:
     captions = [["a dog", "a cat"], ["x"], None]
     table = pa.table({"id": list("abc"), "video": pa.array(draw(3, 4).tolist()), "captions": captions})
     pq.write_table(table, "v.parquet")
-    assert import_features("v.parquet", "store").texts == 3
+    found = import_features("v.parquet", "store")
+    assert found.texts == 0
+    assert any("captions holds list<" in note for note in found.notes)
