@@ -65,8 +65,7 @@ def interpret(
         keys = ", ".join(map(str, list(values)[:5])) or "none"
         raise wrong(source, f"holds no features (keys: {keys})", "Name a file with arrays of floats")
     nans = [key for key in holes if values[key] is not None]
-    told = bool(nans)
-    if len(arrays) + len(holes) == len(values) and are_items(arrays, holes, told=told, time_axis=time_axis):
+    if len(arrays) + len(holes) == len(values) and are_items(arrays, time_axis, holes, told=bool(nans)):
         return by_id({key: arrays.get(key) for key in values}, source, kind)
     found = _by_row({key: value for key, value in values.items() if key not in set(holes)}, source, kind, files or {})
     found.notes += [f"{source}, {key} is NaN or None, no features, and was left out." for key in holes]
@@ -74,15 +73,15 @@ def interpret(
 
 
 def are_items(
-    arrays: Mapping[str, Rows], holes: Sequence[str] = (), *, told: bool = False, time_axis: int | None = None
+    arrays: Mapping[str, Rows], time_axis: int | None = None, holes: Sequence[str] = (), *, told: bool = False
 ) -> bool:
     """Whether keys are ids of items, rather than names of modalities.
 
     Args:
-        arrays: By key; what is there.
+        arrays: By key.
+        time_axis: As in `interpret`: an array [n, d] has none, so where one is named, each is an item's [d, T].
         holes: Keys of which nothing is there.
         told: Whether a single NaN stands for one of them, as only items have it.
-        time_axis: As in `interpret`: an array [n, d] has none, so where one is named, each is an item's [d, T].
     """
     widths = {rows.inner[-1:] for rows in arrays.values()}
     keys = [*arrays, *holes]

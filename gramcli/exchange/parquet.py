@@ -257,27 +257,30 @@ def _ids(parts: Parts, names: Sequence[str]) -> tuple[str, list[str]] | None:
 def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list[str] | None) -> None:
     for name in names:
         role = role_of(name)
-        if (role in _KINDS or folded(name) in _CAPTIONS) and not parts.is_nested(name):
+        if role in _KINDS or folded(name) in _CAPTIONS:
             kind = role if role in _KINDS else "captions"
-            values = parts.texts(name)
-            if kind == "captions" and any(isinstance(one, list) for one in values):
-                values = [tuple(map(str, one or ())) if isinstance(one, list) else one for one in values]
-            if not all(one is None or isinstance(one, str | int | tuple) for one in values):
+            if parts.is_nested(name):
+                if not _is_list_of_floats(parts.schema.field(name).type):
+                    said = f"holds {parts.schema.field(name).type}, no text for each row, and was left out."
+                    found.notes.append(f"{parts.source}, {name} {said}")
                 continue
-            texts = [one if one is None or isinstance(one, tuple) else str(one) for one in values]
+            values = parts.texts(name)
+            if not all(one is None or isinstance(one, str | int | bool) for one in values):
+                continue
+            texts = [None if one is None else str(one) for one in values]
             if ids is None:
                 found.row_facts[kind] = texts
             else:
                 found.facts = merged_facts(found.facts, kind, ids, texts)
 
 
-def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[Any]) -> Facts:
+def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[str | None]) -> Facts:
     """Add what rows say of their items."""
     if kind == "captions":
         gathered: dict[str, list[str]] = {}
         for one, text in zip(ids, texts, strict=True):
             if text is not None:
-                gathered.setdefault(one, []).extend(text if isinstance(text, tuple) else (text,))
+                gathered.setdefault(one, []).append(text)
         facts.captions |= {one: tuple(every) for one, every in gathered.items()}
         return facts
     target: dict[str, str] = getattr(facts, kind)

@@ -177,7 +177,7 @@ def _texts_or(rows: Rows, layout: Layout, room: TextRoom, source: str) -> Any:  
     n = prod(layout.shape)
     refuse_beyond(n, source)
     room.take(n, layout.nbytes // (4 if layout.dtype.kind == "U" else 1), source)
-    found: list[str] = []
+    found: list[Any] = []
     for start in range(0, rows.n, _PIECE):
         found += text_rows(np.asarray(rows.read(np.arange(start, min(rows.n, start + _PIECE)))))
     return found
