@@ -82,7 +82,7 @@ def test_a_shortlist_of_the_whole_gallery_is_said(gram, checkpoint, clips):
         (
             ["export", "CLIPS", "-o", "x.safetensors"],
             2,
-            "CLIPS is a manifest, where a checkpoint belongs",
+            "CLIPS is a manifest, where a store or a checkpoint belongs",
         ),
         (["export", "CKPT", "-o", "x.pt"], 2, "has to end in .safetensors"),
     ],
