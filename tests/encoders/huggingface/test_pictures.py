@@ -199,7 +199,6 @@ def test_the_file_that_processors_save_today_is_read(made: Made, tmp_path: Path)
     shutil.copytree(made("clip"), folder)
     settings = json.loads((folder / "preprocessor_config.json").read_text())
     (folder / "preprocessor_config.json").unlink()
-    assert load_encoder(f"hf:{folder}").describe()["preprocessing"]["pixels"]["size"] == (224, 0)
     document = {"image_processor": settings, "processor_class": "CLIPProcessor"}
     (folder / "processor_config.json").write_text(json.dumps(document))
     wanted = load_encoder(f"hf:{made('clip')}").describe()["preprocessing"]
