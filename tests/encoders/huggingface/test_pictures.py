@@ -217,6 +217,7 @@ def test_the_words_of_siglip_2_are_lower_cased(made: Made, monkeypatch: pytest.M
     assert torch.equal(first, second)
 
 
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler here")
 @pytest.mark.skipif(" " in torch.__file__, reason="torch compiles nothing where its own path has a blank")
 def test_compiled_towers_give_the_same_vectors(tmp_path: Path) -> None:
     folder = tiny.clip(tmp_path / "clip", layers=1)
