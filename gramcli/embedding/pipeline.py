@@ -263,7 +263,7 @@ class _Shard:
     _waiting: int = 0
 
     def add(self, inputs: Inputs, *, idle: bool) -> None:
-        """Take what was found of the next item, and encode full batches; any, when there is nothing else to do."""
+        """Take what was found of the next item, and encode full batches; others too while the next is not there yet."""
         item: dict[str, list[Any]] = {name: list(inputs.get(name, ())) for name in self.job.modalities}
         for name, cells in tuple(item.items()):
             for made in self.job.made_of(name):
@@ -281,22 +281,15 @@ class _Shard:
             full = idle or self._waiting > _HELD_BYTES
             for group in list(self._groups) if full else [there]:
                 self._flush(group, 1 if full else self.job.batches.size(group))
+        if idle and len(self._captions) >= self.job.batches.size((TEXT,)):
+            self._flush_captions()
 
     def finish(self) -> None:
-        """Encode what is left; captions in the order of their lengths, so that a batch needs little padding."""
+        """Encode what is left."""
         for there in list(self._groups):
             self._flush(there, 1)
-        self._captions.sort(key=lambda place: len(place[0][TEXT][place[1]].value))
-        start = 0
-        while batch := self._captions[start : start + self.job.batches.size((TEXT,))]:
-            start += len(batch)
-            found = self._encode({TEXT: [item[TEXT][k].value for item, k in batch]})
-            for place, (item, k) in enumerate(batch):
-                vectors = {name: rows[place] for name, rows in found.items()}
-                bad = next((one for one in vectors.values() if isinstance(one, Missing)), None)
-                for name, vector in vectors.items():  # views share their rows: all of a caption, or none
-                    self._put(item[name], k, bad or vector)
-        self._captions.clear()
+        while self._captions:
+            self._flush_captions()
 
     def newly_failed(self) -> int:
         """How many inputs failed since the last call."""
@@ -314,6 +307,18 @@ class _Shard:
             for name, vectors in found.items():
                 for item, vector in zip(batch, vectors, strict=True):
                     self._put(item[name], 0, vector)
+
+    def _flush_captions(self) -> None:
+        """Encode a batch of the waiting captions, the shortest first: those of like length need little padding."""
+        self._captions.sort(key=lambda place: len(place[0][TEXT][place[1]].value))
+        size = self.job.batches.size((TEXT,))
+        batch, self._captions[:] = self._captions[:size], self._captions[size:]
+        found = self._encode({TEXT: [item[TEXT][k].value for item, k in batch]})
+        for place, (item, k) in enumerate(batch):
+            vectors = {name: rows[place] for name, rows in found.items()}
+            bad = next((one for one in vectors.values() if isinstance(one, Missing)), None)
+            for name, vector in vectors.items():  # views share their rows: all of a caption, or none
+                self._put(item[name], k, bad or vector)
 
     def _put(self, cells: list[Any], k: int, vector: Any) -> None:  # noqa: ANN401 - a row or a `Missing`
         self._failed += isinstance(vector, Missing)
