@@ -56,6 +56,7 @@ _ROWS: Final = (
     ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
     CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
+    CommandRow("report", "Look", "Render a saved result as one HTML page."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
     CommandRow(
         "align",

@@ -10,6 +10,7 @@ from gramcli.cli.options import (
     OperandsArg,
     OutputOpt,
     PrimaryOpt,
+    ReportOpt,
     SplitOpt,
     TasksOpt,
     values,
@@ -30,6 +31,7 @@ def compare_command(
     allow_different: AllowOpt = None,
     primary: PrimaryOpt = "R@1",
     output: OutputOpt = None,
+    report: ReportOpt = None,
 ) -> None:
     """Compare evaluations with the first one, query by query.
 
@@ -48,9 +50,11 @@ def compare_command(
     from gramcli.report.tables import comparison_answer
 
     session.check_output(output)
+    session.check_suffixes(report, None)
     found = compare(
         *operands, tasks=task or (), methods=method or (), split=split, limit=limit, intersect=intersect,
         allow_different=values(allow_different), primary=primary,
     )  # fmt: skip
+    session.write_page(report, found)
     session.show(comparison_answer(found), output)
     session.finish(EXIT_LEFT_OUT if found.left_out else 0)
