@@ -74,7 +74,7 @@
     const said = make("span", { role: "status" });
     const words = make("input", { type: "search" });
     const title = table.caption ? table.caption.textContent : "table";
-    const label = make("label", {}, "Filter ", make("span", { class: "hidden" }, title), words);
+    const label = make("label", { class: "filter" }, "Filter ", make("span", { class: "hidden" }, title), words);
     words.addEventListener("input", () => {
       const wanted = words.value.trim().toLowerCase();
       let shown = 0;
