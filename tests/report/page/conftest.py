@@ -22,10 +22,15 @@ from gramcli.results.records import Comparison, Evaluation, LeftOut, RankVector,
 from tests.made_results import comparison, evaluation
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HOSTILE = (
     "<script>window.hit = 1</script>",
     "</script><script>window.hit = 2</script><!--",
@@ -115,7 +120,7 @@ def hostile_evaluation(n: int = 40) -> tuple[Evaluation, Material]:
     vectors = tuple(RankVector(HOSTILE[1] + "t2v", HOSTILE[k], ids, ranks[k:] + ranks[:k], n, best) for k in range(3))
     rows = tuple(ResultRow(HOSTILE[0], name, "raw", "R@1", 0.5, 0.4, 0.6, n) for name in HOSTILE)
     captions = {name: [*HOSTILE, None] for name in ids}
-    facts = {name: (HOSTILE[2], HOSTILE[3]) for name in ids}
+    facts = dict.fromkeys(ids, (HOSTILE[2], HOSTILE[3]))
     whole = Evaluation(
         provenance={name: name for name in HOSTILE},
         results=rows,
