@@ -73,7 +73,7 @@ def _power(row: ComparisonRow, detectable: float | None) -> str:
         return f"with n = {row.n} no difference could have been seen (power 80 %)"
     size = f"{_figure(row.metric, detectable)}{_unit(row)}"
     room = 1 - row.value_a
-    beyond = f", and A leaves {_figure(row.metric, room)} above it" if detectable > room else ""
+    beyond = f", more than the {_figure(row.metric, room)} that A leaves above it" if detectable > room else ""
     return f"with n = {row.n} a difference of {size} could have been seen (power 80 %){beyond}"
 
 

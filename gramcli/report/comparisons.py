@@ -117,8 +117,8 @@ def _change_table(comparison: Comparison, key: tuple[str, str, str, str], found:
         (
             f"{one.query} #{one.caption}" if several else one.query,
             *([_clipped(one.text or "-")] if texts else []),
-            f"{one.rank_a:g}",
-            f"{one.rank_b:g}",
+            f"{one.rank_a:.3g}",
+            f"{one.rank_b:.3g}",
             *((", ".join(one.best_a[:_SHOWN]) or "-", ", ".join(one.best_b[:_SHOWN]) or "-") if listed else ()),
         )
         for one in found

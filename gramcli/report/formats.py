@@ -109,7 +109,7 @@ def _latex_table(table: Table) -> str:
 
 
 def _latex_cell(table: Table, row: int, column: int) -> str:
-    text = latex(table.rows[row][column])
+    text = latex(table.rows[row][column]).replace(" +- ", r" $\pm$ ")
     text = rf"\textbf{{{text}}}" if (row, column) in table.best else text
     return rf"{text}$^{{\dagger}}$" if (row, column) in table.significant else text
 
