@@ -1,4 +1,4 @@
-"""The difference that could have been seen: drawn anew at just that size, the test finds it about four times in five."""
+"""The difference that could have been seen: drawn anew at just that size, the test finds it four times in five."""
 
 from __future__ import annotations
 
