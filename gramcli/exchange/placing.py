@@ -168,7 +168,7 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
             return _told_items(features, every, told.ids, told) or (every, own)
         return every, own
     if told.ids is not None:
-        return told.ids, told.source
+        return told.ids, told.ids_source
     media = [one for one in features if one.name != TEXT] or list(features)
     return [str(k) for k in range(media[0].rows.n)], "by row"
 
@@ -184,7 +184,7 @@ def _told_items(
     known, unnamed = set(ids), [one for one in features if one.ids is None]
     stranger = next((identity for identity in every if identity not in known), None)
     if stranger is None and len(known) == len(every):
-        return ids, told.source
+        return ids, told.ids_source
     if told.by_ids and (stranger is not None or not unnamed):
         where = next(one for one in features if one.ids is not None)
         other = stranger if stranger is not None else min(known.difference(every))
@@ -192,13 +192,13 @@ def _told_items(
         lacks = ", which --ids does not name" if stranger is not None else ", which --ids names"
         raise wrong(where.source, f"{has} '{other}'{lacks}", "Leave --ids out, or name the same items")
     if told.by_ids:
-        return ids, told.source
+        return ids, told.ids_source
     fitting = [one for one in unnamed if one.name != TEXT and one.rows.n == len(ids)]
     if not fitting or known.isdisjoint(every):
         return None
     for one in fitting:
         one.ids = ids
-    return list(dict.fromkeys([*ids, *every])), told.source
+    return list(dict.fromkeys([*ids, *every])), told.ids_source
 
 
 def _name_rows(parts: Sequence[Recognised], everything: Sequence[str], told: Told) -> None:
@@ -265,6 +265,8 @@ def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, f
     owners = one.ids
     if owners is None:
         n = one.rows.n
+        if told.by_ids and n == len(ids) and (told.text_ids is None or set(told.text_ids) == set(ids)):
+            return Placed(one, None, np.arange(n, dtype=np.int64))  # a caption each, and --ids says whose
         if told.text_ids is not None and len(told.text_ids) == n:
             owners = told.text_ids
         elif (counts := [len(facts.captions.get(identity, ())) for identity in ids]) and sum(counts) == n != len(ids):

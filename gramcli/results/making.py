@@ -40,9 +40,12 @@ def called(verb: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
     """
     known = inspect.signature(verb).parameters
     given = {name: value for name, value in arguments.items() if name in known and name != "watch"}
-    words = []
+    words: list[str] = []
     for name, value in given.items():
         if value is known[name].default or value == known[name].default:
+            continue
+        if known[name].kind is inspect.Parameter.VAR_POSITIONAL:
+            words += map(_plain, value)
             continue
         keyword = known[name].kind is inspect.Parameter.KEYWORD_ONLY
         words.append(f"{name}={_plain(value)}" if keyword else _plain(value))

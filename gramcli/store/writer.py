@@ -23,6 +23,7 @@ from gramcli.files.writing import (
     write_atomic,
 )
 from gramcli.modalities import base_of
+from gramcli.store.differences import differences
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
     CAPTIONS,
@@ -36,7 +37,6 @@ from gramcli.store.layout import (
     SHARDS,
     SUBTITLES,
     canonical,
-    differences,
     digest,
     is_shard_name,
     is_text,
