@@ -16,7 +16,7 @@ from gramcli.results.pictures import Occurrences
 from gramcli.scoring.topk import nearest
 
 K: Final = 10
-MOST_SCORES: Final = 100_000_000
+MOST_SCORES: Final = 1_000_000
 """Scores beyond which fewer queries ask, of the whole gallery still."""
 
 HUBS: Final = 5

@@ -47,7 +47,7 @@ def picture(subject: Subject, kind: str) -> Picture:
     """
     row = KINDS.row(kind)
     make: Maker = KINDS.load(kind)
-    found = make(completed(subject))
+    found = make(completed(subject) if row.needs == "vectors" else subject)
     if found is None:
         asked = ", ".join([*subject.tasks, *subject.methods])
         narrowed = f" (of {asked})" if asked else ""

@@ -145,7 +145,7 @@ def _draw(axes: Axes, place: float, line: Line) -> None:
     shade = colour(line.look)
     if line.low is not None and line.high is not None:
         axes.plot([line.low, line.high], [place, place], color=shade, linewidth=2, solid_capstyle="butt")
-    axes.plot([line.value], [place], marker(line.look), color=shade, markersize=6)
+    axes.plot([line.value], [place], marker(line.look), color=shade, markersize=6, clip_on=False, zorder=3)
     axes.annotate(
         line.words, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
         va="center", fontsize=SMALL, color=INK,

@@ -47,6 +47,8 @@ def numbers(axes: Axes, values: NDArray[Any], form: str = "{:.0f}") -> None:
 
 def scale(beside: Axes, low: float, high: float, label: str) -> None:
     """Draw what the colours stand for, to the right."""
+    if low == high:
+        low, high = low - 0.5, high + 0.5
     bar = beside.inset_axes((1.03, 0.2, 0.03, 0.6))
     bar.imshow(shades(np.linspace(1, 0, 64)[:, None], 0, 1), aspect="auto", extent=(0, 1, low, high))
     bar.set_xticks([])

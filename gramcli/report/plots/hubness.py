@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS: Final = 8
 _BARS: Final = 30
+_LONG: Final = 60  # times beyond which few candidates make the tail: counts in powers of ten
 
 
 def hubness(subject: Subject) -> Picture | None:
@@ -68,7 +69,11 @@ def _panel(panel: Axes, one: Occurrences, name: str) -> None:
     panel.stairs(bars, edges, fill=True, color=colour(0), label="measured", alpha=0.6)
     panel.stairs(chance, edges, color=INK, linewidth=1.2, linestyle=(0, (2, 1.5)), label="a ranking at random")
     panel.set_xlabel(f"times among the {one.k} best", fontsize=SMALL - 0.5, labelpad=1)
-    panel.locator_params(axis="both", nbins=4, integer=True)
+    panel.locator_params(axis="x", nbins=4, integer=True)
+    if longest > _LONG:
+        panel.set_yscale("symlog", linthresh=1)
+        panel.set_yticks([0, *(10**k for k in range(9) if 10**k <= 2 * max(bars))])
+        panel.set_yticks([], minor=True)
     panel.set_ylim(bottom=0)
     panel.set_title(f"{name_of(name, 22)}\nskewness {one.skewness:.2f}", loc="left", fontsize=SMALL)
     faint_grid(panel, "y")

@@ -58,7 +58,7 @@ def _draw(axes: Axes, shown: ModalityMap, subject: Subject) -> dict[str, tuple[s
             lines[1].append(y)
         for coordinates in lines:
             coordinates.append(math.nan)
-    axes.plot(*lines, color=INK, linewidth=0.5, alpha=0.25)
+    axes.plot(*lines, color=INK, linewidth=0.5, alpha=0.2)
     hover = {}
     for number, (name, points) in enumerate(zip(shown.modalities, shown.points, strict=True)):
         group = f"marks{number}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gramcli.results.records import RankVector
 
 MOST_PANELS: Final = 8
+_LEAST: Final = 0.5  # per cent of a bar that has its number
 _STARTS: Final = (1, 2, 3, 6, 11, 21, 51, 101, 201, 501, 1001, 2001, 5001, 10_001, 100_001, 1_000_001)
 
 
@@ -41,7 +42,10 @@ def rank_histograms(subject: Subject) -> Picture | None:
         figure, panels = grid(len(shown), 4, 1.95, sharey=True)
         for panel, vector in zip(panels, shown, strict=True):
             _panel(panel, vector, colour(looks[vector.method]))
-            panel.set_title(name_of(f"{vector.task} {vector.method}" if several else vector.method, 22), loc="left")
+            panel.set_title(
+                name_of(f"{vector.task} {vector.method}" if several else vector.method, 19), loc="left", fontsize=SMALL
+            )
+        panels[0].set_ylim(0, min(108.0, 1.15 * max(map(_highest, shown))))
         for panel in panels[:: min(4, len(shown))]:
             panel.set_ylabel("queries, per cent")
         headed(figure, subject.title or ("" if several else shown[0].task))
@@ -72,14 +76,18 @@ def _panel(panel: Axes, vector: RankVector, shade: str) -> None:
     shares = [100 * count / total for count in counts]
     panel.bar(range(len(names)), shares, color=shade, width=0.85)
     for place, (share, count) in enumerate(zip(shares, counts, strict=True)):
-        if count:
-            panel.annotate(f"{share:.0f}" if share >= 1 else "<1", (place, share), (0, 1), textcoords="offset points",
+        if count and share >= _LEAST:
+            panel.annotate(f"{share:.0f}", (place, share), (0, 1), textcoords="offset points",
                            ha="center", va="bottom", fontsize=SMALL - 2)  # fmt: skip
     panel.set_xticks(range(len(names)), [_short(name) for name in names], rotation=60, ha="right",
                      rotation_mode="anchor", fontsize=SMALL - 1.5)  # fmt: skip
     panel.tick_params(axis="x", length=0, pad=2)
-    panel.set_ylim(0, 108)
     faint_grid(panel, "y")
+
+
+def _highest(vector: RankVector) -> float:
+    counts = rank_bins(vector)[1]
+    return 100 * max(counts) / max(1, sum(counts))
 
 
 def _short(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 
-from gramcli.metrics.figures import Intervals, cluster_index, hits, interval_of
+from gramcli.metrics.figures import Intervals, cluster_index, hits, interval_of, is_certain
 from gramcli.report.plots.panels import apart, grid, headed
 from gramcli.report.plots.picture import Picture
 from gramcli.report.plots.style import INK, SMALL, colour, dashes, faint_grid, marker, name_of, numbered, styled
@@ -55,12 +55,11 @@ def recall(subject: Subject) -> Picture | None:
             panel.set_ylabel("R@k in per cent")
         headed(figure, subject.title)
     some = "" if len(tasks) == len(every) else f" The first {len(tasks)} of {len(every)} tasks."
-    bands = f"bands are 95 % intervals{note}" if how else f"no bands{note}"
-    caption = f"Share of queries with a match among the first k (log scale); {bands}; dotted: chance.{some}"
+    caption = f"Share of queries with a match among the first k (log scale); bands are 95 % intervals{note}; dotted: chance.{some}"
     return Picture("recall", caption, figure)
 
 
-def intervals_of(evaluation: Evaluation) -> tuple[Intervals | None, str]:
+def intervals_of(evaluation: Evaluation) -> tuple[Intervals, str]:
     """How the evaluation's intervals are made, and what to say where those of a curve are made otherwise."""
     recorded = evaluation.provenance.get("intervals")
     found = recorded if isinstance(recorded, dict) else {}
@@ -70,7 +69,7 @@ def intervals_of(evaluation: Evaluation) -> tuple[Intervals | None, str]:
     return how, " over new queries of this gallery, unlike those of the table" if items else ""
 
 
-def curve(vector: RankVector, how: Intervals | None) -> tuple[NDArray[np.float64], ...]:
+def curve(vector: RankVector, how: Intervals) -> tuple[NDArray[np.float64], ...]:
     """Cut-offs, R@k and both ends of its interval, in per cent; a query that nobody answers is not counted.
 
     Args:
@@ -83,16 +82,17 @@ def curve(vector: RankVector, how: Intervals | None) -> tuple[NDArray[np.float64
     used = {f"R@{k}": hits(vector, k)[asked] for k in cutoffs}
     share = np.array([values.mean() if len(values) else math.nan for values in used.values()])
     low, high = share.copy(), share.copy()
-    if asked.any() and how:
+    uncertain = {name: values for name, values in used.items() if not is_certain(name, vector.n_candidates)}
+    if asked.any() and uncertain:
         names = [name for name, one in zip(vector.query_ids, asked, strict=True) if one]
-        found = interval_of(used, cluster_index(names), vector.n_candidates, how)
+        found = interval_of(uncertain, cluster_index(names), vector.n_candidates, how)
         bounds = [found.get(name, (value, value)) for name, value in zip(used, share, strict=True)]
         low, high = (np.array(ends) for ends in zip(*bounds, strict=True))
     return np.array(cutoffs, dtype=np.float64), 100 * share, 100 * low, 100 * high
 
 
-def _panel(panel: Axes, vectors: Sequence[RankVector], looks: dict[str, int], how: Intervals | None) -> None:
-    top = max(2, min(MAX_CUTOFF, max(vector.n_candidates for vector in vectors)))
+def _panel(panel: Axes, vectors: Sequence[RankVector], looks: dict[str, int], how: Intervals) -> None:
+    top = max(1, min(MAX_CUTOFF, max(vector.n_candidates for vector in vectors)))
     cutoffs = np.array([k for k in _CUTOFFS if k <= top] or [1])
     chance = 100 * cutoffs / max(vector.n_candidates for vector in vectors)
     panel.plot(cutoffs, chance.clip(max=100), color=INK, linewidth=1, linestyle=":", alpha=0.7)
