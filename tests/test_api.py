@@ -18,6 +18,7 @@ from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.importing import import_command
 from gramcli.cli.matrix import matrix_command
+from gramcli.cli.plot import plot_command
 from gramcli.cli.report import report_command
 from tests.cli.conftest import make_store
 from tests.media_factory import write_image
@@ -28,11 +29,12 @@ VERBS = {
     "align": (align_command, {"report"}),
     "compare": (compare_command, {"output", "report"}),
     "matrix": (matrix_command, {"output"}),
+    "plot": (plot_command, set()),
     "import_features": (import_command, set()),
     "write_report": (report_command, set()),
 }
 PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}
-OURS = {"watch"}
+OURS = {"watch", "targets", "kind"}
 ONLY_OURS = {"compare": {"per_query"}}
 
 
@@ -66,7 +68,7 @@ def test_names_are_late_and_all_there() -> None:
         "[getattr(gramcli, name) for name in gramcli.__all__]; print(len(gramcli.__all__))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("16", "")
+    assert (done.stdout.strip(), done.stderr) == ("17", "")
     with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
         _ = gramcli.evalute  # type: ignore[attr-defined]
 

@@ -43,5 +43,5 @@ def demo_answer(result: DemoResult) -> Answer:
 def demo_page(result: DemoResult) -> str:
     """Return the HTML page of the demo, with the captions and media that it made."""
     embedded = open_store(result.folder / "embedded")
-    material = behind(embedded, None, originals(embedded))
+    material = behind(embedded, open_store(result.folder / "aligned_gram"), originals(embedded))
     return page(result.evaluation, result.comparison, title=TITLE, remarks=result.notes, material=material)

@@ -51,8 +51,8 @@ def best_per_task(results: Sequence[ResultRow]) -> list[Card]:
 
 def rulings(comparison: Comparison | None) -> list[Ruling]:
     """Return the sentences of a comparison's verdict; none where it holds none."""
-    verdicts: Sequence[Any] = getattr(comparison, "verdicts", ())
-    return [Ruling(str(one.outcome), str(one.sentence), _KINDS.get(one.outcome, "open")) for one in verdicts]
+    verdicts = comparison.verdicts if comparison else ()
+    return [Ruling(one.outcome, one.sentence, _KINDS.get(one.outcome, "open")) for one in verdicts]
 
 
 def stage_named(row: ResultRow) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 from gramcli.metrics.figures import hits
 from gramcli.modalities import LETTERS
 from gramcli.report.page.material import Material
-from gramcli.results.records import Comparison, Evaluation, RankVector
+from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.store.layout import is_text
 
 Key = tuple[str, int]
@@ -28,12 +28,14 @@ class Contender:
         vector: Its ranks.
         provenance: Of the evaluation that they are from.
         material: What can be shown of that.
+        results: Its figures.
     """
 
     name: str
     vector: RankVector
     provenance: Mapping[str, Any]
     material: Material
+    results: tuple[ResultRow, ...] = ()
 
     @cached_property
     def places(self) -> dict[Key, int]:
@@ -111,21 +113,21 @@ def contests_of(evaluation: Evaluation, material: Material) -> list[Contest]:
     found: dict[str, list[Contender]] = {}
     for vector in evaluation.ranks:
         if vector.ranks:
-            one = Contender(vector.method, vector, evaluation.provenance, material)
+            one = Contender(vector.method, vector, evaluation.provenance, material, evaluation.results)
             found.setdefault(vector.task, []).append(one)
     return [Contest(task, task, tuple(contenders)) for task, contenders in found.items()]
 
 
 def contests_between(comparison: Comparison, materials: Sequence[Material]) -> list[Contest]:
     """The tasks of a comparison, its sides as contenders; none where the sides are not known."""
-    sides: Sequence[Evaluation] = getattr(comparison, "sides", ())
     named = {(row.task, label) for row in comparison.rows for label in (row.a, row.b)}
     found: dict[str, list[Contender]] = {}
-    for name, side, material in zip(comparison.names, sides, materials, strict=False):
+    for name, side, material in zip(comparison.names, comparison.sides, materials, strict=False):
         for vector in side.ranks:
             label = name if name.endswith(f"@{vector.method}") else f"{name}@{vector.method}"
             if vector.ranks and (vector.task, label) in named:
-                found.setdefault(vector.task, []).append(Contender(label, vector, side.provenance, material))
+                one = Contender(label, vector, side.provenance, material, side.results)
+                found.setdefault(vector.task, []).append(one)
     return [Contest(task, task, _shortly(contenders), compared=True) for task, contenders in found.items()]
 
 
@@ -137,4 +139,4 @@ def _shortly(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
         (k for k, level in enumerate(zip(*folders, strict=False)) if len(set(level)) > 1), min(map(len, folders))
     )
     cut = len("/".join(folders[0][:shared])) + 1 if shared and len(names) > 1 else 0
-    return tuple(Contender(one.name[cut:], one.vector, one.provenance, one.material) for one in contenders)
+    return tuple(replace(one, name=one.name[cut:]) for one in contenders)

@@ -1,13 +1,19 @@
-"""The figures of a page."""
+"""The figures of a page: every kind that its subject can serve."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from gramcli.report.figures import MAX_PANELS, forest_plot, learning_curves, recall_curves
-from gramcli.results.records import Evaluation
+from gramcli.errors import UserError
+from gramcli.report.page.cards import stage_named
+from gramcli.report.page.contenders import Contender, Contest
+from gramcli.report.page.material import NOTHING, Material
+from gramcli.report.plots.draw import drawings
+from gramcli.report.plots.subject import History, Subject
+from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.results.runs import Alignment
 
 
@@ -19,22 +25,49 @@ class Shown:
     caption: str
 
 
-def drawings_of(evaluation: Evaluation | None) -> list[Shown]:
-    """Return every figure that an evaluation can serve."""
-    if evaluation is None:
-        return []
-    tasks = dict.fromkeys(vector.task for vector in evaluation.ranks)
-    some = f" The first {MAX_PANELS} of {len(tasks)} tasks." if len(tasks) > MAX_PANELS else ""
-    found = [
-        (forest_plot(evaluation.results), "R@1 of every task and method; the bar is the 95 % interval."),
-        (forest_plot(evaluation.results, "accuracy"), "Accuracy of every classifier; the bar is the 95 % interval."),
-        (recall_curves(evaluation.ranks), f"Share of queries with a match among the first k (log scale).{some}"),
-    ]
-    # The SVG is matplotlib's own output, which escapes the names in it.
-    return [Shown(Markup(svg), caption) for svg, caption in found if svg]  # noqa: S704
+def drawings_of(
+    evaluation: Evaluation | None, comparison: Comparison | None = None, material: Material = NOTHING
+) -> list[Shown]:
+    """Return every figure of an evaluation, of a comparison and of the store behind them.
+
+    Args:
+        evaluation: Whose figures and ranks.
+        comparison: Whose differences.
+        material: What is known of the items; vectors are those of its store.
+    """
+    captions = {name: text for name, texts in material.captions.items() if (text := next(filter(None, texts), None))}
+    subject = Subject(evaluation=evaluation, comparison=comparison, store=material.store, captions=captions)
+    try:
+        return _shown(subject)
+    except UserError:  # of the store's vectors: the page says what the evaluation holds
+        return _shown(replace(subject, store=None))
 
 
 def training_drawings(found: Alignment) -> list[Shown]:
     """Return the learning curves of a training."""
-    svg = Markup(learning_curves(found.history, found.best, found.metric))  # noqa: S704 - as above
-    return [Shown(svg, f"Loss and validation figures by epoch; the mark is epoch {found.best}, which was kept.")]
+    return _shown(Subject(history=History(found.history, found.best, found.metric)))
+
+
+def side_by_side(contests: Sequence[Contest]) -> Evaluation | None:
+    """Return the sides of a comparison as one evaluation, whose methods are the contenders; None without sides."""
+    named = [(contest, one) for contest in contests for one in contest.contenders]
+    if not named:
+        return None
+    ranks = tuple(_renamed(one) for _, one in named)
+    rows = tuple(row for _, one in named for row in _rows(one))
+    return Evaluation(provenance={}, results=rows, left_out=(), ranks=ranks)
+
+
+def _renamed(one: Contender) -> RankVector:
+    return replace(one.vector, method=one.name)
+
+
+def _rows(one: Contender) -> list[ResultRow]:
+    vector = one.vector
+    own = [row for row in one.results if row.task == vector.task and stage_named(row) == vector.method]
+    return [replace(row, method=one.name) for row in own]
+
+
+def _shown(subject: Subject) -> list[Shown]:
+    # The SVG is matplotlib's own output, which escapes the names in it.
+    return [Shown(Markup(one.svg), one.caption) for one in drawings(subject)]  # noqa: S704

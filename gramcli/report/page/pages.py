@@ -12,7 +12,7 @@ from gramcli.report.align import alignment_answer
 from gramcli.report.answer import Table, listing
 from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, subtitle
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
-from gramcli.report.page.drawings import Shown, drawings_of, training_drawings
+from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
 from gramcli.report.page.material import Material, material_of
 from gramcli.report.page.provenance import command_of, provenance_table
@@ -73,7 +73,7 @@ def page(
         cards=best_per_task(evaluation.results)[:MAX_CARDS],
         tables=own[:1],
         comparisons=compared.tables if compared else (),
-        drawings=drawings_of(evaluation),
+        drawings=drawings_of(evaluation, comparison, material),
         further=own[1:],
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
@@ -96,12 +96,14 @@ def comparison_page(
     """
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
+    contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
     return _page(
-        contests_between(comparison, _materials(comparison) if materials is None else materials),
+        contests,
         title=title,
         subtitle=", ".join(comparison.names),
         verdicts=rulings(comparison),
         tables=unsaid,
+        drawings=drawings_of(side_by_side(contests), comparison),
         notes=answer.notes,
         left_out=_left_out(comparison.left_out),
         provenance=comparison.provenance,
@@ -158,13 +160,12 @@ def _left_out(entries: Sequence[LeftOut]) -> Table:
 def _materials(comparison: Comparison, known: Material | None = None) -> list[Material]:
     """What is behind each side; a store that several sides name is opened once."""
     found: dict[str, Material] = {}
-    sides: Sequence[Evaluation] = getattr(comparison, "sides", ())
-    for side in sides:
+    for side in comparison.sides:
         store = str(side.provenance.get("store"))
         if store not in found:
             # Answers are not ranked anew from the store of another side.
             found[store] = material_of(side.provenance) if known is None else replace(known, store=None)
-    return [found[str(side.provenance.get("store"))] for side in sides]
+    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
 
 
 def _titled(contest: Contest, more: str) -> Contest:

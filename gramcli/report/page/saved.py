@@ -12,11 +12,10 @@ from gramcli.report.files import write_result
 from gramcli.report.page.material import material_of
 from gramcli.report.page.pages import answer_page, comparison_page, page
 from gramcli.report.tables import left_out_tables
+from gramcli.results.comparisons import comparison_from, is_comparison
 from gramcli.results.documents import evaluation_of, is_evaluation, read_document
-from gramcli.results.records import Comparison, ComparisonRow, LeftOut
-from gramcli.results.schema import Source, checked
+from gramcli.results.records import LeftOut
 
-_AGAIN: Final = "Write it anew with --format json."
 _SUFFIX: Final = ".html"
 _SHOWN: Final = 5000
 """Rows of a result that is only shown as it stands."""
@@ -51,27 +50,13 @@ def _rendered(source: Path, document: dict[str, Any], dataset: str | None, root:
     if "ranks" in document:
         beside = document.pop("comparison", None)
         evaluation = evaluation_of(document, source)
-        compared = comparison_of(beside, source) if isinstance(beside, dict) else None
+        compared = comparison_from(beside, source) if isinstance(beside, dict) else None
         return page(evaluation, compared, material=material_of(evaluation.provenance, dataset, root))
     if dataset is not None:
         raise UserError("usage", f"--dataset is for the items of an evaluation; {source} names none. Leave it out.")
-    if "names" in document:
-        return comparison_page(comparison_of(document, source))
+    if is_comparison(document):
+        return comparison_page(comparison_from(document, source))
     return answer_page(_answer(document), f"Results of {source.name}", document.get("provenance") or {})
-
-
-def comparison_of(document: Mapping[str, Any], source: Path) -> Comparison:
-    """Return a comparison from its JSON document, without the evaluations that it compared.
-
-    Raises:
-        UserError: A damaged row.
-    """
-    where = Source(source, "input", _AGAIN)
-    rows = checked(document.get("results"), tuple[ComparisonRow, ...], where)
-    names = checked(document.get("names"), tuple[str, ...], where)
-    left_out = checked(document.get("left_out", []), tuple[LeftOut, ...], where)
-    notes = checked(document.get("notes", []), tuple[str, ...], where)
-    return Comparison(names, rows, checked(document.get("provenance"), dict[str, Any], where), notes, left_out)
 
 
 def _answer(document: Mapping[str, Any]) -> Answer:
