@@ -95,6 +95,13 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "more layers": (
         lambda f: _tower(f / "config.json", "vision_config", num_hidden_layers=3), "parameters, but the weights hold",
     ),
+    "fewer layers": (
+        lambda f: _tower(f / "config.json", "text_config", num_hidden_layers=1),
+        r"the weights have a text_model\.encoder\.layers\.1, but config\.json describes 1 layers there",
+    ),
+    "no layers": (
+        lambda f: _tower(f / "config.json", "vision_config", num_hidden_layers=0), "describes 0 layers there",
+    ),
     "garbage values": (
         lambda f: _tower(f / "config.json", "text_config", hidden_size={"a": [1, {"b": None}]}),
         "transformers cannot load",
