@@ -219,7 +219,7 @@ class OwnEncoder:
 
     def _checked_modalities(self) -> tuple[str, ...]:
         own = {name.partition("@")[0]: None for name in self.dims if name not in self.fused}
-        said = self._part("modalities", lambda given: parts.names_of(given) if given else tuple(own))
+        said: tuple[str, ...] = self._part("modalities", lambda given: parts.names_of(given) if given else tuple(own))
         if lacking := [
             name for name in said if name not in own and all(name not in one for one in self.fused.values())
         ]:

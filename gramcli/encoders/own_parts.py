@@ -24,7 +24,7 @@ def is_whole(value: object) -> bool:
         >>> is_whole(np.int64(3)), is_whole(3.0), is_whole(True), is_whole(0)
         (True, False, False, False)
     """
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
 
 
 def names_of(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the user gives

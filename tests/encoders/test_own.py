@@ -15,7 +15,6 @@ from gramcli import embed, evaluate
 from gramcli.encoders import from_functions, load_encoder
 from gramcli.encoders.base import BrokenEncoderError, EncoderOptions, Preprocessing
 from gramcli.encoders.own import OwnEncoder
-from gramcli.encoders.own import OwnEncoder
 from gramcli.errors import UserError
 from gramcli.store import open_store
 from tests.media_factory import write_video, write_wav
