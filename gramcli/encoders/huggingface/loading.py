@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.limits import check_config
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gramcli.encoders.huggingface.source import Source
 
 _OLDEST: Final = 5
+_LARGE: Final = 4 * 10**8  # bytes: some seconds of loading
 _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -47,6 +49,7 @@ def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of t
     options, config = source.options, dict(source.config)
     check_device(options.device)
     weights = find_weights(source.folder, allow_pickle=options.allow_pickle)
+    announce(source, weights.files)
     library = transformers_library()
     kind: Any = getattr(library, name, None) if isinstance(name, str) else name
     if kind is None:
@@ -66,6 +69,18 @@ def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of t
         _check_found(source, model, found)
         model = aligned(model.requires_grad_(requires_grad=False).eval().to(options.device))
     return compiled(model, options.device) if options.compile else model
+
+
+def announce(source: Source, files: Sequence[Path]) -> None:
+    """Say that a model is being loaded, where its size makes that take a while.
+
+    Args:
+        source: Of the model; its options are told.
+        files: Its weights.
+    """
+    size = sum(path.stat().st_size for path in files)
+    if size >= _LARGE:
+        source.options.say(f"Loading {source.name} ({size / 10**9:.1f} GB).")
 
 
 def aligned(model: Any) -> Any:  # noqa: ANN401 - a model

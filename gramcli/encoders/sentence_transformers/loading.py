@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.hub import open_source
-from gramcli.encoders.huggingface.loading import aligned, compiled, quiet, transformers_library
+from gramcli.encoders.huggingface.loading import aligned, announce, compiled, quiet, transformers_library
 from gramcli.encoders.huggingface.unsaid import refuse_empty_vocabulary, refuse_further_layers
 from gramcli.encoders.sentence_transformers.folder import check_folder
 from gramcli.encoders.sentence_transformers.needs import OfSentenceTransformers
@@ -43,6 +43,7 @@ def load(argument: str, options: EncoderOptions) -> Encoder:
     _check_installed()
     source = open_source(_full_name(named), options, needs=OfSentenceTransformers(), word="st")
     weights = check_folder(source)
+    announce(source, weights)
     from gramcli.encoders.sentence_transformers.encoder import SentenceTransformerEncoder  # noqa: PLC0415 - torch
 
     model = _loaded(source, f"st:{named}")
