@@ -53,12 +53,10 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
     dataset = _open(data, root, protocol, split, text_only=text_only)
-<<<<<<< HEAD
     named = data if root is not None and spelled(data) in known_names() else str(Path(data).absolute())
     origin = Origin(named, None if root is None else str(root.absolute()), split, protocol, text_only)
-    return replace(dataset, items=dataset.items[:limit], origin=origin)
-=======
-    return replace(dataset, items=dataset.items[:limit] if dataset.beside is None else _first_of_each(dataset, limit))
+    items = dataset.items[:limit] if dataset.beside is None else _first_of_each(dataset, limit)
+    return replace(dataset, items=items, origin=origin)
 
 
 def _first_of_each(dataset: Dataset, limit: int | None) -> tuple[Item, ...]:
@@ -70,7 +68,6 @@ def _first_of_each(dataset: Dataset, limit: int | None) -> tuple[Item, ...]:
         if limit is None or seen[item.split] <= limit:
             kept.append(item)
     return tuple(kept)
->>>>>>> adv17
 
 
 def _open(data: str, root: Path | None, protocol: str | None, split: str | None, *, text_only: bool) -> Dataset:
