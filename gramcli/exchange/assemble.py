@@ -14,6 +14,7 @@ import numpy as np
 
 from gramcli.exchange.base import MOST_ITEMS, wrong
 from gramcli.exchange.pooling import pooled
+from gramcli.exchange.values import ALL_STEPS
 from gramcli.store.layout import ABSENT, OK, TEXT, Plan, absent, has_row, text_digest
 from gramcli.store.shards import ShardContent
 
@@ -65,6 +66,28 @@ def dim_of(placed: Placed, pooling: Pooling) -> int:
         said = "holds single numbers, no vectors" if not inner else "holds vectors of no dimensions"
         raise wrong(placed.features.source, said, "Name the axis of time with --time-axis, or save [n, d]")
     return int(inner[-1])
+
+
+def time_notes(features: Features, time_axis: int) -> list[str]:
+    """What to know of the time steps of a modality: lengths that are none, and texts whose steps may be captions."""
+    inner, name = features.rows.inner, features.name
+    if len(inner) < 2 or not -len(inner) <= time_axis < len(inner):
+        return []
+    steps, notes = inner[time_axis], []
+    if features.lengths is not None and steps is not None:
+        beyond = features.lengths[(features.lengths > steps) & (features.lengths < ALL_STEPS)]
+        if len(beyond):
+            verb = "is more than its" if len(beyond) == 1 else "are more than their"
+            said = (
+                f"{name}: {len(beyond):,} of {features.rows.n:,} lengths {verb} {steps:,} steps, such as {beyond[0]:,}"
+            )
+            notes.append(f"{said}: all steps count.")
+    if name == TEXT and features.lengths is None:
+        notes.append(
+            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a row for each "
+            "and say whose it is: --table."
+        )
+    return notes
 
 
 def _of_different_dims(features: Features, pooling: Pooling) -> UserError:
