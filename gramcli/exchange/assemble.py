@@ -84,8 +84,8 @@ def time_notes(features: Features, time_axis: int) -> list[str]:
             notes.append(f"{said}: all steps count.")
     if name == TEXT and features.lengths is None:
         notes.append(
-            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a row for each "
-            "and say whose it is: --table."
+            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a "
+            "row for each and say whose it is: --table."
         )
     return notes
 
