@@ -19,7 +19,6 @@ from gramcli.exchange.export_layout import ITEMS, MARK
 from gramcli.files.reading import check_regular, open_regular
 
 LARGEST_BLOB: Final = 2**30
-_LARGEST_MARK: Final = 2**24
 _MOST_RATIO: Final = 64  # items do not compress so well
 _SMALL: Final = 64 * 2**20
 _TYPES: Final[dict[str, np.dtype[Any]]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
@@ -69,7 +68,7 @@ def blob(arrays: Arrays, name: str, path: Path) -> bytes:
     kind = arrays.kind(name)
     if kind is None or kind[0] != np.dtype("u1") or len(kind[1]) != 1:
         raise unusable(path, f"'{name}' is missing or no text")
-    most = _LARGEST_MARK if name == MARK else min(LARGEST_BLOB, 2**20 + _MOST_RATIO * path.stat().st_size)
+    most = min(LARGEST_BLOB, 2**20 + _MOST_RATIO * path.stat().st_size)
     if not 0 <= kind[1][0] <= most:
         raise unusable(path, f"'{name}' declares {kind[1][0]:,} bytes, more than the {most:,} it may have")
     return arrays.read(name, 0, kind[1][0]).tobytes()

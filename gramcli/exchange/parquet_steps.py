@@ -41,10 +41,11 @@ def is_steps(kind: Any) -> bool:  # noqa: ANN401 - as above
 
 def tensor_shape(kind: Any) -> tuple[int, ...] | None:  # noqa: ANN401 - as above
     """The shape of each value of a column of tensors; None of other columns, or where axes are permuted."""
-    shape, turned = getattr(kind, "shape", None), getattr(kind, "permutation", None)
-    if shape is None or (turned and list(turned) != sorted(turned)):
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if not isinstance(kind, pa.FixedShapeTensorType) or list(kind.permutation or ()) != sorted(kind.permutation or ()):
         return None
-    return tuple(int(one) for one in shape)
+    return tuple(int(one) for one in kind.shape)
 
 
 def step_type(kind: Any) -> Any:  # noqa: ANN401 - as above
