@@ -176,6 +176,6 @@ def texts_as_keys(pairs: Iterable[tuple[Any, Any]], source: object) -> dict[str,
     return found
 
 
-def needs_package(name: str, what: str) -> UserError:
-    """Build the error of a format whose library is not installed."""
-    return UserError("input", f"{what} needs the package {name}: pip install 'gramcli[io]'.")
+def needs_package(name: str, what: str, else_: str = "") -> UserError:
+    """Build the error of a format whose library is not installed: the same to read and to write."""
+    return UserError("input", f"{what} needs the package {name}: pip install 'gramcli[io]'.{else_}")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
+from gramcli.exchange.base import needs_package
 from gramcli.exchange.export_layout import ITEMS, MARK
 from gramcli.files.reading import check_regular, open_regular
 
@@ -232,7 +233,7 @@ def _h5(path: Path) -> Iterator[Arrays | None]:
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UserError("usage", f"{path}: HDF5 needs h5py: pip install 'gramcli[io]'.") from None
+        raise needs_package("h5py", str(path)) from None
     check_regular(path)
     try:
         with h5py.File(path, "r") as root:

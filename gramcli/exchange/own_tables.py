@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gramcli.errors import UserError
+from gramcli.exchange.base import needs_package
 from gramcli.exchange.export_csv import COLUMNS
 from gramcli.exchange.export_layout import CSV_MARK, MARK
 from gramcli.exchange.own_arrays import unusable
@@ -91,7 +91,7 @@ def _mark_of_parquet(path: Path) -> bytes | None:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
     except ImportError:
-        raise UserError("usage", f"{path}: Parquet needs pyarrow: pip install 'gramcli[io]'.") from None
+        raise needs_package("pyarrow", str(path)) from None
     try:
         found: bytes | None = (pq.read_schema(path).metadata or {}).get(MARK.encode())
     except (pa.ArrowException, OSError) as error:
