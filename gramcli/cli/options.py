@@ -244,7 +244,9 @@ CandidatesOpt = Annotated[
 SplitOpt = Annotated[
     str | None, data("--split", metavar="NAME", help="Only the items of this split; `all`: of every split.")
 ]
-LimitOpt = Annotated[int | None, data("--limit", min=1, metavar="N", help="Only the first N items.")]
+LimitOpt = Annotated[
+    int | None, data("--limit", min=1, metavar="N", help="Only the first N items; of each split with --split all.")
+]
 TextOnlyOpt = Annotated[
     bool, data("--text-only", help="Accept items of a manifest that name no video, sound or picture.")
 ]
