@@ -55,7 +55,7 @@ _ROWS: Final = (
         "importing",  # `import` is a word of the language
     ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
-    CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
+    CommandRow("compare", "Measure", "Say which is better, by how much, and whether it is real."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
     CommandRow(
         "align",

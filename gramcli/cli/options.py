@@ -99,9 +99,6 @@ EncoderArg = Annotated[
     str | None,
     typer.Argument(metavar="[MODEL]", help="An encoder, as for `gram embed --model`.", show_default=False),
 ]
-OperandsArg = Annotated[
-    list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
-]
 JoinedArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, or STORE:OLD=NEW,OLD=NEW; items stand in the order of A.")
 ]
@@ -284,14 +281,6 @@ ExpectOpt = Annotated[
     output("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),
 ]
 
-AllowOpt = Annotated[
-    list[Rule] | None,
-    data("--allow-different", metavar="RULE", help="A rule that may differ; the output says so. Repeats."),
-]
-PrimaryOpt = Annotated[
-    str, data("--primary", metavar="METRIC", help="The one figure per task to test; `v2t:R@5` for one direction.")
-]
-IntersectOpt = Annotated[bool, data("--intersect", help="Compare on the queries that all have in common.")]
 ItemsOpt = Annotated[int, data("--items", min=1, metavar="N", help="How many items to generate.")]
 SeedOpt = Annotated[int, running("--seed", min=0, metavar="N", help="Seed of all that is drawn at random.")]
 

@@ -88,6 +88,9 @@ class Session:
             print_answer(console, answer)
         elif chosen:
             emit(render(answer, chosen))
+        if output or chosen is Format.csv:
+            for line in answer.lead:
+                self.say(line)
         if chosen in {Format.csv, Format.markdown, Format.latex}:
             for note in answer.notes:
                 self.say(f"Note: {note}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from html import escape
 from typing import Final
 
@@ -39,6 +40,13 @@ _MARKDOWN: Final = str.maketrans(
     {
         "&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "~": "&#126;",
         "\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "#": r"\#",
+    }
+)  # fmt: skip
+_LATEX: Final = str.maketrans(
+    {
+        "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "^": r"\^{}",
+        "~": r"\textasciitilde{}", "\\": r"\textbackslash{}", "|": r"\textbar{}",
+        "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
     }
 )  # fmt: skip
 _LINKS: Final = (
@@ -96,7 +104,8 @@ def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    return Table(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
+    left = frozenset(map(terminal, table.left))
+    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title))
 
 
 def html(text: object) -> str:
@@ -120,6 +129,16 @@ def markdown(text: object) -> str:
     for pattern, instead in _LINKS:
         found = pattern.sub(instead, found)
     return found
+
+
+def latex(text: object) -> str:
+    r"""Return `text` as one cell of a LaTeX table: no command, and no bracket or star after the end of a row.
+
+    Example:
+        >>> latex("50 % of a_b"), latex("[x]")
+        ('50 \\% of a\\_b', '{[}x]')
+    """
+    return re.sub(r"^([\[*])", r"{\1}", terminal(text).translate(_LATEX))
 
 
 def csv_cell(value: object) -> object:

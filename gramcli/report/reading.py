@@ -65,7 +65,8 @@ def html(result: Readable) -> str:
     """Return tables and notes for a notebook, escaped."""
     answer = answer_of(result)
     notes = "".join(f"<li>{escape(note)}</li>" for note in answer.notes)
-    return "".join(map(_html_table, answer.tables)) + (f"<ul>{notes}</ul>" if notes else "")
+    lead = "".join(f"<p>{escape(line)}</p>" for line in answer.lead)
+    return lead + "".join(map(_html_table, answer.tables)) + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def page(result: Readable, path: Path) -> Path:
