@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
+    from gramcli.report.plots.plot import plot
     from gramcli.scoring.ranking import rank
     from gramcli.scoring.scores import score_matrix
     from gramcli.scoring.topk import top_k
@@ -40,6 +41,7 @@ _HOMES: Final = {
     "load_encoder": "encoders",
     "matrix": "evaluation.matrix",
     "open_store": "store.reader",
+    "plot": "report.plots.plot",
     "rank": "scoring.ranking",
     "score_matrix": "scoring.scores",
     "top_k": "scoring.topk",
@@ -47,7 +49,7 @@ _HOMES: Final = {
 }
 __all__ = [
     "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
-    "matrix", "open_store", "rank", "score_matrix", "top_k", "write_store",
+    "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

@@ -18,6 +18,7 @@ from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.importing import import_command
 from gramcli.cli.matrix import matrix_command
+from gramcli.cli.plot import plot_command
 from tests.cli.conftest import make_store
 from tests.media_factory import write_image
 
@@ -27,10 +28,11 @@ VERBS = {
     "align": (align_command, set()),
     "compare": (compare_command, {"output"}),
     "matrix": (matrix_command, {"output"}),
+    "plot": (plot_command, set()),
     "import_features": (import_command, set()),
 }
 PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}
-OURS = {"watch"}
+OURS = {"watch", "targets", "kind"}
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_arguments_are_those_of_the_command_line(verb: str) -> None:
     command, only_there = VERBS[verb]
     ours = inspect.signature(getattr(gramcli, verb)).parameters
     theirs = inspect.signature(command).parameters
-    names = set(theirs) - only_there - {"session"}
+    names = set(theirs) - only_there - {"session", "operands"}
     renamed = {PLURAL[name] if name in PLURAL and PLURAL[name] in ours else name for name in names}
     assert renamed == set(ours) - OURS
     for name in names:
