@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
+    from gramcli.report.page.saved import write_report
     from gramcli.report.plots.plot import plot
     from gramcli.scoring.ranking import rank
     from gramcli.scoring.scores import score_matrix
@@ -45,11 +46,12 @@ _HOMES: Final = {
     "rank": "scoring.ranking",
     "score_matrix": "scoring.scores",
     "top_k": "scoring.topk",
+    "write_report": "report.page.saved",
     "write_store": "store.derived",
 }
 __all__ = [
     "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
-    "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_store",
+    "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_report", "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

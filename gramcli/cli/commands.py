@@ -70,6 +70,7 @@ _ROWS: Final = (
         _RESUMES.format("shards"),
     ),
     CommandRow("export", "Bring and take", "Write a store, its ranked lists or a checkpoint as files of others."),
+    CommandRow("report", "Look", "Render a saved result as one HTML page."),
     CommandRow("plot", "Look", "Draw one figure of a store, an evaluation, a comparison or heads."),
     CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
     CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),

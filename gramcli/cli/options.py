@@ -326,6 +326,14 @@ DEMO_FOLDER = Path("demo")
 OutputOpt = Annotated[
     Path | None, output("-o", "--output", metavar="FILE", help="Write the answer here instead of stdout.")
 ]
+ResultArg = Annotated[Path, typer.Argument(metavar="FILE.json", help="What --format json wrote.")]
+PageOut = Annotated[
+    Path | None,
+    output("-o", "--output", metavar="FILE.html", help="The page. Default: beside FILE.json.", show_default=False),
+]
+SourceOpt = Annotated[
+    str | None, data("--dataset", metavar="DATA", help="Where captions and media are now, if they have moved.")
+]
 ReportOpt = Annotated[Path | None, output("--report", metavar="FILE.html", help="Also write one HTML page.")]
 
 # Shared by all commands; see `gramcli.cli.command`

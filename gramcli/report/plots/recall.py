@@ -55,7 +55,8 @@ def recall(subject: Subject) -> Picture | None:
             panel.set_ylabel("R@k in per cent")
         headed(figure, subject.title)
     some = "" if len(tasks) == len(every) else f" The first {len(tasks)} of {len(every)} tasks."
-    caption = f"Share of queries with a match among the first k (log scale); bands: 95 % intervals{note}; dotted: chance.{some}"
+    bands = f"bands: 95 % intervals{note}; dotted: chance.{some}"
+    caption = f"Share of queries with a match among the first k (log scale); {bands}"
     return Picture("recall", caption, figure)
 
 
