@@ -10,7 +10,7 @@ from gramcli.catalog import did_you_mean
 from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.catalog import DATASETS, known_names, spelled
 from gramcli.datasets.folder import read_folder
-from gramcli.datasets.items import Dataset, Item
+from gramcli.datasets.items import Dataset, Item, Origin
 from gramcli.datasets.manifest import read_manifest
 from gramcli.datasets.names import Finder
 from gramcli.datasets.opening import open_benchmark
@@ -52,7 +52,9 @@ def open_dataset(
     if limit is not None and limit < 1:
         raise UserError("usage", f"--limit must be at least 1; got {limit}.")
     dataset = _open(data, root, protocol, split, text_only=text_only)
-    return replace(dataset, items=dataset.items[:limit])
+    named = data if root is not None and spelled(data) in known_names() else str(Path(data).absolute())
+    origin = Origin(named, None if root is None else str(root.absolute()), split, protocol, text_only)
+    return replace(dataset, items=dataset.items[:limit], origin=origin)
 
 
 def _open(data: str, root: Path | None, protocol: str | None, split: str | None, *, text_only: bool) -> Dataset:

@@ -64,6 +64,25 @@ class SplitFacts:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a dataset was opened from; paths are absolute.
+
+    Attributes:
+        data: A folder, a manifest, or the name of a registered dataset.
+        root: Where paths start from, or where a registered dataset lies.
+        split: The split asked for.
+        protocol: The protocol asked for.
+        text_only: Whether items without media were accepted.
+    """
+
+    data: str
+    root: str | None = None
+    split: str | None = None
+    protocol: str | None = None
+    text_only: bool = False
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Items in a fixed order, and where they came from.
 
@@ -78,6 +97,7 @@ class Dataset:
         rules: Kind of file -> the rule by which its names were compared with ids, of a registered dataset.
         splits: Name of a split as written -> as items have it.
         beside: The splits beside the one that a registered protocol evaluates; None where only that was opened.
+        origin: Where it was opened from, None where it was made in memory.
     """
 
     id: str
@@ -90,6 +110,7 @@ class Dataset:
     rules: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
     beside: SplitFacts | None = None
+    origin: Origin | None = field(default=None, compare=False)
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -12,10 +12,12 @@ from gramcli.datasets.items import is_registered
 from gramcli.embedding.batches import Batches
 from gramcli.embedding.glance import Glance
 from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.origin import write_origin
 from gramcli.embedding.pipeline import SUBTITLE, Clock, Job, ShardTask, shard_contents, views_of
 from gramcli.embedding.reading import Reader, identity, no_track
 from gramcli.embedding.workers import open_pool
 from gramcli.errors import UserError
+from gramcli.files.writing import disk_errors
 from gramcli.media.kinds import shown
 from gramcli.results.records import LeftOut
 from gramcli.results.runs import EmbedSummary
@@ -102,6 +104,8 @@ def write_embeddings(
         StoreWriter.open(Path(output), plan, overwrite=overwrite, retry_failed=retry_failed) as writer,
         open_pool(reader, options.processes, options.time_limit) as pool,
     ):
+        with disk_errors(writer.path):
+            write_origin(writer.path, dataset)
         if retry_failed:
             notes.append(_retried(writer))
         tasks = [
