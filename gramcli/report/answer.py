@@ -21,12 +21,14 @@ class Table:
         rows: One tuple of cells per row, as long as `columns`.
         left: Headings of the columns that hold words; the others are set flush right.
         title: A line above the table; may be empty.
+        breaks: Headings of columns of names that may break anywhere, where a window is too narrow for all figures.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: frozenset[str] = frozenset()
     title: str = ""
+    breaks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

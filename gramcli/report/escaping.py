@@ -96,7 +96,8 @@ def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    return Table(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
+    left, breaks = (frozenset(map(terminal, names)) for names in (table.left, table.breaks))
+    return Table(columns, rows, left, terminal(table.title), breaks)
 
 
 def html(text: object) -> str:
