@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PER_CENT_PREFIXES = ("R@", "recall@", "accuracy", "top", "macro_f1", "mean_recall", "tie_rate", "aggregation_gain")
+PER_CENT_PREFIXES = (
+    "R@",
+    "recall@",
+    "accuracy",
+    "top",
+    "macro_f1",
+    "mean_recall",
+    "tie_rate",
+    "aggregation_gain",
+    "share@",
+)
 
 
 @dataclass(frozen=True)
