@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gramcli.encoders import load_encoder
     from gramcli.evaluation.compare import compare
     from gramcli.evaluation.evaluate import evaluate
+    from gramcli.evaluation.leaderboard import leaderboard
     from gramcli.evaluation.matrix import matrix
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
@@ -39,6 +40,7 @@ _HOMES: Final = {
     "get_method": "methods",
     "import_features": "exchange.import_features",
     "inspect": "inspection.inspect",
+    "leaderboard": "evaluation.leaderboard",
     "load_encoder": "encoders",
     "matrix": "evaluation.matrix",
     "open_store": "store.reader",
@@ -50,8 +52,8 @@ _HOMES: Final = {
     "write_store": "store.derived",
 }
 __all__ = [
-    "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
-    "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_report", "write_store",
+    "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "leaderboard",
+    "load_encoder", "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_report", "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

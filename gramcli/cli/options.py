@@ -57,6 +57,20 @@ class Population(StrEnum):
     items = "items"
 
 
+class Directions(StrEnum):
+    """Which splits of the modalities are evaluated."""
+
+    named = "named"
+    all = "all"
+
+
+class Pool(StrEnum):
+    """Whose candidates make a gallery."""
+
+    task = "task"
+    shared = "shared"
+
+
 class Classifier(StrEnum):
     """Classifiers of `gram eval --metrics classification`."""
 
@@ -213,6 +227,14 @@ IntervalsOpt = Annotated[
 ]
 PopulationOpt = Annotated[
     Population, retrieval("--population", help="95 % intervals over new queries of this gallery, or over new items.")
+]
+DirectionsOpt = Annotated[
+    Directions,
+    measuring("--directions", help="`all`: every split of the modalities in two, both ways, as a matrix; no --task."),
+]
+PoolOpt = Annotated[
+    Pool,
+    retrieval("--pool", help="`shared`: queries of each modality among the candidates of all; which answer first."),
 ]
 PerQueryOpt = Annotated[
     Path | None, output("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
