@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gramcli.evaluation.compare import compare
     from gramcli.evaluation.evaluate import evaluate
     from gramcli.evaluation.matrix import matrix
+    from gramcli.evaluation.score import score
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
@@ -41,13 +42,14 @@ _HOMES: Final = {
     "matrix": "evaluation.matrix",
     "open_store": "store.reader",
     "rank": "scoring.ranking",
+    "score": "evaluation.score",
     "score_matrix": "scoring.scores",
     "top_k": "scoring.topk",
     "write_store": "store.derived",
 }
 __all__ = [
     "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
-    "matrix", "open_store", "rank", "score_matrix", "top_k", "write_store",
+    "matrix", "open_store", "rank", "score", "score_matrix", "top_k", "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

@@ -57,6 +57,7 @@ _ROWS: Final = (
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
     CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
+    CommandRow("score", "Measure", "Say which items' modalities do not belong together."),
     CommandRow(
         "align",
         "Measure",
