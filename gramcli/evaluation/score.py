@@ -164,7 +164,7 @@ class _Work:
 
     def _held(self, draw: Draw, measures: Sequence[Measure]) -> list[Held]:
         part, m = draw.part, len(draw.part.task.modalities)
-        every = [Held(np.empty(part.units), *(np.empty((m, part.units)) for _ in range(3))) for _ in measures]
+        every = [_room(m, part.units) for _ in measures]
         told: Progress = self.watch.stage(f"Scoring {part.label}", f"{part.label} {self.options.per}s")
         start = 0
         for number, block in enumerate(part.blocks()):
@@ -177,6 +177,12 @@ class _Work:
             start = stop
             told(start, part.units)
         return every
+
+
+def _room(m: int, units: int) -> Held:
+    """Columns to fill; a z in float32, which is more digits than it has."""
+    z, z_without = (np.empty((m, units), np.float32) for _ in range(2))
+    return Held(np.empty(units), z, np.empty((m, units)), z_without)
 
 
 def _check_some(part: Part, n_parts: int) -> None:

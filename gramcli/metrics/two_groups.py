@@ -13,6 +13,7 @@ testing, JASA 99 (2004), 96-104.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,9 +30,10 @@ _KNOTS: Final = 12
 _LOWEST: Final = 0.005  # below this quantile of the known group values count as equal: one outlier bends no tail
 _HALF: Final = 0.5  # of an item: what the smallest tail counts as, so that none has a p-value of 0
 _FINEST: Final = 2e-4  # of the range, the narrowest bin
-_SHARES: Final = (0.0, *np.geomspace(0.002, 0.9, 24).tolist())
+_SHARES: Final = (0.0, *np.geomspace(0.002, 0.6, 22).tolist())
 _TINY: Final = 1e-300
 _MEDIAN: Final = 0.5
+_FROM, _BENDS = 0.9, 0.99  # quantiles of the known group between which the scale beyond is taken from
 _HOW: Final[Any] = {"maxiter": 1000, "maxfun": 1500, "ftol": 1e-11}
 
 
@@ -42,13 +44,17 @@ class TwoGroups:
     Attributes:
         share: The smallest share of the known group that fits the sample.
         likeliest: The share that fits best.
-        edges: Values at which `below` is known, increasing.
+        known: Draws from the known group, increasing.
+        scale: Brings values to the scale of `edges`.
+        edges: Where `below` is known, increasing.
         below: Share of the unknown group below each edge.
         n: How many values the sample has.
     """
 
     share: float
     likeliest: float
+    known: Floats
+    scale: Callable[[Floats], Floats]
     edges: Floats
     below: Floats
     n: int
@@ -64,8 +70,30 @@ class TwoGroups:
         """
         if self.share == 0:
             return np.ones(len(values))
-        tail = np.interp(values, self.edges, self.below)
+        tail = np.interp(self.scale(values), self.edges, self.below)
         return (_HALF + self.n * tail) / (_HALF + self.n)
+
+    def q_values(self, values: Floats) -> Floats:
+        """Q values of the whole sample, by Benjamini and Hochberg from `p_values`, with a second look.
+
+        Of the lowest values no more can be of the known group than its share and its shape allow, at the likeliest
+        share and with one standard deviation of a count to spare; the others are of the unknown group whatever its fit
+        says. It matters where that fit is bad, as where both groups are.
+
+        Args:
+            values: The sample, shape [n].
+        """
+        n, p_values = len(values), self.p_values(values)
+        if self.share == 0:
+            return p_values
+        expected = n * self.likeliest * np.searchsorted(self.known, values, side="right") / len(self.known)
+        order = np.argsort(values, kind="stable")
+        counts = np.arange(1, n + 1)
+        allowed = (expected + np.sqrt(expected))[order]
+        raw = np.maximum(p_values[order] * n / counts, 1.0 - allowed / counts)
+        found = np.empty(n)
+        found[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
+        return found
 
 
 def split_groups(values: Floats, known: Floats) -> TwoGroups:
@@ -78,14 +106,39 @@ def split_groups(values: Floats, known: Floats) -> TwoGroups:
     Returns:
         The groups.
     """
-    edges, counts, drawn = _binned(values, known)
+    scale = _NormalScale(known)
+    edges, counts, drawn = _binned(scale(values), scale(known))
     trusted = min(1.0, len(known) / len(values))  # a sample larger than the reference is no better known than that
     fits = _Fits(edges, counts * trusted, (drawn + 0.25) / (drawn + 0.25).sum())
     losses, densities = fits.along(_SHARES)
     best = int(losses.argmin())
     chosen = int(np.flatnonzero(losses - losses[best] <= CUT)[0])
     below = np.concatenate([[0.0], np.cumsum(densities[chosen])])
-    return TwoGroups(_SHARES[chosen], _SHARES[best], edges, below, len(values))
+    return TwoGroups(_SHARES[chosen], _SHARES[best], np.sort(known), scale, edges, below, len(values))
+
+
+class _NormalScale:
+    """Values on a scale on which the known group is normal, and beyond its 99 % as they are, stretched alike.
+
+    A shape is a matter of scale: on this one neither group's is that of a score with an end, such as a volume.
+    """
+
+    def __init__(self, known: Floats) -> None:
+        from scipy.special import ndtri  # noqa: PLC0415 - as below
+
+        ordered = np.sort(known)
+        places = np.clip((np.arange(len(ordered)) + 0.5) / len(ordered), None, 1.0)
+        inner = places <= _BENDS
+        self._x, first = np.unique(ordered[inner], return_index=True)
+        self._y = ndtri(places[inner][first])
+        upper = float(np.quantile(known, _FROM))
+        rise = float(ndtri(_BENDS) - ndtri(_FROM))
+        self._slope = rise / max(float(self._x[-1]) - upper, _TINY)
+
+    def __call__(self, values: Floats) -> Floats:
+        beyond = np.maximum(values - self._x[-1], 0.0)
+        found: Floats = np.interp(values, self._x, self._y) + self._slope * beyond
+        return found
 
 
 def _binned(values: Floats, known: Floats) -> tuple[Floats, Floats, Floats]:
@@ -176,25 +229,3 @@ def _normal_start(x: Floats, counts: Floats, knots: Floats, middle: float, upper
     spread = max(0.05, above - centre, (centre - float(x[0])) / 3 if middle == _MEDIAN else 0.0)
     steps = np.diff(np.concatenate([[0.0], knots]))
     return np.concatenate([[centre], steps]) / spread**2
-
-
-def benjamini_hochberg(p_values: Floats) -> Floats:
-    """Q values: the smallest false discovery rate at which each hypothesis is rejected.
-
-    Args:
-        p_values: Shape [n].
-
-    Returns:
-        Shape [n], in [0, 1].
-
-    Example:
-        >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03, 0.5])).round(4).tolist()
-        [0.04, 0.0533, 0.0533, 0.5]
-
-    Source: Benjamini and Hochberg, Controlling the false discovery rate, JRSS B 57 (1995), 289-300.
-    """
-    order = np.argsort(p_values, kind="stable")
-    raw = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
-    q_values = np.empty(len(p_values))
-    q_values[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
-    return q_values

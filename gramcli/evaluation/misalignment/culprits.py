@@ -27,14 +27,14 @@ class Culprits:
     offsets: Floats
     right: float
 
-    def name(self, z: Floats, z_without: Floats) -> NDArray[np.int64]:
+    def name(self, z: NDArray[np.floating], z_without: NDArray[np.floating]) -> NDArray[np.int64]:
         """Number of the modality that fits least, [n]."""
         scores = self.weights @ _features(z, z_without) + self.offsets[:, None]
         found: NDArray[np.int64] = scores.argmax(axis=0)
         return found
 
 
-def learn_culprits(z: Floats, z_without: Floats, truth: NDArray[np.int64]) -> Culprits:
+def learn_culprits(z: NDArray[np.floating], z_without: NDArray[np.floating], truth: NDArray[np.int64]) -> Culprits:
     """Fit to mismatched items; every second of them is kept to say how often it is right.
 
     Args:
@@ -49,7 +49,7 @@ def learn_culprits(z: Floats, z_without: Floats, truth: NDArray[np.int64]) -> Cu
     return Culprits(weights, offsets, float((named == truth[~fitted]).mean()))
 
 
-def _features(z: Floats, z_without: Floats) -> Floats:
+def _features(z: NDArray[np.floating], z_without: NDArray[np.floating]) -> Floats:
     found: Floats = np.clip(np.concatenate([z, z_without]), *_RANGE)
     return found
 

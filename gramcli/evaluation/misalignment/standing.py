@@ -68,9 +68,9 @@ class Held:
     """
 
     score: Floats
-    z: Floats
+    z: NDArray[np.floating]
     without: Floats
-    z_without: Floats
+    z_without: NDArray[np.floating]
 
 
 @dataclass
@@ -174,17 +174,17 @@ def _matched(method: AlignmentMethod, asking: Side, answering: Side) -> Tensor:
 
 def _standing(matched: Tensor, tile: Tensor, own: tuple[Places, Places]) -> Floats:
     """Distance of each row's score to the mean of its column, in standard deviations, its own vectors left out."""
-    values = tile.double()
-    centre = values.mean(dim=0)
-    values -= centre
+    centre = tile.mean(dim=0)
+    tile -= centre  # in its own dtype: sums of centred values lose nothing that a z has
     columns, rows = (torch.from_numpy(one) for one in own)
-    again = values[columns, rows]
-    counts = torch.full_like(centre, values.shape[0]).index_add_(0, rows, -torch.ones_like(again))
-    sums = (values.sum(dim=0)).index_add_(0, rows, -again)
-    squares = values.square_().sum(dim=0).index_add_(0, rows, -again.square())
+    again = tile[columns, rows].double()
+    counts = torch.full((tile.shape[1],), float(tile.shape[0]), dtype=torch.float64)
+    counts.index_add_(0, rows, -torch.ones_like(again))
+    sums = tile.sum(dim=0).double().index_add_(0, rows, -again)
+    squares = tile.square_().sum(dim=0).double().index_add_(0, rows, -again.square())
     mean = sums / counts
     spread = ((squares - sums * mean) / (counts - 1)).clamp(min=_LEAST_SPREAD**2).sqrt()
-    found: Floats = ((matched - centre - mean) / spread).numpy()
+    found: Floats = ((matched - centre.double() - mean) / spread).numpy()
     return found
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.evaluation.misalignment.culprits import learn_culprits
-from gramcli.metrics.two_groups import benjamini_hochberg, split_groups
+from gramcli.metrics.two_groups import split_groups
 
 Floats = NDArray[np.float64]
 NOBODY: Final = -1
@@ -32,7 +32,7 @@ class Verdicts:
         percentile: Share of mismatched items that fit worse, [n].
         p_mismatched: Share of mismatched items that fit as well, the unit itself counted, [n].
         p_aligned: Share of aligned items that fit as badly, [n].
-        q: Of `p_aligned`, by Benjamini and Hochberg, [n].
+        q: Of `p_aligned`, by Benjamini and Hochberg with a second look, [n].
         flagged: Whether q is at most the rate asked for, [n].
         culprit: Number of the modality that does not fit, of flagged units; else -1, [n].
         facts: What was found of the whole: shares of mismatched items, how often the modality is named rightly.
@@ -57,8 +57,8 @@ class Stood:
         z_without: Of the others without it, [m, n]; NaN where there are but two.
     """
 
-    z: Floats
-    z_without: Floats
+    z: NDArray[np.floating]
+    z_without: NDArray[np.floating]
 
 
 def judge(found: Stood, made: Stood, truth: NDArray[np.int64], rate: float) -> Verdicts:
@@ -70,13 +70,13 @@ def judge(found: Stood, made: Stood, truth: NDArray[np.int64], rate: float) -> V
         truth: Which modality of these was replaced.
         rate: The false discovery rate to keep.
     """
-    fit, reference = found.z.min(axis=0), made.z.min(axis=0)
+    fit, reference = (one.z.min(axis=0).astype(np.float64) for one in (found, made))
     ordered = np.sort(reference)
     below = np.searchsorted(ordered, fit, side="left")
     at_most = np.searchsorted(ordered, fit, side="right")
     groups = split_groups(fit, reference)
     p_aligned = groups.p_values(fit)
-    q = benjamini_hochberg(p_aligned)
+    q = groups.q_values(fit)
     flagged = q <= rate
     culprit, right = _culprits(found, made, truth, flagged)
     return Verdicts(
