@@ -18,6 +18,7 @@ from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.importing import import_command
 from gramcli.cli.matrix import matrix_command
+from gramcli.cli.score import score_command
 from tests.cli.conftest import make_store
 from tests.media_factory import write_image
 
@@ -27,6 +28,7 @@ VERBS = {
     "align": (align_command, set()),
     "compare": (compare_command, {"output"}),
     "matrix": (matrix_command, {"output"}),
+    "score": (score_command, {"keep", "report", "output"}),
     "import_features": (import_command, set()),
 }
 PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}

@@ -125,6 +125,8 @@ def _explained(found: Scores) -> tuple[str, ...]:
     if not found.scores:
         return ()
     return (
+        "misaligned %: at least this share is. found %: of mismatched items made for reference, how many would be "
+        "flagged. named %: of these, how often misfit names the modality that is another item's.",
         "z: how far an item's score is above those with another item's vector in one modality's place, in standard "
         "deviations of these; the smallest of its modalities'. About 0 is chance. pctl: share of mismatched items that "
         "fit worse.",
