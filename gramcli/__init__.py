@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gramcli.evaluation.evaluate import evaluate
     from gramcli.evaluation.leaderboard import leaderboard
     from gramcli.evaluation.matrix import matrix
+    from gramcli.evaluation.score import score
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
@@ -46,6 +47,7 @@ _HOMES: Final = {
     "open_store": "store.reader",
     "plot": "report.plots.plot",
     "rank": "scoring.ranking",
+    "score": "evaluation.score",
     "score_matrix": "scoring.scores",
     "top_k": "scoring.topk",
     "write_report": "report.page.saved",
@@ -53,7 +55,8 @@ _HOMES: Final = {
 }
 __all__ = [
     "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "leaderboard",
-    "load_encoder", "matrix", "open_store", "plot", "rank", "score_matrix", "top_k", "write_report", "write_store",
+    "load_encoder", "matrix", "open_store", "plot", "rank", "score", "score_matrix", "top_k", "write_report",
+    "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

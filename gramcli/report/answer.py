@@ -63,7 +63,7 @@ class Answer:
 
     tables: tuple[Table, ...]
     columns: tuple[str, ...]
-    rows: tuple[Mapping[str, Any], ...]
+    rows: Sequence[Mapping[str, Any]]
     document: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: int = 0
