@@ -20,6 +20,7 @@ from gramcli.cli.importing import import_command
 from gramcli.cli.matrix import matrix_command
 from gramcli.cli.plot import plot_command
 from gramcli.cli.report import report_command
+from gramcli.cli.score import score_command
 from tests.cli.conftest import make_store
 from tests.media_factory import write_image
 
@@ -30,6 +31,7 @@ VERBS = {
     "compare": (compare_command, {"output", "report"}),
     "matrix": (matrix_command, {"output"}),
     "plot": (plot_command, {"operands"}),
+    "score": (score_command, {"keep", "report", "output"}),
     "import_features": (import_command, set()),
     "write_report": (report_command, set()),
 }

@@ -57,6 +57,20 @@ class Population(StrEnum):
     items = "items"
 
 
+class Directions(StrEnum):
+    """Which splits of the modalities are evaluated."""
+
+    named = "named"
+    all = "all"
+
+
+class Pool(StrEnum):
+    """Whose candidates make a gallery."""
+
+    task = "task"
+    shared = "shared"
+
+
 class Classifier(StrEnum):
     """Classifiers of `gram eval --metrics classification`."""
 
@@ -214,6 +228,14 @@ IntervalsOpt = Annotated[
 PopulationOpt = Annotated[
     Population, retrieval("--population", help="95 % intervals over new queries of this gallery, or over new items.")
 ]
+DirectionsOpt = Annotated[
+    Directions,
+    measuring("--directions", help="`all`: every split of the modalities in two, both ways, as a matrix; no --task."),
+]
+PoolOpt = Annotated[
+    Pool,
+    retrieval("--pool", help="`shared`: queries of each modality among the candidates of all; which answer first."),
+]
 PerQueryOpt = Annotated[
     Path | None, output("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
 ]
@@ -244,7 +266,9 @@ CandidatesOpt = Annotated[
 SplitOpt = Annotated[
     str | None, data("--split", metavar="NAME", help="Only the items of this split; `all`: of every split.")
 ]
-LimitOpt = Annotated[int | None, data("--limit", min=1, metavar="N", help="Only the first N items.")]
+LimitOpt = Annotated[
+    int | None, data("--limit", min=1, metavar="N", help="Only the first N items; of each split with --split all.")
+]
 TextOnlyOpt = Annotated[
     bool, data("--text-only", help="Accept items of a manifest that name no video, sound or picture.")
 ]

@@ -44,6 +44,8 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         check_allowed(self.allowed)
+        if self.diff_queries < 0:
+            raise UserError("usage", f"--diff-queries must be at least 0; got {self.diff_queries}.")
         metric = self.primary.rpartition(":")[2]
         if metric not in METRICS:
             hint = did_you_mean(metric, METRICS)

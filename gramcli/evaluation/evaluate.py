@@ -43,7 +43,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     templates: PathLike | None = None, knn: int | None = None, seed: int = 0,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", compile: bool = False,
     tokenizer: PathLike | None = None, checkpoint_step: int | None = None, config: PathLike | None = None,
-    allow_pickle: bool = False,
+    allow_pickle: bool = False, directions: str = "named", pool: str = "task",
     workers: int | None = None, timeout: str | float = "60s",
     watch: Watch = NOBODY,
 ) -> Evaluation:
@@ -86,6 +86,8 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         checkpoint_step: Which saved step; None takes the last.
         config: The hps.json of the weights, where it is not beside them.
         allow_pickle: Load weight files that can run code.
+        directions: `all`: every split of the modalities into a query and a candidate side, as one matrix.
+        pool: `shared`: queries of each modality among the candidates of all; how answers divide among modalities.
         workers: Processes that decode; None is one per processor.
         timeout: How long one file may take to decode.
         watch: Told of progress.
@@ -126,7 +128,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     options = EvalOptions(
         split, limit, missing, where, protocol, watch.stage("Evaluating", "pairs"), normalize, second,
         tuple(metrics) or ("retrieval",), ties, intervals, population, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
-        reference, relevant, allow_trained,  # type: ignore[arg-type]
+        reference, relevant, allow_trained, directions, pool,  # type: ignore[arg-type]
     )
     measured = measure(store, tasks=wanted, methods=methods, options=options)
     return replace(measured, provenance=measured.provenance | {MADE: made})

@@ -30,6 +30,8 @@ _ANSWERS: Final = {
     "ExportedRun": "exchange:run_answer",
     "ExportedStore": "exchange:export_answer",
     "Joined": "exchange:joined_answer",
+    "Leaderboard": "leaderboard:leaderboard_answer",
+    "Scores": "scores:scores_answer",
     "Soundness": "soundness:soundness_answer",
 }
 """Class of a result -> module and function that make its answer."""
