@@ -30,6 +30,7 @@ from gramcli.cli.options import (
     PrecisionOpt,
     ProtocolOpt,
     QueryOpt,
+    ReportOpt,
     RootOpt,
     SplitOpt,
     StepOpt,
@@ -79,6 +80,7 @@ def compare_command(
     workers: WorkersOpt = None,
     timeout: TimeoutOpt = "60s",
     output: OutputOpt = None,
+    report: ReportOpt = None,
     diff_queries: DiffQueriesOpt = 0,
 ) -> None:
     """Say which is better, by how much, and whether it is real.
@@ -105,15 +107,19 @@ def compare_command(
     from gramcli.report.tables import comparison_answer
 
     session.check_output(output)
+    session.check_suffixes(report, None)
     with session.watch() as watch:
         found = compare(
             *operands, baseline=baseline, on=on, tasks=task or (), methods=method or (), query=query,
             candidates=candidates, primary=primary, intersect=intersect, allow_different=values(allow_different),
-            diff_queries=diff_queries, dataset=dataset, root=root, protocol=protocol, split=split, limit=limit,
+            diff_queries=diff_queries, per_query=report is not None, dataset=dataset, root=root, protocol=protocol,
+            split=split, limit=limit,
             text_only=text_only, missing=missing, allow_trained=allow_trained, normalize=normalize, relevant=relevant,
             ties=ties, frames=frames, device=device, precision=precision, compile=compile, tokenizer=tokenizer,
             checkpoint_step=checkpoint_step, config=config, allow_pickle=allow_pickle, workers=workers,
             timeout=timeout, watch=watch,
         )  # fmt: skip
+    found = session.signed(found)
+    session.write_page(report, found)
     session.show(comparison_answer(found), output)
     session.finish(EXIT_LEFT_OUT if found.left_out else 0)

@@ -57,6 +57,20 @@ class Population(StrEnum):
     items = "items"
 
 
+class Directions(StrEnum):
+    """Which splits of the modalities are evaluated."""
+
+    named = "named"
+    all = "all"
+
+
+class Pool(StrEnum):
+    """Whose candidates make a gallery."""
+
+    task = "task"
+    shared = "shared"
+
+
 class Classifier(StrEnum):
     """Classifiers of `gram eval --metrics classification`."""
 
@@ -214,6 +228,14 @@ IntervalsOpt = Annotated[
 PopulationOpt = Annotated[
     Population, retrieval("--population", help="95 % intervals over new queries of this gallery, or over new items.")
 ]
+DirectionsOpt = Annotated[
+    Directions,
+    measuring("--directions", help="`all`: every split of the modalities in two, both ways, as a matrix; no --task."),
+]
+PoolOpt = Annotated[
+    Pool,
+    retrieval("--pool", help="`shared`: queries of each modality among the candidates of all; which answer first."),
+]
 PerQueryOpt = Annotated[
     Path | None, output("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
 ]
@@ -325,6 +347,14 @@ DemoOut = Annotated[Path, output("-o", "--output", metavar="DIR", help="Where ev
 DEMO_FOLDER = Path("demo")
 OutputOpt = Annotated[
     Path | None, output("-o", "--output", metavar="FILE", help="Write the answer here instead of stdout.")
+]
+ResultArg = Annotated[Path, typer.Argument(metavar="FILE.json", help="What --format json wrote.")]
+PageOut = Annotated[
+    Path | None,
+    output("-o", "--output", metavar="FILE.html", help="The page. Default: beside FILE.json.", show_default=False),
+]
+SourceOpt = Annotated[
+    str | None, data("--dataset", metavar="DATA", help="Where captions and media are now, if they have moved.")
 ]
 ReportOpt = Annotated[Path | None, output("--report", metavar="FILE.html", help="Also write one HTML page.")]
 

@@ -193,6 +193,11 @@ def _check_matrix(given: Mapping[str, Any]) -> None:
     _need_store(store, lambda other: ("matrix", other, *task, "--method", given["method"]))
 
 
+def _check_score(given: Mapping[str, Any]) -> None:
+    tasks = [word for task in given["task"] or () for word in ("--task", task)]
+    _need_store(str(given["store"]), lambda other: ("score", other, *tasks))
+
+
 def _check_align(given: Mapping[str, Any]) -> None:
     store, output, loss = str(given["store"]), given["output"], given["loss"]
     if kind_of(store) == "heads":
@@ -345,6 +350,7 @@ _CHECKS: Final = {
     "eval": _check_eval,
     "embed": _check_embed,
     "matrix": _check_matrix,
+    "score": _check_score,
     "align": _check_align,
     "compare": _check_compare,
     "join": _check_join,

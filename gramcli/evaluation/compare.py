@@ -15,6 +15,7 @@ from gramcli.evaluation.evaluate import evaluate
 from gramcli.evaluation.operands import Named, Run, named_operands, with_baseline
 from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.documents import load_evaluation
+from gramcli.results.making import MADE, making
 from gramcli.results.records import Comparison, Evaluation
 from gramcli.results.watch import NOBODY, Watch
 
@@ -32,6 +33,7 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
     tasks: Sequence[str | Task] = (), methods: Sequence[str] = (),
     query: str | None = None, candidates: str | None = None,
     primary: str = PRIMARY, intersect: bool = False, allow_different: Sequence[str] = (), diff_queries: int = 0,
+    per_query: bool = False,
     dataset: PathLike | Dataset | None = None, root: PathLike | None = None, protocol: str | None = None,
     split: str | None = None, limit: int | None = None, text_only: bool = False, missing: str | None = None,
     allow_trained: bool = False,
@@ -58,6 +60,7 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
         intersect: Compare on the queries that all have in common.
         allow_different: Rules that may differ, as `--allow-different` names them; the notes say that they do.
         diff_queries: How many of the queries gained most, and of those lost most, are listed in `changes`.
+        per_query: Keep the five best answers of every query in the ranks of `sides`, for a page.
         dataset: What models embed first (kept in the cache): a folder, a manifest or a known name.
         root: Folder that holds the dataset, or that its paths start from.
         protocol: A dataset's protocol, or a name to record.
@@ -92,6 +95,7 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
     Example:
         >>> compare("clips_store@cosine", "clips_store@gram", tasks=["t2va"])  # doctest: +SKIP
     """
+    made = making(compare, locals())
     options = CompareOptions(intersect, tuple(listed(allow_different)), primary, diff_queries)
     found = named_operands(operands, None if on is None else str(on), models=dataset is not None)
     if len(found) < 2:
@@ -111,11 +115,11 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
     }
     _refuse_idle(found, running)
     every = {"device": device, "workers": workers, "timeout": timeout, "watch": watch, "allow_trained": allow_trained,
-             "per_query": diff_queries > 0}
+             "per_query": per_query or diff_queries > 0}
     maker = _Maker(asked, every, running)
     contenders = [[maker.made(run) for run in one.runs] for one in found]
     compared = compare_evaluations(contenders, [one.name for one in found], options)
-    return _noted(compared, found)
+    return _noted(replace(compared, provenance=compared.provenance | {MADE: made}), found)
 # fmt: on
 
 

@@ -128,6 +128,7 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
     _name_rows(parts, ids, told)
     for part in parts:
         _merge(facts, part.facts)
+    told.notes += _replaced(facts, told)
     _merge(facts, told.facts)
     known = Places(ids)
     placed = [_placed(one, ids, known, told, facts) for one in features]
@@ -236,6 +237,15 @@ def _merge(into: Facts, more: Facts) -> None:
     into.captions.update(more.captions)
 
 
+def _replaced(facts: Facts, told: Told) -> list[str]:
+    """Say of which items the user's table has other captions than the features' files."""
+    other = [one for one, texts in told.facts.captions.items() if facts.captions.get(one, texts) != texts]
+    if not other:
+        return []
+    items = f"{len(other):,} item{'s' * (len(other) > 1)}, such as '{other[0]}'"
+    return [f"{told.source} has other captions than the features of {items}: those of {told.source} were taken."]
+
+
 def _placed(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
     if one.name == TEXT:
         return _placed_text(one, ids, known, told, facts)
@@ -275,6 +285,8 @@ def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, f
             return Placed(one, None, np.arange(n, dtype=np.int64))
         else:
             raise _whose(one, len(ids), told)
+    if len(owners) != one.rows.n:
+        raise wrong(one.source, f"has {one.rows.n:,} rows and {len(owners):,} ids")
     if stranger := next((identity for identity in owners if identity not in known.all), None):
         raise wrong(one.source, f"has a caption of '{stranger}', which is no item", _UNKNOWN)
     places = np.fromiter((known.all[identity] for identity in owners), np.int64, len(owners))

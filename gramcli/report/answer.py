@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PER_CENT_PREFIXES = ("R@", "recall@", "accuracy", "top", "macro_f1", "mean_recall", "tie_rate", "aggregation_gain")
+PER_CENT_PREFIXES = (
+    "R@",
+    "recall@",
+    "accuracy",
+    "top",
+    "macro_f1",
+    "mean_recall",
+    "tie_rate",
+    "aggregation_gain",
+    "share@",
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class Table:
         best: (row, column) of cells that are the best of their kind; LaTeX sets them in bold.
         significant: (row, column) of cells that a test tells apart; LaTeX gives them a dagger.
         marks: What the two mean, one sentence each, where cells are marked.
+        breaks: Headings of columns of names that may break anywhere, where a window is too narrow for all figures.
     """
 
     columns: tuple[str, ...]
@@ -33,6 +44,7 @@ class Table:
     best: frozenset[tuple[int, int]] = frozenset()
     significant: frozenset[tuple[int, int]] = frozenset()
     marks: tuple[str, str] = ("", "")
+    breaks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Answer:
 
     tables: tuple[Table, ...]
     columns: tuple[str, ...]
-    rows: tuple[Mapping[str, Any], ...]
+    rows: Sequence[Mapping[str, Any]]
     document: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: int = 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gramcli.embedding.origin import originals
 from gramcli.report.answer import Answer
 from gramcli.report.page import page
+from gramcli.report.page.material import behind
 from gramcli.report.tables import comparison_answer, evaluation_answer
 from gramcli.results.documents import evaluation_document
+from gramcli.store.reader import open_store
 
 if TYPE_CHECKING:
     from gramcli.demo import DemoResult
@@ -38,5 +41,7 @@ def demo_answer(result: DemoResult) -> Answer:
 
 
 def demo_page(result: DemoResult) -> str:
-    """Return the HTML page of the demo."""
-    return page(result.evaluation, result.comparison, title=TITLE, remarks=result.notes)
+    """Return the HTML page of the demo, with the captions and media that it made."""
+    embedded = open_store(result.folder / "embedded")
+    material = behind(embedded, open_store(result.folder / "aligned_gram"), originals(embedded))
+    return page(result.evaluation, result.comparison, title=TITLE, remarks=result.notes, material=material)

@@ -7,6 +7,7 @@ links and formulas. Here they become text that shows what it is. JSON needs none
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import replace
@@ -36,6 +37,8 @@ _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 # What both CommonMark and Python-Markdown take back: a backslash where each knows it, else a reference by number.
+_SCRIPT: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
 _MARKDOWN: Final = str.maketrans(
     {
         "&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "~": "&#126;",
@@ -104,8 +107,8 @@ def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    left = frozenset(map(terminal, table.left))
-    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title))
+    left, breaks = (frozenset(map(terminal, names)) for names in (table.left, table.breaks))
+    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title), breaks=breaks)
 
 
 def html(text: object) -> str:
@@ -116,6 +119,20 @@ def html(text: object) -> str:
         '&lt;b&gt;&amp;'
     """
     return escape(terminal(text))
+
+
+def script_json(value: object) -> str:
+    r"""Return a value as JSON that may stand in a script element of a page: nothing in it ends or opens anything.
+
+    Args:
+        value: JSON-able, its strings as `terminal` shows them.
+
+    Example:
+        >>> script_json(["</script>", "a&b"])
+        '["\\u003c/script\\u003e","a\\u0026b"]'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_SCRIPT)
 
 
 def markdown(text: object) -> str:

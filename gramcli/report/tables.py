@@ -16,6 +16,7 @@ from gramcli.report.answer import (
     signed_text,
     with_interval,
 )
+from gramcli.report.any_to_any import SHARE, direction_tables, pool_tables
 from gramcli.report.classes import class_tables, is_classification
 from gramcli.report.comparisons import (
     CHANGE_COLUMNS,
@@ -59,6 +60,8 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     classified = {key: found for key, found in everything.items() if is_classification(found)}
     grouped = {key: found for key, found in everything.items() if key not in classified}
     tables = [
+        *direction_tables(evaluation.results, evaluation.provenance),
+        *pool_tables(evaluation.results),
         _headline_table(grouped, evaluation.provenance),
         *_further_tables(grouped),
         *gain_tables(grouped, evaluation.provenance),
@@ -166,7 +169,11 @@ def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     A tie rate of 0 does not, nor a gain, which has its own table, nor mAP and nDCG where queries have one answer (mAP
     is MRR then); other cut-offs than 10 are left to CSV and JSON.
     """
-    if row.metric.endswith(CHANCE) or (row.metric in _OF_SEVERAL and "recall@10" not in found):
+    if (
+        row.metric.endswith(CHANCE)
+        or row.metric.startswith(SHARE)
+        or (row.metric in _OF_SEVERAL and "recall@10" not in found)
+    ):
         return False
     if row.metric.startswith("recall@") and row.metric != "recall@10":
         return False

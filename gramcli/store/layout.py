@@ -82,6 +82,7 @@ class Plan:
         sources: What was read -> digest of its identity (`captions`, `subtitles`, `media files`).
         inputs: Per item, modality -> identity of what it is made from (a file, its texts): JSON-able. Empty where the
             embeddings came from memory.
+        digests: The digests of `inputs`, as `input_digests` gives them, where a store is made of another's embeddings.
 
     Raises:
         UserError: No items, an empty, repeated or unprintable id, a modality name that cannot be a column, a shard size
@@ -95,6 +96,7 @@ class Plan:
     shard_size: int = 64
     sources: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Mapping[str, Any], ...] = ()
+    digests: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
         _check_items(self.items)
@@ -123,6 +125,8 @@ class Plan:
 
     def input_digests(self) -> list[dict[str, str]]:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
+        if not self.inputs:
+            return [dict(item) for item in self.digests]
         return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
     @cached_property

@@ -184,7 +184,7 @@ class StoreWriter:
         self._take_over((manifest or {}).get("shards", []))
         if manifest and retry_failed:
             self._reopen_failed()
-        if self.plan.inputs:
+        if self.plan.inputs or self.plan.digests:
             _write_changed(self.path / INPUTS, canonical(self.plan.input_digests()))
         self.reused = len(self._records)
 
