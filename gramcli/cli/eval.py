@@ -141,12 +141,13 @@ def eval_command(
             model=model, allow_trained=allow_trained, tasks=task or (), methods=method or (), query=query,
             candidates=candidates, metrics=values(metrics), normalize=normalize, rerank=rerank, rerank_top=rerank_top,
             relevant=relevant.value, ties=ties.value, intervals=intervals.value, population=population.value,
-            per_query=per_query is not None, reference=reference, classifiers=values(classifier), templates=templates,
-            knn=knn, seed=seed,
+            per_query=bool(per_query or report), reference=reference, classifiers=values(classifier),
+            templates=templates, knn=knn, seed=seed,
             frames=frames, device=device, precision=precision, tokenizer=tokenizer, checkpoint_step=checkpoint_step,
             config=config, allow_pickle=allow_pickle, compile=compile, directions=directions.value, pool=pool.value,
             workers=workers, timeout=timeout, watch=watch,
         )  # fmt: skip
+    evaluation = session.signed(evaluation)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.write_per_query(per_query, evaluation)

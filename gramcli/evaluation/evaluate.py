@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from gramcli.evaluation.options import ClassOptions, EvalOptions
 from gramcli.evaluation.target import chosen_dataset, open_target, seen_through
 from gramcli.metrics.prompts import read_templates
 from gramcli.modalities import Task, listed, tasks_from
+from gramcli.results.making import MADE, making
 from gramcli.results.records import Evaluation
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.scoring.checks import device_named
@@ -99,6 +101,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     Example:
         >>> evaluate("clips_store", tasks=["t2va"], methods=["gram"]).to_frame()  # doctest: +SKIP
     """
+    made = making(evaluate, locals())
     metrics, classifiers, methods = map(listed, (metrics, classifiers, methods))
     classifying = {"--classifier": classifiers, "--templates": templates, "--knn": knn}
     refuse_without_effect(metrics, classifying, per_query, root, dataset)
@@ -127,5 +130,6 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         tuple(metrics) or ("retrieval",), ties, intervals, population, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
         reference, relevant, allow_trained, directions, pool,  # type: ignore[arg-type]
     )
-    return measure(store, tasks=wanted, methods=methods, options=options)
+    measured = measure(store, tasks=wanted, methods=methods, options=options)
+    return replace(measured, provenance=measured.provenance | {MADE: made})
 # fmt: on

@@ -73,7 +73,8 @@ def measure(
     if options.reference and not reference:
         notes.append(f"No published figures are known for the dataset '{store.manifest['dataset'].get('id')}'.")
     return Evaluation(
-        provenance=_provenance(store, options) | {k: v for figures in found for k, v in figures.provenance.items()},
+        provenance=store_provenance(store, options)
+        | {k: v for figures in found for k, v in figures.provenance.items()},
         results=tuple(rows),
         left_out=tuple(
             dict.fromkeys([*_by_protocol(store, items), *(one for figures in found for one in figures.left_out)])
@@ -267,7 +268,8 @@ def _by_protocol(store: Store, items: Tensor) -> list[LeftOut]:
     return [LeftOut(**entry) for entry in store.manifest["dataset"].get("left_out", ())]
 
 
-def _provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
+def store_provenance(store: Store, options: EvalOptions) -> dict[str, Any]:
+    """What a figure of a store was measured on: protocol, model, dataset, fingerprint, split, versions."""
     dataset, items = store.manifest["dataset"], chosen_items(store, options.split, options.limit)
     return {
         "protocol": _protocol(store, options.protocol, items),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import torch
@@ -40,6 +40,23 @@ def questions_of(store: Store, selection: Selection, *, forward: bool = True) ->
     asking, answering = sides[order]
     gallery = hashlib.sha256("\n".join(sorted(answering)).encode()).hexdigest()
     return Questions(selection.label(forward=forward), tuple(asking), gallery, *known_by[order])
+
+
+def text_row(store: Store, rows: Iterable[int], digest: str, name: str, media: str, label: str) -> int | None:
+    """The text row that a question came from; None where none of these asks just that.
+
+    Args:
+        store: What the rows are of.
+        rows: Those that may be it.
+        digest: Of the question, as `questions_of` recorded it.
+        name: Its item.
+        media: Names of the media that ask together with the text, in alphabetical order, a blank between.
+        label: Of the item, where labels decide; else empty.
+    """
+    known = store.caption_digests()
+    if known is None:
+        return None
+    return next((row for row in rows if _digest(name, media, f"text {int(known[row]):x}", label) == digest), None)
 
 
 Rows = tuple[str, tuple[str, ...], Tensor]

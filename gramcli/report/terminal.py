@@ -28,8 +28,10 @@ def print_answer(console: Console, answer: Answer) -> None:
         console: Where to; its width decides the layout.
         answer: What a command found.
     """
+    for line in answer.lead:
+        console.print(Text(terminal(line), style="bold"))
     for number, table in enumerate(map(terminal_table, answer.tables)):
-        if number:
+        if number or answer.lead:
             console.print()
         if table.title:
             console.print(Text(table.title, style="bold"))
