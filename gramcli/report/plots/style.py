@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a missing home while it is imported
@@ -103,7 +103,11 @@ def distinct(names: Iterable[object], longest: int = _LONGEST) -> dict[str, str]
         {'class one of many': 'class one o…', 'class two of many': 'class two o…'}
     """
     every = list(dict.fromkeys(map(str, names)))
-    ways = (lambda one: name_of(one, longest), lambda one: _ended(one, longest), lambda one: _begun(one, longest))
+    ways: tuple[Callable[[str], str], ...] = (
+        lambda one: name_of(one, longest),
+        lambda one: _ended(one, longest),
+        lambda one: _begun(one, longest),
+    )
     for way in ways:
         found = {one: way(one) for one in every}
         if len(set(found.values())) == len(every):
