@@ -115,11 +115,11 @@ def select(
         raise UserError("usage", f"--missing '{missing}' is not one of {', '.join(get_args(Missing))}.")
     source, named, task = store, task, plain(task)
     store = as_asked(store, named, forward=forward is not False)
-    _check_modalities(store, task)
+    check_modalities(store, task)
     zero = missing == "zero"
     has = {name: store.present(name, stand_ins=zero)[items] for name in task.modalities}
-    keep = _kept(task, has, missing)
-    left_out = _left_out(store, task, items[~keep], missing)
+    keep = kept_items(task, has, missing)
+    left_out = lacking_items(store, task, items[~keep], missing)
     items = items[keep]
     if len(items) == 0:
         raise UserError(
@@ -218,7 +218,7 @@ def select_by_presence(
         return [found]
     seen, task = as_asked(store, task, forward=forward is not False), plain(task)
     has = {name: seen.present(name)[items] for name in task.modalities}
-    kept = _kept(task, has, "present")
+    kept = kept_items(task, has, "present")
     patterns = torch.stack(list(has.values()), dim=1)[kept]
     groups = []
     for pattern in sorted(set(map(tuple, patterns.tolist())), reverse=True):
@@ -326,7 +326,12 @@ def querybank(store: Store, selection: Selection, split: str | None, missing: st
         raise UserError(error.kind, f"Querybank from split '{TRAIN}': {error}") from None
 
 
-def _check_modalities(store: Store, task: Task) -> None:
+def check_modalities(store: Store, task: Task) -> None:
+    """Refuse a task whose modalities a store does not hold, or holds in several dimensions.
+
+    Raises:
+        UserError: So it is.
+    """
     for name in task.modalities:
         if name not in store.modalities:
             raise UserError(
@@ -350,7 +355,8 @@ def align_first(store: Store) -> str:
     return f"align them first: gram align {path} -o HEADS --loss gram; then: gram eval {path} --model heads:HEADS"
 
 
-def _kept(task: Task, has: dict[str, Tensor], missing: str) -> Tensor:
+def kept_items(task: Task, has: dict[str, Tensor], missing: str) -> Tensor:
+    """Which items a task covers, of which `has` says what they have."""
     everything = torch.stack([has[name] for name in task.modalities]).all(dim=0)
     if missing in ("drop", "error"):
         return everything
@@ -363,7 +369,12 @@ def _kept(task: Task, has: dict[str, Tensor], missing: str) -> Tensor:
     return sides[0] & sides[1]
 
 
-def _left_out(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[LeftOut, ...]:
+def lacking_items(store: Store, task: Task, dropped: Tensor, missing: str) -> tuple[LeftOut, ...]:
+    """What the items at some positions lack of a task's modalities, and why.
+
+    Raises:
+        UserError: They lack something, and `missing` is `error`.
+    """
     found = []
     for name in task.modalities:
         status = store.status(name)

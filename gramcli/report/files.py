@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
@@ -9,6 +10,7 @@ from gramcli.files.writing import replacing, write_atomic, write_special
 from gramcli.report import FRAME_SUFFIX, PAGE_SUFFIXES, SUFFIX_FORMATS, Format, known_suffixes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gramcli.report.answer import Answer
@@ -27,12 +29,23 @@ def write_result(path: Path, data: str | bytes) -> None:
         UserError: The folder is missing, or the file system refuses.
     """
     content = _content(data)
-    try:
+    with written_errors(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             write_special(path, content)
         else:
             with replacing(path.resolve()) as file:
                 file.write(content)
+
+
+@contextmanager
+def written_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into a sentence about the file that the user named.
+
+    Raises:
+        UserError: The folder is missing, or the file system refuses.
+    """
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

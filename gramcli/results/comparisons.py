@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from gramcli.errors import UserError
-from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, LeftOut
+from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, LeftOut, QueryChange, Verdict
 from gramcli.results.schema import Source, checked
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class _Document(msgspec.Struct):
     provenance: dict[str, Any]
     notes: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    changes: tuple[QueryChange, ...] = ()
 
 
 def is_comparison(document: object) -> bool:
@@ -48,4 +50,12 @@ def comparison_from(document: object, path: Path) -> Comparison:
         raise UserError(
             "input", f"{path} has schema {found.schema}; this version reads {SCHEMA}. Update gramcli, or compare again."
         )
-    return Comparison(found.names, found.results, found.provenance, found.notes, found.left_out)
+    return Comparison(
+        found.names,
+        found.results,
+        found.provenance,
+        found.notes,
+        found.left_out,
+        verdicts=found.verdicts,
+        changes=found.changes,
+    )

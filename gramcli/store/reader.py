@@ -145,6 +145,10 @@ class Store:
         entry = self.manifest["modalities"][modality]
         return self._tensor(modality, (entry["rows"], entry["dim"]))
 
+    def in_memory(self, modality: str) -> Tensor | None:
+        """The vectors of one modality where they are in memory already; None where only the files hold them."""
+        return self._loaded.get(self._stored_as.get(modality, modality))
+
     def caption_items(self) -> Tensor:
         """Position of the item that owns each text row.
 

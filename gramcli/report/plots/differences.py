@@ -10,7 +10,7 @@ from gramcli.report.plots.forest import Line, forest_figure
 from gramcli.report.plots.panels import headed
 from gramcli.report.plots.picture import Picture
 from gramcli.report.plots.style import INK, name_of, styled
-from gramcli.report.tables import p_text
+from gramcli.results.wording import p_text
 
 if TYPE_CHECKING:
     from gramcli.report.plots.subject import Subject
