@@ -92,9 +92,9 @@ def _summary(found: Scores) -> Table:
         "method",
         "flagged",
         f"of {per}s",
-        "mismatched, at least %",
-        "of these found %",
-        "misfit right %",
+        "misaligned %",
+        "found %",
+        "named %",
     )
     return Table(columns, tuple(rows), _WORDS, title)
 

@@ -39,9 +39,7 @@ def drawn(n, d, strength, *, swapped=0.0, hubness=0.0, seed=0, names=NAMES):
     draw = np.random.default_rng([seed, n, d])
     common = strength * np.exp(draw.normal(0, 0.25, n))[:, None] * draw.normal(size=(n, d))
     vectors = {
-        name: common
-        + draw.normal(size=(n, d))
-        + hubness * draw.exponential(size=(n, 1)) * draw.normal(size=(1, d))
+        name: common + draw.normal(size=(n, d)) + hubness * draw.exponential(size=(n, 1)) * draw.normal(size=(1, d))
         for name in names
     }
     rows = draw.choice(n, round(swapped * n), replace=False)
@@ -58,7 +56,9 @@ def test_its_own_measure_is_the_diagonal_of_the_matrix(method, tmp_path):
     assert np.array_equal(found.columns["score"], expected.numpy())
 
 
-@pytest.mark.parametrize("method", ["cosine", "centroid", "gram", "gram:log=true", "span", "pmrl", "triangle", "symile"])
+@pytest.mark.parametrize(
+    "method", ["cosine", "centroid", "gram", "gram:log=true", "span", "pmrl", "triangle", "symile"]
+)
 def test_z_is_that_of_a_slow_loop(method, tmp_path):
     store = make_store(tmp_path / "s", 25)
     (found,) = gramcli.score(store, "t2va", method).scores
@@ -144,7 +144,12 @@ def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
     store = make_store(tmp_path / "s", 150, captions=2)
     whole = gramcli.score(store, "t2va", "gram").to_frame()
     monkeypatch.setattr(parts, "BLOCK_NUMBERS", 1)
-    assert len(list(parts.parts_of(store, gramcli.modalities.parse_task("t2va"), torch.arange(150), "drop")[0][0].blocks())) > 3
+    assert (
+        len(
+            list(parts.parts_of(store, gramcli.modalities.parse_task("t2va"), torch.arange(150), "drop")[0][0].blocks())
+        )
+        > 3
+    )
     again = gramcli.score(open_store(tmp_path / "s"), "t2va", "gram").to_frame()
     numbers = whole.select_dtypes("number").columns
     np.testing.assert_allclose(again[numbers], whole[numbers], rtol=1e-4, atol=1e-4)
