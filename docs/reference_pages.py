@@ -28,6 +28,7 @@ def pages() -> dict[str, str]:
         "reference/datasets.md": datasets_page(),
         "reference/encoders.md": encoders_page(),
         "reference/formats.md": formats_page(),
+        "reference/figures.md": figures_page(),
         "reference/python.md": python_page(),
         "reference/changes.md": changes_page(),
     }
@@ -189,6 +190,15 @@ def formats_page() -> str:
     )
     columns = ["format", "what is in the files", "told by", "who writes it", "needs"]
     return "\n".join(["# Formats\n", words, table(columns, rows)])
+
+
+def figures_page() -> str:
+    """Return the kinds of figures that `gram plot` draws, in the order in which a page shows them."""
+    from gramcli.report.plots.catalog import KINDS, SOURCES
+
+    rows = [[code(row.name), prose(row.summary), prose(SOURCES[row.needs])] for row in KINDS]
+    words = "The kinds of `gram plot FILE KIND -o FIG.svg`: [Draw a figure](../how-to/plot.md).\n"
+    return "\n".join(["# Figures\n", words, table(["kind", "what it shows", "drawn from"], rows)])
 
 
 RESULTS = (

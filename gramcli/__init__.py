@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from gramcli.encoders import load_encoder
     from gramcli.evaluation.compare import compare
     from gramcli.evaluation.evaluate import evaluate
+    from gramcli.evaluation.leaderboard import leaderboard
     from gramcli.evaluation.matrix import matrix
     from gramcli.evaluation.score import score
     from gramcli.exchange.import_features import import_features
     from gramcli.inspection.inspect import inspect
     from gramcli.methods import get_method
+    from gramcli.report.page.saved import write_report
+    from gramcli.report.plots.plot import plot
     from gramcli.scoring.ranking import rank
     from gramcli.scoring.scores import score_matrix
     from gramcli.scoring.topk import top_k
@@ -38,18 +41,22 @@ _HOMES: Final = {
     "get_method": "methods",
     "import_features": "exchange.import_features",
     "inspect": "inspection.inspect",
+    "leaderboard": "evaluation.leaderboard",
     "load_encoder": "encoders",
     "matrix": "evaluation.matrix",
     "open_store": "store.reader",
+    "plot": "report.plots.plot",
     "rank": "scoring.ranking",
     "score": "evaluation.score",
     "score_matrix": "scoring.scores",
     "top_k": "scoring.topk",
+    "write_report": "report.page.saved",
     "write_store": "store.derived",
 }
 __all__ = [
-    "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "load_encoder",
-    "matrix", "open_store", "rank", "score", "score_matrix", "top_k", "write_store",
+    "UserError", "align", "compare", "embed", "evaluate", "get_method", "import_features", "inspect", "leaderboard",
+    "load_encoder", "matrix", "open_store", "plot", "rank", "score", "score_matrix", "top_k", "write_report",
+    "write_store",
 ]  # fmt: skip
 __getattr__ = late_names(__name__, _HOMES)
 

@@ -38,6 +38,7 @@ BATCH: Final = 60
 DROPOUT: Final = 0.5
 RATE: Final = 1e-2
 TEST: Final = "test"
+BEST: Final = 5
 LOSSES: Final = ("cosine", "gram")
 ALIGNED: Final = (
     "The modalities were aligned by linear heads that `gram align` trained on the train split: by the cosine loss, and "
@@ -92,7 +93,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     )
     align_by(LOSSES, folder, seed, begin)
     tasks = [parse_task(task) for task in TASKS]
-    options = EvalOptions(split=TEST, progress=begin("Evaluating", "pairs"))
+    options = EvalOptions(split=TEST, progress=begin("Evaluating", "pairs"), best=BEST)
     found = {
         loss: measure(open_store(folder / f"aligned_{loss}"), tasks=tasks, methods=METHODS, options=options)
         for loss in LOSSES

@@ -21,8 +21,9 @@ def make_store(
     without: dict[str, Sequence[int]] | None = None,
     noise: float = 0.8,
     seed: int = 0,
+    said: bool = False,
 ) -> Store:
-    """n items with text, video, audio; `without` names the items that lack a modality."""
+    """n items with text, video, audio; `without` names the items that lack a modality, `said`: it knows its texts."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=(n, D))
     counts = [captions] * n if isinstance(captions, int) else list(captions)
@@ -41,6 +42,7 @@ def make_store(
         labels=[None] * n,
         embeddings={name: x.astype(np.float32) for name, x in embeddings.items()},
         caption_items=owners,
+        captions=[f"text {k}" for k in range(len(owners))] if said else None,
         status=status,
         model={"id": "made", "shared_space": True},
         dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},

@@ -10,7 +10,10 @@ NAMES = ("text", "video", "audio", "subtitle", "depth", "image", "touch", "smell
 PLAIN = ("cosine", "centroid", "gram", "span", "pmrl", "symile")
 """Methods without options that take any split."""
 
-VARIANTS = (*PLAIN, "gram:log=true", "pmrl:value=share", "pmrl:value=softmax", "centroid:weights=query,tau=0.2")
+VARIANTS = (
+    *PLAIN,
+    *("gram:log=true", "span:ridge=0.1", "pmrl:value=share", "pmrl:value=softmax", "centroid:weights=query,tau=0.2"),
+)
 """The same with the options that change the order or the value."""
 
 TRIANGLES = ("triangle", "triangle:squared=true")
@@ -21,7 +24,8 @@ def splits_of(method: str, largest: int = 8) -> list[tuple[int, int]]:
     if method.startswith("triangle"):
         return [(1, 2), (2, 1)]
     most = 1 if "weights=query" in method else 3
-    return [(r, m - r) for m in range(2, largest + 1) for r in range(1, most + 1) if m > r]
+    found = [(r, m - r) for m in range(2, largest + 1) for r in range(1, most + 1) if m > r]
+    return [(r, p) for r, p in found if min(r, p) == 1] if "ridge" in method else found
 
 
 def make_side(k: int, n: int, d: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:

@@ -17,6 +17,8 @@ from gramcli.alignment.rows import Rows, rows_of
 from gramcli.alignment.state import MAIN, WARM_UP
 from gramcli.alignment.validation import HeldOut, Validation
 from gramcli.catalog import did_you_mean
+from gramcli.datasets import DATASETS
+from gramcli.datasets.benchmark import Benchmark
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import groups_of
 from gramcli.evaluation.views import as_asked, bases, taken
@@ -126,7 +128,7 @@ class Work:
             raise UserError(
                 "usage",
                 f"{self.store.path} has no split '{options.train}' to train on.{did_you_mean(options.train, known)} "
-                f"{there}",
+                f"{there}{_remedy(self.store, options.train)}",
             )
         if options.validation is None:
             other = None if train == ALL else meant_split(VALIDATION, [name for name in known if name != train])
@@ -249,6 +251,19 @@ class Work:
                 f"asked for are {_listed(wanted)}, --dim {options.dim} --hidden {options.hidden}. Make them agree.",
             )
         return replace(found, tensors={name: one.clone().to(ranks.device) for name, one in found.tensors.items()})
+
+
+def _remedy(store: Store, split: str) -> str:
+    """How a store of a registered dataset comes to have the split, where its protocol knows one."""
+    dataset = store.manifest.get("dataset") or {}
+    if (name := dataset.get("id")) not in DATASETS.names():
+        return ""
+    found = DATASETS.load(str(name))
+    protocols = found.protocols if isinstance(found, Benchmark) else ()
+    known = [one.name for protocol in protocols for one in protocol.beside if protocol.id == dataset.get("protocol")]
+    if meant_split(split, known) is None:
+        return ""
+    return f" Embed the others too, into one store: gram embed {name} --root DIR --split all -o STORE."
 
 
 def _shared_notes(store: Store, train: str) -> list[str]:

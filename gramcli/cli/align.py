@@ -27,7 +27,7 @@ from gramcli.cli.align_options import (
     ValTaskOpt,
     WarmUpOpt,
 )
-from gramcli.cli.options import DeviceOpt, OverwriteOpt, Relevance, RelevantOpt, SeedOpt, StoreArg
+from gramcli.cli.options import DeviceOpt, OverwriteOpt, Relevance, RelevantOpt, ReportOpt, SeedOpt, StoreArg
 from gramcli.cli.session import Session
 
 
@@ -61,6 +61,7 @@ def align_command(
     relevant: RelevantOpt = Relevance.item,
     seed: SeedOpt = 0,
     device: DeviceOpt = "cpu",
+    report: ReportOpt = None,
     overwrite: OverwriteOpt = False,
 ) -> None:
     """Train projection heads on a store by a method's loss.
@@ -82,6 +83,7 @@ def align_command(
     from gramcli.alignment.ranks import is_first
     from gramcli.report.align import alignment_answer, write_curves
 
+    session.check_suffixes(report, None)
     with session.watch() as watch:
         found = align(
             store, output, loss=loss, modalities=modality or (), anchor=anchor, dim=dim, hidden=hidden, epochs=epochs,
@@ -92,4 +94,5 @@ def align_command(
         )  # fmt: skip
     if is_first():
         write_curves(found)
+        session.write_page(report, found)
         session.show(alignment_answer(found))

@@ -55,7 +55,8 @@ _ROWS: Final = (
         "importing",  # `import` is a word of the language
     ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
-    CommandRow("compare", "Measure", "Compare evaluations with the first one, query by query."),
+    CommandRow("compare", "Measure", "Say which is better, by how much, and whether it is real."),
+    CommandRow("leaderboard", "Measure", "Put evaluations into one table, only comparable ones side by side."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
     CommandRow("score", "Measure", "Say which items' modalities do not belong together."),
     CommandRow(
@@ -71,6 +72,8 @@ _ROWS: Final = (
         _RESUMES.format("shards"),
     ),
     CommandRow("export", "Bring and take", "Write a store, its ranked lists or a checkpoint as files of others."),
+    CommandRow("report", "Look", "Render a saved result as one HTML page."),
+    CommandRow("plot", "Look", "Draw one figure of a store, an evaluation, a comparison or heads."),
     CommandRow("inspect", "Look", "Say what a checkpoint, store, result or dataset holds."),
     CommandRow("datasets", "Look", "List the known datasets, or look for one in a folder."),
     CommandRow("methods", "Look", "List the alignment methods with formula and paper."),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+_OF_MODELS: Final = frozenset(
+    {"dataset", "root", "frames", "precision", "compile", "tokenizer", "checkpoint_step", "config", "allow_pickle"}
+    | {"text_only"}
+)
+_ASKED: Final = frozenset({"split", "limit", "protocol", "missing", "normalize", "relevant", "ties", "allow_trained"})
 _INSTEAD = {"task": ("query", "candidates"), "query": ("task",), "candidates": ("task",)}
 
 
@@ -37,6 +42,13 @@ def idle_defaults(
         idle |= {"dataset", "root", "rerank"} if _is_store(params.get("target")) else set()
         idle |= set() if kinds == {"retrieval"} else {"relevant"}
         idle |= set() if params.get("dataset") else {"root", "rerank"}
+    if command == "compare":
+        operands = params.get("operands")
+        words = [str(one) for one in operands] if isinstance(operands, (list, tuple)) else []
+        models = bool(params.get("dataset")) and not all(map(_is_no_model, words))
+        idle |= set() if models else _OF_MODELS
+        idle |= set() if any(one.startswith("heads:") for one in words) else {"on"}
+        idle |= _ASKED if all(one.endswith(".json") for one in words) else set()
     if command == "embed" and params.get("from_store"):
         idle |= {"retry_failed", "stand_ins", "frames"}
     return idle & set(from_file)
@@ -44,3 +56,10 @@ def idle_defaults(
 
 def _is_store(target: object) -> bool:
     return isinstance(target, str) and (Path(target) / "manifest.json").is_file()
+
+
+def _is_no_model(operand: str) -> bool:
+    """Whether an operand of `compare` is a saved evaluation or a store by its looks."""
+    return (
+        operand.endswith(".json") or "+heads:" in operand or any(map(_is_store, (operand, operand.rpartition("@")[0])))
+    )

@@ -10,6 +10,8 @@ from gramcli.cli.options import (
     ConfigOpt,
     DatasetOpt,
     DeviceOpt,
+    Directions,
+    DirectionsOpt,
     ExpectOpt,
     FramesOpt,
     Intervals,
@@ -24,6 +26,8 @@ from gramcli.cli.options import (
     OutputOpt,
     PerQueryOpt,
     PickleOpt,
+    Pool,
+    PoolOpt,
     Population,
     PopulationOpt,
     PrecisionOpt,
@@ -62,6 +66,7 @@ def eval_command(
     task: TasksOpt = None,
     method: MethodsOpt = None,
     metrics: MetricsOpt = None,
+    directions: DirectionsOpt = Directions.named,
     query: QueryOpt = None,
     candidates: CandidatesOpt = None,
     dataset: DatasetOpt = None,
@@ -87,6 +92,7 @@ def eval_command(
     ties: TiesOpt = Ties.mean,
     intervals: IntervalsOpt = Intervals.plus_four,
     population: PopulationOpt = Population.queries,
+    pool: PoolOpt = Pool.task,
     classifier: ClassifiersOpt = None,
     templates: TemplatesOpt = None,
     knn: KnnOpt = None,
@@ -117,6 +123,8 @@ def eval_command(
 
     Example: gram eval clips_emb --task t2v --normalize dsl:tau=20
 
+    Example: gram eval clips_emb --directions all --method gram --method cosine
+
     Example: gram eval clips_emb --model heads:heads_gram --split test
     """
     from gramcli.cli.expectations import failures, parse_expectations
@@ -133,11 +141,13 @@ def eval_command(
             model=model, allow_trained=allow_trained, tasks=task or (), methods=method or (), query=query,
             candidates=candidates, metrics=values(metrics), normalize=normalize, rerank=rerank, rerank_top=rerank_top,
             relevant=relevant.value, ties=ties.value, intervals=intervals.value, population=population.value,
-            per_query=per_query is not None, reference=reference, classifiers=values(classifier), templates=templates,
-            knn=knn, seed=seed,
+            per_query=bool(per_query or report), reference=reference, classifiers=values(classifier),
+            templates=templates, knn=knn, seed=seed,
             frames=frames, device=device, precision=precision, tokenizer=tokenizer, checkpoint_step=checkpoint_step,
-            config=config, allow_pickle=allow_pickle, compile=compile, workers=workers, timeout=timeout, watch=watch,
+            config=config, allow_pickle=allow_pickle, compile=compile, directions=directions.value, pool=pool.value,
+            workers=workers, timeout=timeout, watch=watch,
         )  # fmt: skip
+    evaluation = session.signed(evaluation)
     failed = failures(expected, evaluation)
     session.write_page(report, evaluation)
     session.write_per_query(per_query, evaluation)

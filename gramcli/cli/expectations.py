@@ -119,10 +119,19 @@ def failures(expectations: Sequence[Expectation], evaluation: Evaluation) -> lis
             raise UserError("usage", f"--expect '{expected.text}' fits no figure. There are {metrics} of {known}.")
         wrong = [row for row in rows if not expected.holds(row)]
         sentences += [
-            f"{row.task} {row.method} {row.metric} is {row.value}, not {expected.text}{_hint(row.metric, expected)}"
-            for row in wrong
+            f"{row.task} {row.method} {row.metric} {_told(row, expected)}{_hint(row.metric, expected)}" for row in wrong
         ]
     return sentences
+
+
+def _told(row: ResultRow, expected: Expectation) -> str:
+    """What came, what was due, and how far apart they are."""
+    due = f"{expected.value:g} within {expected.tolerance:g}"
+    if row.value is None:
+        return f"has no value where {due} was due (--expect '{expected.text}')"
+    off = row.value - expected.value
+    side = "above" if off > 0 else "below"
+    return f"is {row.value:.6g}: {abs(off):.4g} {side} {due} (--expect '{expected.text}')"
 
 
 def _hint(metric: str, expected: Expectation) -> str:

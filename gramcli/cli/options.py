@@ -57,6 +57,20 @@ class Population(StrEnum):
     items = "items"
 
 
+class Directions(StrEnum):
+    """Which splits of the modalities are evaluated."""
+
+    named = "named"
+    all = "all"
+
+
+class Pool(StrEnum):
+    """Whose candidates make a gallery."""
+
+    task = "task"
+    shared = "shared"
+
+
 class Classifier(StrEnum):
     """Classifiers of `gram eval --metrics classification`."""
 
@@ -98,9 +112,6 @@ TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with 
 EncoderArg = Annotated[
     str | None,
     typer.Argument(metavar="[MODEL]", help="An encoder, as for `gram embed --model`.", show_default=False),
-]
-OperandsArg = Annotated[
-    list[str], typer.Argument(metavar="A B...", help="STORE, STORE@METHOD or an evaluation's JSON; A is the baseline.")
 ]
 JoinedArg = Annotated[
     list[str], typer.Argument(metavar="A B...", help="STORE, or STORE:OLD=NEW,OLD=NEW; items stand in the order of A.")
@@ -217,6 +228,14 @@ IntervalsOpt = Annotated[
 PopulationOpt = Annotated[
     Population, retrieval("--population", help="95 % intervals over new queries of this gallery, or over new items.")
 ]
+DirectionsOpt = Annotated[
+    Directions,
+    measuring("--directions", help="`all`: every split of the modalities in two, both ways, as a matrix; no --task."),
+]
+PoolOpt = Annotated[
+    Pool,
+    retrieval("--pool", help="`shared`: queries of each modality among the candidates of all; which answer first."),
+]
 PerQueryOpt = Annotated[
     Path | None, output("--per-query", metavar="FILE.csv", help="Write every query's rank and five best answers.")
 ]
@@ -247,7 +266,9 @@ CandidatesOpt = Annotated[
 SplitOpt = Annotated[
     str | None, data("--split", metavar="NAME", help="Only the items of this split; `all`: of every split.")
 ]
-LimitOpt = Annotated[int | None, data("--limit", min=1, metavar="N", help="Only the first N items.")]
+LimitOpt = Annotated[
+    int | None, data("--limit", min=1, metavar="N", help="Only the first N items; of each split with --split all.")
+]
 TextOnlyOpt = Annotated[
     bool, data("--text-only", help="Accept items of a manifest that name no video, sound or picture.")
 ]
@@ -282,14 +303,6 @@ ExpectOpt = Annotated[
     output("--expect", metavar="WHAT", help="[TASK:[METHOD:]]METRIC=VALUE+-TOLERANCE, else exit 5; repeats."),
 ]
 
-AllowOpt = Annotated[
-    list[Rule] | None,
-    data("--allow-different", metavar="RULE", help="A rule that may differ; the output says so. Repeats."),
-]
-PrimaryOpt = Annotated[
-    str, data("--primary", metavar="METRIC", help="The one figure per task to test; `v2t:R@5` for one direction.")
-]
-IntersectOpt = Annotated[bool, data("--intersect", help="Compare on the queries that all have in common.")]
 ItemsOpt = Annotated[int, data("--items", min=1, metavar="N", help="How many items to generate.")]
 SeedOpt = Annotated[int, running("--seed", min=0, metavar="N", help="Seed of all that is drawn at random.")]
 
@@ -334,6 +347,14 @@ DemoOut = Annotated[Path, output("-o", "--output", metavar="DIR", help="Where ev
 DEMO_FOLDER = Path("demo")
 OutputOpt = Annotated[
     Path | None, output("-o", "--output", metavar="FILE", help="Write the answer here instead of stdout.")
+]
+ResultArg = Annotated[Path, typer.Argument(metavar="FILE.json", help="What --format json wrote.")]
+PageOut = Annotated[
+    Path | None,
+    output("-o", "--output", metavar="FILE.html", help="The page. Default: beside FILE.json.", show_default=False),
+]
+SourceOpt = Annotated[
+    str | None, data("--dataset", metavar="DATA", help="Where captions and media are now, if they have moved.")
 ]
 ReportOpt = Annotated[Path | None, output("--report", metavar="FILE.html", help="Also write one HTML page.")]
 

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from gramcli.cli.commands import COMMANDS, GROUPS, ROWS
+from gramcli.cli.words import WORDS
 from gramcli.errors import EXIT_FAILED
 
 # The public names of Typer hold only this kind of wrong command line; its base is all of them.
@@ -178,6 +179,7 @@ class Group(TyperGroup):
         """Run the subcommand."""
         first = getattr(ctx, "_protected_args", None) or getattr(ctx, "protected_args", None) or ()  # by Typer's age
         arguments = [*first, *ctx.args]
+        WORDS.set(tuple(arguments))
         try:
             return super().invoke(ctx)
         except WRONG_COMMAND_LINE as error:

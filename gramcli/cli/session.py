@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
 from gramcli.cli.streams import emit, tell
+from gramcli.cli.words import WORDS
 from gramcli.errors import UserError
 from gramcli.report import Format
 from gramcli.report.escaping import terminal
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
     from gramcli.report.answer import Answer
-    from gramcli.results.records import Evaluation
+    from gramcli.results.readable import Readable
+    from gramcli.results.records import Comparison, Evaluation
+
+RecordT = TypeVar("RecordT", "Evaluation", "Comparison")
 
 _TABLE_SUFFIXES: Final = (".csv", ".txt", "")
 
@@ -88,6 +93,9 @@ class Session:
             print_answer(console, answer)
         elif chosen:
             emit(render(answer, chosen))
+        if output or chosen is Format.csv:
+            for line in answer.lead:
+                self.say(line)
         if chosen in {Format.csv, Format.markdown, Format.latex}:
             for note in answer.notes:
                 self.say(f"Note: {note}")
@@ -124,10 +132,20 @@ class Session:
         for message in messages:
             tell(f"gram: error: {message}", red=True)
 
-    def write_page(self, path: Path | None, evaluation: Evaluation) -> None:
-        """Write the HTML page of an evaluation, when `--report` names a file."""
+    def signed(self, found: RecordT) -> RecordT:
+        """Return a result whose provenance names the command line instead of the call behind it."""
+        from gramcli.results.making import MADE
+
+        made = found.provenance.get(MADE)
+        if not WORDS.get() or not isinstance(made, dict):
+            return found
+        command = shlex.join(["gram", *WORDS.get()])
+        return replace(found, provenance={**found.provenance, MADE: {**made, "command": command}})
+
+    def write_page(self, path: Path | None, found: Readable) -> None:
+        """Write the HTML page of a result, when `--report` names a file."""
         if path:
-            evaluation.report(path)
+            found.report(path)
             self.say(f"Wrote {path}.")
 
     def write_per_query(self, path: Path | None, evaluation: Evaluation) -> None:

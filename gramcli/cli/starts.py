@@ -246,14 +246,17 @@ def _check_compare(given: Mapping[str, Any]) -> None:
         kind, made = kind_of(path), f"{Path(path).resolve().stem}.json"
         if kind in _MEDIA:
             _refuse(path, kind, "a store or an evaluation", ("eval", "signal", "--dataset", path, "-o", made))
-        if kind in _MODELS:
-            _refuse(path, kind, "a store or an evaluation", ("eval", path, "--dataset", "DATA", "-o", made))
+        if path.startswith(_HEADS) and given["dataset"] is None:
+            if given["on"] is None:
+                _refuse(path, "heads", "a store or an evaluation", ("compare", *operands, "--on", "STORE"))
+        elif kind in _MODELS and given["dataset"] is None:
+            _refuse(path, kind, "a store or an evaluation", ("compare", *operands, "--dataset", "DATA"))
         if kind == "folder of stores":
             _refuse(path, kind, "a store or an evaluation", ("compare", *stores_in(Path(path))[:_NAMED]))
         if kind == "heads":
-            through = ("eval", "STORE", "--model", f"{_HEADS}{path}", "-o", made)
-            _refuse(path, kind, "a store or an evaluation", through)
-    if len(operands) == 1:
+            seen = [f"STORE+{_HEADS}{one}" if one == text else one for one in operands]
+            _refuse(path, kind, "a store or an evaluation", ("compare", *seen))
+    if len(operands) == 1 and "=" not in operands[0] and "*" not in operands[0]:
         one = operands[0]
         store = kind_of(one) == "store"
         meant = command_line("compare", *((f"{one}@cosine", f"{one}@gram") if store else (one, "OTHER")))

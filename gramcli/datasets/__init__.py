@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,7 @@ def open_dataset(
         root: Folder the media paths of a manifest start from, or where a registered dataset lies.
         split: Keep the items of this split only; `all` for every item, of a registered dataset also those of the
             splits beside the evaluated one.
-        limit: Keep the first so many items, after `split`.
+        limit: Keep the first so many items, after `split`; of each split, where several of a dataset are opened.
         protocol: Protocol of a registered dataset, its default for None; for a folder or manifest, a name to record.
         text_only: Accept items of a manifest that name no media.
 
@@ -54,7 +55,19 @@ def open_dataset(
     dataset = _open(data, root, protocol, split, text_only=text_only)
     named = data if root is not None and spelled(data) in known_names() else str(Path(data).absolute())
     origin = Origin(named, None if root is None else str(root.absolute()), split, protocol, text_only)
-    return replace(dataset, items=dataset.items[:limit], origin=origin)
+    items = dataset.items[:limit] if dataset.beside is None else _first_of_each(dataset, limit)
+    return replace(dataset, items=items, origin=origin)
+
+
+def _first_of_each(dataset: Dataset, limit: int | None) -> tuple[Item, ...]:
+    """The first items of every split that was opened: of all of them together only the evaluated one would be left."""
+    seen: Counter[str | None] = Counter()
+    kept = []
+    for item in dataset.items:
+        seen[item.split] += 1
+        if limit is None or seen[item.split] <= limit:
+            kept.append(item)
+    return tuple(kept)
 
 
 def _open(data: str, root: Path | None, protocol: str | None, split: str | None, *, text_only: bool) -> Dataset:

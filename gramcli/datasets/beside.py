@@ -81,7 +81,8 @@ class Shared:
             return f"{count} {are} in {second} too, for instance '{one}'; {remedy}."
         example = f"for instance '{one}' and '{other}'"
         if self.what == "file":
-            return f"{count} {have} the media file of an item of {second}, {example}: rename one of the files."
+            remedy = "rename one of the files, or cut the two clips"
+            return f"{count} {have} the media file of an item of {second}, {example}: {remedy}."
         return f"{count} {are} cut from a video of which {second} has a part too, {example}."
 
     def document(self) -> dict[str, Any]:

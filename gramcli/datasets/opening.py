@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gramcli.catalog import did_you_mean
-from gramcli.datasets.beside import KINDS, Part
+from gramcli.datasets.beside import KINDS, Part, Shared
 from gramcli.datasets.items import Dataset, Item, SplitFacts, with_own_sound
 from gramcli.datasets.splits import ALL, of_split
 from gramcli.datasets.survey import Survey, survey
@@ -94,9 +94,9 @@ def _with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Datase
     Raises:
         UserError: Two splits have an item in common, or a split that is wanted was not found.
     """
-    if taken := next((one for one in seen.shared if one.what == "item"), None):
-        raise UserError("input", f"{seen.protocol.id} below {shown(seen.tree.root)}: {taken.sentence} {_look(seen)}")
     evaluated = seen.protocol.evaluated
+    if taken := next((one for one in seen.shared if one.what == "item" or _learnt_and_tested(one, evaluated)), None):
+        raise UserError("input", f"{seen.protocol.id} below {shown(seen.tree.root)}: {taken.sentence} {_look(seen)}")
     items = [replace(item, split=evaluated) for item in dataset.items] if evaluated in wanted else []
     notes, parts = list(dataset.notes), []
     for part in seen.parts:
@@ -120,6 +120,11 @@ def _with_parts(dataset: Dataset, seen: Survey, wanted: Sequence[str]) -> Datase
     named = [kind for kind in KINDS if any(part.matches[kind].rule for part in parts) or kind in dataset.rules]
     rules: dict[str, str] = {kind: _rules(kind, dataset.rules if evaluated in wanted else {}, parts) for kind in named}
     return replace(dataset, items=tuple(items), notes=tuple(notes), rules=rules, beside=facts)
+
+
+def _learnt_and_tested(shared: Shared, evaluated: str) -> bool:
+    """Whether what is trained on and what is tested are one media file."""
+    return shared.what == "file" and set(shared.splits) == {evaluated, TRAIN}
 
 
 def _look(seen: Survey) -> str:

@@ -13,6 +13,7 @@ from gramcli.datasets.tables import LINE_END, Row, json_rows, read_json, read_ro
 from gramcli.datasets.values import MAX_ANNOTATION_BYTES, read_annotation
 from gramcli.errors import UserError
 from gramcli.files.amounts import MOST_ROWS, MOST_TEXT, MOST_VALUES
+from gramcli.files.pickled_keys import check_holdings
 from gramcli.files.pickles import check_pickle
 from gramcli.files.reading import read_regular
 from gramcli.media.kinds import check_regular_file, shown
@@ -222,6 +223,7 @@ def _pickle(path: Path) -> Records:
     raw = _read_whole(path)
     try:
         check_pickle(io.BytesIO(raw), len(raw))
+        check_holdings(raw)
         value = _PlainUnpickler(io.BytesIO(raw)).load()
     except Exception as error:  # a pickle can fail in any way
         raise UserError("input", f"{shown(path)} cannot be read ({error}); convert it to JSON.") from error

@@ -94,7 +94,7 @@ class Glance:
     def _precision(self) -> str:
         """`bf16` where any part of the encoder says so: its rounding is the coarsest."""
         said = self.encoder.describe()
-        parts = [said, *(part for part in said.get("parts", {}).values() if isinstance(part, Mapping))]
+        parts = [said, *(part for part in said.get("encoders", {}).values() if isinstance(part, Mapping))]
         return "bf16" if any(part.get("precision") == "bf16" for part in parts) else "fp32"
 
 

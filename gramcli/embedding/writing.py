@@ -21,6 +21,7 @@ from gramcli.files.writing import disk_errors
 from gramcli.media.kinds import shown
 from gramcli.results.records import LeftOut
 from gramcli.results.runs import EmbedSummary
+from gramcli.store.differences import differences
 from gramcli.store.layout import (
     ABSENT,
     CAPTIONS,
@@ -33,7 +34,6 @@ from gramcli.store.layout import (
     TEXT,
     Plan,
     PlannedItem,
-    differences,
     digest,
     is_text,
     read_manifest,

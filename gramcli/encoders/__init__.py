@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
@@ -156,7 +156,8 @@ def _encoder_of(spec: str, options: EncoderOptions) -> Encoder:
     if is_composite(spec):
         from gramcli.encoders.composite import CompositeEncoder  # noqa: PLC0415 - as the others, when it is named
 
-        return CompositeEncoder(spec, lambda part: _encoder_of(part, options))
+        unseen = replace(options, frames=None)  # --frames is no matter of a model that sees no video
+        return CompositeEncoder(spec, lambda part, sees: _encoder_of(part, options if sees else unseen))
     _refuse_store(spec)
     _refuse_heads(spec)
     _refuse_transformers(spec)

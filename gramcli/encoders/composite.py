@@ -34,15 +34,16 @@ class CompositeEncoder:
 
     Args:
         spec: For instance `text=st:org/model,video=signal`.
-        load: Makes the encoder of one spec; called once for each that differs.
+        load: Makes the encoder of one spec, and is told whether it sees videos; called once for each that differs.
 
     Raises:
         UserError: The spec names a modality twice, or one that its encoder does not take.
     """
 
-    def __init__(self, spec: str, load: Callable[[str], Encoder]) -> None:
+    def __init__(self, spec: str, load: Callable[[str, bool], Encoder]) -> None:
         self.spec, self._specs = spec, parts_of(spec)
-        loaded: dict[str, Encoder] = {one: load(one) for one in dict.fromkeys(self._specs.values())}
+        seen = self._specs.get("video")
+        loaded: dict[str, Encoder] = {one: load(one, one == seen) for one in dict.fromkeys(self._specs.values())}
         self._parts: dict[str, Encoder] = {name: loaded[one] for name, one in self._specs.items()}
         for name, part in self._parts.items():
             if name not in part.modalities:

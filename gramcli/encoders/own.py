@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gramcli.catalog import OwnCode, blamed, did_you_mean, remember
+from gramcli.encoders import own_parts as parts
 from gramcli.encoders.base import BrokenEncoderError, Preprocessing
 from gramcli.errors import UserError
 from gramcli.files.reading import read_regular
@@ -122,15 +123,13 @@ class OwnEncoder:
         if not callable(getattr(made, "encode", None)):
             raise self._wrong(f"{type(made).__name__} has no method encode(inputs)")
         self.dims: Mapping[str, int] = self._checked_dims()
-        self.fused: Mapping[str, tuple[str, ...]] = {
-            name: tuple(parts) for name, parts in dict(getattr(made, "fused", {})).items()
-        }
+        self.fused: Mapping[str, tuple[str, ...]] = self._part("fused", parts.fused_of, self.dims)
         self._modalities = self._checked_modalities()
         self.preprocessing = self._checked_preprocessing(frames)
         self.prepare: Prepare = self._checked_prepare()
         self.shared_space = bool(getattr(made, "shared_space", False))
-        self.stand_ins: Mapping[str, Any] = dict(getattr(made, "stand_ins", {}))
-        self.notes = tuple(str(note) for note in getattr(made, "notes", ()))
+        self.stand_ins: Mapping[str, Any] = self._part("stand_ins", parts.stand_ins_of)
+        self.notes: tuple[str, ...] = self._part("notes", parts.notes_of)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -154,6 +153,8 @@ class OwnEncoder:
         found = own(modalities) if _takes_argument(own) else own()
         if not isinstance(found, Mapping):
             raise self._wrong(f"its describe() gave {type(found).__name__} where a dict was due")
+        if why := parts.no_json(found):
+            raise self._wrong(f"its describe() gave what no JSON can hold ({why})")
         return {**said, **{key: value for key, value in found.items() if value is not None}}
 
     def encode(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, NDArray[np.float32]]:
@@ -180,7 +181,7 @@ class OwnEncoder:
 
     def _due(self, inputs: Mapping[str, Sequence[Any]]) -> list[str]:
         plain = [name for name in self.dims if name not in self.fused and name.partition("@")[0] in inputs]
-        return plain + [name for name, parts in self.fused.items() if set(parts) <= set(inputs)]
+        return plain + [name for name, made_of in self.fused.items() if set(made_of) <= set(inputs)]
 
     def _checked_rows(self, name: str, found: Mapping[str, Any], n: int) -> NDArray[np.float32]:
         if name not in found:
@@ -212,13 +213,17 @@ class OwnEncoder:
         if not isinstance(dims, Mapping) or not dims:
             raise self._wrong("it has no dims, such as {'text': 512, 'video': 512}")
         for name, dim in dims.items():
-            if not isinstance(name, str) or isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
+            if not isinstance(name, str) or not parts.is_whole(dim):
                 raise self._wrong(f"its dims give {name!r} the dimension {dim!r}, which is no whole number from 1")
-        return dict(dims)
+        return {name: int(dim) for name, dim in dims.items()}
 
     def _checked_modalities(self) -> tuple[str, ...]:
         own = {name.partition("@")[0]: None for name in self.dims if name not in self.fused}
-        said = tuple(getattr(self._made, "modalities", None) or own)
+        said: tuple[str, ...] = self._part("modalities", lambda given: parts.names_of(given) if given else tuple(own))
+        if lacking := [
+            name for name in said if name not in own and all(name not in one for one in self.fused.values())
+        ]:
+            raise self._wrong(f"it takes '{lacking[0]}', of which dims name no embedding")
         if unknown := [name for name in said if name not in LETTERS.values()]:
             raise self._wrong(f"it encodes '{unknown[0]}', which is none of {', '.join(LETTERS.values())}")
         return said
@@ -232,10 +237,14 @@ class OwnEncoder:
         if not isinstance(found, Preprocessing):
             known = ", ".join(Preprocessing.__dataclass_fields__)
             raise self._wrong(f"its preprocessing is {given!r} where a dict of {known} was due")
+        if why := parts.wrong_with(found):
+            raise self._wrong(f"its preprocessing has {why}")
         return replace(found, frames=frames) if frames else found
 
     def _checked_prepare(self) -> Prepare:
         prepare: Prepare = getattr(self._made, "prepare", as_decoded)
+        if not callable(prepare):
+            raise self._wrong(f"its prepare is {prepare!r} where a function of (modality, media) was due")
         try:
             pickle.loads(pickle.dumps(prepare))  # noqa: S301 - what this process made
         except Exception as error:
@@ -244,6 +253,18 @@ class OwnEncoder:
                 f"lambda or a method that holds the model ({error})"
             ) from error
         return prepare
+
+    def _part(self, name: str, read: Callable[..., Any], *more: Any) -> Any:  # noqa: ANN401 - what the part is
+        """Read a part that may be left out.
+
+        Raises:
+            BrokenEncoderError: It is of another kind.
+        """
+        given = getattr(self._made, name, None)
+        try:
+            return read(given, *more)
+        except (TypeError, ValueError) as error:
+            raise self._wrong(f"its {name} is {given!r:.80}: {error}") from error
 
     def _wrong(self, what: str) -> BrokenEncoderError:
         return BrokenEncoderError("embedding", f"{self.spec} is no encoder: {what} ({_GUIDE}).")

@@ -24,6 +24,7 @@ RULES: Final = {
 """What two evaluations must agree in -> what it is."""
 
 _RULE_OF: Final = {sentence: name for name, sentence in TIE_RULES.items()}
+_Key = tuple[str, int]
 _RECORDED: Final = ("relevant", "ties", "missing", "protocol")  # in the provenance, under these names
 
 
@@ -85,43 +86,71 @@ def check_allowed(allowed: Collection[str]) -> None:
             raise UserError("usage", f"--allow-different '{name}' is none of {', '.join(RULES)}.{hint}")
 
 
-def aligned(
-    a: Side, b: Side, *, allowed: Collection[str] = (), intersect: bool = False
-) -> tuple[RankVector, RankVector, list[str]]:
-    """Bring two rank vectors to the same queries in the same order.
+@dataclass(frozen=True)
+class Aligned:
+    """Rank vectors of the same queries in the same order.
+
+    Attributes:
+        vectors: One per side.
+        places: Where each query stood in the first side, before.
+        captions: Its number there among the queries of its item.
+        notes: What differs all the same.
+    """
+
+    vectors: tuple[RankVector, ...]
+    places: tuple[int, ...]
+    captions: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def aligned(sides: Sequence[Side], *, allowed: Collection[str] = (), intersect: bool = False) -> Aligned:
+    """Bring rank vectors to the same queries in the same order.
 
     Args:
-        a: The baseline.
-        b: What is compared with it.
+        sides: The baseline, and what is compared with it.
         allowed: `RULES` that may differ.
-        intersect: Take the queries that both have; ranks keep their own galleries.
-
-    Returns:
-        The vectors, query by query, and notes on what differs all the same.
+        intersect: Take the queries that all have; ranks keep their own galleries.
 
     Raises:
         UserError: They differ in a rule, in their questions or in their gallery; names the difference.
     """
+    first, *others = sides
+    places: list[dict[int, int]] = []
+    notes: list[str] = []
+    for other in others:
+        found, said = _matched(first, other, allowed, intersect)
+        places.append(found)
+        notes += said
+    common = [k for k in range(len(first.vector.ranks)) if all(k in found for found in places)]
+    if not common:
+        raise UserError("usage", f"{first.label} and {others[0].label} have no query of {first.vector.task} in common.")
+    taken = [_taken(side.vector, [at[k] for k in common]) for side, at in zip(others, places, strict=True)]
+    numbers = [number for _, number in _numbered(first.vector.query_ids)]
+    captions = tuple(numbers[k] for k in common)
+    return Aligned((_taken(first.vector, common), *taken), tuple(common), captions, tuple(notes))
+
+
+def _matched(a: Side, b: Side, allowed: Collection[str], intersect: bool) -> tuple[dict[int, int], list[str]]:
+    """Place of a query in A -> its place in B; and notes."""
     notes = _check_rules(a, b, allowed)
     labels_differ = a.rules()["relevant"] != b.rules()["relevant"]  # allowed, and labels are part of every digest
     keys, unsure = _keys(a, b, by_place=labels_differ or "questions" in allowed)
     notes += unsure
-    places = [{key: place for place, key in enumerate(side)} for side in keys]
-    common = [key for key in places[0] if key in places[1]]
-    same = len(common) == len(places[0]) == len(places[1])
+    there = {key: place for place, key in enumerate(keys[1])}
+    found = {place: there[key] for place, key in enumerate(keys[0]) if key in there}
+    same = len(found) == len(keys[0]) == len(keys[1])
     if not same and not intersect:
-        raise _other_questions(a, b, keys, len(common))
-    if not common:
+        raise _other_questions(a, b, keys, len(found))
+    if not found:
         raise UserError("usage", f"{a.label} and {b.label} have no query of {a.vector.task} in common.")
     other = not labels_differ and _gallery_differs(a, b)
     if other and not intersect and "gallery" not in allowed:
         raise _refusal(a, b, f"the same queries were ranked among other candidates{_sizes(a, b)}", "gallery")
     if not same:
-        notes.append(f"{a.vector.task}: compared on the {len(common)} queries in common{_galleries(a, b, other)}.")
+        notes.append(f"{a.vector.task}: compared on the {len(found)} queries in common{_galleries(a, b, other)}.")
     elif other:
         notes.append(f"{a.vector.task}: compared although the galleries differ{_sizes(a, b)}.")
-    chosen = [_taken(side.vector, [at[key] for key in common]) for side, at in zip((a, b), places, strict=True)]
-    return chosen[0], chosen[1], notes
+    return found, notes
 
 
 def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
@@ -135,7 +164,7 @@ def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
     return [f"{a.vector.task}: compared although {text} differs, as --allow-different asks." for text in said]
 
 
-def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[object]], list[str]]:
+def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[_Key]], list[str]]:
     """What each query of both sides is known by, and a note where that is only its item."""
     first, second = a.questions, b.questions
     lacking = [side.label for side, record in ((a, first), (b, second)) if record is None]
@@ -158,10 +187,10 @@ def _comparable(a: Side, b: Side, first: str, second: str) -> bool:
     return first == second and (first != "rows" or models[0] == models[1])
 
 
-def _numbered(names: Sequence[str]) -> list[object]:
+def _numbered(names: Sequence[str]) -> list[_Key]:
     """(name, how many like it came before)."""
     seen: dict[str, int] = {}
-    found: list[object] = []
+    found: list[_Key] = []
     for name in names:
         found.append((name, seen.get(name, 0)))
         seen[name] = seen.get(name, 0) + 1
@@ -184,12 +213,12 @@ def _taken(vector: RankVector, places: Sequence[int]) -> RankVector:
         vector,
         query_ids=tuple(vector.query_ids[k] for k in places),
         ranks=tuple(vector.ranks[k] for k in places),
-        best=(),
+        best=tuple(vector.best[k] for k in places) if vector.best else (),
         tied=tuple((where[k], *rest) for k, *rest in vector.tied if k in where),
     )
 
 
-def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[object]], common: int) -> UserError:
+def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[_Key]], common: int) -> UserError:
     counts = f"{len(keys[0])} and {len(keys[1])} queries, {common} of them the same"
     known = set(keys[1])
     strange = next((k for k, key in enumerate(keys[0]) if key not in known), None)

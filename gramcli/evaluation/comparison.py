@@ -1,26 +1,25 @@
-"""The `compare` verb: evaluations against the first one, on the same queries, with paired tests."""
+"""Evaluations against a baseline, on the same queries, with paired tests and a verdict on each primary figure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import numpy as np
-
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.evaluation.comparability import Side, aligned, check_allowed
+from gramcli.evaluation.changes import changes, with_texts
+from gramcli.evaluation.comparability import check_allowed
+from gramcli.evaluation.duels import METRICS, Duel, duel
+from gramcli.evaluation.pairing import Contender, narrowed, pairs, primary_tasks
+from gramcli.evaluation.verdicts import verdicts
 from gramcli.heads.remarks import known_outcome, remarks
-from gramcli.metrics.figures import cluster_index, hits, is_certain, reciprocal_ranks
-from gramcli.metrics.intervals import Floats, Integers
-from gramcli.metrics.paired import mean_difference, share_difference
 from gramcli.metrics.significance import holm
-from gramcli.results.records import Comparison, ComparisonRow, Evaluation, RankVector
+from gramcli.results.records import Comparison, ComparisonRow, Evaluation, QueryChange
 
-CUTOFFS: Final = (1, 5, 10)
+__all__ = ["PRIMARY", "CompareOptions", "Contender", "compare_evaluations"]
+
 PRIMARY: Final = "R@1"
-METRICS: Final = (*(f"R@{k}" for k in CUTOFFS), "MRR")
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,11 @@ class CompareOptions:
     """How to compare.
 
     Attributes:
-        intersect: Compare on the queries both have, where they differ; ranks keep their own galleries.
+        intersect: Compare on the queries all have, where they differ; ranks keep their own galleries.
         allowed: Rules that may differ, of `gramcli.evaluation.comparability.RULES`.
         primary: The figure that each task's comparison is about, of its forward direction; or of one direction alone,
             as `v2t:R@5`.
+        diff_queries: How many of the queries gained most, and of those lost most, are listed of each primary figure.
 
     Raises:
         UserError: A rule or figure that is none.
@@ -40,9 +40,12 @@ class CompareOptions:
     intersect: bool = False
     allowed: tuple[str, ...] = ()
     primary: str = PRIMARY
+    diff_queries: int = 0
 
     def __post_init__(self) -> None:
         check_allowed(self.allowed)
+        if self.diff_queries < 0:
+            raise UserError("usage", f"--diff-queries must be at least 0; got {self.diff_queries}.")
         metric = self.primary.rpartition(":")[2]
         if metric not in METRICS:
             hint = did_you_mean(metric, METRICS)
@@ -50,20 +53,22 @@ class CompareOptions:
 
 
 def compare_evaluations(
-    evaluations: Sequence[Evaluation], names: Sequence[str], options: CompareOptions | None = None
+    evaluations: Sequence[Evaluation | Sequence[Evaluation]],
+    names: Sequence[str],
+    options: CompareOptions | None = None,
 ) -> Comparison:
     """Compare every evaluation with the first, task by task, on the same queries.
 
     Where both sides hold one method of a task, those are compared whatever they are; else equal methods.
 
     Args:
-        evaluations: At least two; the first is the baseline.
-        names: One per evaluation, for the tables.
+        evaluations: At least two, the first is the baseline; a list of several is one contender of several seeds.
+        names: One per contender, for the tables.
         options: How.
 
     Returns:
         Differences (B minus A) with paired 95 % intervals and p-values, Holm-adjusted in `p_holm`: the primary figures
-        among themselves, the others among themselves.
+        among themselves, the others among themselves; and a verdict on each primary figure.
 
     Raises:
         UserError: Fewer than two, nothing in common, or evaluations that are not comparable.
@@ -71,146 +76,93 @@ def compare_evaluations(
     if len(evaluations) < 2:
         raise UserError("usage", "compare needs at least two evaluations: a baseline and what to compare with it.")
     options = options or CompareOptions()
+    contenders = [
+        Contender(name, (one,) if isinstance(one, Evaluation) else tuple(one))
+        for name, one in zip(names, evaluations, strict=True)
+    ]
+    duels, notes = _duels(contenders, options)
+    rows = _adjusted([row for one in duels for row in one.rows()])
+    runs = [run for one in contenders for run in one.runs]
+    listed, said = _changes(duels, contenders[0].runs[0], options)
+    notes += [*_heads_notes(contenders), *_seed_notes(contenders), *_family_notes(rows), *said]
+    return Comparison(
+        names=tuple(names),
+        rows=tuple(rows),
+        provenance={
+            "evaluations": [run.provenance for run in runs],
+            "seeds": {one.name: len(one.runs) for one in contenders},
+            "allow_different": list(options.allowed),
+            "primary": options.primary,
+            "diff_queries": options.diff_queries,
+        },
+        notes=tuple(dict.fromkeys(notes)),
+        left_out=tuple(dict.fromkeys(entry for run in runs for entry in run.left_out)),
+        sides=tuple(one.runs[0] for one in contenders),
+        verdicts=tuple(verdicts(rows, duels, tuple(names))),
+        changes=tuple(listed),
+    )
+
+
+def _duels(contenders: Sequence[Contender], options: CompareOptions) -> tuple[list[Duel], list[str]]:
+    """Every task and method that is compared, and notes."""
+    first, *others = contenders
+    duels: list[Duel] = []
     notes: list[str] = []
-    rows: list[ComparisonRow] = []
-    for other, name in zip(evaluations[1:], names[1:], strict=True):
-        pairs = _pairs(evaluations[0], other)
-        if not pairs:
-            raise UserError("usage", f"{names[0]} and {name} have no task and method in common: nothing to compare.")
-        notes += _narrowed(evaluations[0], names[0], [a for a, _ in pairs])
-        notes += _narrowed(other, name, [b for _, b in pairs])
-        primary = _primary_tasks([a.task for a, _ in pairs], options)
-        for a, b in pairs:
-            labels = _labels(names[0], name, a, b)
-            sides = Side(labels[0], evaluations[0], a), Side(labels[1], other, b)
-            first, second, said = aligned(*sides, allowed=options.allowed, intersect=options.intersect)
-            notes += [*said, *_unanswered(first, second)]
-            rows += _rows(first, second, labels, options.primary.rpartition(":")[2] if a.task in primary else None)
-    rows = _adjusted(rows)
-    left_out = tuple(dict.fromkeys(entry for evaluation in evaluations for entry in evaluation.left_out))
-    provenance = {
-        "evaluations": [evaluation.provenance for evaluation in evaluations],
-        "allow_different": list(options.allowed),
-        "primary": options.primary,
-    }
-    notes += _heads_notes([evaluation.provenance for evaluation in evaluations], names)
-    said = [*dict.fromkeys(notes), *_family_notes(rows)]
-    return Comparison(tuple(names), tuple(rows), provenance, tuple(said), left_out)
+    for other in others:
+        found = pairs(first, other)
+        notes += narrowed(first, [a for a, _ in found])
+        notes += narrowed(other, [b for _, b in found])
+        primary = primary_tasks([a.task for a, _ in found], options.primary)
+        metric = options.primary.rpartition(":")[2]
+        for pair in found:
+            about = metric if pair[0].task in primary else None
+            duels.append(duel((first, other), pair, about, options.allowed, options.intersect))
+            notes += duels[-1].notes()
+    return duels, notes
 
 
-def _heads_notes(provenance: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """What is to be known of the heads that the operands were seen through; by name where it is not true of all."""
+def _changes(
+    duels: Sequence[Duel], baseline: Evaluation, options: CompareOptions
+) -> tuple[list[QueryChange], list[str]]:
+    """The queries that change most in every primary figure, and notes on what is not known of them."""
+    if not options.diff_queries:
+        return [], []
+    found = [one for duel in duels if duel.primary for one in changes(duel, options.diff_queries)]
+    told, notes = with_texts(found, baseline)
+    if any(not one.best_a or not one.best_b for one in told):
+        notes.append(
+            "Top answers are not known of scores that are normalised, nor of a JSON that holds none: gram eval "
+            "--per-query FILE.csv -o FILE.json keeps them."
+        )
+    return told, notes
+
+
+def _heads_notes(contenders: Sequence[Contender]) -> list[str]:
+    """What is to be known of the heads that contenders were seen through; by name where it is not true of all."""
     owners: dict[str, list[str]] = {}
-    for one, name in zip(provenance, names, strict=True):
-        for remark in remarks(known_outcome(one.get("model"))):
-            owners.setdefault(remark, []).append(name)
-    return [remark if len(who) == len(names) else f"{', '.join(who)}: {remark}" for remark, who in owners.items()]
+    for one in contenders:
+        found = [remark for run in one.runs for remark in remarks(known_outcome(_model(run.provenance)))]
+        for remark in dict.fromkeys(found):
+            owners.setdefault(remark, []).append(one.name)
+    every = len(contenders)
+    return [remark if len(who) == every else f"{', '.join(who)}: {remark}" for remark, who in owners.items()]
 
 
-def _pairs(a: Evaluation, b: Evaluation) -> list[tuple[RankVector, RankVector]]:
-    pairs = []
-    for task in dict.fromkeys(vector.task for vector in a.ranks):
-        left = [vector for vector in a.ranks if vector.task == task]
-        right = [vector for vector in b.ranks if vector.task == task]
-        if len(left) == 1 and len(right) == 1:
-            pairs.append((left[0], right[0]))
-        else:
-            pairs += [(x, y) for x in left for y in right if x.method == y.method]
-    return pairs
+def _model(provenance: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever an evaluation recorded
+    return provenance.get("model")
 
 
-def _narrowed(evaluation: Evaluation, name: str, used: Sequence[RankVector]) -> list[str]:
-    """Notes where an operand has more tasks or methods than the comparison uses."""
-    tasks = dict.fromkeys(vector.task for vector in evaluation.ranks)
-    lone = [task for task in tasks if task not in {vector.task for vector in used}]
-    notes = [f"Not compared, for {name} alone has it: {', '.join(lone)}."] if lone else []
-    every = dict.fromkeys(vector.method for vector in evaluation.ranks)
-    chosen = dict.fromkeys(vector.method for vector in used)
-    if len(chosen) == len(every):
-        return notes
-    return [
-        *notes,
-        f"{name} has {len(every)} methods; compared: {', '.join(chosen)}. "
-        "Name another baseline method as STORE@METHOD.",
-    ]
-
-
-def _labels(name_a: str, name_b: str, a: RankVector, b: RankVector) -> tuple[str, str]:
-    """Operand names, with the method where the name does not say it."""
-    return tuple(  # type: ignore[return-value]
-        name if name.endswith(f"@{vector.method}") else f"{name}@{vector.method}"
-        for name, vector in ((name_a, a), (name_b, b))
-    )
-
-
-def _primary_tasks(tasks: Sequence[str], options: CompareOptions) -> Collection[str]:
-    """Of each task the direction that was asked for first; or the one that was named.
-
-    Raises:
-        UserError: The named one is not compared.
-    """
-    named = options.primary.rpartition(":")[0]
-    if named:
-        if named not in tasks:
-            raise UserError("usage", f"--primary names '{named}'; compared are {', '.join(dict.fromkeys(tasks))}.")
-        return {named}
-    seen: dict[frozenset[str], str] = {}
-    for task in tasks:
-        seen.setdefault(frozenset(task.removesuffix("_maxpool").split("2", 1)), task)
-    return set(seen.values())
-
-
-def _unanswered(a: RankVector, b: RankVector) -> list[str]:
-    """A note where queries have no rank on a side."""
-    n, answered = len(a.ranks), int((np.isfinite(np.array(a.ranks)) & np.isfinite(np.array(b.ranks))).sum())
-    if answered in (0, n):
+def _seed_notes(contenders: Sequence[Contender]) -> list[str]:
+    if all(len(one.runs) == 1 for one in contenders):
         return []
-    return [f"{a.task}: {answered} of {n} queries have a rank in both; the others, which nobody answers, do not count."]
-
-
-def _rows(a: RankVector, b: RankVector, labels: tuple[str, str], primary: str | None) -> list[ComparisonRow]:
-    """One row for each figure, the primary one first.
-
-    Raises:
-        UserError: No query is answered in both.
-    """
-    asked = np.isfinite(np.array(a.ranks)) & np.isfinite(np.array(b.ranks))
-    if not asked.any():
-        raise UserError("input", f"{labels[0]} and {labels[1]}: no query of {a.task} has a rank in both.")
-    clusters = cluster_index([name for name, used in zip(a.query_ids, asked, strict=True) if used])
-    order = sorted(METRICS, key=lambda metric: metric != primary)
-    return [
-        replace(_row(a, b, labels, metric, asked, clusters), family="primary" if metric == primary else "other")
-        for metric in order
+    lone = [one.name for one in contenders if len(one.runs) == 1]
+    notes = [
+        "Figures of several seeds are their mean +- the standard deviation over seeds; tests and intervals are over "
+        "new queries and new seeds."
     ]
-
-
-def _row(
-    a: RankVector, b: RankVector, labels: tuple[str, str], metric: str, asked: np.ndarray, clusters: Integers
-) -> ComparisonRow:
-    x, y = (_figure(vector, metric)[asked] for vector in (a, b))
-    compared = share_difference if metric.startswith("R@") else mean_difference
-    found = None if is_certain(metric, min(a.n_candidates, b.n_candidates)) else compared(x, y, clusters)
-    return ComparisonRow(
-        task=a.task,
-        metric=metric,
-        a=labels[0],
-        b=labels[1],
-        value_a=float(x.mean()),
-        value_b=float(y.mean()),
-        delta=float((y - x).mean()),
-        low=found.low if found else None,
-        high=found.high if found else None,
-        p_value=found.p_value if found else None,
-        test=found.test if found else "",
-        wins=int((y > x).sum()),
-        losses=int((x > y).sum()),
-        n=len(x),
-    )
-
-
-def _figure(vector: RankVector, metric: str) -> Floats:
-    return reciprocal_ranks(vector) if metric == "MRR" else hits(vector, int(metric.partition("@")[2]))
+    if lone:
+        notes.append(f"{', '.join(lone)}: a single seed, which is taken to vary as those of the other side do.")
+    return notes
 
 
 def _adjusted(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:

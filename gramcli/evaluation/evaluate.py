@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from gramcli.evaluation.options import ClassOptions, EvalOptions
 from gramcli.evaluation.target import chosen_dataset, open_target, seen_through
 from gramcli.metrics.prompts import read_templates
 from gramcli.modalities import Task, listed, tasks_from
+from gramcli.results.making import MADE, making
 from gramcli.results.records import Evaluation
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.scoring.checks import device_named
@@ -41,7 +43,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     templates: PathLike | None = None, knn: int | None = None, seed: int = 0,
     frames: int | None = None, device: str = "cpu", precision: str = "fp32", compile: bool = False,
     tokenizer: PathLike | None = None, checkpoint_step: int | None = None, config: PathLike | None = None,
-    allow_pickle: bool = False,
+    allow_pickle: bool = False, directions: str = "named", pool: str = "task",
     workers: int | None = None, timeout: str | float = "60s",
     watch: Watch = NOBODY,
 ) -> Evaluation:
@@ -84,6 +86,8 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         checkpoint_step: Which saved step; None takes the last.
         config: The hps.json of the weights, where it is not beside them.
         allow_pickle: Load weight files that can run code.
+        directions: `all`: every split of the modalities into a query and a candidate side, as one matrix.
+        pool: `shared`: queries of each modality among the candidates of all; how answers divide among modalities.
         workers: Processes that decode; None is one per processor.
         timeout: How long one file may take to decode.
         watch: Told of progress.
@@ -97,6 +101,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     Example:
         >>> evaluate("clips_store", tasks=["t2va"], methods=["gram"]).to_frame()  # doctest: +SKIP
     """
+    made = making(evaluate, locals())
     metrics, classifiers, methods = map(listed, (metrics, classifiers, methods))
     classifying = {"--classifier": classifiers, "--templates": templates, "--knn": knn}
     refuse_without_effect(metrics, classifying, per_query, root, dataset)
@@ -123,7 +128,8 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
     options = EvalOptions(
         split, limit, missing, where, protocol, watch.stage("Evaluating", "pairs"), normalize, second,
         tuple(metrics) or ("retrieval",), ties, intervals, population, 5 if per_query else 0, seed, classes,  # type: ignore[arg-type]
-        reference, relevant, allow_trained,  # type: ignore[arg-type]
+        reference, relevant, allow_trained, directions, pool,  # type: ignore[arg-type]
     )
-    return measure(store, tasks=wanted, methods=methods, options=options)
+    measured = measure(store, tasks=wanted, methods=methods, options=options)
+    return replace(measured, provenance=measured.provenance | {MADE: made})
 # fmt: on

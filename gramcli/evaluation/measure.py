@@ -36,6 +36,7 @@ _MEASURES: Final[dict[Kind, str]] = {  # imported when asked for: classification
     "classification": "gramcli.evaluation.classification:classification_figures",
     "geometry": "gramcli.evaluation.geometry:geometry_figures",
 }
+_POOL: Final = "gramcli.evaluation.pool:pool_figures"
 
 
 def measure(
@@ -60,7 +61,10 @@ def measure(
     _check_protocol(store, options.protocol)
     items = chosen_items(store, options.split, options.limit)
     _check_trained(store, items, options)
-    measures: list[Measure] = [resolve(_MEASURES[kind]) for kind in options.kinds]
+    if tasks and (options.directions == "all" or options.pool == "shared"):
+        given = "--directions all" if options.directions == "all" else "--pool shared"
+        raise UserError("usage", f"{given} names the tasks itself: leave --task, --query and --candidates out.")
+    measures: list[Measure] = [resolve(target) for kind in options.kinds for target in _targets(kind, options)]
     found = [figures_of(store, items, tasks, methods, options) for figures_of in measures]
     notes = [*store_notes(store, options), *(note for figures in found for note in figures.notes)]
     rows = [row for figures in found for row in figures.results]
@@ -80,6 +84,13 @@ def measure(
         reference=tuple(reference),
         questions=tuple(one for figures in found for one in figures.questions),
     )
+
+
+def _targets(kind: Kind, options: EvalOptions) -> tuple[str, ...]:
+    """What makes the figures of a kind: a shared pool stands for the tasks, unless all directions are asked for too."""
+    if kind != "retrieval" or options.pool != "shared":
+        return (_MEASURES[kind],)
+    return (_POOL, _MEASURES[kind]) if options.directions == "all" else (_POOL,)
 
 
 def store_notes(store: Store, options: EvalOptions) -> list[str]:

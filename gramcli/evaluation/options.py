@@ -16,6 +16,10 @@ from gramcli.scoring.ties import TIES, Ties
 Kind = Literal["retrieval", "classification", "geometry"]
 KINDS: Final[tuple[Kind, ...]] = ("retrieval", "classification", "geometry")
 
+Directions = Literal["named", "all"]
+DIRECTIONS: Final[tuple[Directions, ...]] = ("named", "all")
+Pool = Literal["task", "shared"]
+POOLS: Final[tuple[Pool, ...]] = ("task", "shared")
 Classifier = Literal["zero-shot", "knn", "probe"]
 _NEIGHBOURS: Final = 10
 CLASSIFIERS: Final[tuple[Classifier, ...]] = ("zero-shot", "knn", "probe")
@@ -72,6 +76,8 @@ class EvalOptions:
         reference: Put published figures of the dataset beside the measured ones.
         relevant: What answers a query in retrieval: its own `item`, or every item of its `label`.
         allow_trained: Evaluate items that heads were trained on, too.
+        directions: `all`: every split of the store's modalities into a query and a candidate side, both ways.
+        pool: `shared`: queries of each modality among the candidates of all.
 
     Raises:
         UserError: A kind, tie rule or interval that is none, `normalize` together with `reranker`, or one of them
@@ -96,6 +102,8 @@ class EvalOptions:
     reference: bool = False
     relevant: Relevant = "item"
     allow_trained: bool = False
+    directions: Directions = "named"
+    pool: Pool = "task"
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -105,6 +113,8 @@ class EvalOptions:
             ("ties", self.ties, TIES),
             ("intervals", self.intervals, INTERVALS),
             ("population", self.population, POPULATIONS),
+            ("directions", self.directions, DIRECTIONS),
+            ("pool", self.pool, POOLS),
         ):
             if value not in known:
                 raise UserError("usage", f"--{option} '{value}' is none of {', '.join(known)}.")
@@ -130,3 +140,27 @@ class EvalOptions:
             raise UserError("usage", f"--population items has its own intervals: no --intervals {self.intervals}.")
         if self.reranker and self.ties != "mean":
             raise UserError("usage", "--rerank counts ties by their mean; leave --ties out, or --rerank.")
+        _check_any_to_any(self)
+
+
+def _check_any_to_any(options: EvalOptions) -> None:
+    """Refuse what says nothing of all directions, or of a shared pool.
+
+    Raises:
+        UserError: It was asked for together.
+    """
+    for option, asked in (
+        ("--directions all", options.directions == "all"),
+        ("--pool shared", options.pool == "shared"),
+    ):
+        if asked and "retrieval" not in options.kinds:
+            raise UserError("usage", f"{option} is about retrieval; add --metrics retrieval, or leave it out.")
+    without = {
+        "--normalize": options.normalize,
+        "--rerank": options.reranker,
+        "--relevant label": options.relevant == "label",
+        "--population items": options.population == "items",
+    }
+    given = [option for option, used in without.items() if used]
+    if options.pool == "shared" and given:
+        raise UserError("usage", f"--pool shared is about raw scores and an item's own answers; leave {given[0]} out.")

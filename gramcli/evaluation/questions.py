@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import torch
@@ -29,7 +29,7 @@ def questions_of(store: Store, selection: Selection, *, forward: bool = True) ->
         forward: Queries ask; else candidates do.
     """
     sides = [
-        _digests(store, selection, names, ids, rows)
+        _digests(store, names, ids, rows, by_label=selection.relevant == "label")
         for names, ids, rows in (
             (selection.task.query, selection.query_ids, selection.query_rows),
             (selection.task.candidates, selection.candidate_ids, selection.candidate_rows),
@@ -40,6 +40,43 @@ def questions_of(store: Store, selection: Selection, *, forward: bool = True) ->
     asking, answering = sides[order]
     gallery = hashlib.sha256("\n".join(sorted(answering)).encode()).hexdigest()
     return Questions(selection.label(forward=forward), tuple(asking), gallery, *known_by[order])
+
+
+def text_row(store: Store, rows: Iterable[int], digest: str, name: str, media: str, label: str) -> int | None:
+    """The text row that a question came from; None where none of these asks just that.
+
+    Args:
+        store: What the rows are of.
+        rows: Those that may be it.
+        digest: Of the question, as `questions_of` recorded it.
+        name: Its item.
+        media: Names of the media that ask together with the text, in alphabetical order, a blank between.
+        label: Of the item, where labels decide; else empty.
+    """
+    known = store.caption_digests()
+    if known is None:
+        return None
+    return next((row for row in rows if _digest(name, media, f"text {int(known[row]):x}", label) == digest), None)
+
+
+Rows = tuple[str, tuple[str, ...], Tensor]
+"""A modality; the item of each of its rows, by id; and what each row is in the store."""
+
+
+def pool_questions(store: Store, task: str, asking: Rows, answering: Sequence[Rows]) -> Questions:
+    """The record of one modality's queries among candidates of several.
+
+    Args:
+        store: What the rows are of.
+        task: As in the ranks.
+        asking: The queries.
+        answering: The candidates of each modality.
+    """
+    digests = _digests(store, (asking[0],), *asking[1:])
+    found = [one for name, ids, rows in answering for one in _digests(store, (name,), ids, rows)]
+    gallery = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
+    names = tuple(name for name, _, _ in answering)
+    return Questions(task, tuple(digests), gallery, _known_by(store, (asking[0],)), _known_by(store, names))
 
 
 def class_questions(
@@ -65,11 +102,11 @@ def _known_by(store: Store, names: tuple[str, ...]) -> KnownBy:
 
 
 def _digests(
-    store: Store, selection: Selection, names: tuple[str, ...], ids: tuple[str, ...], rows: Tensor
+    store: Store, names: tuple[str, ...], ids: tuple[str, ...], rows: Tensor, *, by_label: bool = False
 ) -> list[str]:
     """One digest for each row of a side."""
     texts = _text_parts(store, rows) if TEXT in names else [""] * len(ids)
-    labels = dict(zip(store.ids, store.labels, strict=True)) if selection.relevant == "label" else {}
+    labels = dict(zip(store.ids, store.labels, strict=True)) if by_label else {}
     media = " ".join(sorted(set(names) - {TEXT}))
     return [_digest(name, media, text, labels.get(name) or "") for name, text in zip(ids, texts, strict=True)]
 

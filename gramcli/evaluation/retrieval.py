@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.errors import UserError
+from gramcli.evaluation.directions import direction_facts, every_split, joint_notes
 from gramcli.evaluation.gain import SinglePairs, described, gain_over
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.postprocessing import PostProcessing, open_postprocessing
@@ -76,7 +77,7 @@ def retrieval_figures(
         (selection, name, method)
         for selection in selections
         for name, method in named
-        if methods or _accepts(method, selection)
+        if (methods and options.directions == "named") or _accepts(method, selection)
     ]
     if not runs:
         raise UserError("store", f"No method applies to the tasks of {store.path}; name --task and --method.")
@@ -87,6 +88,8 @@ def retrieval_figures(
     if options.reranker:
         work.rerank(store, options.reranker)
     skipped += [] if methods else _unfit_notes(selections, named)
+    if options.directions == "all":
+        skipped += joint_notes(work.results, selections, named)
     zeros = [zero_note(store, one) for one in selections if one.directions[0]] if options.missing == "zero" else []
     return Figures(
         results=work.results,
@@ -104,7 +107,8 @@ def retrieval_figures(
         provenance=_provenance(selections, options)
         | scores.provenance()
         | _second_stage(options)
-        | ({"gains": work.gains} if work.gains else {}),
+        | ({"gains": work.gains} if work.gains else {})
+        | (direction_facts(selections) if options.directions == "all" else {}),
     )
 
 
@@ -121,7 +125,7 @@ def _selections(
         return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
     selections: list[Selection] = []
     notes, error = [], None
-    for task in default_tasks(store):
+    for task in every_split(store) if options.directions == "all" else default_tasks(store):
         try:
             selections += chosen(task)
         except UserError as caught:

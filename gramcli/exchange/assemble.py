@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from gramcli.exchange.base import wrong
+from gramcli.exchange.base import MOST_ITEMS, wrong
 from gramcli.exchange.pooling import pooled
+from gramcli.exchange.values import ALL_STEPS
 from gramcli.store.layout import ABSENT, OK, TEXT, Plan, absent, has_row, text_digest
 from gramcli.store.shards import ShardContent
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gramcli.errors import UserError
-    from gramcli.exchange.base import Features
+    from gramcli.exchange.base import Features, Rows
     from gramcli.exchange.placing import Matched, Placed
     from gramcli.results.watch import Progress
     from gramcli.store.writer import StoreWriter
@@ -66,10 +68,33 @@ def dim_of(placed: Placed, pooling: Pooling) -> int:
     return int(inner[-1])
 
 
+def time_notes(features: Features, time_axis: int) -> list[str]:
+    """What to know of the time steps of a modality: lengths that are none, and texts whose steps may be captions."""
+    inner, name = features.rows.inner, features.name
+    if len(inner) < 2 or not -len(inner) <= time_axis < len(inner):
+        return []
+    steps, notes = inner[time_axis], []
+    if features.lengths is not None and steps is not None:
+        beyond = features.lengths[(features.lengths > steps) & (features.lengths < ALL_STEPS)]
+        if len(beyond):
+            verb = "is more than its" if len(beyond) == 1 else "are more than their"
+            said = (
+                f"{name}: {len(beyond):,} of {features.rows.n:,} lengths {verb} {steps:,} steps, such as {beyond[0]:,}"
+            )
+            notes.append(f"{said}: all steps count.")
+    if name == TEXT and features.lengths is None:
+        notes.append(
+            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a "
+            "row for each and say whose it is: --table."
+        )
+    return notes
+
+
 def _of_different_dims(features: Features, pooling: Pooling) -> UserError:
     """Say of which dimensions items are; and which axis is time, where they differ in no other."""
     inner, n = features.rows.inner, features.rows.n
-    dims = {_dim(one, pooling.time_axis) for one in features.rows.read(np.arange(min(n, _LOOKED_AT)))}
+    looked = (features.rows.read(np.array([k]))[0] for k in range(min(n, _LOOKED_AT)))
+    dims = {_dim(one, pooling.time_axis) for one in looked}
     said = "of " + " and of ".join(map(str, sorted(dims)[:2])) if len(dims) > 1 else "of different"
     varying = [axis for axis, size in enumerate(inner) if size is None]
     remedy = "Keep those of one model"
@@ -83,6 +108,15 @@ def _dim(item: NDArray[Any], time_axis: int) -> int:
     if len(shape) > 1:
         del shape[time_axis]
     return int(shape[-1])
+
+
+def _rows_at_once(rows: Rows) -> int:
+    """How many rows to read at a time: all of plain vectors, of which a shard is small; one where sizes are unknown."""
+    if len(rows.inner) < 2:
+        return MOST_ITEMS
+    if None in rows.inner:
+        return 1
+    return max(1, _SHARD_BYTES // max(1, 8 * prod(size or 1 for size in rows.inner)))
 
 
 def shard_size_for(dims: Mapping[str, int]) -> int:
@@ -154,11 +188,20 @@ class Assembler:
         told = [given.get(ids[k], states[row]) for row, k in enumerate(positions)]
         return [one if has_row(one) == has_row(other) else other for one, other in zip(told, states, strict=True)]
 
-    def _vectors(self, one: Placed, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], list[str | None]]:
-        features = one.features
-        lengths = None if features.lengths is None else features.lengths[rows]
-        read = features.rows.read(rows)
-        return pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source)
+    def _vectors(self, one: Placed, rows: NDArray[np.int64], dim: int) -> tuple[NDArray[np.float32], list[str | None]]:
+        """Vectors of some rows: those with time some at a time, for the steps of a whole shard are beyond memory."""
+        features, step = one.features, _rows_at_once(one.features.rows)
+        found: list[NDArray[np.float32]] = []
+        why: list[str | None] = []
+        for start in range(0, max(1, len(rows)), step):
+            some = rows[start : start + step]
+            lengths = None if features.lengths is None else features.lengths[some]
+            read = features.rows.read(some)
+            vectors, reasons = pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source)
+            self._check(one, vectors, dim)
+            found.append(vectors)
+            why += reasons
+        return found[0] if len(found) == 1 else np.concatenate(found), why
 
     def _media(self, one: Placed, positions: range, dim: int) -> tuple[NDArray[np.float32], list[str]]:
         rows = (
@@ -167,8 +210,7 @@ class Assembler:
             else one.rows[positions.start : positions.stop]
         )
         there = np.flatnonzero(rows >= 0)
-        vectors, why = self._vectors(one, rows[there])
-        self._check(one, vectors, dim)
+        vectors, why = self._vectors(one, rows[there], dim)
         if len(there) == len(rows):
             return vectors, [OK if reason is None else absent(reason) for reason in why]
         whole = np.zeros((len(rows), dim), np.float32)
@@ -192,8 +234,7 @@ class Assembler:
         states = [ABSENT] * len(positions)
         if not len(rows):
             return np.zeros((0, dim), np.float32), mine, digests, states
-        vectors, why = self._vectors(one, rows)
-        self._check(one, vectors, dim)
+        vectors, why = self._vectors(one, rows, dim)
         kept = np.array([reason is None for reason in why], dtype=bool)
         for owner, reason in zip(mine.tolist(), why, strict=True):
             if reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -158,6 +158,24 @@ def wrong(source: object, what: str, remedy: str = "Write the file again, or lea
     return UserError("input", f"{source} {what}. {remedy}.")
 
 
-def needs_package(name: str, what: str) -> UserError:
-    """Build the error of a format whose library is not installed."""
-    return UserError("input", f"{what} needs the package {name}: pip install 'gramcli[io]'.")
+def texts_as_keys(pairs: Iterable[tuple[Any, Any]], source: object) -> dict[str, Any]:
+    """Return keys and values as a dictionary of texts.
+
+    Raises:
+        UserError: Two keys, such as 1 and "1", are one text, or a key cannot be written.
+    """
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        try:
+            text = str(key)
+        except ValueError as error:  # Python writes no number of more than some thousand digits
+            raise wrong(source, "has a key that is a number of thousands of digits") from error
+        if text in found:
+            raise wrong(source, f"has the key '{text}' twice, as a text and as a number", "Name its keys apart")
+        found[text] = value
+    return found
+
+
+def needs_package(name: str, what: str, else_: str = "") -> UserError:
+    """Build the error of a format whose library is not installed: the same to read and to write."""
+    return UserError("input", f"{what} needs the package {name}: pip install 'gramcli[io]'.{else_}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from gramcli.exchange.arrays import ChainRows, FileRows, read_npy_header
 from gramcli.exchange.base import Features, Operand, Recognised, Rows, wrong
-from gramcli.exchange.parquet import Parts, merged_facts
+from gramcli.exchange.parquet import Parts
+from gramcli.exchange.parquet_facts import merged_facts
 from gramcli.exchange.parquet_files import arrow_errors, opened_parquet
 from gramcli.files.reading import open_regular
 from gramcli.media.kinds import shown
@@ -63,9 +64,12 @@ def _take_metadata(found: Recognised, paths: Sequence[Path]) -> None:
         if parts.n != n:
             raise wrong(parts.source, f"has {parts.n:,} rows for {n:,} vectors", "Restore the missing parts")
         name = next((one for one in _IDS if one in names), None)
-        values = [str(one) for one in parts.texts(name)] if name else []
-        ids = values if values and len(set(values)) == len(values) else [str(k) for k in range(n)]
-        found.ids = f"column {name} of {parts.source}" if ids is values else "by row"
+        values = parts.texts(name) if name else []
+        unique = bool(values) and None not in values and len(set(values)) == len(values)
+        ids = [str(one) for one in values] if unique else [str(k) for k in range(n)]
+        found.ids = f"column {name} of {parts.source}" if unique else "by row"
+        if values and not unique:
+            found.notes.append(f"Ids are numbers of rows: {name} of {parts.source} is empty or the same in some.")
         for one in found.features:
             one.ids = ids
         if "caption" in names:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
 from gramcli.exchange.base import Features, Recognised, Rows, wrong
-from gramcli.exchange.names import lengths_of, modality_of, name_of, rank_of, role_of
+from gramcli.exchange.names import folded, lengths_of, modality_of, name_of, rank_of, role_of
 from gramcli.exchange.values import (
     ALL_STEPS,
     Value,
@@ -28,6 +28,7 @@ from gramcli.store.split_names import is_split
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_OF_ROWS: Final = ("item", "items")  # keys of owners that count rows, whatever the ids are
 _FEW: Final = 8  # arrays of one length in one file are modalities; more are items
 
 
@@ -200,9 +201,11 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
             found.notes.append(f"{where} is no features ({_described(rows)}) and was left out.")
             continue
         name = name_of(key)
-        own = (
-            owners if name == "text" and owners is not None and len(owners) == rows.n else ids if key in named else None
-        )
+        own = ids if key in named else None
+        if name == "text" and owners is not None and len(owners) == rows.n:
+            own = owners
+        elif name == "text" and own is not None and len(own) != rows.n:
+            own = None  # several rows of an item: a table says whose, or the captions of the file
         sizes = step_counts(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
         found.features.append(Features(name, rows, where, own, sizes))
     if not found.features:
@@ -245,6 +248,8 @@ def _owners(
     value = values[key]
     if is_rows(value) and ids:
         numbers = integers_of(value, f"{source}, {key}")
+        if not folded(key).endswith(_OF_ROWS) and set(map(str, numbers)) <= set(ids):
+            return [str(k) for k in numbers]
         if odd := next((k for k in numbers if not 0 <= k < len(ids)), None):
             raise wrong(f"{source}, {key}", f"names row {odd} of {len(ids)} items")
         return [ids[k] for k in numbers]

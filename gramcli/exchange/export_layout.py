@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from gramcli.results.schema import Sha256, Size
 from gramcli.store.items import format_items
-from gramcli.store.layout import is_text
+from gramcli.store.layout import is_text, read_inputs
 from gramcli.store.reader import Store
 from gramcli.store.rows import DIGESTS, OWNERS, StoreRows
 
@@ -58,6 +58,8 @@ class ExportFacts(msgspec.Struct):
         sources: Of the store's manifest.
         texts_known: Whether captions have digests.
         fingerprint: Of the store.
+        inputs: Modality -> for each item the digest of what it was made from, None where it was not: the store's
+            inputs.json, by which leakage and changed media are found.
     """
 
     gram_export: Size
@@ -69,6 +71,7 @@ class ExportFacts(msgspec.Struct):
     sources: dict[str, str]
     texts_known: bool
     fingerprint: Sha256
+    inputs: dict[str, list[str | None]] = {}
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,14 @@ class Outgoing:
             manifest["sources"],
             self.rows.knows_texts,
             self.store.fingerprint(),
+            self._inputs(),
         )
         return json.dumps(msgspec.to_builtins(found), allow_nan=False).encode("ascii")
+
+    def _inputs(self) -> dict[str, list[str | None]]:
+        found = read_inputs(self.store.path, len(self.store.rows))
+        names = sorted({name for one in found for name in one})
+        return {name: [one.get(name) for one in found] for name in names}
 
     def items(self) -> bytes:
         """`items.csv`, as in the store."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from gramcli.catalog import resolve
 from gramcli.errors import UserError
+from gramcli.exchange.base import needs_package
 from gramcli.exchange.destination import check_destination, new_file, write_errors
 from gramcli.exchange.export_layout import Columns, Outgoing
 from gramcli.exchange.formats_out import OutFormat, format_for
@@ -90,7 +91,7 @@ def _checked_format(output: Path, to: str | None, *, per_modality: bool, more: b
         raise UserError("usage", "--per-modality writes a folder: name the format of its files, such as --to npz.")
     row = format_for(output, to)
     if row.needs and find_spec(row.needs) is None:
-        raise UserError("usage", f"{output}: {row.name} needs {row.needs}: pip install 'gramcli[io]'. Or write .npz.")
+        raise needs_package(row.needs, str(output), " Or write .npz.")
     if more and not row.table:
         raise UserError(
             "usage", f"{output}: --project and --task add columns to a table; {row.name} has none. Write .parquet."

@@ -28,6 +28,7 @@ _KNOWN: Final = frozenset({
 })
 # fmt: on
 _NO_FEATURES: Final = frozenset({"fps", "timestamps_ms"})
+_OTHERS: Final = (".npz", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5", ".parquet", ".safetensors", ".tar")
 _CAPTION_LIMIT: Final = 2**20
 
 
@@ -55,6 +56,7 @@ def read_folder(operands: Sequence[Operand]) -> Recognised | None:
         found.features.append(_features(name, paths, shown(one.path)))
     if not found.features:
         return None
+    found.notes += _left_out(one.path)
     found.facts = _captions(one.path, {identity for paths in modalities.values() for identity in paths})
     return found
 
@@ -68,6 +70,21 @@ def _npy_files(folder: Path) -> dict[str, Path]:
         raise wrong(shown(folder), f"cannot be read ({error.strerror})", "Check its permissions") from error
     refuse_beyond(len(names), shown(folder))
     return {name[:-4]: folder / name for name in names if not name.startswith(".")}
+
+
+def _left_out(folder: Path) -> list[str]:
+    """Say which features of a folder are not read: those of other formats, and folders below."""
+    with os.scandir(folder) as entries:
+        held = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    files = [name for name, below in held if not below and name.lower().endswith(_OTHERS)]
+    folders = [name for name, below in held if below]
+    said = (
+        [f"{len(files):,} file{'s' * (len(files) > 1)} of features that are no .npy, such as '{files[0]}'"]
+        if files
+        else []
+    )
+    said += [f"{len(folders):,} folder{'s' * (len(folders) > 1)}, such as '{folders[0]}'"] if folders else []
+    return [f"Of {shown(folder)} were not read: {' and '.join(said)}."] if said else []
 
 
 def _keyed(stems: Sequence[str], name: str | None) -> dict[str, tuple[str, str]]:

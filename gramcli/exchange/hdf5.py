@@ -143,7 +143,7 @@ def value_of(dataset: Any, path: Path, where: str, room: TextRoom | None = None)
     return DatasetRows(dataset, path, where)
 
 
-def _texts(dataset: Any, where: str, room: TextRoom) -> list[str]:  # noqa: ANN401 - the library's
+def _texts(dataset: Any, where: str, room: TextRoom) -> list[Any]:  # noqa: ANN401 - the library's
     n, width = prod(dataset.shape or ()), dataset.dtype.itemsize
     refuse_beyond(n, where)
     fixed = dataset.dtype.kind == "S"
@@ -157,7 +157,8 @@ def _texts(dataset: Any, where: str, room: TextRoom) -> list[str]:  # noqa: ANN4
         if not fixed:
             room.take(len(flat), sum(map(len, flat)), where)
         found += [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in flat]
-    return found
+    row = prod(dataset.shape[1:]) if dataset.shape else 1
+    return found if row < 2 else [found[k : k + row] for k in range(0, len(found), row)]
 
 
 def _pieces(dataset: Any, *, fixed: bool) -> Iterator[Any]:  # noqa: ANN401 - the library's

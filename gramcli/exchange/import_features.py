@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
-from gramcli.exchange.assemble import Assembler, Pooling, dim_of, shard_size_for, stamped, write
+from gramcli.exchange.assemble import Assembler, Pooling, dim_of, shard_size_for, stamped, time_notes, write
 from gramcli.exchange.base import MOST_ITEMS, Features, Recognised, wrong
 from gramcli.exchange.import_own import are_exports, import_own
 from gramcli.exchange.item_tables import Told, read_told
@@ -132,6 +132,8 @@ class _Work:
     def __post_init__(self) -> None:
         if len(self.found.ids) > MOST_ITEMS:
             raise wrong(shown(self.operands[0].path), f"has {len(self.found.ids):,} items; at most {MOST_ITEMS:,}")
+        for one in self.found.placed:
+            self.found.notes += time_notes(one.features, self.pooling.time_axis)
         self.found.placed.sort(key=lambda one: _ORDER.index(n) if (n := one.features.name) in _ORDER else len(_ORDER))
 
     @property

@@ -34,6 +34,7 @@ class Told:
         source: Its name, for messages.
         notes: What was odd about it.
         by_ids: Whether `ids` are those of `--ids`, which are of the features and of nothing else.
+        ids_source: Where `ids` come from, for messages.
     """
 
     ids: list[str] | None = None
@@ -43,6 +44,7 @@ class Told:
     source: str = ""
     notes: list[str] = field(default_factory=list)
     by_ids: bool = False
+    ids_source: str = ""
 
 
 def read_told(ids: str | None, table: Path | str | None) -> Told:
@@ -54,7 +56,8 @@ def read_told(ids: str | None, table: Path | str | None) -> Told:
     told = _read_table(Path(table)) if table is not None else Told()
     if ids is not None:
         told.ids, told.by_ids = _read_ids(ids), True
-        told.source = told.source or str(ids)
+        told.ids_source = str(ids)
+        told.source = told.source or told.ids_source
     return told
 
 
@@ -113,7 +116,9 @@ def _read_table(path: Path) -> Told:
     text_ids = [row.id for row in rows for _ in row.captions] if facts.captions else None
     captions = _in_row_order(rows) if facts.captions else {}
     facts.captions = captions or facts.captions
-    return Told([one.id for one in entries], text_ids, facts, records.sha256, name, list(records.notes))
+    return Told(
+        [one.id for one in entries], text_ids, facts, records.sha256, name, list(records.notes), ids_source=name
+    )
 
 
 def _in_row_order(rows: Sequence[object]) -> dict[str, tuple[str, ...]]:

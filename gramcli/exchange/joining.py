@@ -16,7 +16,7 @@ from gramcli.exchange.operands import Operand, Part, open_operands
 from gramcli.exchange.provenance import joined_dataset, joined_model
 from gramcli.results.runs import Joined
 from gramcli.results.watch import NOBODY, Watch
-from gramcli.store.layout import Plan, absent, digest, is_text
+from gramcli.store.layout import Plan, absent, digest, is_text, read_inputs
 from gramcli.store.reader import open_store
 from gramcli.store.rows import DIGESTS, StoreRows
 from gramcli.store.shards import ShardContent
@@ -119,7 +119,23 @@ def _plan(operands: Sequence[Operand], matched: Matched) -> Plan:
         items=matched.items,
         shard_size=operands[0].store.manifest["shard_size"],
         sources={"stores": digest(fingerprints)},
+        digests=_inputs(operands, matched),
     )
+
+
+def _inputs(operands: Sequence[Operand], matched: Matched) -> list[dict[str, str]]:
+    """What the items were made from, as far as the stores say it, and none says something else."""
+    found: list[dict[str, str]] = [{} for _ in matched.items]
+    other: set[tuple[int, str]] = set()
+    for k, operand in enumerate(operands):
+        held = read_inputs(operand.store.path, len(operand.store.ids))
+        for place, at in enumerate(matched.places[k].tolist() if held else ()):
+            for name, mark in held[at].items() if at >= 0 else ():
+                if found[place].setdefault(name, mark) != mark:
+                    other.add((place, name))
+    for place, name in other:
+        del found[place][name]
+    return found if any(found) else []
 
 
 def _refuse_part(operands: Sequence[Operand], output: Path) -> None:

@@ -132,6 +132,8 @@ def _facts(mark: bytes, path: Path) -> ExportFacts:
     found = read_json(mark, ExportFacts, Source(f"{path}: {MARK}", "input", "Export the store again."))
     if found.gram_export > VERSION:
         raise UserError("input", f"{path} was exported by a newer gramcli; upgrade gramcli to import it.")
+    if len({len(digests) for digests in found.inputs.values()}) > 1:
+        raise unusable(path, "it has inputs of more items for one embedding than for another")
     if not found.held or not set(found.held) <= set(found.modalities):
         raise unusable(path, "it holds embeddings that it does not name")
     return found
@@ -273,7 +275,23 @@ def _plan(parts: Sequence[Part]) -> Plan:
         items=tuple(PlannedItem(row.id, row.split, row.label) for row in parts[0].rows),
         shard_size=facts.shard_size,
         sources={**facts.sources, **some},
+        digests=_inputs(parts[0]),
     )
+
+
+def _inputs(part: Part) -> list[dict[str, str]]:
+    """What inputs.json of the store said.
+
+    Raises:
+        UserError: It is of other items.
+    """
+    held = part.facts.inputs
+    if any(len(digests) != len(part.rows) for digests in held.values()):
+        raise unusable(part.path, "its inputs are not those of its items")
+    if not held:
+        return []
+    rows = zip(*held.values(), strict=True)
+    return [{name: one for name, one in zip(held, row, strict=True) if one is not None} for row in rows]
 
 
 def _content(parts: Sequence[Part], plan: Plan, items: range) -> ShardContent:

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.errors import UserError
-from gramcli.exchange.export_layout import MARK
+from gramcli.exchange.base import needs_package
+from gramcli.exchange.export_layout import ITEMS, MARK
 from gramcli.files.reading import check_regular, open_regular
 
 LARGEST_BLOB: Final = 2**30
-_LARGEST_MARK: Final = 2**24
 _MOST_RATIO: Final = 64  # items do not compress so well
+_SMALL: Final = 64 * 2**20
 _TYPES: Final[dict[str, np.dtype[Any]]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8"), "U8": np.dtype("u1")}
 
 
@@ -68,7 +69,7 @@ def blob(arrays: Arrays, name: str, path: Path) -> bytes:
     kind = arrays.kind(name)
     if kind is None or kind[0] != np.dtype("u1") or len(kind[1]) != 1:
         raise unusable(path, f"'{name}' is missing or no text")
-    most = _LARGEST_MARK if name == MARK else min(LARGEST_BLOB, 2**20 + _MOST_RATIO * path.stat().st_size)
+    most = min(LARGEST_BLOB, 2**20 + _MOST_RATIO * path.stat().st_size)
     if not 0 <= kind[1][0] <= most:
         raise unusable(path, f"'{name}' declares {kind[1][0]:,} bytes, more than the {most:,} it may have")
     return arrays.read(name, 0, kind[1][0]).tobytes()
@@ -112,9 +113,11 @@ class _Npz:
     def _member(self, name: str) -> tuple[IO[bytes], np.dtype[Any], tuple[int, ...]] | None:
         if name not in self._open:
             try:
-                stream = self._stack.enter_context(self._archive.open(f"{name}.npy"))
+                info = self._archive.getinfo(f"{name}.npy")
             except KeyError:
                 return None
+            _check_packed(self._path, name, info.file_size, info.compress_size)
+            stream = self._stack.enter_context(self._archive.open(info))
             version = np.lib.format.read_magic(stream)
             reader: Any = getattr(np.lib.format, f"read_array_header_{version[0]}_0", None)
             shape, fortran, dtype = reader(stream)
@@ -122,6 +125,17 @@ class _Npz:
                 raise unusable(self._path, f"'{name}' is stored by columns")
             self._open[name] = stream, dtype, shape
         return self._open[name]
+
+
+def _check_packed(path: Path, name: str, size: int, stored: int) -> None:
+    """Refuse an array that is more than what is stored of it: gram packs none, and others hardly can.
+
+    Raises:
+        UserError: It is.
+    """
+    described = name in (MARK, ITEMS)  # `blob` has a bound of its own for them
+    if not described and size > _SMALL and size > _MOST_RATIO * max(1, stored):
+        raise unusable(path, f"'{name}' unpacks {stored:,} bytes to {size:,}, as no features do")
 
 
 def _exactly(path: Path, name: str, stream: IO[bytes], size: int) -> bytes:
@@ -193,7 +207,11 @@ class _H5:
     def kind(self, name: str) -> tuple[np.dtype[Any], tuple[int, ...]] | None:
         """Type and shape."""
         dataset = self._dataset(name)
-        return None if dataset is None else (dataset.dtype, tuple(dataset.shape))
+        if dataset is None:
+            return None
+        stored = dataset.id.get_storage_size()
+        _check_packed(self._path, name, prod(dataset.shape or ()) * dataset.dtype.itemsize, stored)
+        return dataset.dtype, tuple(dataset.shape)
 
     def read(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Some rows."""
@@ -215,7 +233,7 @@ def _h5(path: Path) -> Iterator[Arrays | None]:
     try:
         import h5py  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UserError("usage", f"{path}: HDF5 needs h5py: pip install 'gramcli[io]'.") from None
+        raise needs_package("h5py", str(path)) from None
     check_regular(path)
     try:
         with h5py.File(path, "r") as root:

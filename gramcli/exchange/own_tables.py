@@ -16,13 +16,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gramcli.errors import UserError
+from gramcli.exchange.base import needs_package
 from gramcli.exchange.export_csv import COLUMNS
 from gramcli.exchange.export_layout import CSV_MARK, MARK
 from gramcli.exchange.own_arrays import unusable
-from gramcli.files.reading import check_regular, open_regular
+from gramcli.exchange.parquet_files import opened_parquet, spelled
+from gramcli.exchange.text_room import TextRoom
+from gramcli.files.reading import open_regular
 
 _FACTS: Final = COLUMNS[:-1]
+_TEXTS: Final = tuple(name for name in _FACTS if name != "caption")
 _LONGEST_CELL: Final = 2**28
 _ROWS: Final = 1024
 
@@ -88,7 +91,7 @@ def _mark_of_parquet(path: Path) -> bytes | None:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
     except ImportError:
-        raise UserError("usage", f"{path}: Parquet needs pyarrow: pip install 'gramcli[io]'.") from None
+        raise needs_package("pyarrow", str(path)) from None
     try:
         found: bytes | None = (pq.read_schema(path).metadata or {}).get(MARK.encode())
     except (pa.ArrowException, OSError) as error:
@@ -99,10 +102,13 @@ def _mark_of_parquet(path: Path) -> bytes | None:
 def _lines_of_parquet(path: Path, vectors: bool) -> Iterator[Line]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
-    check_regular(path)
-    with pq.ParquetFile(path) as file:
+    opened_parquet(path)  # refuses what declares more than it stores
+    with pq.ParquetFile(path, read_dictionary=list(_TEXTS)) as file:  # a text that comes again is held once
         columns = [*_FACTS, *(["vector"] if vectors else [])]
         for batch in file.iter_batches(_ROWS, columns=columns):
+            room = TextRoom()
+            for name in _TEXTS:
+                room.take(len(batch), spelled(batch.column(name)), f"{path}, {name}")
             plain: list[Any] = [batch.column(name).to_pylist() for name in _FACTS]
             cells = batch.column("vector") if vectors else [None] * len(batch)
             for place, cell in enumerate(cells):

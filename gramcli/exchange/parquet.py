@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gramcli.exchange.arrays import refuse_beyond, runs
-from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, wrong
-from gramcli.exchange.names import folded, modality_of, name_of, role_of
+from gramcli.exchange.base import MOST_ITEM_BYTES, Features, Operand, Recognised, wrong
+from gramcli.exchange.names import folded, modality_of, name_of
+from gramcli.exchange.parquet_facts import take_facts, take_long_facts
 from gramcli.exchange.parquet_files import arrow_errors, opened_parquet, spelled
+from gramcli.exchange.parquet_steps import StepRows, is_list, is_steps, step_type
 from gramcli.exchange.text_room import TextRoom
 from gramcli.media.kinds import shown
+from gramcli.store.layout import TEXT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC: Final = b"PAR1"
-_CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _IDS: Final = (
     "id",
     "video_id",
@@ -32,7 +34,6 @@ _IDS: Final = (
     "url",
     "uid",
 )
-_KINDS: Final = ("splits", "labels")
 _ONE_MODEL: Final = "Keep those of one model"
 
 
@@ -152,17 +153,18 @@ class Parts:
         return self.files[file].piece(name, piece)
 
     def texts(self, name: str) -> list[Any]:
-        """Return a whole column as Python's values.
+        """Return a whole column as Python's values; of lists of texts, lists.
 
         Raises:
-            UserError: It has lists or records, or more texts than there is room for.
+            UserError: It has records, or lists of anything but texts, or more texts than there is room for.
         """
-        if self.is_nested(name):
+        if self.is_nested(name) and not self.is_texts(name):
             raise wrong(f"{self.source}, {name}", f"holds {self.schema.field(name).type}, not texts")
         found: list[Any] = []
         for file, piece in self.pieces:
             for chunk in self.files[file].texts(name, piece):
-                self._room.take(len(chunk), spelled(chunk), f"{self.source}, {name}")
+                flat = chunk.flatten() if self.is_nested(name) else chunk
+                self._room.take(len(chunk) + len(flat), spelled(flat), f"{self.source}, {name}")
                 found += chunk.to_pylist()
         return found
 
@@ -173,6 +175,18 @@ class Parts:
         kind = self.schema.field(name).type
         return bool(pa.types.is_nested(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
+    def is_texts(self, name: str) -> bool:
+        """Whether a column has a list of texts for each row."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        kind = self.schema.field(name).type
+        return is_list(kind) and bool(pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type))
+
+    def is_vectors(self, name: str) -> bool:
+        """Whether a column has a vector, or steps of vectors, for each row."""
+        kind = self.schema.field(name).type
+        return _is_list_of_floats(kind) or is_steps(kind)
+
 
 def table_of(parts: Parts, kind: str) -> Recognised:
     """Say what the columns of a table hold.
@@ -180,7 +194,7 @@ def table_of(parts: Parts, kind: str) -> Recognised:
     Raises:
         UserError: There is no column of vectors, or one that is none.
     """
-    vectors = {field.name: field.type for field in parts.schema if _is_list_of_floats(field.type)}
+    vectors = [field.name for field in parts.schema if parts.is_vectors(field.name)]
     names = parts.schema.names
     if not vectors:
         held = ", ".join(f"{field.name} ({field.type})" for field in parts.schema)
@@ -197,19 +211,22 @@ def table_of(parts: Parts, kind: str) -> Recognised:
         plain = modality_of(name)
         stored = plain or (name_of(parts.title) if alone else name_of(name))
         found.features.append(Features(stored, rows, f"{parts.source}, {name}", ids[1] if ids else None))
-    _take_facts(found, parts, names, ids[1] if ids else None)
+    take_facts(found, parts, ids[1] if ids else None)
     return found
 
 
 def _is_list_of_floats(kind: Any) -> bool:  # noqa: ANN401 - an Arrow type
     import pyarrow as pa  # noqa: PLC0415 - as above
 
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    return bool(is_list and pa.types.is_floating(kind.value_type))
+    return is_list(kind) and bool(pa.types.is_floating(kind.value_type))
 
 
-def _rows(parts: Parts, name: str) -> ColumnRows:
+def _rows(parts: Parts, name: str) -> ColumnRows | StepRows:
     source = f"{parts.source}, {name}"
+    if is_steps(kind := parts.schema.field(name).type):
+        if odd := next((file for file in parts.files if not is_steps(file.schema.field(name).type)), None):
+            raise wrong(f"{shown(odd.path)}, {name}", "is no column of steps, as in other parts", "Import them apart")
+        return StepRows(parts.ends, lambda k: parts.load(name, k), source, vectors_of, _dtype(step_type(kind)))
     kinds = {file.schema.field(name).type: file for file in parts.files}
     if odd := next((file for kind, file in kinds.items() if not _is_list_of_floats(kind)), None):
         raise wrong(f"{shown(odd.path)}, {name}", "is no column of vectors, as in other parts", "Import them apart")
@@ -247,50 +264,21 @@ def _ids(parts: Parts, names: Sequence[str]) -> tuple[str, list[str]] | None:
     name = next((by_name[one] for one in _IDS if one in by_name), None)
     if name is None:
         return None
+    return name, _checked_ids(parts, name)
+
+
+def _checked_ids(parts: Parts, name: str) -> list[str]:
     values = parts.texts(name)
     if any(one is None or not isinstance(one, str | int) for one in values):
         row = next(k for k, one in enumerate(values) if one is None or not isinstance(one, str | int))
-        raise wrong(f"{parts.source}, {name}", f"has no id in row {row + 1}", "Give every row one")
-    return name, [str(one) for one in values]
-
-
-def _take_facts(found: Recognised, parts: Parts, names: Sequence[str], ids: list[str] | None) -> None:
-    for name in names:
-        role = role_of(name)
-        if role in _KINDS or folded(name) in _CAPTIONS:
-            kind = role if role in _KINDS else "captions"
-            if parts.is_nested(name):
-                if not _is_list_of_floats(parts.schema.field(name).type):
-                    said = f"holds {parts.schema.field(name).type}, no text for each row, and was left out."
-                    found.notes.append(f"{parts.source}, {name} {said}")
-                continue
-            values = parts.texts(name)
-            if not all(one is None or isinstance(one, str | int | bool) for one in values):
-                continue
-            texts = [None if one is None else str(one) for one in values]
-            if ids is None:
-                found.row_facts[kind] = texts
-            else:
-                found.facts = merged_facts(found.facts, kind, ids, texts)
-
-
-def merged_facts(facts: Facts, kind: str, ids: Sequence[str], texts: Sequence[str | None]) -> Facts:
-    """Add what rows say of their items."""
-    if kind == "captions":
-        gathered: dict[str, list[str]] = {}
-        for one, text in zip(ids, texts, strict=True):
-            if text is not None:
-                gathered.setdefault(one, []).append(text)
-        facts.captions |= {one: tuple(every) for one, every in gathered.items()}
-        return facts
-    target: dict[str, str] = getattr(facts, kind)
-    target.update({one: text for one, text in zip(ids, texts, strict=True) if text is not None})
-    return facts
+        what = name if name == "modality" else "id"
+        raise wrong(f"{parts.source}, {name}", f"has no {what} in row {row + 1}", "Give every row one")
+    return [str(one) for one in values]
 
 
 def _long(parts: Parts, kind: str) -> Recognised:
     """A row for each item and modality: `id, modality, vector`."""
-    ids, modalities = [str(one) for one in parts.texts("id")], [str(one) for one in parts.texts("modality")]
+    ids, modalities = _checked_ids(parts, "id"), _checked_ids(parts, "modality")
     column = np.array(modalities)
     features = []
     for name in dict.fromkeys(modalities):
@@ -299,9 +287,7 @@ def _long(parts: Parts, kind: str) -> Recognised:
         owners = [ids[k] for k in places.tolist()]
         features.append(Features(name_of(name), rows, f"{parts.source}, modality {name}", owners))
     found = Recognised(kind, features, ids=f"column id of {parts.source}")
-    for name in parts.schema.names:
-        if (role := role_of(name)) in _KINDS:
-            found.facts = merged_facts(found.facts, role, ids, parts.texts(name))
+    take_long_facts(found, parts, ids, [name_of(one) == TEXT for one in modalities])
     return found
 
 
@@ -310,7 +296,7 @@ class _LongRows:
 
     def __init__(self, parts: Parts, places: NDArray[Any], source: str) -> None:
         self._parts, self._source = parts, source
-        self.dim = self._width(int(places[0]))
+        self.dim = next((width for width in map(self._width, places.tolist()) if width), 0)
         self.dtype = _dtype(parts.schema.field("vector").type)
 
     def _width(self, place: int) -> int:

@@ -86,9 +86,14 @@ class ParquetPiece:
             import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
             group = self._file.metadata.row_group(k)
-            column = next(one for one in map(group.column, range(group.num_columns)) if one.path_in_schema == name)
+            columns = map(group.column, range(group.num_columns))
+            column = next(one for one in columns if f"{one.path_in_schema}.".startswith(f"{name}."))
             is_text = column.physical_type == "BYTE_ARRAY"
-            file = pq.ParquetFile(self.path, memory_map=False, read_dictionary=[name]) if is_text else self._file
+            file = (
+                pq.ParquetFile(self.path, memory_map=False, read_dictionary=[column.path_in_schema])
+                if is_text
+                else self._file
+            )
             # Texts that repeat the one before for the price of a number: none is longer than all of them are stored
             most = _BATCH if _REPEATING not in column.encodings else _ALL // max(1, column.total_uncompressed_size)
             for batch in file.iter_batches(

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from gramcli.exchange.arrays import ArrayRows, refuse_beyond, text_rows
-from gramcli.exchange.base import Facts, Operand, Recognised, wrong
+from gramcli.exchange.base import Facts, Operand, Recognised, texts_as_keys, wrong
 from gramcli.exchange.container import interpret
 from gramcli.exchange.names import name_of
 from gramcli.exchange.stored_arrays import TORCH
@@ -48,7 +48,8 @@ def _read(one: Operand) -> Recognised:
     if not isinstance(held, Mapping) or not held:
         raise wrong(where, f"holds a {type(held).__name__}", "Save a dictionary of arrays")
     if _is_captions(held):
-        facts = Facts(captions={_key(key, where): tuple(map(_joined_words, texts)) for key, texts in held.items()})
+        by_key = texts_as_keys(held.items(), where)
+        facts = Facts(captions={key: tuple(map(_joined_words, texts)) for key, texts in by_key.items()})
         return Recognised("pickle", [], facts, ids=f"keys of {where}")
     values = _value(held, where)
     refuse_beyond(len(values), where)
@@ -92,8 +93,7 @@ def _value(value: Any, source: str) -> Value:  # noqa: ANN401 - from the file
             return text_rows(value)
         return ArrayRows(value if value.ndim else value.reshape(1))
     if isinstance(value, Mapping):
-        keys = [(_key(key, source), one) for key, one in value.items()]
-        return {key: _value(one, f"{source}, {key}") for key, one in keys}
+        return {key: _value(one, f"{source}, {key}") for key, one in texts_as_keys(value.items(), source).items()}
     if isinstance(value, list | tuple) and value and all(isinstance(one, np.ndarray) for one in value):
         return {str(k): _value(one, source) for k, one in enumerate(value)}
     if isinstance(value, list | tuple) and value and all(isinstance(one, int | float) for one in value):
@@ -101,13 +101,6 @@ def _value(value: Any, source: str) -> Value:  # noqa: ANN401 - from the file
         rounded = numbers.dtype.kind == "f" and all(isinstance(one, int) for one in value)
         return value if rounded or numbers.dtype.kind == "O" else ArrayRows(numbers)
     return value
-
-
-def _key(key: Any, source: str) -> str:  # noqa: ANN401 - from the file
-    try:
-        return str(key)
-    except ValueError as error:  # Python writes no number of more than some thousand digits
-        raise wrong(source, "has a key that is a number of thousands of digits") from error
 
 
 def _joined(first: Recognised, second: Recognised) -> Recognised:

@@ -128,6 +128,7 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
     _name_rows(parts, ids, told)
     for part in parts:
         _merge(facts, part.facts)
+    told.notes += _replaced(facts, told)
     _merge(facts, told.facts)
     known = Places(ids)
     placed = [_placed(one, ids, known, told, facts) for one in features]
@@ -168,7 +169,7 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
             return _told_items(features, every, told.ids, told) or (every, own)
         return every, own
     if told.ids is not None:
-        return told.ids, told.source
+        return told.ids, told.ids_source
     media = [one for one in features if one.name != TEXT] or list(features)
     return [str(k) for k in range(media[0].rows.n)], "by row"
 
@@ -184,7 +185,7 @@ def _told_items(
     known, unnamed = set(ids), [one for one in features if one.ids is None]
     stranger = next((identity for identity in every if identity not in known), None)
     if stranger is None and len(known) == len(every):
-        return ids, told.source
+        return ids, told.ids_source
     if told.by_ids and (stranger is not None or not unnamed):
         where = next(one for one in features if one.ids is not None)
         other = stranger if stranger is not None else min(known.difference(every))
@@ -192,13 +193,13 @@ def _told_items(
         lacks = ", which --ids does not name" if stranger is not None else ", which --ids names"
         raise wrong(where.source, f"{has} '{other}'{lacks}", "Leave --ids out, or name the same items")
     if told.by_ids:
-        return ids, told.source
+        return ids, told.ids_source
     fitting = [one for one in unnamed if one.name != TEXT and one.rows.n == len(ids)]
     if not fitting or known.isdisjoint(every):
         return None
     for one in fitting:
         one.ids = ids
-    return list(dict.fromkeys([*ids, *every])), told.source
+    return list(dict.fromkeys([*ids, *every])), told.ids_source
 
 
 def _name_rows(parts: Sequence[Recognised], everything: Sequence[str], told: Told) -> None:
@@ -236,6 +237,15 @@ def _merge(into: Facts, more: Facts) -> None:
     into.captions.update(more.captions)
 
 
+def _replaced(facts: Facts, told: Told) -> list[str]:
+    """Say of which items the user's table has other captions than the features' files."""
+    other = [one for one, texts in told.facts.captions.items() if facts.captions.get(one, texts) != texts]
+    if not other:
+        return []
+    items = f"{len(other):,} item{'s' * (len(other) > 1)}, such as '{other[0]}'"
+    return [f"{told.source} has other captions than the features of {items}: those of {told.source} were taken."]
+
+
 def _placed(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
     if one.name == TEXT:
         return _placed_text(one, ids, known, told, facts)
@@ -265,6 +275,8 @@ def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, f
     owners = one.ids
     if owners is None:
         n = one.rows.n
+        if told.by_ids and n == len(ids) and (told.text_ids is None or set(told.text_ids) == set(ids)):
+            return Placed(one, None, np.arange(n, dtype=np.int64))  # a caption each, and --ids says whose
         if told.text_ids is not None and len(told.text_ids) == n:
             owners = told.text_ids
         elif (counts := [len(facts.captions.get(identity, ())) for identity in ids]) and sum(counts) == n != len(ids):
@@ -273,6 +285,8 @@ def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, f
             return Placed(one, None, np.arange(n, dtype=np.int64))
         else:
             raise _whose(one, len(ids), told)
+    if len(owners) != one.rows.n:
+        raise wrong(one.source, f"has {one.rows.n:,} rows and {len(owners):,} ids")
     if stranger := next((identity for identity in owners if identity not in known.all), None):
         raise wrong(one.source, f"has a caption of '{stranger}', which is no item", _UNKNOWN)
     places = np.fromiter((known.all[identity] for identity in owners), np.int64, len(owners))

@@ -118,12 +118,15 @@ def _over_time(steps: NDArray[Any], how: str) -> tuple[NDArray[Any], str | None]
     if not len(steps):
         return nothing, NO_STEPS
     there = np.isfinite(steps)
-    counts = there.any(axis=1) & (steps != 0).any(axis=1)
+    counts = (there & (steps != 0)).any(axis=1)
     if not counts.any():
         return nothing, _why(steps)
     kept, seen = steps[counts], there[counts]
     if how in ("first", "last"):
-        return kept[0 if how == "first" else -1], None
+        order = slice(None) if how == "first" else slice(None, None, -1)
+        place = seen[order].argmax(axis=0)  # of each column the first value that is there
+        values = np.take_along_axis(kept[order], place[None], axis=0)[0]
+        return np.where(seen.any(axis=0), values, 0), None
     if how == "max":
         best = np.where(seen, kept, -np.inf).max(axis=0)
         return np.where(np.isfinite(best), best, 0), None

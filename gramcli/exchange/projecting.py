@@ -14,6 +14,7 @@ from gramcli.store.layout import has_row, is_text
 from gramcli.store.reader import Store
 
 PROJECTIONS: Final = ("pca", "umap")
+_FEWEST: Final = 5  # of fewer vectors umap-learn finds no neighbours
 
 
 def projected(store: Store, names: Sequence[str], how: str) -> tuple[dict[str, NDArray[np.float32]], str]:
@@ -85,6 +86,8 @@ def _umap() -> Callable[[NDArray[Any]], NDArray[Any]]:
 
     def plane(rows: NDArray[Any]) -> NDArray[Any]:
         """UMAP by cosine, with a fixed seed."""
+        if len(rows) < _FEWEST:
+            raise UserError("usage", f"UMAP needs {_FEWEST} vectors, here are {len(rows)}; use --project pca.")
         found: NDArray[Any] = umap.UMAP(n_components=2, metric="cosine", random_state=0).fit_transform(rows)
         return found
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from gramcli.errors import UserError
-from gramcli.exchange.base import wrong
+from gramcli.exchange.base import texts_as_keys, wrong
 from gramcli.files.pickled_keys import check_holdings
 from gramcli.files.pickles import UnsafePickleError
 from gramcli.files.reading import LARGE, check_regular, open_regular
@@ -52,7 +52,8 @@ def torch_values(path: Path) -> dict[str, Any]:
         return {"": _value(found, shown(path), 0)}
     if not isinstance(found, Mapping):
         raise wrong(shown(path), f"holds a {type(found).__name__}", "Save a tensor, or a dictionary of tensors")
-    return {str(key): _value(value, f"{shown(path)}, {key}", 0) for key, value in found.items()}
+    keyed = texts_as_keys(found.items(), shown(path))
+    return {key: _value(value, f"{shown(path)}, {key}", 0) for key, value in keyed.items()}
 
 
 def tensor_of(data: bytes, source: str) -> NDArray[Any]:
@@ -136,7 +137,8 @@ def _value(value: Any, source: str, depth: int) -> Any:  # noqa: ANN401 - as the
             raise wrong(source, f"declares {list(value.shape)} numbers and stores fewer", "Save x.clone()")
         return TensorRows(value.detach())
     if isinstance(value, Mapping) and depth < _DEEPEST:
-        return {str(key): _value(one, f"{source}, {key}", depth + 1) for key, one in value.items()}
+        keyed = texts_as_keys(value.items(), source)
+        return {key: _value(one, f"{source}, {key}", depth + 1) for key, one in keyed.items()}
     if isinstance(value, list | tuple) and value and all(isinstance(one, torch.Tensor) for one in value):
         return {str(k): _value(one, f"{source}, {k}", depth + 1) for k, one in enumerate(value)}
     return list(value) if isinstance(value, list | tuple) else value

@@ -88,6 +88,8 @@ def step_counts(value: Value, n: int, source: str) -> NDArray[np.int64]:
         raise wrong(source, f"has {len(found):,} lengths for {n:,} items", "Save one for each")
     if any(abs(one) > ALL_STEPS for one in found):
         raise wrong(source, "holds a length that no array has", "Save the number of time steps of each item")
+    if found and min(found) < 0:
+        raise wrong(source, f"holds the length {min(found)}", "Save the number of time steps of each item")
     return np.array(found, np.int64)
 
 

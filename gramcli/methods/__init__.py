@@ -65,8 +65,8 @@ METHODS = Catalog(
         ),
         Method(
             "span", "gramcli.methods.span:Span", "distance from the query to the span of the candidate's modalities",
-            "sqrt(det G(q, m) / (det G(q) det G(m)))", False, "0", "1", 2, None, "log=true|false",
-            "arXiv:2412.11959 (factored)", sign_blind=True,
+            "sqrt(det G(q, m) / (det G(q) det G(m)))", False, "0", "1", 2, None, "log=true|false, ridge=0",
+            "arXiv:2605.29900", sign_blind=True,
         ),
         Method(
             "pmrl", "gramcli.methods.pmrl:Pmrl", "leading singular value of all modality vectors",

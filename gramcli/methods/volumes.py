@@ -46,6 +46,34 @@ def squared_volumes(queries: Tensor, candidates: Tensor, present: Tensor) -> tup
     return torch.linalg.vecdot(queries, queries).unsqueeze(1) * own - form, own
 
 
+def ridge_cosines(queries: Tensor, candidates: Tensor, ridge: float) -> Tensor:
+    """Squared cosines between every query and its ridge projection on every candidate's vectors.
+
+    With x = T M as above and K = (T (G + l I) T^T)^-1, which is the same projection for every T: q.Pq = c^T K c and
+    |Pq|^2 = c^T K T G T^T K c, c = x q.
+
+    Args:
+        queries: Shape [n, d].
+        candidates: Zero rows where absent, shape [p, N, d].
+        ridge: l, above 0.
+
+    Returns:
+        Shape [n, N], dtype of queries; 0 where a query is orthogonal to all.
+    """
+    gram: Tensor = _Gram.apply(candidates)  # type: ignore[no-untyped-call]
+    eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    apart = _orthogonalising(gram.detach())
+    inverse = torch.linalg.inv(apart @ (gram + ridge * eye) @ apart.mT) * (1.0 + ridge)  # cosines know no scale
+    inverse = (inverse + inverse.mT) / 2
+    twice = inverse @ (apart @ gram @ apart.mT) @ inverse
+    rows: Tensor = _Apart.apply(candidates, apart)  # type: ignore[no-untyped-call]
+    along: Tensor = _Form.apply(queries, rows, inverse.to(queries.dtype))  # type: ignore[no-untyped-call]
+    length: Tensor = _Form.apply(queries, rows, twice.to(queries.dtype))  # type: ignore[no-untyped-call]
+    own = torch.linalg.vecdot(queries, queries).unsqueeze(1)
+    cosines: Tensor = along.square() / (own * length).clamp(min=torch.finfo(queries.dtype).eps ** 2)
+    return cosines
+
+
 def determinant_and_adjugate(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Determinant and adjugate by the Faddeev-LeVerrier recursion: polynomials, smooth at singular matrices.
 

@@ -103,6 +103,21 @@ _RETRIEVAL: Final = (
         "aggregation_gain_any", "retrieval:hit_at", ("-1", "1"), "higher: the modalities help together",
         "R@1 minus R@1 of the best single pair under any method, over the same items; from three modalities on",
     ),
+    *(
+        _retrieval(
+            f"share@{k}:MODALITY", "figures:interval_of", _SHARE, "beside its chance level: neither is better",
+            f"mean share of a modality among the {k} best answers; with --pool shared",
+            "OmniSET, arXiv:2604.23321",
+        )
+        for k in (1, 10)
+    ),
+    *(
+        _retrieval(
+            f"share@{k}:MODALITY_chance", "figures:interval_of", _SHARE, "what chance gives",
+            "share of a modality among the candidates of a query",
+        )
+        for k in (1, 10)
+    ),
     _retrieval(
         "n_degenerate", "figures:direction_rows", ("0", "candidates"), "lower: fewer items win every query",
         "items whose modality vectors are linearly dependent, so that their volume is 0; only where there are some",

@@ -68,10 +68,10 @@ def share_difference(a: Floats, b: Floats, clusters: Integers, level: float = 0.
         (0.073, 0.289, 0.0068)
     """
     degrees = int(clusters.max())
-    low, high = share_interval(a, b, clusters, _quantile(degrees, level))
-    wins, losses, _ = _effective(a, b, clusters)
+    low, high = share_interval(a, b, clusters, quantile(degrees, level))
+    wins, losses, _ = effective_counts(a, b, clusters)
     score = (wins - losses) / math.sqrt(wins + losses) if wins + losses else 0.0
-    return Difference(_mean_gain(a, b), low, high, _two_sided(score, degrees), SCORE_TEST)
+    return Difference(_mean_gain(a, b), low, high, two_sided(score, degrees), SCORE_TEST)
 
 
 def share_interval(a: Floats, b: Floats, clusters: Integers, reach: float) -> tuple[float, float]:
@@ -83,7 +83,7 @@ def share_interval(a: Floats, b: Floats, clusters: Integers, reach: float) -> tu
         clusters: As there.
         reach: How many standard errors it reaches.
     """
-    counts = _effective(a, b, clusters)
+    counts = effective_counts(a, b, clusters)
     return _tango_bound(*counts, reach), _tango_bound(*counts, -reach)
 
 
@@ -91,7 +91,7 @@ def _mean_gain(a: Floats, b: Floats) -> float:
     return float(without_noise(b - a, a + b).mean())
 
 
-def _effective(a: Floats, b: Floats, clusters: Integers) -> tuple[float, float, float]:
+def effective_counts(a: Floats, b: Floats, clusters: Integers) -> tuple[float, float, float]:
     """Wins, losses and queries of as many independent ones as vary as much."""
     n, gained = len(a), without_noise(b - a, a + b)
     size = float(np.square(np.bincount(clusters)).sum()) / n
@@ -151,36 +151,95 @@ def mean_difference(a: Floats, b: Floats, clusters: Integers) -> Difference:
         >>> round(found.low, 3), round(found.high, 3), found.p_value
         (-0.041, 0.041, 1.0)
     """
+    found = gains(a, b, clusters)
+    degrees = found.items - 1
+    low, high = found.bounds(quantile(degrees, 0.95))
+    return Difference(found.total / found.n, low, high, two_sided(found.score(), degrees), PLUS_TEST)
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Sums over items of what B gains on A, and their squares, with one item added.
+
+    The score of a difference x is (total - x reach) / sqrt(squares - 2 x products + x^2 weights), where `reach` counts
+    the queries and those of the added item.
+
+    Attributes:
+        total: Sum of the gains.
+        n: Queries.
+        items: Items.
+        reach: Queries, those of the added item too.
+        squares: Sum of squares of the items' sums, the added item's too.
+        products: Sum of the items' sums times their queries.
+        weights: Sum of squares of the items' queries, the added item's too.
+        added: The share of the added item in `squares`.
+    """
+
+    total: float
+    n: int
+    items: int
+    reach: float
+    squares: float
+    products: float
+    weights: float
+    added: float
+
+    def score(self, more: float = 0.0) -> float:
+        """How many standard errors the difference is from 0; `more` is added to the variance of the total."""
+        spread = self.squares + more
+        return self.total / math.sqrt(spread) if spread > 0 else 0.0
+
+    def bounds(self, errors: float, more: float = 0.0) -> tuple[float, float]:
+        """The differences whose score is `errors`, within [-1, 1]; `more` is added to the variance of the total."""
+        square = errors**2
+        bend = self.reach**2 - square * self.weights
+        if not bend > 0:
+            return -1.0, 1.0
+        middle = (self.reach * self.total - square * self.products) / bend
+        half = math.sqrt(max(middle**2 - (self.total**2 - square * (self.squares + more)) / bend, 0.0))
+        return max(middle - half, -1.0), min(middle + half, 1.0)
+
+    def around_mean(self) -> float:
+        """Sum of squares of the items' sums around the mean difference, without the added item."""
+        mean = self.total / self.n
+        weights = self.weights - (self.reach - self.n) ** 2
+        return max(self.squares - self.added - 2 * mean * self.products + mean**2 * weights, 0.0)
+
+
+def gains(a: Floats, b: Floats, clusters: Integers) -> Gains:
+    """What B gains on A, summed by item, as `mean_difference` needs it.
+
+    Args:
+        a: As there.
+        b: As there.
+        clusters: As there.
+    """
     gained = without_noise(b - a, a + b)
     sizes = np.bincount(clusters)
     size = float(np.square(sizes).sum()) / len(a)
     sums: Floats = np.bincount(clusters, weights=gained).astype(np.float64)
     sums = without_noise(sums, np.bincount(clusters, weights=np.abs(a) + np.abs(b)).astype(np.float64))
     most = max(float(np.abs(gained).max()), 1 / (1 + np.count_nonzero(sums)))
-    total = len(a) + size
-    # The score of a difference x is (sum - total x) / sqrt(squares - 2 x products + x^2 weights).
-    squares = float(np.square(sums).sum()) + size**2 * most**2
-    products, weights = float((sums * sizes).sum()), float(np.square(sizes).sum()) + size**2
-    reach = _quantile(len(sizes) - 1, 0.95) ** 2
-    bend = total**2 - reach * weights
-    if bend > 0:
-        middle = (total * float(sums.sum()) - reach * products) / bend
-        half = math.sqrt(max(middle**2 - (float(sums.sum()) ** 2 - reach * squares) / bend, 0.0))
-        low, high = max(middle - half, -1.0), min(middle + half, 1.0)
-    else:
-        low, high = -1.0, 1.0
-    p_value = _two_sided(float(sums.sum()) / math.sqrt(squares), len(sizes) - 1)
-    return Difference(float(sums.sum()) / len(a), low, high, p_value, PLUS_TEST)
+    return Gains(
+        total=float(sums.sum()),
+        n=len(a),
+        items=len(sizes),
+        reach=len(a) + size,
+        squares=float(np.square(sums).sum()) + size**2 * most**2,
+        products=float((sums * sizes).sum()),
+        weights=float(np.square(sizes).sum()) + size**2,
+        added=size**2 * most**2,
+    )
 
 
-def _quantile(degrees: int, level: float) -> float:
+def quantile(degrees: float, level: float) -> float:
     """Student's t within which a share `level` lies; infinite without degrees of freedom."""
     from scipy.special import stdtrit  # noqa: PLC0415 - only comparisons need it
 
     return float(stdtrit(degrees, (1 + level) / 2)) if degrees else math.inf
 
 
-def _two_sided(score: float, degrees: int) -> float:
+def two_sided(score: float, degrees: float) -> float:
     """Two-sided p-value of Student's t."""
     from scipy.special import stdtr  # noqa: PLC0415 - only comparisons need it
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PER_CENT_PREFIXES = ("R@", "recall@", "accuracy", "top", "macro_f1", "mean_recall", "tie_rate", "aggregation_gain")
+PER_CENT_PREFIXES = (
+    "R@",
+    "recall@",
+    "accuracy",
+    "top",
+    "macro_f1",
+    "mean_recall",
+    "tie_rate",
+    "aggregation_gain",
+    "share@",
+)
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,20 @@ class Table:
         rows: One tuple of cells per row, as long as `columns`.
         left: Headings of the columns that hold words; the others are set flush right.
         title: A line above the table; may be empty.
+        best: (row, column) of cells that are the best of their kind; LaTeX sets them in bold.
+        significant: (row, column) of cells that a test tells apart; LaTeX gives them a dagger.
+        marks: What the two mean, one sentence each, where cells are marked.
+        breaks: Headings of columns of names that may break anywhere, where a window is too narrow for all figures.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: frozenset[str] = frozenset()
     title: str = ""
+    best: frozenset[tuple[int, int]] = frozenset()
+    significant: frozenset[tuple[int, int]] = frozenset()
+    marks: tuple[str, str] = ("", "")
+    breaks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,7 @@ class Answer:
         document: The one JSON object.
         notes: Sentences below the tables; on stderr where the format has no room for them.
         left_out: How many entries `document` lists as left out.
+        lead: Sentences above the tables: what the answer is, before its figures.
     """
 
     tables: tuple[Table, ...]
@@ -48,6 +67,7 @@ class Answer:
     document: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: int = 0
+    lead: tuple[str, ...] = ()
 
 
 def is_per_cent(metric: str) -> bool:

@@ -7,8 +7,10 @@ links and formulas. Here they become text that shows what it is. JSON needs none
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from dataclasses import replace
 from html import escape
 from typing import Final
 
@@ -35,10 +37,19 @@ _FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 # What both CommonMark and Python-Markdown take back: a backslash where each knows it, else a reference by number.
+_SCRIPT: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
 _MARKDOWN: Final = str.maketrans(
     {
         "&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "~": "&#126;",
         "\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "#": r"\#",
+    }
+)  # fmt: skip
+_LATEX: Final = str.maketrans(
+    {
+        "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "^": r"\^{}",
+        "~": r"\textasciitilde{}", "\\": r"\textbackslash{}", "|": r"\textbar{}",
+        "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
     }
 )  # fmt: skip
 _LINKS: Final = (
@@ -96,7 +107,8 @@ def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    return Table(columns, rows, frozenset(map(terminal, table.left)), terminal(table.title))
+    left, breaks = (frozenset(map(terminal, names)) for names in (table.left, table.breaks))
+    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title), breaks=breaks)
 
 
 def html(text: object) -> str:
@@ -107,6 +119,20 @@ def html(text: object) -> str:
         '&lt;b&gt;&amp;'
     """
     return escape(terminal(text))
+
+
+def script_json(value: object) -> str:
+    r"""Return a value as JSON that may stand in a script element of a page: nothing in it ends or opens anything.
+
+    Args:
+        value: JSON-able, its strings as `terminal` shows them.
+
+    Example:
+        >>> script_json(["</script>", "a&b"])
+        '["\\u003c/script\\u003e","a\\u0026b"]'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_SCRIPT)
 
 
 def markdown(text: object) -> str:
@@ -120,6 +146,16 @@ def markdown(text: object) -> str:
     for pattern, instead in _LINKS:
         found = pattern.sub(instead, found)
     return found
+
+
+def latex(text: object) -> str:
+    r"""Return `text` as one cell of a LaTeX table: no command, and no bracket or star after the end of a row.
+
+    Example:
+        >>> latex("50 % of a_b"), latex("[x]")
+        ('50 \\% of a\\_b', '{[}x]')
+    """
+    return re.sub(r"^([\[*])", r"{\1}", terminal(text).translate(_LATEX))
 
 
 def csv_cell(value: object) -> object:

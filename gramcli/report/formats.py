@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from typing import TYPE_CHECKING, Final
 
 from gramcli.report import Format
-from gramcli.report.escaping import csv_cell, markdown, terminal, terminal_table
+from gramcli.report.escaping import csv_cell, latex, markdown, terminal, terminal_table
 from gramcli.results.documents import dump_json, strict
 
 if TYPE_CHECKING:
@@ -61,7 +60,8 @@ def plain_table(table: Table) -> str:
 
 def _plain(answer: Answer) -> str:
     notes = "\n".join(f"Note: {terminal(note)}" for note in answer.notes)
-    return "\n\n".join(filter(None, [*map(plain_table, answer.tables), notes])) + "\n"
+    lead = "\n".join(map(terminal, answer.lead))
+    return "\n\n".join(filter(None, [lead, *map(plain_table, answer.tables), notes])) + "\n"
 
 
 def _csv(answer: Answer) -> str:
@@ -86,17 +86,32 @@ def _tabulated(table: Table, style: str, escape: Callable[[str], str]) -> str:
 
 
 def _markdown(answer: Answer) -> str:
-    return "\n\n".join(_tabulated(table, "github", markdown) for table in answer.tables) + "\n"
+    lead = "\n".join(f"- {markdown(line)}" for line in answer.lead)
+    tables = (_tabulated(table, "github", markdown) for table in answer.tables)
+    return "\n\n".join(filter(None, [lead, *tables])) + "\n"
 
 
 def _latex(answer: Answer) -> str:
-    return "\n\n".join(map(_latex_table, answer.tables)) + "\n"
+    lead = "\n".join(f"% {terminal(line)}" for line in answer.lead)
+    return "\n\n".join(filter(None, [lead, *map(_latex_table, answer.tables)])) + "\n"
 
 
 def _latex_table(table: Table) -> str:
-    # tabulate escapes the ten specials; a bracket or a star after the end of a row would be an argument of that.
-    text = _tabulated(table, "latex_booktabs", terminal).replace("|", r"\textbar{}")  # in OT1 a bar prints as a dash
-    return re.sub(r"(?m)^(\s*)([\[*])", r"\1{\2}", text)
+    """A tabular with the rules of booktabs; below it what marks mean, where cells are marked."""
+    sides = "".join("l" if name in table.left else "r" for name in table.columns)
+    rows = [[_latex_cell(table, k, column) for column in range(len(row))] for k, row in enumerate(table.rows)]
+    lines = [" & ".join(cells) + r" \\" for cells in ([latex(name) for name in table.columns], *rows)]
+    body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
+    text = "\n".join([rf"\begin{{tabular}}{{{sides}}}", *body, r"\end{tabular}"])
+    means = [f"Bold: {latex(table.marks[0])}"] if table.best else []
+    means += [rf"$^{{\dagger}}$: {latex(table.marks[1])}"] if table.significant else []
+    return "\n".join([text, rf"\par{{\footnotesize {' '.join(means)}}}"]) if means else text
+
+
+def _latex_cell(table: Table, row: int, column: int) -> str:
+    text = latex(table.rows[row][column]).replace(" +- ", r" $\pm$ ")
+    text = rf"\textbf{{{text}}}" if (row, column) in table.best else text
+    return rf"{text}$^{{\dagger}}$" if (row, column) in table.significant else text
 
 
 RENDERERS: Final[dict[Format, Callable[[Answer], str]]] = {

@@ -30,6 +30,7 @@ _ANSWERS: Final = {
     "ExportedRun": "exchange:run_answer",
     "ExportedStore": "exchange:export_answer",
     "Joined": "exchange:joined_answer",
+    "Leaderboard": "leaderboard:leaderboard_answer",
     "Scores": "scores:scores_answer",
     "Soundness": "soundness:soundness_answer",
 }
@@ -66,7 +67,8 @@ def html(result: Readable) -> str:
     """Return tables and notes for a notebook, escaped."""
     answer = answer_of(result)
     notes = "".join(f"<li>{escape(note)}</li>" for note in answer.notes)
-    return "".join(map(_html_table, answer.tables)) + (f"<ul>{notes}</ul>" if notes else "")
+    lead = "".join(f"<p>{escape(line)}</p>" for line in answer.lead)
+    return lead + "".join(map(_html_table, answer.tables)) + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def page(result: Readable, path: Path) -> Path:
@@ -76,12 +78,17 @@ def page(result: Readable, path: Path) -> Path:
         UserError: It cannot be written.
     """
     from gramcli.report.files import write_result  # noqa: PLC0415 - jinja2 and matplotlib load here
-    from gramcli.report.page import answer_page  # noqa: PLC0415
+    from gramcli.report.page import alignment_page, answer_page, comparison_page  # noqa: PLC0415
     from gramcli.report.page import page as evaluation_page  # noqa: PLC0415
-    from gramcli.results.records import Evaluation  # noqa: PLC0415
+    from gramcli.results.records import Comparison, Evaluation  # noqa: PLC0415
+    from gramcli.results.runs import Alignment  # noqa: PLC0415
 
     if isinstance(result, Evaluation):
         written = evaluation_page(result)
+    elif isinstance(result, Comparison):
+        written = comparison_page(result)
+    elif isinstance(result, Alignment):
+        written = alignment_page(result)
     else:
         written = answer_page(answer_of(result), type(result).__name__, getattr(result, "provenance", {}))
     write_result(path, written)

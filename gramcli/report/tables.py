@@ -16,7 +16,16 @@ from gramcli.report.answer import (
     signed_text,
     with_interval,
 )
+from gramcli.report.any_to_any import SHARE, direction_tables, pool_tables
 from gramcli.report.classes import class_tables, is_classification
+from gramcli.report.comparisons import (
+    CHANGE_COLUMNS,
+    change_rows,
+    change_tables,
+    pair_tables,
+    test_notes,
+    verdict_lines,
+)
 from gramcli.report.geometry import geometry_tables, is_geometry, with_chance
 from gramcli.results.documents import evaluation_document
 from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
@@ -51,6 +60,8 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     classified = {key: found for key, found in everything.items() if is_classification(found)}
     grouped = {key: found for key, found in everything.items() if key not in classified}
     tables = [
+        *direction_tables(evaluation.results, evaluation.provenance),
+        *pool_tables(evaluation.results),
         _headline_table(grouped, evaluation.provenance),
         *_further_tables(grouped),
         *gain_tables(grouped, evaluation.provenance),
@@ -158,7 +169,11 @@ def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:
     A tie rate of 0 does not, nor a gain, which has its own table, nor mAP and nDCG where queries have one answer (mAP
     is MRR then); other cut-offs than 10 are left to CSV and JSON.
     """
-    if row.metric.endswith(CHANCE) or (row.metric in _OF_SEVERAL and "recall@10" not in found):
+    if (
+        row.metric.endswith(CHANCE)
+        or row.metric.startswith(SHARE)
+        or (row.metric in _OF_SEVERAL and "recall@10" not in found)
+    ):
         return False
     if row.metric.startswith("recall@") and row.metric != "recall@10":
         return False
@@ -252,65 +267,30 @@ def comparison_answer(comparison: Comparison) -> Answer:
         comparison: What `gram compare` found.
 
     Returns:
-        One table per pair, baseline A against B; CSV rows with the fields of `ComparisonRow`.
+        The verdicts, one table per pair, baseline A against another, and the queries that change most where they were
+        asked for; CSV rows with the fields of `ComparisonRow`, or of those queries.
     """
-    pairs = dict.fromkeys((row.a, row.b) for row in comparison.rows)
+    asked = bool(comparison.provenance.get("diff_queries"))
     rows = tuple(asdict(row) for row in comparison.rows)
+    changed = change_rows(comparison)
     return Answer(
-        tables=(
-            *(_pair_table(pair, [row for row in comparison.rows if (row.a, row.b) == pair]) for pair in pairs),
-            *left_out_tables(comparison.left_out),
-        ),
-        columns=tuple(field.name for field in fields(ComparisonRow)),
-        rows=rows,
+        tables=(*pair_tables(comparison), *change_tables(comparison), *left_out_tables(comparison.left_out)),
+        columns=CHANGE_COLUMNS if asked else tuple(field.name for field in fields(ComparisonRow)),
+        rows=tuple(changed) if asked else rows,
         document={
             "schema": SCHEMA,
             "names": list(comparison.names),
             "provenance": comparison.provenance,
+            "verdicts": [asdict(one) for one in comparison.verdicts],
             "results": rows,
+            "changes": [asdict(one) for one in comparison.changes],
             "left_out": [asdict(item) for item in comparison.left_out],
             "notes": list(comparison.notes),
         },
         left_out=len(comparison.left_out),
-        notes=(*_test_notes(comparison.rows), *comparison.notes),
+        notes=(*test_notes(comparison.rows), *comparison.notes),
+        lead=verdict_lines(comparison),
     )
-
-
-def _pair_table(pair: tuple[str, str], rows: Sequence[ComparisonRow]) -> Table:
-    title = f"A: {pair[0]} (baseline)   B: {pair[1]}   R@k in per cent; B - A with its 95 % interval over new queries"
-    columns = ("task", "metric", "A", "B", "B - A", "p", "p Holm", "B wins", "A wins", "n")
-    return Table(columns, tuple(_pair_cells(row) for row in rows), _WORDS, title)
-
-
-def _pair_cells(row: ComparisonRow) -> tuple[str, ...]:
-    delta = with_interval(*(signed_text(row.metric, bound) for bound in (row.delta, row.low, row.high)))
-    values = (metric_text(row.metric, row.value_a), metric_text(row.metric, row.value_b))
-    p_values = (p_text(row.p_value), p_text(row.p_holm))
-    metric = f"{row.metric} *" if row.family == "primary" else row.metric
-    return (row.task, metric, *values, delta, *p_values, str(row.wins), str(row.losses), str(row.n))
-
-
-def p_text(p_value: float | None) -> str:
-    """Return a p-value with three decimals, `<0.001` below that, a dash where there is none.
-
-    Example:
-        >>> p_text(0.0341), p_text(2e-9), p_text(None), p_text(0.0498)
-        ('0.034', '<0.001', '-', '0.0498')
-    """
-    if p_value is None:
-        return "-"
-    if p_value < 0.05 <= round(p_value, 3):
-        return f"{p_value:.4f}"
-    return f"{p_value:.3f}" if p_value >= 0.001 else "<0.001"
-
-
-def _test_notes(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
-    tests: dict[str, list[str]] = {}
-    for row in rows:
-        if row.p_value is not None and row.metric not in tests.setdefault(row.test, []):
-            tests[row.test].append(row.metric)
-    wins = ("B wins, A wins (wins, losses in CSV and JSON): queries on which B, or A, does better.",) if rows else ()
-    return (*wins, *(f"p of {', '.join(metrics)}: {test}." for test, metrics in tests.items()))
 
 
 def embed_answer(summary: EmbedSummary) -> Answer:

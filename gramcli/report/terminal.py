@@ -28,8 +28,10 @@ def print_answer(console: Console, answer: Answer) -> None:
         console: Where to; its width decides the layout.
         answer: What a command found.
     """
+    for line in answer.lead:
+        console.print(Text(terminal(line), style="bold"))
     for number, table in enumerate(map(terminal_table, answer.tables)):
-        if number:
+        if number or answer.lead:
             console.print()
         if table.title:
             console.print(Text(table.title, style="bold"))
@@ -59,7 +61,7 @@ def rich_table(table: Table, width: int) -> RichTable:
     for place, name in enumerate(table.columns):
         words = name in table.left
         # A column of names has no place to break a line at: the others give way.
-        sentences = words and any(" " in row[place] for row in table.rows)
+        sentences = words and ((tight and name in table.breaks) or any(" " in row[place] for row in table.rows))
         side: JustifyMethod = "left" if words else "right"
         shown.add_column(Text(name), justify=side, overflow="fold", no_wrap=not sentences)
     for row in table.rows:

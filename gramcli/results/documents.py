@@ -19,7 +19,7 @@ from gramcli.results.schema import Count, Size, Source, checked, parse_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NOT_WRITTEN: Final = "best"  # of ranks: --per-query writes it
+_WHERE_ASKED_FOR: Final = "best"  # of ranks
 _AGAIN: Final = "Evaluate again to write it anew."
 
 
@@ -53,6 +53,7 @@ class _Ranks(msgspec.Struct):
     ranks: list[Annotated[float, msgspec.Meta(ge=1)] | None]
     n_candidates: Count
     tied: list[tuple[Count, Size, Size]] = []  # older evaluations lack it
+    best: list[tuple[str, ...]] = []  # written where it was asked for
 
 
 class _Document(msgspec.Struct):
@@ -113,11 +114,15 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "provenance": evaluation.provenance,
         "results": [asdict(row) for row in evaluation.results],
         "left_out": [asdict(item) for item in evaluation.left_out],
-        "ranks": [{k: v for k, v in asdict(vector).items() if k != _NOT_WRITTEN} for vector in evaluation.ranks],
+        "ranks": [_written(vector) for vector in evaluation.ranks],
         "questions": [asdict(one) for one in evaluation.questions],
         "notes": list(evaluation.notes),
     }
     return document | ({"reference": published} if published else {})
+
+
+def _written(vector: RankVector) -> dict[str, Any]:
+    return {name: value for name, value in asdict(vector).items() if value or name != _WHERE_ASKED_FOR}
 
 
 def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -160,6 +165,19 @@ def load_evaluation(path: Path) -> Evaluation:
     document = read_document(path)
     if not is_evaluation(document):
         raise UserError("input", f"{path} is JSON, but not an evaluation's: it has no 'schema' and 'results'.")
+    return evaluation_of(document, path)
+
+
+def evaluation_of(document: dict[str, Any], path: Path) -> Evaluation:
+    """Return the evaluation that a document is.
+
+    Args:
+        document: What a file holds.
+        path: The file, for messages.
+
+    Raises:
+        UserError: As `load_evaluation`.
+    """
     source = Source(path, "input", _AGAIN)
     schema = checked(document["schema"], int, Source(f"{path}: schema", "input", _AGAIN))
     if schema != SCHEMA:
@@ -190,11 +208,19 @@ def _rank_vector(source: Source, number: int, found: _Ranks) -> RankVector:
     n, held = len(found.ranks), [rank for rank in found.ranks if rank is not None]
     if len(found.query_ids) != n:
         raise source.wrong(f": ranks[{number}].query_ids must name one query per rank, {n}; got {len(found.query_ids)}")
+    if found.best and len(found.best) != n:
+        raise source.wrong(f": ranks[{number}].best must hold answers for each of {n} queries; got {len(found.best)}")
     if held and max(held) > found.n_candidates:
         raise source.wrong(f": ranks[{number}] has a rank of {max(held):g} among {found.n_candidates} candidates")
     if found.tied and max(place for place, _, _ in found.tied) >= n:
         raise source.wrong(f": ranks[{number}].tied names a query beyond the {n} there are")
     ranks = tuple(math.nan if rank is None else rank for rank in found.ranks)
     return RankVector(
-        found.task, found.method, tuple(found.query_ids), ranks, found.n_candidates, tied=tuple(found.tied)
+        found.task,
+        found.method,
+        tuple(found.query_ids),
+        ranks,
+        found.n_candidates,
+        best=tuple(found.best),
+        tied=tuple(found.tied),
     )

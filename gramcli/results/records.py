@@ -10,6 +10,7 @@ from gramcli.results.schema import Count
 
 SCHEMA = 1
 KnownBy = Literal["texts", "rows", "items"]
+Outcome = Literal["better", "worse", "no difference shown"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,10 @@ class ComparisonRow:
         p_holm: The same, adjusted by Holm's method for all tests of its family.
         wins: Queries where B is better; `losses` where A is; the rest tie.
         family: `primary`: the one figure of a task that was named beforehand; `other`: the rest; empty without a test.
+        seeds_a: Evaluations of A whose mean `value_a` is; 1 where it is one.
+        seeds_b: The same of B.
+        spread_a: Standard deviation of A's figure over its seeds; None of a single one.
+        spread_b: The same of B.
     """
 
     task: str
@@ -173,14 +178,98 @@ class ComparisonRow:
     n: int
     p_holm: float | None = None
     family: str = ""
+    seeds_a: int = 1
+    seeds_b: int = 1
+    spread_a: float | None = None
+    spread_b: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison says of the primary figure of one task: whether B is better than the baseline A.
+
+    Attributes:
+        task: As in `ComparisonRow`.
+        metric: As there.
+        a: As there.
+        b: As there.
+        outcome: `better` or `worse` where Holm's p is below 0.05; else `no difference shown`, which is not: equal.
+        delta: B minus A.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p_holm: p, adjusted for the primary figures.
+        wins: Queries on which B does better.
+        losses: Queries on which A does.
+        n: Queries.
+        detectable: The difference that the test would have found with a power of 80 %; None where none would be.
+        sentence: All this in words; A and B are called by the letters of their places in `Comparison.names`.
+    """
+
+    task: str
+    metric: str
+    a: str
+    b: str
+    outcome: Outcome
+    delta: float
+    low: float
+    high: float
+    p_holm: float
+    wins: int
+    losses: int
+    n: int
+    detectable: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class QueryChange:
+    """A query that B answers otherwise than A.
+
+    Attributes:
+        task: As in `ComparisonRow`.
+        a: As there.
+        b: As there.
+        query: Item that asks.
+        caption: Number of the query among those of its item, from 0.
+        text: What it says; None where media ask, or the text was not found again.
+        rank_a: Rank of its best right answer under A; the mean over seeds where A has several.
+        rank_b: The same under B.
+        best_a: Ids of the best few answers of A, of its first seed; empty where they are not known.
+        best_b: The same of B.
+    """
+
+    task: str
+    a: str
+    b: str
+    query: str
+    caption: int
+    text: str | None
+    rank_a: float
+    rank_b: float
+    best_a: tuple[str, ...] = ()
+    best_b: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Readable):
-    """What `gram compare` found; `names[0]` is the baseline."""
+    """What `gram compare` found; `names[0]` is the baseline.
+
+    Attributes:
+        names: Of the contenders.
+        rows: Every figure of every task.
+        provenance: Of all evaluations, and how they were compared.
+        notes: What the user should know, one sentence each.
+        left_out: Items that some figure does not cover.
+        sides: The evaluations compared, in the order of the names; of several seeds the first. Not in the JSON.
+        verdicts: On each primary figure, in the order of the rows.
+        changes: Queries gained most, then those lost most, of each primary figure, where they were asked for.
+    """
 
     names: tuple[str, ...]
     rows: tuple[ComparisonRow, ...]
     provenance: dict[str, Any]
     notes: tuple[str, ...] = field(default=())
     left_out: tuple[LeftOut, ...] = field(default=())
+    sides: tuple[Evaluation, ...] = field(default=())
+    verdicts: tuple[Verdict, ...] = field(default=())
+    changes: tuple[QueryChange, ...] = field(default=())

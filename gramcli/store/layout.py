@@ -46,14 +46,10 @@ MEDIA_FILES: Final = "media files"
 _PIECE: Final = 10_000
 _SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
-_DIGEST: Final = 64  # characters of a sha256
-_LONGEST_SHOWN: Final = 80  # characters of a value where two plans differ
 _LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
 _LARGEST_SHARD: Final = 65_536
 _LONGEST_ITEM: Final = 2**16  # bytes of one item in items.csv or inputs.json, on average
 _AROUND: Final = 2**20
-_PLANNED: Final = ("model", "dataset", "modalities", "shard_size", "sources")
-_COUNTED: Final = (".rows", ".present")  # the manifest adds these to each modality when the store is finished
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:@[A-Za-z][A-Za-z0-9_+-]*)?")
 _SHARD_FILE: Final = re.compile(r"\d{5,}\.safetensors")
 
@@ -86,6 +82,7 @@ class Plan:
         sources: What was read -> digest of its identity (`captions`, `subtitles`, `media files`).
         inputs: Per item, modality -> identity of what it is made from (a file, its texts): JSON-able. Empty where the
             embeddings came from memory.
+        digests: The digests of `inputs`, as `input_digests` gives them, where a store is made of another's embeddings.
 
     Raises:
         UserError: No items, an empty, repeated or unprintable id, a modality name that cannot be a column, a shard size
@@ -99,6 +96,7 @@ class Plan:
     shard_size: int = 64
     sources: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[Mapping[str, Any], ...] = ()
+    digests: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
         _check_items(self.items)
@@ -127,6 +125,8 @@ class Plan:
 
     def input_digests(self) -> list[dict[str, str]]:
         """Per item, modality -> a short digest of its input's identity: what inputs.json holds."""
+        if not self.inputs:
+            return [dict(item) for item in self.digests]
         return [{name: input_digest(one) for name, one in item.items()} for item in self.inputs]
 
     @cached_property
@@ -349,43 +349,6 @@ def table_limit(items: int) -> int:
     return min(LARGE, _AROUND + items * _LONGEST_ITEM)
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say where two plans differ, in words.
-
-    Args:
-        old: The manifest on disk.
-        new: `Plan.identity()`.
-
-    Returns:
-        One phrase per difference; digests are named, not shown.
-
-    Example:
-        >>> differences({"model": {"frames": 8}}, {"model": {"frames": 16}})
-        ['model.frames was 8, now 16']
-    """
-    before, after = (_flat({key: plan[key] for key in _PLANNED if key in plan}) for plan in (old, new))
-    before = {key: value for key, value in before.items() if not key.endswith(_COUNTED)}
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return [_difference(key, before.get(key), after.get(key)) for key in changed]
-
-
-def _difference(key: str, before: object, after: object) -> str:
-    if key.startswith("sources."):
-        hint = " (a path, size or modification time)" if key == f"sources.{MEDIA_FILES}" else ""
-        return f"the {key.removeprefix('sources.')} changed{hint}"
-    shown = ["none" if value is None else _short(str(value)) for value in (before, after)]
-    if shown[0] == shown[1]:
-        return f"{key} changed"
-    return f"{key} was {shown[0]}, now {shown[1]}"
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {prefix + key: inner}
-    return flat
-
-
 def _check_items(items: Sequence[PlannedItem]) -> None:
     if not items:
         raise UserError("input", "There is no item to store; check the data, its split and the limit.")
@@ -412,10 +375,3 @@ def _check_text(what: str, text: str) -> None:
 
 def _restore(store: Path) -> str:
     return f"Restore it from a copy, or write the store anew under another name than {store}."
-
-
-def _short(text: str) -> str:
-    """A digest's first characters, the beginning of what is long; anything else as it is."""
-    if len(text) == _DIGEST and " " not in text:
-        return f"{text[:12]}..."
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

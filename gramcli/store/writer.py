@@ -23,6 +23,7 @@ from gramcli.files.writing import (
     write_atomic,
 )
 from gramcli.modalities import base_of
+from gramcli.store.differences import differences
 from gramcli.store.items import format_items
 from gramcli.store.layout import (
     CAPTIONS,
@@ -36,7 +37,6 @@ from gramcli.store.layout import (
     SHARDS,
     SUBTITLES,
     canonical,
-    differences,
     digest,
     is_shard_name,
     is_text,
@@ -184,7 +184,7 @@ class StoreWriter:
         self._take_over((manifest or {}).get("shards", []))
         if manifest and retry_failed:
             self._reopen_failed()
-        if self.plan.inputs:
+        if self.plan.inputs or self.plan.digests:
             _write_changed(self.path / INPUTS, canonical(self.plan.input_digests()))
         self.reused = len(self._records)
 

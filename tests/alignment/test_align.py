@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from gramcli.alignment.run import AlignOptions, train_heads
+from gramcli.alignment.work import _remedy
 from gramcli.errors import UserError
 from gramcli.evaluation.compare import compare
 from gramcli.evaluation.measure import EvalOptions, measure
@@ -553,3 +555,17 @@ def test_a_comparison_says_of_each_contender_what_is_known_of_its_heads(store, t
     assert [note for note in notes if last in note] == [last]
     notes = compare(f"{a}@cosine", f"{a}@gram", tasks=["t2va"], split="test").notes
     assert [note for note in notes if few in note] == [few]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ({"id": "msrvtt", "protocol": "msrvtt-1k@1"}, "gram embed msrvtt --root DIR --split all -o STORE"),
+        ({"id": "msrvtt", "protocol": "mine"}, ""),
+        ({"id": "clips", "protocol": None}, ""),
+        (None, ""),
+    ],
+)
+def test_a_store_of_test_items_alone_is_told_how_to_get_the_others(dataset, said):
+    found = _remedy(SimpleNamespace(manifest={"dataset": dataset}), "train")
+    assert found.endswith(f"{said}.") if said else not found

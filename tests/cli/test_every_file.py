@@ -22,6 +22,8 @@ COMMANDS = {
     "export": lambda path: ["export", path, "-o", "out.safetensors"],
     "export a run": lambda path: ["export", path, "-o", "out.trec", "--task", "t2v"],
     "matrix": lambda path: ["matrix", path, "--task", "t2v"],
+    "plot": lambda path: ["plot", path],
+    "plot a figure": lambda path: ["plot", path, "recall", "-o", "recall.svg"],
 }
 
 

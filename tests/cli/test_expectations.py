@@ -46,7 +46,7 @@ def test_every_figure_an_expectation_covers_must_agree():
     found = replace(evaluation(), results=rows)
     assert failures(parse_expectations(["t2v:gram:R@1=0.4+-0"]), found) == []
     sentences = failures(parse_expectations(["R@1=0.4+-0.01"]), found)
-    assert sentences == ["t2v cosine R@1 is 0.5, not R@1=0.4+-0.01"]
+    assert sentences == ["t2v cosine R@1 is 0.5: 0.1 above 0.4 within 0.01 (--expect 'R@1=0.4+-0.01')"]
 
 
 def test_the_ends_of_the_tolerance_count_as_inside():

@@ -186,6 +186,20 @@ def test_which_defaults_are_idle():
     assert idle_defaults("matrix", {}, {"query", "candidates"}, {"task"}) == {"query", "candidates"}
 
 
+def test_defaults_for_stores_and_models_are_idle_where_saved_evaluations_are_compared(gram, store, tmp_path):
+    (tmp_path / "gram.toml").write_text('[defaults]\nframes = 4\nties = "pessimistic"\nroot = "media"\n')
+    for method in ("cosine", "gram"):
+        done = gram("eval", store, "--task", "t2v", "--method", method, "--ties", "mean", "-o", f"{method}.json")
+        assert done.exit_code == 0, done.output
+    assert gram("compare", "cosine.json", "gram.json").exit_code == 0
+    assert gram("compare", f"{store}@cosine", f"{store}@gram").exit_code == 0
+    mixed = gram("compare", "cosine.json", f"{store}@gram")
+    assert "--ties pessimistic: cosine.json was evaluated with --ties mean" in mixed.stderr
+    assert gram("compare", "cosine.json", "gram.json", "--frames", "4").exit_code == 2
+    given = {"operands": ["signal", "a.json"], "dataset": "clips"}
+    assert idle_defaults("compare", given, {"frames", "ties", "on"}, set()) == {"on"}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_flag_can_be_turned_off(gram, name):
     flags = [option.key for option in option_keys(COMMANDS[name]).values() if option.kind is bool]

@@ -339,17 +339,28 @@ def test_clips_of_one_video_on_both_sides_are_counted(tmp_path):
     assert survey(MSRVTT, apart, beside=("train",)).shared == ()
 
 
-def test_a_file_of_two_splits_is_said(tmp_path):
+def test_a_file_that_is_trained_on_and_tested_is_refused(tmp_path):
     """`id without times`: one video file answers two clips of it, each the only one of its split."""
     files = {
         "vatex_training_v1.0.json": [{"videoID": "G9zN5TTuGO4_000001_000011", "enCap": ["a"]}],
         "vatex_ret_test.json": [{"video": "G9zN5TTuGO4_000179_000189.mp4", "caption": ["c"]}],
         "G9zN5TTuGO4.mp4": "x",
     }
-    notes = open_dataset("vatex", _root(tmp_path, files), split="all").notes
-    (said,) = [note for note in notes if "media file" in note and "val" not in note]
-    assert said.startswith("1 item of test has the media file of an item of train, for instance 'G9zN5TTuGO4_000179")
+    root = _root(tmp_path, files)
+    with pytest.raises(
+        UserError, match=r"1 item of test has the media file of an item of train, .*'G9zN5TTuGO4_000179"
+    ):
+        open_dataset("vatex", root, split="all")
+    notes = survey_answer(survey(DATASETS.load("vatex"), root, beside=("train",))).notes
+    assert sum("media file" in note for note in notes) == 1
     assert not any("cut from" in note for note in notes)  # not said twice of one item
+
+
+def test_a_limit_counts_in_each_split(tmp_path):
+    root = _root(tmp_path, {"MSRVTT_data.json": _msrvtt(CLIPS), "MSRVTT_JSFUSION_test.csv": JSFUSION, **MEDIA})
+    found = open_dataset("msrvtt", root, split="all", limit=1)
+    assert [(item.split, item.id) for item in found.items] == [("test", "video7020"), ("train", "video0")]
+    assert len(open_dataset("msrvtt", root, limit=1).items) == 1
 
 
 def test_train_clips_without_sound_are_left_out_of_a_protocol_of_sound(tmp_path):

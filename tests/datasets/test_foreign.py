@@ -61,7 +61,9 @@ def _joined(times: int) -> dict[str, Any]:
 
 PICKLES = {
     "bytes": (pickle.dumps({b"a": ["x"]}), "has an id that is no text but a bytes"),
-    "tuple": (pickle.dumps({("a",): ["x"]}), "has an id that is no text but a tuple"),
+    "tuple": (pickle.dumps({("a",): ["x"]}), "has a tuple as a key"),
+    "key of nested tuples": (b"\x80\x02}K\x01\x85q\x00" + b"2\x86" * 38 + b"K\x01s.", "has a tuple as a key"),
+    "millions of sets": (b"\x80\x04](" + b"\x8f" * 2_100_000 + b"e.", "more than 2,000,000 lists"),
     "none": (pickle.dumps({None: ["x"]}), "has an id that is no text but a NoneType"),
     "infinite": (pickle.dumps({float("inf"): ["x"]}), "has an id that is no text but a float"),
     "digits": (pickle.dumps({"a": [["x", 10**6000]]}), "a whole number of more than 64 bits"),

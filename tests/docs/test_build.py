@@ -17,6 +17,7 @@ from gramcli.datasets import DATASETS
 from gramcli.encoders import ENCODERS
 from gramcli.methods import METHODS
 from gramcli.metrics.catalog import METRICS
+from gramcli.report.plots.catalog import KINDS
 from gramcli.scoring.normalizations import NORMALIZATIONS
 from tests.docs.pages import ROOT
 
@@ -65,6 +66,7 @@ def test_every_command_and_option_is_in_the_reference(site):
         ("metrics", [METRICS]),
         ("datasets", [DATASETS]),
         ("encoders", [ENCODERS]),
+        ("figures", [KINDS]),
     ],
 )
 def test_every_row_of_the_catalogs_is_in_the_reference(site, page, catalogs):

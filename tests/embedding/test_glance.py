@@ -117,3 +117,22 @@ def test_what_is_raised_by_a_look_is_let_be(folder, tmp_path):
             return super().encode(inputs)
 
     assert notes_of(folder, tmp_path, Fussy()) == []
+
+
+def test_a_part_in_bfloat16_is_judged_by_its_rounding(folder):
+    """A composite tells what its encoders are under `encoders`."""
+
+    class Parts(faulty.Plain):
+        def describe(self, modalities: Any = None) -> dict[str, Any]:
+            return {**super().describe(modalities), "encoders": {"text": {"precision": "bf16"}, "audio": {}}}
+
+        def encode(self, inputs: Any) -> dict[str, Any]:
+            found = super().encode(inputs)
+            if len(found.get("text", ())) > 1:
+                found["text"] = faulty.unit(found["text"] + 0.01 * np.eye(faulty.D)[:1])
+            return found
+
+    seen = Glance(Parts(), 1000)
+    texts = ["a b c", "d e"]
+    seen.look({"text": texts}, Parts().encode({"text": texts}), 0.0)
+    assert seen.notes == []

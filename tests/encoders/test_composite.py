@@ -154,3 +154,16 @@ def test_from_media_to_heads(parts, tmp_path):
     found = evaluate(two, methods=["gram"], model=f"heads:{tmp_path / 'heads'}")
     assert next(row.n for row in found.results) == 8
     assert not any("Of other dimensions" in note for note in found.notes)
+
+
+def test_frames_are_asked_of_what_sees_videos_alone(parts, tmp_path, monkeypatch):
+    (tmp_path / "my_frames.py").write_text(
+        "from gramcli.encoders import from_functions\n"
+        "def make(options):\n"
+        "    if options.frames: raise ValueError('no frames here')\n"
+        "    return from_functions({'text': len}, 1, name='n')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = load_encoder("text=my_frames:make,video=my_parts:Seeing", frames=5)
+    assert found.preprocessing.frames == 5
+    sys.modules.pop("my_frames", None)

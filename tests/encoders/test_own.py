@@ -274,3 +274,45 @@ def test_options_are_those_of_any_encoder(module):
     with pytest.raises(UserError, match="failed with KeyError"):
         load_encoder(spec, precision="bf16", allow_pickle=True)
     assert sys.modules["my_models"].seen == [EncoderOptions(precision="bf16", allow_pickle=True)]
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "said"),
+    [
+        ("fused", ["va"], "its fused is .*a dict was due"),
+        ("fused", "va", "its fused is 'va': a dict was due"),
+        ("fused", {"va": ("video", "audio")}, "dims give 'va' no dimension"),
+        ("fused", {"text": ("video", "smell")}, "'smell' is none of text, video"),
+        ("fused", {"text": "video"}, "several names were due"),
+        ("fused", {"text": ()}, "is made of several modalities"),
+        ("notes", 5, "its notes is 5"),
+        ("stand_ins", [1], "its stand_ins is .*a dict"),
+        ("modalities", 5, "several names were due"),
+        ("modalities", "text", "several names were due"),
+        ("modalities", ("text", "video"), "it takes 'video', of which dims name no embedding"),
+        ("prepare", None, "its prepare is None where a function"),
+        ("preprocessing", {"frames": 0}, "frames 0, where a whole number"),
+        ("preprocessing", {"frames": "8"}, "frames '8', where a whole number"),
+        ("preprocessing", {"frames": 8.5}, "frames 8.5, where a whole number"),
+        ("preprocessing", {"sample_rate": 0}, "the sample_rate 0"),
+        ("preprocessing", {"frame_rule": "often"}, "the frame_rule 'often', none of middle-of-segment"),
+        ("preprocessing", {"channels": 2}, "the channels 2, none of mean, first"),
+    ],
+)
+def test_a_part_of_another_kind_is_named(part, given, said):
+    made = type("Made", (), {"dims": {"text": 3}, "encode": dict, part: given})()
+    with pytest.raises(UserError, match=f"m:f is no encoder: .*{said}"):
+        OwnEncoder(made, "m:f")
+
+
+@pytest.mark.parametrize("told", [{"x": {1}}, {"x": float("nan")}, {"x": object()}])
+def test_what_no_store_can_record_is_named(told):
+    made = type("Made", (), {"dims": {"text": 3}, "encode": dict, "describe": lambda _: told})()
+    with pytest.raises(UserError, match=r"its describe\(\) gave what no JSON can hold"):
+        OwnEncoder(made, "m:f").describe()
+
+
+def test_parts_may_be_none_and_dimensions_of_numpy():
+    parts = {"dims": {"text": np.int64(3)}, "encode": dict, "fused": None, "notes": "One.", "stand_ins": None}
+    found = OwnEncoder(type("Made", (), parts)(), "m:f")
+    assert (found.dims, found.fused, found.notes, found.stand_ins) == ({"text": 3}, {}, ("One.",), {})

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from gramcli.errors import UserError
-from gramcli.evaluation.compare import load_operand
+from gramcli.evaluation.compare import compare
 from gramcli.evaluation.comparison import CompareOptions, compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.paired import PLUS_TEST, SCORE_TEST
@@ -160,21 +160,9 @@ def test_fewer_than_two_are_refused() -> None:
         compare_evaluations([made([1.0])], ["A"])
 
 
-def test_operands(tmp_path: Path) -> None:
-    make_store(tmp_path / "store", 11)
-    name, found = load_operand(f"{tmp_path}/store@gram", tasks=TASKS)
-    assert name.endswith("store@gram")
-    assert {vector.method for vector in found.ranks} == {"gram"}
-    _, every = load_operand(f"{tmp_path}/store", tasks=TASKS, methods=["cosine", "gram"], limit=6)
-    assert {vector.method for vector in every.ranks} == {"cosine", "gram"}
-    assert {vector.n_candidates for vector in every.ranks} == {6}
-    with pytest.raises(UserError, match=r"there is no .*nowhere"):
-        load_operand(f"{tmp_path}/nowhere", tasks=TASKS)
-
-
 def test_figures_without_ranks_are_refused_by_what_they_are(tmp_path: Path) -> None:
     found = measure(make_store(tmp_path / "store", 12), options=EvalOptions(kinds=("geometry",)))
     path = tmp_path / "geometry.json"
     path.write_text(dump_json(evaluation_document(found)))
     with pytest.raises(UserError, match=r"geometry\.json holds no ranks"):
-        load_operand(str(path))
+        compare(path, f"{tmp_path}/store@gram")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import zipfile
 from collections.abc import Iterable
@@ -79,6 +80,60 @@ def long_mark(path: Path) -> None:
 def long_mark_of_h5(file: object) -> None:
     file["video"] = np.ones((4, 4), np.float32)
     file.create_dataset("gram.json", (2**30 - 1,), "u1", chunks=(2**20,), fillvalue=32)
+
+
+def facts_of(dim: int) -> bytes:
+    """What an export says of a store of one item and one embedding of so many dimensions."""
+    facts = {
+        "gram_export": 1, "model": {"id": "x", "shared_space": True}, "modalities": {"video": dim}, "held": ["video"],
+        "dataset": {"id": "x", "protocol": None, "annotation_sha256": None}, "shard_size": 64, "sources": {},
+        "texts_known": False, "fingerprint": "0" * 64,
+    }  # fmt: skip
+    return json.dumps(facts).encode()
+
+
+ITEM = b"id,split,label,text_start,text_end,video\r\na,,,0,0,ok\r\n"
+GIGABYTE = 2**28  # float32
+
+
+def marked_npz(path: Path) -> None:
+    """An export of ours with a gigabyte of zeros that is packed into a megabyte."""
+    described = [("gram.json.npy", npy(np.frombuffer(facts_of(GIGABYTE), "u1")))]
+    zipped(path, [*described, ("items.csv.npy", npy(np.frombuffer(ITEM, "u1")))])
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("video.npy", "w", force_zip64=True) as out,
+    ):
+        out.write(header(f"(1, {GIGABYTE})"))
+        for _ in range(1024):
+            out.write(bytes(2**20))
+
+
+def marked_h5(file: object) -> None:
+    """An export of ours with a gigabyte that was never written."""
+    file["gram.json"], file["items.csv"] = np.frombuffer(facts_of(GIGABYTE), "u1"), np.frombuffer(ITEM, "u1")
+    file.create_dataset("video", (1, GIGABYTE), "<f4", chunks=(1, 2**20))
+
+
+def marked_parquet(path: Path) -> None:
+    """An export of ours with a vector of one number, over and over."""
+    row = {"id": "a", "split": "", "label": "", "modality": "video", "caption": None, "status": "ok", "digest": None}
+    columns = {name: pa.array([value], pa.int32() if name == "caption" else pa.string()) for name, value in row.items()}
+    n = GIGABYTE // 8
+    vector = pa.ListArray.from_arrays(pa.array([0, n], pa.int32()), pa.array(np.ones(n, np.float32)))
+    table = pa.table({**columns, "vector": vector}).replace_schema_metadata({"gram.json": facts_of(n)})
+    pq.write_table(table, path, compression="zstd")
+
+
+def marked_texts(path: Path) -> None:
+    """An export of ours with one long text in all rows."""
+    n, long = 1000, "x" * 2_000_000
+    columns = {name: [""] * n for name in ("split", "label", "digest")} | {"modality": ["video"] * n}
+    words = {"id": [long] * n, **columns, "caption": pa.nulls(n, pa.int32()), "status": ["ok"] * n}
+    vectors = pa.array(np.ones((n, 4), np.float32).tolist(), pa.list_(pa.float32()))
+    held = {**words, "id": pa.DictionaryArray.from_arrays(pa.array([0] * n, pa.int32()), pa.array([long]))}
+    table = pa.table({**held, "vector": vectors}).replace_schema_metadata({"gram.json": facts_of(4)})
+    pq.write_table(table, path)
 
 
 def long_fill(file: object) -> None:
@@ -159,6 +214,10 @@ AMOUNTS: dict[str, tuple[str, FORGE, str]] = {
     "npz: a dozen arrays of texts": ("x.npz", many_texts, "take more memory"),
     "npz: a description of a gigabyte": ("x.npz", long_mark, "'gram.json' declares 1,073,741,824 bytes"),
     "hdf5: a description of a gigabyte": ("x.h5", h5(long_mark_of_h5), "'gram.json' declares 1,073,741,823 bytes"),
+    "npz: an export of packed zeros": ("x.npz", marked_npz, "as no features do"),
+    "hdf5: an export that was not written": ("x.h5", h5(marked_h5), "as no features do"),
+    "parquet: an export of one number": ("x.parquet", marked_parquet, "as no features do"),
+    "parquet: an export of one long text": ("x.parquet", marked_texts, "take more memory"),
     "hdf5: a long text for all that was not written": ("x.h5", h5(long_fill), "fills what was not written"),
     "hdf5: packed texts": ("x.h5", h5(packed_texts), "take more memory"),
     "parquet: one text in all rows": ("x.parquet", one_text, "take more memory"),

@@ -284,3 +284,10 @@ def test_umap_is_named_where_it_is_not_there(store: Store, tmp_path: Path) -> No
         pytest.skip("umap-learn is installed")
     with pytest.raises(UserError, match="pip install umap-learn"):
         export_store(store, tmp_path / "out.csv", project="umap")
+
+
+def test_umap_of_two_vectors_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gramcli.exchange.projecting.import_module", lambda name: None)
+    store = written(tmp_path / "store", of_ids(["a", "b"], "video"))
+    with pytest.raises(UserError, match="UMAP needs 5 vectors, here are 2"):
+        export_store(store, tmp_path / "x.parquet", project="umap")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gramcli import UserError, import_features, open_store
+from gramcli.store.layout import text_digest
 from tests.exchange.conftest import Draw
 
 
@@ -90,3 +91,20 @@ def test_two_hdf5_files_with_ids_of_their_own(other: str, here: Path, draw: Draw
         return
     with pytest.raises(UserError, match=r"audio\.h5 has the key 'ids' of another file"):
         import_features(["video.h5", "audio.h5"], "store")
+
+
+def test_text_rows_follow_ids_where_the_table_has_another_order(here: Path, draw: Draw) -> None:
+    """A caption each: `--ids` says whose each row is, of text as of video; the table only what it says."""
+    text, video = draw(3, 4), draw(3, 4)
+    np.save("text.npy", text)
+    np.save("video.npy", video)
+    Path("ids.txt").write_text("a\nb\nc\n")
+    Path("table.csv").write_text("id,caption\nc,a cat\na,an ape\nb,a bee\n")
+    found = import_features(["text.npy", "video.npy"], "store", ids="ids.txt", table="table.csv", shared_space="yes")
+    assert np.array_equal(rows_of("text", "abc"), text)
+    assert np.array_equal(rows_of("video", "abc"), video)
+    store = open_store("store")
+    digests = store.caption_digests()
+    assert digests is not None
+    assert digests.tolist() == [text_digest(f"{a} {b}") for a, b in (("an", "ape"), ("a", "bee"), ("a", "cat"))]
+    assert found.ids_from == "ids.txt"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import pickle
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -293,6 +297,73 @@ def _reads_benchmark(name: str, root: str = "") -> tuple[str, ...]:
     return (f"datasets {name} --root {root}", f"embed {name} --root {root} -o out --dry-run", f"inspect {root}")
 
 
+def _imports() -> list[Target]:
+    """Features in every format that is imported, by the libraries that users have, and exports of ours."""
+    random = np.random.default_rng(0)
+    video, text = (random.normal(size=shape).astype(np.float32) for shape in ((_N, 3, 4), (_N, 4)))
+    ids = [f"i{k}" for k in range(_N)]
+    arrays = {"video": video, "text": text}
+    np.save("video.npy", video)
+    np.savez("x.npz", ids=ids, video_lengths=np.full(_N, 2), **arrays)
+    np.savez_compressed("packed.npz", **arrays)
+    save_arrays(arrays, "x.safetensors")
+    torch.save({name: torch.from_numpy(one) for name, one in arrays.items()}, "x.pt")
+    Path("items.pkl").write_bytes(pickle.dumps(dict(zip(ids, video, strict=True))))
+    split = {
+        "vision": video,
+        "text": video,
+        "id": ids,
+        "classification_labels": np.arange(_N),
+        "vision_lengths": [2] * _N,
+    }
+    Path("splits.pkl").write_bytes(pickle.dumps({"train": split, "test": {**split, "id": [f"t{k}" for k in ids]}}))
+    with tarfile.open("x.tar", "w") as archive:
+        for one, steps in zip(ids, video, strict=True):
+            data = io.BytesIO()
+            np.save(data, steps)
+            for ending, held in (("video.npy", data.getvalue()), ("json", b'{"label": "a", "caption": ["b", "c"]}')):
+                member = tarfile.TarInfo(f"{one}.{ending}")
+                member.size = len(held)
+                archive.addfile(member, io.BytesIO(held))
+    make_store(Path("store"))
+    files: dict[str, list[mutations.Mutation]] = {
+        "video.npy": [],
+        "x.npz": [],
+        "packed.npz": [],
+        "x.safetensors": [mutations.header],
+        "x.tar": [],
+    }
+    files |= {"x.pt": [], "items.pkl": [], "splits.pkl": []}
+    if importlib.util.find_spec("h5py") and importlib.util.find_spec("pyarrow"):
+        files |= {"x.h5": [], "x.parquet": [mutations.columns]} | _tables_of_features(ids, video, text)
+    for to in ("npz", "safetensors", "csv", *(("h5", "parquet") if "x.h5" in files else ())):
+        run(f"export store -o own.{to}")
+        files[f"own.{to}"] = [mutations.cells(",")] if to == "csv" else []
+    return [
+        Target(file, ways, (f"import {file} -o out", f"import {file} --dry-run", f"import {file} --pool last -o out"))
+        for file, ways in files.items()
+    ]
+
+
+def _tables_of_features(ids: list[str], video: Any, text: Any) -> dict[str, list[mutations.Mutation]]:
+    import h5py
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with h5py.File("x.h5", "w") as file:
+        file["video"], file["text"] = video, text
+        file.create_dataset("ids", data=ids, dtype=h5py.string_dtype())
+    with h5py.File("mmt.h5", "w") as file:
+        file["features.rgb"], file["raw_captions.0"] = video[0], np.array([b"a", b"dog"])
+    with h5py.File("x.csd", "w") as file:
+        for one, steps in zip(ids, video, strict=True):
+            file[f"vision/data/{one}/features"] = steps
+        file["vision/metadata/name"] = b"vision"
+    table = {"id": ids, "text": text.tolist(), "captions": [["a dog", "a cat"]] * _N, "label": [0] * _N}
+    pq.write_table(pa.table({**table, "video": video.tolist()}), "x.parquet")
+    return {"mmt.h5": [], "x.csd": []}
+
+
 GROUPS: Final[dict[str, Callable[[], list[Target]]]] = {
     "stores": _stores,
     "cache": _cache,
@@ -301,6 +372,7 @@ GROUPS: Final[dict[str, Callable[[], list[Target]]]] = {
     "checkpoints": _checkpoints,
     "datasets": _datasets,
     "benchmarks": _benchmarks,
+    "imports": _imports,
 }
 
 

@@ -39,6 +39,15 @@ def area(q: Tensor, m: Tensor) -> Tensor:
     return ((u @ u) * (w @ w) - (u @ w) ** 2).clamp(min=0).sqrt() / 2
 
 
+def ridge_sine(q: Tensor, m: Tensor, ridge: float = 0.1) -> Tensor:
+    """Between the single vector and its ridge projection on the others, by the definition of OVA-IB."""
+    one, others = (q[0], m) if len(q) == 1 else (m[0], q)
+    projected = (
+        others.T @ torch.linalg.inv(gram_matrix(others) + ridge * torch.eye(len(others)).double()) @ others @ one
+    )
+    return (1 - torch.nn.functional.cosine_similarity(one, projected, dim=0) ** 2).clamp(min=0).sqrt()
+
+
 def sigma(q: Tensor, m: Tensor) -> Tensor:
     return torch.linalg.svdvals(torch.cat([q, m]))
 
@@ -50,6 +59,7 @@ FORMULAS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gram": volume,
     "gram:log=true": lambda q, m: volume(q, m).log(),
     "span": lambda q, m: volume(q, m) / volume(q[:0], m) / volume(q, m[:0]),
+    "span:ridge=0.1": ridge_sine,
     "pmrl": lambda q, m: sigma(q, m)[0],
     "pmrl:value=share": lambda q, m: sigma(q, m)[0] ** 2 / (sigma(q, m) ** 2).sum(),
     "pmrl:value=softmax": lambda q, m: torch.softmax(sigma(q, m) / 0.1, 0)[0],

@@ -20,6 +20,7 @@ LOSSES = (
     "gram:log=true",
     "span",
     "span:log=true",
+    "span:ridge=0.1",
     "triangle",
     "triangle:squared=true",
     "pmrl",
@@ -101,6 +102,12 @@ def distance(q: Tensor, m: list[Tensor]) -> Tensor:
     return (gram_determinant([q, *m]) / gram_determinant(m)).sqrt()
 
 
+def ridge_sine(q: Tensor, m: list[Tensor]) -> Tensor:
+    z = torch.stack(m)
+    projected = z.T @ torch.linalg.solve(z @ z.T + 0.1 * torch.eye(len(m), dtype=z.dtype), z @ q)
+    return (1 - torch.cosine_similarity(q, projected, dim=0) ** 2).sqrt()
+
+
 def centroid(q: Tensor, m: list[Tensor]) -> Tensor:
     return q @ normalize(torch.stack(m).mean(0), dim=0)
 
@@ -123,6 +130,7 @@ SIMILARITIES: dict[str, Callable[[Tensor, list[Tensor]], Tensor]] = {
     "gram:log=true": lambda q, m: -volume(q, m).log(),
     "span": lambda q, m: -distance(q, m),
     "span:log=true": lambda q, m: -distance(q, m).log(),
+    "span:ridge=0.1": lambda q, m: -ridge_sine(q, m),
     "triangle": lambda q, m: -(twice_squared_area(q, m) / 2).sqrt(),
     "triangle:squared=true": lambda q, m: -twice_squared_area(q, m),
 }

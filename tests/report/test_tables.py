@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gramcli.report.tables import comparison_answer, evaluation_answer, p_text
+from gramcli.report.tables import comparison_answer, evaluation_answer
 from gramcli.results.records import LeftOut, ResultRow
+from gramcli.results.wording import p_text
 from tests.made_results import comparison, evaluation, figures
 
 

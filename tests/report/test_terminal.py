@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from rich.console import Console
@@ -64,3 +65,16 @@ def test_long_names_stay_whole_beside_sentences():
         frozenset({"measure", "reading"}),
     )
     assert "relative_modality_gap_of_something" in shown(Answer((table,), (), (), {}), 60)
+
+
+def test_names_break_before_a_figure_is_cut():
+    """A column that cannot be broken was cut where the window was too narrow for all of them, figures too."""
+    columns = ("run", "task", "protocol", "R@1", "n")
+    row = ("a_long_name_of_a_run.json", "t2va", "msrvtt-1k-av@1", "52.5 [49.4, 55.6]", "1000")
+    table = Table(columns, (row,), frozenset({"run", "task", "protocol"}), breaks=frozenset({"run", "protocol"}))
+    text = shown(Answer((table,), columns, (), {}), 40)
+    assert all(figure in text for figure in ("52.5", "[49.4,55.6]", "1000"))
+    lines = text.splitlines()
+    starts = [lines[0].index(name) for name in columns]
+    pieces = ["".join(line[a:b].strip() for line in lines[2:]) for a, b in pairwise(starts[:3])]
+    assert pieces == ["a_long_name_of_a_run.json", "t2va"]

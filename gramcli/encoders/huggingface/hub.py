@@ -105,6 +105,8 @@ def open_source(
     if folder.is_file():
         raise UserError("input", f"{word}:{argument} is a file; name the folder that holds config.json.")
     name, _, revision = argument.partition("@")
+    if revision and Path(name).expanduser().is_dir():
+        raise UserError("input", f"{word}:{argument}: {name} is a folder, which has no revisions; give {word}:{name}.")
     if not _NAME.fullmatch(name) or argument.startswith((".", "/")) or ".." in revision:
         raise UserError("input", f"There is no folder {argument}, and it is no name of the hub (org/name); check it.")
     needs = needs or OfTransformers(weights)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.limits import check_config
 from gramcli.encoders.huggingface.source import INSTALL, VOCABULARIES
+from gramcli.encoders.huggingface.unsaid import refuse_empty_vocabulary, refuse_further_layers
 from gramcli.encoders.huggingface.weights import Weights, find_weights
 from gramcli.errors import UserError
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from gramcli.encoders.huggingface.source import Source
 
 _OLDEST: Final = 5
+_LARGE: Final = 4 * 10**8  # bytes: some seconds of loading
 _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -46,6 +49,7 @@ def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of t
     options, config = source.options, dict(source.config)
     check_device(options.device)
     weights = find_weights(source.folder, allow_pickle=options.allow_pickle)
+    announce(source, weights.files)
     library = transformers_library()
     kind: Any = getattr(library, name, None) if isinstance(name, str) else name
     if kind is None:
@@ -62,9 +66,33 @@ def load_model(source: Source, name: Any) -> Any:  # noqa: ANN401 - a model of t
             output_loading_info=True,
             attn_implementation="sdpa" if getattr(kind, "_supports_sdpa", False) else "eager",
         )
-        _check_found(source, found)
-        model = model.requires_grad_(requires_grad=False).eval().to(options.device)
+        _check_found(source, model, found)
+        model = aligned(model.requires_grad_(requires_grad=False).eval().to(options.device))
     return compiled(model, options.device) if options.compile else model
+
+
+def announce(source: Source, files: Sequence[Path]) -> None:
+    """Say that a model is being loaded, where its size makes that take a while.
+
+    Args:
+        source: Of the model; its options are told.
+        files: Its weights.
+    """
+    size = sum(path.stat().st_size for path in files)
+    if size >= _LARGE:
+        source.options.say(f"Loading {source.name} ({size / 10**9:.1f} GB).")
+
+
+def aligned(model: Any) -> Any:  # noqa: ANN401 - a model
+    """Move weights on the CPU from where the file has them to where torch lays them out, in place.
+
+    Kernels round otherwise where a matrix begins at an odd address, so that the same weights in another file, or in
+    several, gave vectors of other bits.
+    """
+    for one in (*model.parameters(), *model.buffers()):
+        if one.device.type == "cpu":
+            one.data = one.data.clone()
+    return model
 
 
 def compiled(model: Any, device: str) -> Any:  # noqa: ANN401 - a model of transformers
@@ -103,7 +131,9 @@ def load_tokenizer(source: Source) -> Any:  # noqa: ANN401 - a tokenizer of tran
         # The library's own class for SigLIP needs another package, and tokenizer.json says the same.
         fast = source.has("tokenizer.json") and kind.startswith("SiglipTokenizer")
         loader = library.PreTrainedTokenizerFast if fast else library.AutoTokenizer
-        return loader.from_pretrained(str(source.folder), local_files_only=True, trust_remote_code=False)
+        found = loader.from_pretrained(str(source.folder), local_files_only=True, trust_remote_code=False)
+        refuse_empty_vocabulary(found, source.folder)
+        return found
 
 
 @contextmanager
@@ -159,7 +189,7 @@ def _check_size(source: Source, kind: Any, config: Any, weights: Weights) -> Non
         )
 
 
-def _check_found(source: Source, found: Any) -> None:  # noqa: ANN401 - the library's report
+def _check_found(source: Source, model: Any, found: Any) -> None:  # noqa: ANN401 - the library's report
     report = found if isinstance(found, dict) else vars(found)
     lost = sorted(map(str, report.get("missing_keys") or ()))
     if lost:
@@ -169,3 +199,4 @@ def _check_found(source: Source, found: Any) -> None:  # noqa: ANN401 - the libr
             f"{source.folder} lacks weights that its configuration asks for: {', '.join(lost[:3])}{more}. Download "
             "the model again.",
         )
+    refuse_further_layers(model, map(str, report.get("unexpected_keys") or ()), str(source.folder))

@@ -111,7 +111,7 @@ class _Reader:
 
     def rule(self) -> PixelRule:
         """All of it."""
-        if self.flag("do_pad"):
+        if self.flag("do_pad") and not self._of_one_size():
             raise self.wrong("do_pad asks for padding to a size of the batch, which no vector may depend on")
         edges, size = self._size() if self.flag("do_resize") else (None, (0, 0))
         resample = self.settings.get("resample", 2)
@@ -129,6 +129,13 @@ class _Reader:
             self._triple("image_std") if normal or self.flag("include_top") else None,
             self.flag("include_top"),
         )
+
+    def _of_one_size(self) -> bool:
+        """Whether all frames come out alike, so that padding them to the largest of a batch changes none."""
+        if self.settings.get("pad_size"):
+            return False
+        exact = self.flag("do_resize") and self._size()[0] == "exact"
+        return exact or self.flag("do_center_crop")
 
     def flag(self, name: str) -> bool:
         """A setting that is on or off; one that is not there is off."""

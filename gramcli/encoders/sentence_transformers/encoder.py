@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MODALITIES: Final = ("text", "video", "audio", "subtitle", "image")
 _PROBE: Final = "a"
+_ALL: Final = 10**9  # dimensions; None would be as many as the model's own settings keep
 _AT_RANDOM: Final = ("rand_trunc", "fusion")
 
 
@@ -169,15 +170,34 @@ class SentenceTransformerEncoder:
 
     def _dimension(self) -> int:
         """Dimensions of its vectors: of a text's, where it takes texts, else as the model says."""
-        if "text" in self._taken:
+        kept = self._kept
+        if kept is not None and (isinstance(kept, bool) or not isinstance(kept, int) or kept < 1):
+            raise UserError(
+                "checkpoint",
+                f"{self.spec}: its config_sentence_transformers.json has truncate_dim={str(kept)[:40]}, where a whole "
+                "number from 1 is due. Say how many: st:MODEL:truncate_dim=N.",
+            )
+        whole = self._width_of_texts() if "text" in self._taken else int(self.model.get_embedding_dimension())
+        if kept and kept > whole:
+            raise UserError("usage", f"{self.spec}: truncate_dim={kept} keeps more than the {whole} there are.")
+        return kept or whole
+
+    def _width_of_texts(self) -> int:
+        """Dimensions of one text's vector, the first thing that modules which do not fit each other fail at."""
+        given = {"text": _PROBE} if self._takes_kinds else _PROBE
+        try:
             with torch.inference_mode():
-                given = {"text": _PROBE} if self._takes_kinds else _PROBE
-                whole = int(self.model.encode([given], convert_to_tensor=True, show_progress_bar=False).shape[1])
-        else:
-            whole = int(self.model.get_embedding_dimension())
-        if self._kept and self._kept > whole:
-            raise UserError("usage", f"{self.spec}: truncate_dim={self._kept} keeps more than the {whole} there are.")
-        return self._kept or whole
+                found = self.model.encode([given], convert_to_tensor=True, show_progress_bar=False, truncate_dim=_ALL)
+                return int(found.shape[1])
+        except Exception as error:  # of modules in any order, and of settings that nobody checked
+            if is_out_of_memory(error):
+                raise
+            said = (" ".join(str(error).split()) or type(error).__name__)[:200]
+            raise UserError(
+                "checkpoint",
+                f"{self.spec} gives a text no vector ({type(error).__name__}: {said}): look at the order of its "
+                "modules (modules.json) and at their settings, or download the model again.",
+            ) from error
 
 
 @contextmanager

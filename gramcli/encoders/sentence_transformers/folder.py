@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.limits import check_config
+from gramcli.encoders.huggingface.weights import find_weights
 from gramcli.encoders.sentence_transformers.needs import MODULES, is_pickle
 from gramcli.errors import UserError
 from gramcli.files.reading import open_regular, read_regular
@@ -120,7 +121,7 @@ def _json(path: Path) -> Any:  # noqa: ANN401 - what a file says
 
 def _weights(source: Source, folder: Path) -> list[Path]:
     """The weight files of one module: safetensors, or pickles where there are no others and they are allowed."""
-    safe = sorted(folder.glob("model*.safetensors")) if _is_safe(folder) else []
+    safe = list(find_weights(folder).files) if _is_safe(folder) else []
     pickles = [] if safe else sorted(path for path in folder.glob("*") if is_pickle(path.name))
     if pickles and not source.options.allow_pickle:
         raise UserError(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders.huggingface.hub import open_source
-from gramcli.encoders.huggingface.loading import compiled, quiet, transformers_library
+from gramcli.encoders.huggingface.loading import aligned, announce, compiled, quiet, transformers_library
+from gramcli.encoders.huggingface.unsaid import refuse_empty_vocabulary, refuse_further_layers
 from gramcli.encoders.sentence_transformers.folder import check_folder
 from gramcli.encoders.sentence_transformers.needs import OfSentenceTransformers
 from gramcli.encoders.sentence_transformers.spec import split_options
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from gramcli.encoders.huggingface.source import Source
 
 INSTALL: Final = "pip install 'gramcli[st]'"
-_MISSING: Final = re.compile(r"^([\w.{}, -]+?)\s*\|[^|\n]*MISSING", re.MULTILINE)
+_REPORTED: Final = re.compile(r"^([\w.{}, -]+?)\s*\|[^|\n]*(MISSING|UNEXPECTED)", re.MULTILINE)
+_MISSING, _UNEXPECTED = "MISSING", "UNEXPECTED"
 
 
 def load(argument: str, options: EncoderOptions) -> Encoder:
@@ -41,6 +43,7 @@ def load(argument: str, options: EncoderOptions) -> Encoder:
     _check_installed()
     source = open_source(_full_name(named), options, needs=OfSentenceTransformers(), word="st")
     weights = check_folder(source)
+    announce(source, weights)
     from gramcli.encoders.sentence_transformers.encoder import SentenceTransformerEncoder  # noqa: PLC0415 - torch
 
     model = _loaded(source, f"st:{named}")
@@ -74,14 +77,15 @@ def _loaded(source: Source, spec: str) -> Any:  # noqa: ANN401 - a SentenceTrans
     check_device(source.options.device)
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[source.options.precision]
     how = {"dtype": dtype} | ({} if source.options.allow_pickle else {"use_safetensors": True})
-    with _report_of_weights() as lost, _mistakes(spec):
+    with _report_of_weights() as reported, _mistakes(spec):
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - as torch
 
         model: Any = SentenceTransformer(
             str(source.folder), device=source.options.device, local_files_only=True, model_kwargs=how
         )
-    _check_lost(spec, model, lost)
-    model = model.requires_grad_(requires_grad=False).eval()
+    _check_lost(spec, model, [name for name, what in reported if what == _MISSING])
+    _check_unsaid(source, model, [name for name, what in reported if what == _UNEXPECTED])
+    model = aligned(model.requires_grad_(requires_grad=False).eval())
     return compiled(model, source.options.device) if source.options.compile else model
 
 
@@ -96,6 +100,16 @@ def _check_lost(spec: str, model: Any, lost: list[str]) -> None:  # noqa: ANN401
             f"{spec} lacks weights that its configuration asks for: {', '.join(needed[:3])}{more}. Download the model "
             "again, or give another one.",
         )
+
+
+def _check_unsaid(source: Source, model: Any, unplaced: list[str]) -> None:  # noqa: ANN401 - a SentenceTransformer
+    """Refuse layers that are left out, and a tokenizer made of nothing."""
+    if model.transformers_model is not None:
+        refuse_further_layers(model.transformers_model, unplaced, str(source.folder))
+    tokenizer = getattr(model, "tokenizer", None)
+    if tokenizer is not None and "text" in model.modalities:
+        loaded_from = Path(str(getattr(tokenizer, "name_or_path", "")))
+        refuse_empty_vocabulary(tokenizer, loaded_from if loaded_from.is_dir() else source.folder)
 
 
 @contextmanager
@@ -137,24 +151,24 @@ def unusable(spec: str, error: Exception) -> UserError:
     return UserError("checkpoint", f"{spec} {what} ({type(error).__name__}: {said[:300]}).")
 
 
-class _Missing(logging.Handler):
-    """Collects the names of weights that transformers reports as made anew."""
+class _Reports(logging.Handler):
+    """Collects the names of weights that transformers reports as made anew, or as left over."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[tuple[str, str]]) -> None:
         super().__init__(logging.WARNING)
         self._names = names
 
     def emit(self, record: logging.LogRecord) -> None:
         """Read one report."""
-        self._names += _MISSING.findall(record.getMessage())
+        self._names += _REPORTED.findall(record.getMessage())
 
 
 @contextmanager
-def _report_of_weights() -> Iterator[list[str]]:
-    """Keep the libraries' bars and remarks off the terminal, and read what they say of missing weights."""
+def _report_of_weights() -> Iterator[list[tuple[str, str]]]:
+    """Keep the libraries' bars and remarks off the terminal, and read what they say of missing and other weights."""
     transformers = transformers_library()
-    names: list[str] = []
-    logger, handler = logging.getLogger("transformers.modeling_utils"), _Missing(names)
+    names: list[tuple[str, str]] = []
+    logger, handler = logging.getLogger("transformers.modeling_utils"), _Reports(names)
     with quiet(transformers):
         before = logger.level, logger.propagate
         logger.setLevel(logging.WARNING)

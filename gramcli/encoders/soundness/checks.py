@@ -46,6 +46,7 @@ DIMENSIONS: Final = "dimensions"
 FLOAT32: Final = "float32"
 FINITE: Final = "finite"
 LENGTH: Final = "unit length"
+APART: Final = "inputs told apart"
 
 
 Judge = Callable[[str, NDArray[Any], NDArray[Any]], SoundnessCheck]
@@ -131,6 +132,7 @@ class Examination:
                 LENGTH: lengths_said(rows),
             }
             yield from (self._record(check, name, "failed" if said else "ok", said) for check, said in wrong.items())
+            yield self._apart(name, rows)
 
     def compare(self, one: Comparison) -> Iterator[SoundnessCheck]:
         """One of `COMPARISONS`; the ways of the first one are encoded afresh."""
@@ -200,6 +202,16 @@ class Examination:
         """
         means = "a row depends on the other modalities that are encoded with it"
         yield from self._compared(BESIDE, lambda: (self.rows(whole), together), partial(self._judged, BESIDE, means))
+
+    def _apart(self, name: str, rows: NDArray[Any]) -> SoundnessCheck:
+        """Whether different inputs have different rows: one vector for all passes every comparison with itself."""
+        if not np.isfinite(rows).all():
+            return self._record(APART, name, "note", "not told apart from what failed above")
+        if cosine_difference(rows, np.repeat(rows[:1], len(rows), axis=0)) <= self.due.cosine:
+            return self._record(APART, name, "failed", "every input has the same vector: nothing of it is seen")
+        alike = len(rows) - len(np.unique(rows, axis=0))
+        said = f"{alike} of {len(rows)} different inputs have the vector of another one" if alike else ""
+        return self._record(APART, name, "note" if alike else "ok", said)
 
     def _odd(self, what: str, modality: str, media: Any) -> SoundnessCheck:  # noqa: ANN401 - as the protocol
         record = partial(SoundnessCheck, what, modality)

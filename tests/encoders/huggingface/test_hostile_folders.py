@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from gramcli.encoders import load_encoder
-from gramcli.encoders.base import BrokenEncoderError
+from gramcli.encoders.base import BrokenEncoderError, EncoderOptions
+from gramcli.encoders.huggingface import loading
+from gramcli.encoders.huggingface.encoder import load
 from gramcli.encoders.huggingface.limits import check_config
 from gramcli.errors import UserError
 from tests.encoders.huggingface import tiny
@@ -94,6 +96,13 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "more layers": (
         lambda f: _tower(f / "config.json", "vision_config", num_hidden_layers=3), "parameters, but the weights hold",
+    ),
+    "fewer layers": (
+        lambda f: _tower(f / "config.json", "text_config", num_hidden_layers=1),
+        r"the weights have a text_model\.encoder\.layers\.1, but config\.json describes 1 layers there",
+    ),
+    "no layers": (
+        lambda f: _tower(f / "config.json", "vision_config", num_hidden_layers=0), "describes 0 layers there",
     ),
     "garbage values": (
         lambda f: _tower(f / "config.json", "text_config", hidden_size={"a": [1, {"b": None}]}),
@@ -265,3 +274,13 @@ def test_padding_on_the_left_moves_no_vector_of_a_batch(made: Made, tmp_path: Pa
         together = family.features({"text": texts})["text"]
         alone = torch.cat([family.features({"text": [one]})["text"] for one in texts])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_a_large_model_says_that_it_is_loaded(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    options = EncoderOptions(say=told.append)
+    load(str(made("clip")), options)
+    assert told == [], "a small one is there at once"
+    monkeypatch.setattr(loading, "_LARGE", 1000)
+    load(str(made("clip")), options)
+    assert told == ["Loading clip (0.0 GB)."]

@@ -192,6 +192,7 @@ def test_sizes_are_told_in_words() -> None:
         ("org/name/more", "it is no name of the hub"),
         ("org/na me", "it is no name of the hub"),
         ("org/name@../../../other", "it is no name of the hub"),
+        ("/tmp@v1", r"hf:/tmp@v1: /tmp is a folder, which has no revisions; give hf:/tmp\."),
     ],
 )
 def test_what_is_neither_a_folder_nor_a_name(argument: str, says: str) -> None:

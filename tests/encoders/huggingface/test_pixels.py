@@ -27,6 +27,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "rescaled only": ("CLIP", {"size": 24, "crop_size": 24, "do_normalize": False}),
     "shortest and longest": ("CLIP", {"size": {"shortest_edge": 24, "longest_edge": 40}, "do_center_crop": False}),
     "within a box": ("CLIP", {"size": {"max_height": 30, "max_width": 25}, "do_center_crop": False}),
+    "padding that changes none": ("CLIP", {"size": 30, "crop_size": 30, "do_pad": True}),
+    "siglip, padding that changes none": ("Siglip", {"size": {"height": 29, "width": 37}, "do_pad": True}),
     "siglip": ("Siglip", {}),
     "siglip, one number": ("Siglip", {"size": 29}),
     "siglip, height and width": ("Siglip", {"size": {"height": 29, "width": 37}, "resample": 2, **NORMAL}),
@@ -134,7 +136,8 @@ def test_a_preparer_pickles_and_takes_clips_and_pictures() -> None:
         ({"rescale_factor": "x"}, "rescale_factor must be a number"),
         ({"do_resize": 1}, "do_resize must be true or false"),
         ({"do_center_crop": True, "crop_size": {"shortest_edge": 3}}, "crop_size must be a whole number"),
-        ({"do_pad": True}, "do_pad asks for padding"),
+        ({"do_pad": True, "size": 40}, "do_pad asks for padding"),
+        ({"do_pad": True, "pad_size": {"height": 300, "width": 300}}, "do_pad asks for padding"),
         ({"image_processor_type": "Own" * 40}, "names the processor OwnOwn.* which is not known. Known: CLIP"),
     ],
 )

@@ -27,16 +27,16 @@ VISION: dict[str, Any] = {
 
 
 def write_tokenizer(
-    folder: Path, *, length: int = 24, ends: bool = True, kind: str = "PreTrainedTokenizerFast"
+    folder: Path, *, length: int = 24, ends: bool = True, kind: str = "PreTrainedTokenizerFast", end: int = 3
 ) -> None:
     """Save a tokenizer of single letters, with marks at both ends, as tokenizer.json and its configuration."""
-    words = {word: index for index, word in enumerate((*_SPECIAL, *_LETTERS))}
+    words = {word: index for index, word in enumerate((*_SPECIAL, *_LETTERS))} | {"<end>": end}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     if ends:
         tokenizer.post_processor = processors.TemplateProcessing(
-            single="<start> $A <end>", special_tokens=[("<start>", 2), ("<end>", 3)]
+            single="<start> $A <end>", special_tokens=[("<start>", 2), ("<end>", end)]
         )
     fast = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", bos_token="<start>", eos_token="<end>",
@@ -114,7 +114,8 @@ def xclip(folder: Path, seed: int = 0) -> Path:
     processor = transformers.VideoMAEImageProcessorPil(
         size={"shortest_edge": SIDE}, crop_size=SIDE, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]
     )
-    return _saved(folder, transformers.XCLIPModel(config), processor)
+    # The state of a text is that of its highest id in transformers, which the end is in every X-CLIP there is.
+    return _saved(folder, transformers.XCLIPModel(config), processor, end=WORDS - 1)
 
 
 def videoprism(folder: Path, seed: int = 0) -> Path:

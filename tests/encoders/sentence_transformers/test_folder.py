@@ -109,6 +109,58 @@ def test_a_pooler_that_is_not_used_may_be_missing(copy):
     load_encoder(f"st:{copy}")
 
 
+@pytest.mark.parametrize("prefix", ["", "bert."])
+def test_fewer_layers_than_the_weights_have_are_refused(copy, prefix):
+    weights = load_file(copy / "model.safetensors")
+    save_file({f"{prefix}{name}": rows for name, rows in weights.items()}, copy / "model.safetensors", {"format": "pt"})
+    load_encoder(f"st:{copy}")
+    changed(copy / "config.json", num_hidden_layers=1)
+    with pytest.raises(UserError, match=r"the weights have a encoder\.layer\.1, but config\.json describes 1 layers"):
+        load_encoder(f"st:{copy}")
+
+
+def test_a_pointer_is_named_as_one(copy):
+    (copy / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(UserError, match="is a Git LFS pointer"):
+        load_encoder(f"st:{copy}")
+
+
+def test_only_weights_that_are_read_are_recorded(copy):
+    before = load_encoder(f"st:{copy}").describe()["weights_sha256"]
+    shutil.copy(copy / "model.safetensors", copy / "model-00001-of-00002.safetensors")
+    assert load_encoder(f"st:{copy}").describe()["weights_sha256"] == before
+
+
+@pytest.mark.parametrize("order", [[0], [1, 2], [1, 0, 2]])
+def test_modules_that_do_not_fit_each_other_end_in_a_sentence(copy, order):
+    rows = json.loads((copy / "modules.json").read_text())
+    (copy / "modules.json").write_text(json.dumps([rows[place] for place in order]))
+    with pytest.raises(
+        UserError, match=r"gives a text no vector \(.*modules\.json|takes .*, none of which|cannot be lo"
+    ):
+        load_encoder(f"st:{copy}")
+
+
+@pytest.mark.parametrize("kept", [-8, 0, 1.5, "4", True])
+def test_dimensions_that_none_could_keep_are_refused(copy, kept):
+    changed(copy / "config_sentence_transformers.json", truncate_dim=kept)
+    with pytest.raises(UserError, match=r"truncate_dim=.*where a whole number from 1 is due|cannot be loaded"):
+        load_encoder(f"st:{copy}")
+
+
+def test_the_spec_has_the_last_word_on_dimensions(copy):
+    changed(copy / "config_sentence_transformers.json", truncate_dim=8)
+    assert load_encoder(f"st:{copy}").dims["text"] == 8
+    assert load_encoder(f"st:{copy}:truncate_dim=16").dims["text"] == 16
+
+
+def test_a_tokenizer_made_of_nothing_is_refused(copy):
+    for name in ("vocab.txt", "tokenizer.json"):
+        (copy / name).unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"has no tokenizer \(vocab\.txt or tokenizer\.json\)"):
+        load_encoder(f"st:{copy}")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -136,7 +188,7 @@ def test_no_weights(copy):
 def test_cut_off_weights(copy):
     whole = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="cannot be loaded"):
+    with pytest.raises(UserError, match="is cut off or damaged"):
         load_encoder(f"st:{copy}")
 
 

@@ -297,3 +297,25 @@ class LastOfMany(Plain):
             if len(rows) > 8:
                 rows[-1] = rows[0]
         return found
+
+
+class Constant(Plain):
+    """It looks at the first token, which all texts share; its clips are nearly one vector, but for rounding."""
+
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
+        found = dict(super().encode(inputs))
+        if "text" in found:
+            found["text"] = unit(np.ones_like(found["text"]))
+        if "video" in found:
+            found["video"] = unit(1e7 + self.raw(inputs)["video"])
+        return found
+
+
+class SeesLittle(Plain):
+    """Two sounds have one vector, the others have their own: little is heard, which is no fault."""
+
+    def encode(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
+        found = dict(super().encode(inputs))
+        if "audio" in found:
+            found["audio"] = np.eye(D, dtype=np.float32)[[int(1e6 * row[0]) % 2 for row in found["audio"]]]
+        return found

@@ -49,6 +49,7 @@ FAULTS = {
     "Doubles": ({("float32", name) for name in ("text", "video", "audio")}, "rows are float64"),
     "LeaksAcross": ({("beside others", "video")}, "other modalities that are encoded with it"),
     "FusedLeaks": ({("alone or in a batch", "va"), ("another batch size", "va")}, "what stands beside it in the batch"),
+    "Constant": ({("inputs told apart", "text"), ("inputs told apart", "video")}, "every input has the same vector"),
     "Threads": ({("other threads", name) for name in ("text", "video", "audio")}, "number of threads"),
 }
 
@@ -97,6 +98,13 @@ def test_views_and_fused_embeddings_are_each_looked_at():
     found = examine(faulty.Fused())
     for check in ("dimensions", "same input twice", "alone or in a batch", "padded or not", "permuted batch"):
         assert set(verdicts(found, check)) == {"text@video", "text@audio", "video", "audio", "va"}
+
+
+def test_inputs_that_share_a_vector_are_told():
+    found = examine(faulty.SeesLittle())
+    said = next(one for one in found.checks if (one.check, one.embedding) == ("inputs told apart", "audio"))
+    assert found.sound
+    assert (said.verdict, said.detail[1:]) == ("note", " of 6 different inputs have the vector of another one")
 
 
 def test_nothing_finite_is_said_once_and_not_of_every_comparison():

@@ -1,0 +1,25 @@
+"""`gram report`."""
+
+from __future__ import annotations
+
+from gramcli.cli.options import PageOut, ResultArg, RootOpt, SourceOpt
+from gramcli.cli.session import Session
+
+
+def report_command(
+    session: Session, file: ResultArg, *, output: PageOut = None, dataset: SourceOpt = None, root: RootOpt = None
+) -> None:
+    """Render a saved result as one HTML page.
+
+    The store that the result names is opened where it still is what was evaluated, for captions, pictures and answers;
+    else the page says what is missing. --dataset and --root say where media have moved.
+
+    Example: gram report run.json
+
+    Example: gram report run.json -o page.html --dataset clips/
+    """
+    from gramcli.report.page import write_report
+
+    session.check_suffixes(output, None)
+    written = write_report(file, output=output, dataset=dataset, root=root)
+    session.say(f"Wrote {written}.")

@@ -1,0 +1,73 @@
+"""The figures of a page: every kind that its subject can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from gramcli.errors import UserError
+from gramcli.report.page.cards import stage_named
+from gramcli.report.page.contenders import Contender, Contest
+from gramcli.report.page.material import NOTHING, Material
+from gramcli.report.plots.draw import drawings
+from gramcli.report.plots.subject import History, Subject
+from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
+from gramcli.results.runs import Alignment
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure with the sentence that says how to read it."""
+
+    svg: Markup
+    caption: str
+
+
+def drawings_of(
+    evaluation: Evaluation | None, comparison: Comparison | None = None, material: Material = NOTHING
+) -> list[Shown]:
+    """Return every figure of an evaluation, of a comparison and of the store behind them.
+
+    Args:
+        evaluation: Whose figures and ranks.
+        comparison: Whose differences.
+        material: What is known of the items; vectors are those of its store.
+    """
+    captions = {name: text for name, texts in material.captions.items() if (text := next(filter(None, texts), None))}
+    subject = Subject(evaluation=evaluation, comparison=comparison, store=material.store, captions=captions)
+    try:
+        return _shown(subject)
+    except UserError:  # of the store's vectors: the page says what the evaluation holds
+        return _shown(replace(subject, store=None))
+
+
+def training_drawings(found: Alignment) -> list[Shown]:
+    """Return the learning curves of a training."""
+    return _shown(Subject(history=History(found.history, found.best, found.metric)))
+
+
+def side_by_side(contests: Sequence[Contest]) -> Evaluation | None:
+    """Return the sides of a comparison as one evaluation, whose methods are the contenders; None without sides."""
+    named = [(contest, one) for contest in contests for one in contest.contenders]
+    if not named:
+        return None
+    ranks = tuple(_renamed(one) for _, one in named)
+    rows = tuple(row for _, one in named for row in _rows(one))
+    return Evaluation(provenance={}, results=rows, left_out=(), ranks=ranks)
+
+
+def _renamed(one: Contender) -> RankVector:
+    return replace(one.vector, method=one.name)
+
+
+def _rows(one: Contender) -> list[ResultRow]:
+    vector = one.vector
+    own = [row for row in one.results if row.task == vector.task and stage_named(row) == vector.method]
+    return [replace(row, method=one.name) for row in own]
+
+
+def _shown(subject: Subject) -> list[Shown]:
+    # The SVG is matplotlib's own output, which escapes the names in it.
+    return [Shown(Markup(one.svg), one.caption) for one in drawings(subject)]  # noqa: S704

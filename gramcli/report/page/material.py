@@ -1,0 +1,80 @@
+"""What a page can show of an evaluation's items: the store that it was made from, and what is behind that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gramcli.embedding.origin import Originals, originals
+from gramcli.errors import UserError
+from gramcli.store.reader import Store, open_store
+
+
+@dataclass(frozen=True)
+class Material:
+    """Behind the ids of an evaluation.
+
+    Attributes:
+        store: The store that its figures are of, where it is there unchanged; top answers are ranked anew from it.
+        captions: Item id -> its texts, None where one is not known.
+        files: Item id -> modality -> file.
+        facts: Item id -> its label and split.
+        notes: Why something is missing, one sentence each.
+    """
+
+    store: Store | None = None
+    captions: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    facts: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+NOTHING = Material()
+
+
+def material_of(provenance: Mapping[str, Any], data: str | None = None, root: str | Path | None = None) -> Material:
+    """Find the store that an evaluation names, and the captions and media behind it.
+
+    Args:
+        provenance: Of the evaluation.
+        data: Folder, manifest or dataset name to look in, where media have moved.
+        root: Where that starts from.
+
+    Returns:
+        What is there; nothing is raised for a store that is gone or changed: the notes say it.
+
+    Raises:
+        UserError: `data` was named and cannot be opened.
+    """
+    recorded = provenance.get("store")
+    if not isinstance(recorded, Mapping) or not recorded.get("path"):
+        return Material(notes=("The evaluation names no store, so its items are shown by their ids.",))
+    path = Path(str(recorded["path"]))
+    try:
+        store = open_store(path)
+    except UserError as error:
+        return Material(notes=(f"Items are shown by their ids, for the store is not there: {error}",))
+    if store.fingerprint() == recorded.get("fingerprint"):
+        return behind(store, store, originals(store, data, root))
+    if store.manifest["dataset"] == provenance.get("dataset") and len(store.ids) == recorded.get("items"):
+        return behind(store, None, originals(store, data, root))
+    said = f"Items are shown by their ids: {path} is not the store that was evaluated, its fingerprint differs."
+    return Material(notes=(said,))
+
+
+def behind(store: Store, ranked: Store | None, found: Originals) -> Material:
+    """What a store says of its items, with what is behind them.
+
+    Args:
+        store: Whose items.
+        ranked: The store to rank answers from; None where its vectors are not those of the figures.
+        found: Its captions and media.
+    """
+    captions, row = {}, 0
+    for entry in store.rows:
+        captions[entry.id] = [found.captions.get(row + k) for k in range(entry.captions)]
+        row += entry.captions
+    facts = {entry.id: (entry.label, entry.split) for entry in store.rows}
+    return Material(ranked, captions, found.media, facts, (found.note,) if found.note else ())

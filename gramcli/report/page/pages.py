@@ -1,0 +1,172 @@
+"""The pages: of an evaluation, of a comparison, of any other answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
+
+from gramcli.report.align import alignment_answer
+from gramcli.report.answer import Table, listing
+from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, subtitle
+from gramcli.report.page.contenders import Contest, contests_between, contests_of
+from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
+from gramcli.report.page.explorer import explorer
+from gramcli.report.page.material import Material, material_of
+from gramcli.report.page.provenance import command_of, provenance_table
+from gramcli.report.page.rendering import rendered
+from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
+from gramcli.results.records import Comparison, Evaluation, LeftOut
+from gramcli.results.runs import Alignment
+
+if TYPE_CHECKING:
+    from gramcli.report.answer import Answer
+
+_LEFT_OUT: Final = ("id", "modality", "reason")
+_SECTIONS: Final = {
+    "verdicts": ("verdict", "Verdict"),
+    "tables": ("results", "Results"),
+    "comparisons": ("comparison", "Comparison"),
+    "data": ("queries", "Query by query"),
+    "drawings": ("figures", "In pictures"),
+    "further": ("further", "Further tables"),
+    "notes": ("notes", "Notes"),
+    "left_out": ("left-out", "Left out"),
+    "provenance": ("provenance", "Provenance"),
+}
+
+
+def page(
+    evaluation: Evaluation,
+    comparison: Comparison | None = None,
+    *,
+    title: str = "How well are the modalities aligned?",
+    remarks: Sequence[str] = (),
+    material: Material | None = None,
+) -> str:
+    """Return the HTML page of an evaluation, with a comparison when there is one.
+
+    Args:
+        evaluation: What `gram eval` found.
+        comparison: What `gram compare` found on the same store.
+        title: The page's heading.
+        remarks: Sentences above the figures, for what a reader must know first.
+        material: What is behind the items; None looks for it where the provenance says.
+
+    Returns:
+        The page; every text in it is escaped.
+    """
+    material = material_of(evaluation.provenance) if material is None else material
+    answer = evaluation_answer(evaluation)
+    compared = comparison_answer(comparison) if comparison else None
+    own = [table for table in answer.tables if table not in left_out_tables(evaluation.left_out)]
+    between = contests_between(comparison, _materials(comparison, material)) if comparison else []
+    contests = [_titled(one, ", compared") for one in between] + contests_of(evaluation, material)
+    return _page(
+        contests,
+        title=title,
+        subtitle=subtitle(evaluation.provenance),
+        remarks=remarks,
+        verdicts=rulings(comparison),
+        cards=best_per_task(evaluation.results)[:MAX_CARDS],
+        tables=own[:1],
+        comparisons=compared.tables if compared else (),
+        drawings=drawings_of(evaluation, comparison, material),
+        further=own[1:],
+        notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
+        left_out=_left_out(evaluation.left_out),
+        provenance=evaluation.provenance,
+    )
+
+
+def comparison_page(
+    comparison: Comparison, *, title: str = "Which is better?", materials: Sequence[Material] | None = None
+) -> str:
+    """Return the HTML page of a comparison.
+
+    Args:
+        comparison: What `gram compare` found.
+        title: The page's heading.
+        materials: What is behind the items of each side; None looks for it where their provenance says.
+
+    Returns:
+        The page; every text in it is escaped.
+    """
+    answer = comparison_answer(comparison)
+    unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
+    contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
+    return _page(
+        contests,
+        title=title,
+        subtitle=", ".join(comparison.names),
+        verdicts=rulings(comparison),
+        tables=unsaid,
+        drawings=drawings_of(side_by_side(contests), comparison),
+        notes=answer.notes,
+        left_out=_left_out(comparison.left_out),
+        provenance=comparison.provenance,
+    )
+
+
+def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawings: Sequence[Shown] = ()) -> str:
+    """Return the HTML page of any answer: its tables, figures, notes and provenance.
+
+    Args:
+        answer: Ready for every format; what it lists as left out is among its tables.
+        title: The page's heading.
+        provenance: Where its figures come from.
+        drawings: Figures.
+
+    Returns:
+        The page; every text in it is escaped.
+    """
+    entries = answer.document.get("left_out", ())
+    return _page(
+        [],
+        title=title,
+        tables=[table for table in answer.tables if not table.title.startswith("Left out")],
+        drawings=drawings,
+        notes=answer.notes,
+        left_out=_left_out([LeftOut(one["id"], one["modality"], one["reason"]) for one in entries]),
+        provenance=provenance,
+    )
+
+
+def alignment_page(found: Alignment) -> str:
+    """Return the HTML page of a training: its epochs and learning curves."""
+    answer = alignment_answer(found)
+    facts = {key: answer.document[key] for key in ("heads", "loss", "modalities", "n_train", "n_validation", "metric")}
+    return answer_page(answer, f"Training by the {found.loss} loss", facts, training_drawings(found))
+
+
+def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts: Any) -> str:  # noqa: ANN401 - of many kinds
+    nothing: dict[str, Any] = dict.fromkeys(("remarks", "verdicts", "cards", "comparisons", "drawings", "further"), ())
+    whole = nothing | {"subtitle": "", "data": "", "said": ()} | parts
+    whole |= {"provenance": provenance_table(provenance), "command": command_of(provenance)}
+    if contests:
+        bare = rendered(contents=(), **whole)
+        if found := explorer(contests, len(bare.encode())):
+            whole |= {"data": Markup(found.data), "said": found.said}  # noqa: S704 - escaped for a script element
+    contents = [entry for key, entry in _SECTIONS.items() if whole[key]]
+    return rendered(contents=contents, **whole)
+
+
+def _left_out(entries: Sequence[LeftOut]) -> Table:
+    return listing(_LEFT_OUT, [(one.id, one.modality, one.reason) for one in entries], "What no figure covers, and why")
+
+
+def _materials(comparison: Comparison, known: Material | None = None) -> list[Material]:
+    """What is behind each side; a store that several sides name is opened once."""
+    found: dict[str, Material] = {}
+    for side in comparison.sides:
+        store = str(side.provenance.get("store"))
+        if store not in found:
+            # Answers are not ranked anew from the store of another side.
+            found[store] = material_of(side.provenance) if known is None else replace(known, store=None)
+    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
+
+
+def _titled(contest: Contest, more: str) -> Contest:
+    return Contest(f"{contest.title}{more}", contest.task, contest.contenders, contest.compared)

@@ -1,0 +1,88 @@
+"""A page of a result that was saved as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from gramcli.errors import UserError
+from gramcli.report.answer import Answer, Table, counted
+from gramcli.report.files import write_result
+from gramcli.report.page.material import material_of
+from gramcli.report.page.pages import answer_page, comparison_page, page
+from gramcli.report.tables import left_out_tables
+from gramcli.results.comparisons import comparison_from, is_comparison
+from gramcli.results.documents import evaluation_of, is_evaluation, read_document
+from gramcli.results.records import LeftOut
+
+_SUFFIX: Final = ".html"
+_SHOWN: Final = 5000
+"""Rows of a result that is only shown as it stands."""
+
+
+def write_report(
+    file: str | Path, *, output: str | Path | None = None, dataset: str | None = None, root: str | Path | None = None
+) -> Path:
+    """Render a saved result as one HTML page, as `gram report` does.
+
+    Args:
+        file: JSON that `gram eval`, `compare`, `score`, `leaderboard` or `demo` wrote.
+        output: The page; by default beside the file, with its name.
+        dataset: Folder, manifest or dataset name with the captions and media, where they have moved.
+        root: Where that starts from.
+
+    Returns:
+        The page.
+
+    Raises:
+        UserError: No such file, no result, `dataset` cannot be opened, or the page cannot be written.
+    """
+    source, target = Path(file), Path(output) if output else Path(file).with_suffix(_SUFFIX)
+    document = read_document(source)
+    if not is_evaluation(document):
+        raise UserError("input", f"{source} is JSON, but no result of gram: it has no 'schema' and 'results'.")
+    write_result(target, _rendered(source, document, dataset, root))
+    return target
+
+
+def _rendered(source: Path, document: dict[str, Any], dataset: str | None, root: str | Path | None) -> str:
+    if "ranks" in document:
+        beside = document.pop("comparison", None)
+        evaluation = evaluation_of(document, source)
+        compared = comparison_from(beside, source) if isinstance(beside, dict) else None
+        return page(evaluation, compared, material=material_of(evaluation.provenance, dataset, root))
+    if dataset is not None:
+        raise UserError("usage", f"--dataset is for the items of an evaluation; {source} names none. Leave it out.")
+    if is_comparison(document):
+        return comparison_page(comparison_from(document, source))
+    return answer_page(_answer(document), f"Results of {source.name}", document.get("provenance") or {})
+
+
+def _answer(document: Mapping[str, Any]) -> Answer:
+    """Any other result: its rows as they stand."""
+    rows: Sequence[Any] = [row for row in document["results"] if isinstance(row, dict)]
+    columns = tuple(dict.fromkeys(str(name) for row in rows for name in row))
+    words = {name for name in columns if any(isinstance(row.get(name), str) for row in rows)}
+    cells = tuple(tuple(_cell(row.get(name)) for name in columns) for row in rows[:_SHOWN])
+    title = counted(len(rows), "row") + (f", the first {_SHOWN:,} here" if len(rows) > _SHOWN else "")
+    left_out = [
+        LeftOut(**{name: str(one.get(name)) for name in ("id", "modality", "reason")})
+        for one in document.get("left_out", ())
+    ]
+    notes = tuple(map(str, document.get("notes", ())))
+    return Answer(
+        (Table(columns, cells, frozenset(words), title), *left_out_tables(left_out)),
+        columns,
+        tuple(rows),
+        document,
+        notes,
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

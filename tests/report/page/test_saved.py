@@ -1,0 +1,100 @@
+"""A saved result becomes a page again; what is behind it is shown only where it still is what was evaluated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gramcli.errors import UserError
+from gramcli.evaluation.compare import compare
+from gramcli.evaluation.evaluate import evaluate
+from gramcli.report.page import page, write_report
+from gramcli.report.page.answering import answers_of
+from gramcli.report.page.contenders import contests_of
+from gramcli.report.page.material import material_of
+from gramcli.results.documents import load_evaluation
+from tests.report.page.test_explorer import data_of
+
+
+@pytest.fixture
+def saved(measured, tmp_path: Path) -> Path:
+    """Its JSON, without the answers."""
+    path = tmp_path / "run.json"
+    path.write_text(replace(measured, ranks=tuple(replace(one, best=()) for one in measured.ranks)).to_json())
+    return path
+
+
+def test_a_saved_evaluation_is_the_page_it_would_have_been(measured, saved: Path) -> None:
+    assert write_report(saved) == saved.with_suffix(".html")
+    assert saved.with_suffix(".html").read_text() == page(measured)
+
+
+def test_answers_are_kept_in_json_where_they_were_asked_for(measured, tmp_path: Path) -> None:
+    (tmp_path / "kept.json").write_text(measured.to_json())
+    assert load_evaluation(tmp_path / "kept.json").ranks == measured.ranks
+    assert "best" not in json.loads(replace(measured, ranks=()).to_json())
+
+
+def test_answers_that_are_ranked_again_are_those_that_were_kept(measured) -> None:
+    material = material_of(measured.provenance)
+    bare = replace(measured, ranks=tuple(replace(one, best=()) for one in measured.ranks))
+    for kept, again in zip(contests_of(measured, material), contests_of(bare, material), strict=True):
+        for one, other in zip(kept.contenders, again.contenders, strict=True):
+            assert dict(answers_of(one)) == dict(answers_of(other))
+
+
+def test_a_store_that_is_gone_or_another_is_said(measured, embedded: Path, tmp_path: Path) -> None:
+    gone = material_of({"store": {"path": str(tmp_path / "gone"), "fingerprint": "x"}})
+    assert gone.store is None
+    assert "does not exist" in gone.notes[0]
+    other = material_of(
+        {**measured.provenance, "store": {"path": str(embedded), "fingerprint": "0" * 64}, "dataset": {}}
+    )
+    assert "its fingerprint differs" in other.notes[0]
+    assert not other.captions
+    assert "names no store" in material_of({}).notes[0]
+
+
+def test_media_that_moved_are_named(embedded: Path, measured, tmp_path: Path) -> None:
+    shutil.copytree(embedded, tmp_path / "store")
+    shutil.copytree(embedded.parent / "data", tmp_path / "moved")
+    (tmp_path / "store" / "origin.json").unlink()
+    found = evaluate(tmp_path / "store", tasks=["t2v"], methods=["gram"], split="all")
+    (tmp_path / "run.json").write_text(found.to_json())
+    write_report(tmp_path / "run.json", output=tmp_path / "a.html")
+    assert "does not say where its media and captions lie" in (tmp_path / "a.html").read_text()
+    write_report(tmp_path / "run.json", output=tmp_path / "b.html", dataset=str(tmp_path / "moved" / "manifest.csv"))
+    assert all(row[3] for row in data_of((tmp_path / "b.html").read_text())["items"])
+    with pytest.raises(UserError, match="nowhere"):
+        write_report(tmp_path / "run.json", dataset=str(tmp_path / "nowhere.csv"))
+
+
+def test_a_comparison_is_read_back(embedded: Path, tmp_path: Path) -> None:
+    found = compare(f"{embedded}@cosine", f"{embedded}@gram", tasks=["t2va"], split="all")
+    (tmp_path / "c.json").write_text(found.to_json())
+    html = write_report(tmp_path / "c.json").read_text()
+    assert "B - A" in html
+    with pytest.raises(UserError, match="--dataset is for the items of an evaluation"):
+        write_report(tmp_path / "c.json", dataset="clips")
+
+
+def test_any_other_result_is_shown_as_it_stands(tmp_path: Path) -> None:
+    rows = [{"id": "<b>", "score": 0.123456, "flag": True, "none": None}]
+    (tmp_path / "s.json").write_text(json.dumps({"schema": 1, "results": rows, "notes": ["odd"]}))
+    html = write_report(tmp_path / "s.json").read_text()
+    assert "<td>&lt;b&gt;</td>" in html
+    assert "0.1235" in html
+    assert "odd" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("[1]", "no result of gram"), ("{", "JSON"), ('{"schema": 1}', "no result")]
+)
+def test_what_is_no_result_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(UserError, match=said):
+        write_report(tmp_path / "x.json")
