@@ -36,6 +36,8 @@ _ANSWERS: Final = {
 }
 """Class of a result -> module and function that make its answer."""
 
+_TITLES: Final = {"Scores": "Which items are misaligned?"}
+
 
 def answer_of(result: Readable) -> Answer:
     """Return a result ready for every format, as its command prints it."""
@@ -90,7 +92,8 @@ def page(result: Readable, path: Path) -> Path:
     elif isinstance(result, Alignment):
         written = alignment_page(result)
     else:
-        written = answer_page(answer_of(result), type(result).__name__, getattr(result, "provenance", {}))
+        name = type(result).__name__
+        written = answer_page(answer_of(result), _TITLES.get(name, name), getattr(result, "provenance", {}))
     write_result(path, written)
     return path
 
