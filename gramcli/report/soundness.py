@@ -75,8 +75,10 @@ def _verdict_notes(found: Soundness) -> list[str]:
         n = len({one.check for one in found.checks})
         names = "; ".join(f"{check} ({', '.join(embeddings)})" for check, embeddings in of.items())
         notes.append(f"{counted(len(of), 'check')} of {n} failed: {names}.")
-    if any(one.verdict == "differs" for one in found.checks):
-        notes.append("What differs does so by rounding alone; the bytes of a store then depend on --batch-size.")
+    differing = {one.check for one in found.checks if one.verdict == "differs"}
+    if differing:
+        on = "the run" if differing == {AGAIN} else "--batch-size"
+        notes.append(f"What differs does so by rounding alone; the bytes of a store then depend on {on}.")
     if untried := next((one for one in found.checks if (one.check, one.embedding) == (AGAIN, "all")), None):
         notes.append(f"Whether another process gives the same vectors is not known: {untried.detail}.")
     return notes

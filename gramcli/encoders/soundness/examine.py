@@ -171,15 +171,17 @@ class _Work:
 
     def _norms(self) -> Iterator[SoundnessCheck]:
         raw = getattr(self.encoder, "raw", None)
-        if raw is None:
-            yield SoundnessCheck(NORMS, "all", "note", detail="rows come at unit length; this encoder shows no others")
-            return
-        for one in self.single:
+        shown: dict[str, object] = {}
+        for one in self.single if raw else ():
             with suppress(Exception):  # what it raises here, it raised above
-                found = raw(
+                shown |= raw(
                     {name: [prepared(self.encoder, name, x) for x in given] for name, given in one.items().items()}
                 )
-                yield from _lengths(found)
+        yield from _lengths(shown)
+        hidden = [name for one in self.single for name in one.subject.names if name not in shown]
+        for name in hidden if shown else ["all"]:
+            said = "rows come at unit length; this encoder shows no others"
+            yield SoundnessCheck(NORMS, name, "note", detail=said)
 
     def _left_out(self) -> Iterator[SoundnessCheck]:
         said = "no inputs of this modality are made here; try it on your own with gram embed"

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 
+from gramcli.encoders import load_encoder
 from gramcli.encoders.soundness import elsewhere
 from gramcli.encoders.soundness.elsewhere import SecondProcess
 from gramcli.encoders.soundness.runner import Subject
 from gramcli.errors import UserError
+from gramcli.heads.files import save_heads
+from gramcli.heads.model import new_heads
 from gramcli.inspection import soundness
 from gramcli.inspection.soundness import examine_model
 from gramcli.report.soundness import soundness_answer
@@ -37,6 +42,26 @@ OWN = """
 
     def sound():
         return made(rows(0))
+
+    class Long:
+        dims = {"text": 16}
+
+        def raw(self, inputs):
+            return {"text": np.stack([3 * np.eye(16)[len(one) % 16] for one in inputs["text"]])}
+
+        def encode(self, inputs):
+            return {"text": self.raw(inputs)["text"] / 3}
+
+    class Short:
+        dims = {"text": 16}
+
+        def encode(self, inputs):
+            return {"text": Long().raw(inputs)["text"] / 3}
+
+    def dark():
+        clip = lambda clip: clip.frames.mean(axis=(0, 1, 2)) * np.sign(clip.frames.max())
+        sound = lambda sound: [1, 2, abs(np.diff(sound.samples)).mean()] if sound.samples.any() else [np.nan] * 3
+        return from_functions({"text": lambda text: [len(text), len(text) % 7, 0], "video": clip, "audio": sound}, 3, name="dark")
 
     def drawn():
         return made(rows(None))
@@ -187,3 +212,53 @@ def test_progress_names_it_and_a_long_load_is_told_before(own, monkeypatch):
 def test_a_path_among_the_options_is_handed_on(tmp_path):
     found = examine_model("signal", frames=2, tokenizer=Path("nowhere"))
     assert again(found)["text"].verdict == "ok"
+
+
+def same_bits_of_every_embedding(found):
+    said = again(found)
+    assert {(one.verdict, one.cosine_difference) for one in said.values()} == {("ok", 0.0)}
+    return set(said)
+
+
+def test_heads_of_the_built_in_model(tmp_path):
+    signal = load_encoder("signal")
+    rows = torch.from_numpy(signal.encode({"text": ["a red circle", "a blue square", "two dogs"]})["text"])
+    heads = new_heads({"text": rows}, 4, 0, torch.Generator())
+    plan = {"plan": {"loss": "gram"}, "dataset": {"id": "views"}, "trained": ["a"], "selected": []}
+    save_heads(tmp_path / "heads", heads, {**plan, "model": signal.describe()})
+    assert same_bits_of_every_embedding(examine_model(f"heads:{tmp_path / 'heads'}")) == {"text"}
+
+
+def test_models_of_hugging_face_and_sentence_transformers_alone_and_as_parts(tmp_path):
+    pytest.importorskip("transformers", reason="the extra hf is not installed: pip install 'gramcli[hf]'")
+    pytest.importorskip("sentence_transformers", reason="the extra st is not installed: pip install 'gramcli[st]'")
+    from tests.encoders.huggingface import tiny as hf
+    from tests.encoders.sentence_transformers import tiny as st
+
+    clip, text = hf.clip(tmp_path / "clip"), st.text_model(tmp_path / "model")
+    same_bits_of_every_embedding(examine_model(f"hf:{clip}"))
+    same_bits_of_every_embedding(examine_model(f"st:{text}"))
+    found = examine_model(f"text=st:{text},video=hf:{clip}")
+    assert same_bits_of_every_embedding(found) == {"text", "video"}
+    lengths = {one.embedding: one.detail for one in found.checks if one.check == "raw length"}
+    assert lengths["text"] == "rows come at unit length; this encoder shows no others"
+    assert re.fullmatch(r"[\d.]+ to [\d.]+", lengths["video"]), "as hf:tiny alone shows it"
+
+
+def test_raw_lengths_of_one_s_own_class(own):
+    shown, hidden = (examine_model(f"{own}:{name}") for name in ("Long", "Short"))
+    told = [next(one for one in found.checks if one.check == "raw length") for found in (shown, hidden)]
+    assert [(one.embedding, one.detail) for one in told] == [
+        ("text", "3 to 3"),
+        ("all", "rows come at unit length; this encoder shows no others"),
+    ]
+    part = examine_model(f"text={own}:Long")
+    assert [one.detail for one in part.checks if one.check == "raw length"] == ["3 to 3"]
+
+
+def test_a_function_that_gives_zeros_or_nan_fails_where_it_does(own):
+    """It costs an item its vector in a run, which is no refusal in the encoder's own words."""
+    found = examine_model(f"{own}:dark")
+    failed = {one.check: one.detail for one in found.failed}
+    assert {"empty text", "black frames", "silent sound"} <= failed.keys()
+    assert failed["black frames"] == "the function of 'video' gave a vector that is zero or not finite"
