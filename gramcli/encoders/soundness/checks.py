@@ -291,7 +291,8 @@ class Examination:
                 self._record(check, name, "failed", means), cosine_difference=moved[0], rank_difference=moved[1]
             )
         differs = bits and self.due.same_bits
-        return SoundnessCheck(check, name, "differs" if differs else "ok", *moved, detail="by rounding alone")
+        said = "by rounding alone" if differs else "rounding, and no bits are due here"
+        return SoundnessCheck(check, name, "differs" if differs else "ok", *moved, detail=said)
 
     def _each(self, check: str, verdict: Verdict, detail: str) -> Iterator[SoundnessCheck]:
         yield from (self._record(check, name, verdict, detail) for name in self.subject.names)

@@ -70,7 +70,7 @@ class SecondProcess:
     def _run(self, asked: str) -> bytes:
         path = os.pathsep.join(one or os.getcwd() for one in sys.path)  # noqa: PTH109
         try:
-            done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            done = subprocess.run(
                 [sys.executable, "-P", "-m", "gramcli.encoders.soundness.elsewhere"],
                 input=asked.encode("ascii"),
                 capture_output=True,

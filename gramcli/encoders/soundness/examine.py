@@ -153,7 +153,9 @@ class _Work:
         try:
             answers = self.second.ask([one.subject for one in every]) if self.second else {}
         except UserError as error:
-            yield SoundnessCheck(AGAIN, "all", "note", detail=f"not tried, for a second process cannot load it: {error}")
+            yield SoundnessCheck(
+                AGAIN, "all", "note", detail=f"not tried, for a second process cannot load it: {error}"
+            )
             return
         for one in every:
             yield from one.again(answers)
@@ -170,9 +172,9 @@ class _Work:
             yield from one.precision(loaded, words)
 
     def _norms(self) -> Iterator[SoundnessCheck]:
-        raw = getattr(self.encoder, "raw", None)
+        raw: Callable[[Items], Mapping[str, object]] = getattr(self.encoder, "raw", None) or _nothing
         shown: dict[str, object] = {}
-        for one in self.single if raw else ():
+        for one in self.single:
             with suppress(Exception):  # what it raises here, it raised above
                 shown |= raw(
                     {name: [prepared(self.encoder, name, x) for x in given] for name, given in one.items().items()}
@@ -186,6 +188,10 @@ class _Work:
     def _left_out(self) -> Iterator[SoundnessCheck]:
         said = "no inputs of this modality are made here; try it on your own with gram embed"
         yield from (SoundnessCheck("encodes", name, "note", detail=said) for name in self.unknown)
+
+
+def _nothing(inputs: Items) -> dict[str, object]:
+    return {}
 
 
 def _lengths(found: Mapping[str, object]) -> Iterator[SoundnessCheck]:

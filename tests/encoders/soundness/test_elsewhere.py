@@ -61,7 +61,8 @@ OWN = """
     def dark():
         clip = lambda clip: clip.frames.mean(axis=(0, 1, 2)) * np.sign(clip.frames.max())
         sound = lambda sound: [1, 2, abs(np.diff(sound.samples)).mean()] if sound.samples.any() else [np.nan] * 3
-        return from_functions({"text": lambda text: [len(text), len(text) % 7, 0], "video": clip, "audio": sound}, 3, name="dark")
+        text = lambda text: [len(text), len(text) % 7, 0]
+        return from_functions({"text": text, "video": clip, "audio": sound}, 3, name="dark")
 
     def drawn():
         return made(rows(None))
