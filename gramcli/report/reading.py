@@ -43,6 +43,8 @@ _TITLES: Final = {
 }
 """Class of a result -> the heading of its page, where the name alone would not do."""
 
+_TITLES: Final = {"Scores": "Which items are misaligned?"}
+
 
 def answer_of(result: Readable) -> Answer:
     """Return a result ready for every format, as its command prints it."""

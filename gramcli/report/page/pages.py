@@ -130,6 +130,7 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
     return _page(
         [],
         title=title,
+        remarks=answer.lead,
         tables=[table for table in answer.tables if not table.title.startswith("Left out")],
         drawings=drawings,
         notes=answer.notes,
