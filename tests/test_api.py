@@ -17,6 +17,7 @@ from gramcli.cli.compare import compare_command
 from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.importing import import_command
+from gramcli.cli.leaderboard import leaderboard_command
 from gramcli.cli.matrix import matrix_command
 from gramcli.cli.plot import plot_command
 from gramcli.cli.report import report_command
@@ -29,13 +30,20 @@ VERBS = {
     "embed": (embed_command, {"dry_run"}),
     "align": (align_command, {"report"}),
     "compare": (compare_command, {"output", "report"}),
+    "leaderboard": (leaderboard_command, {"output", "report"}),
     "matrix": (matrix_command, {"output"}),
     "plot": (plot_command, set()),
     "score": (score_command, {"keep", "report", "output"}),
     "import_features": (import_command, set()),
     "write_report": (report_command, set()),
 }
-PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}
+PLURAL = {
+    "task": "tasks",
+    "method": "methods",
+    "classifier": "classifiers",
+    "modality": "modalities",
+    "metric": "metrics",
+}
 OURS = {"watch", "targets", "kind"}
 ONLY_OURS = {"compare": {"per_query"}}
 
@@ -70,7 +78,7 @@ def test_names_are_late_and_all_there() -> None:
         "[getattr(gramcli, name) for name in gramcli.__all__]; print(len(gramcli.__all__))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("17", "")
+    assert (done.stdout.strip(), done.stderr) == ("19", "")
     with pytest.raises(AttributeError, match="has no attribute 'evalute'"):
         _ = gramcli.evalute  # type: ignore[attr-defined]
 
