@@ -9,7 +9,7 @@ import numpy as np
 from gramcli.report.plots.classified import best_run
 from gramcli.report.plots.heat import heat, numbers
 from gramcli.report.plots.picture import Picture
-from gramcli.report.plots.style import SMALL, name_of, new_figure, styled
+from gramcli.report.plots.style import SMALL, distinct, name_of, new_figure, styled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +36,7 @@ def confusion(subject: Subject) -> Picture | None:
         return None
     shown = _most_confused(found)
     values, columns = _shares(found, shown)
+    names = distinct((found.classes[k] for k in shown), 18)
     side = 0.26 * len(shown)
     with styled("confusion"):
         figure = new_figure(1.5 + max(1.2, side))
@@ -43,9 +44,9 @@ def confusion(subject: Subject) -> Picture | None:
         heat(axes, values, 0.0, 100.0)
         if len(shown) <= NUMBERED:
             numbers(axes, np.where(values > 0, values, np.nan))
-        axes.set_xticks(range(len(columns)), [name_of(one, 18) for one in columns], rotation=45, ha="right",
+        axes.set_xticks(range(len(columns)), [names.get(one, one) for one in columns], rotation=45, ha="right",
                         rotation_mode="anchor", fontsize=SMALL)  # fmt: skip
-        axes.set_yticks(range(len(shown)), [name_of(found.classes[k], 18) for k in shown], fontsize=SMALL)
+        axes.set_yticks(range(len(shown)), [names[found.classes[k]] for k in shown], fontsize=SMALL)
         axes.set_xlabel("taken for")
         axes.set_ylabel("is")
         title = subject.title or f"{found.task} {found.method}, per cent of each class"

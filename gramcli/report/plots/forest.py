@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 from gramcli.report.answer import is_number
 from gramcli.report.plots.panels import headed
 from gramcli.report.plots.picture import Picture
-from gramcli.report.plots.style import INK, SMALL, colour, faint_grid, marker, name_of, new_figure, numbered, styled
+from gramcli.report.plots.style import (
+    INK,
+    SMALL,
+    colour,
+    distinct,
+    faint_grid,
+    marker,
+    name_of,
+    new_figure,
+    numbered,
+    styled,
+)
 from gramcli.report.plots.subject import breadth
 
 if TYPE_CHECKING:
@@ -110,7 +121,7 @@ def forest_figure(
     with styled(name):
         figure = new_figure(0.62 + LINE * n_rows + (0.25 if title else 0))
         axes = figure.subplots()
-        place, ticks = 0.0, []
+        place, ticks, names = 0.0, [], distinct(line.name for line in lines)
         for number, group in enumerate(groups):
             if group:
                 place += 0.25 if number else 0.0
@@ -121,7 +132,7 @@ def forest_figure(
                 place += 1.0
             for line in (one for one in lines if one.group == group):
                 _draw(axes, place, line)
-                ticks.append((place, name_of(line.name)))
+                ticks.append((place, names[line.name]))
                 place += 1.0
         axes.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
         axes.tick_params(axis="y", length=0)

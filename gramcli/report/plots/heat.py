@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_BLUE: Final = (0.0, 0.447, 0.698)
-_STRONGEST: Final = 0.8  # the page's ink is read on it, light and dark
+_BLUE: Final = (0.1, 0.51, 0.82)
+_STRONGEST: Final = 0.85  # the page's ink is read on it, light and dark
 
 
 def shades(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

@@ -72,7 +72,8 @@ def _panel(panel: Axes, one: Occurrences, name: str) -> None:
     panel.locator_params(axis="x", nbins=4, integer=True)
     if longest > _LONG:
         panel.set_yscale("symlog", linthresh=1)
-        panel.set_yticks([0, *(10**k for k in range(9) if 10**k <= 2 * max(bars))])
+        ticks = [0, *(10**k for k in range(9) if 10**k <= 2 * max(bars))]
+        panel.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         panel.set_yticks([], minor=True)
     panel.set_ylim(bottom=0)
     panel.set_title(f"{name_of(name, 22)}\nskewness {one.skewness:.2f}", loc="left", fontsize=SMALL)

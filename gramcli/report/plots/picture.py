@@ -87,8 +87,6 @@ class Picture:
         with styled(self.name), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of letters that a font lacks
             background = "none" if form == "svg" else "white"
-            for axes in self.figure.axes:
-                axes.patch.set_facecolor("none")
             self.figure.savefig(buffer, format=form, facecolor=background, dpi=_DOTS, metadata=plain[form])
         return buffer.getvalue()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gramcli.report.plots.panels import grid, headed, principal, some_of
 from gramcli.report.plots.picture import Picture
-from gramcli.report.plots.style import SMALL, colour, faint_grid, name_of, numbered, styled
+from gramcli.report.plots.style import SMALL, colour, distinct, faint_grid, numbered, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,13 +38,13 @@ def rank_histograms(subject: Subject) -> Picture | None:
         return None
     looks = numbered([vector.method for vector in found])
     several = len({vector.task for vector in shown}) > 1
+    names = distinct((f"{one.task} {one.method}" if several else one.method for one in shown), 19)
     with styled("ranks"):
         figure, panels = grid(len(shown), 4, 1.95, sharey=True)
         for panel, vector in zip(panels, shown, strict=True):
             _panel(panel, vector, colour(looks[vector.method]))
-            panel.set_title(
-                name_of(f"{vector.task} {vector.method}" if several else vector.method, 19), loc="left", fontsize=SMALL
-            )
+            name = f"{vector.task} {vector.method}" if several else vector.method
+            panel.set_title(names[name], loc="left", fontsize=SMALL)
         panels[0].set_ylim(0, min(108.0, 1.15 * max(map(_highest, shown))))
         for panel in panels[:: min(4, len(shown))]:
             panel.set_ylabel("queries, per cent")

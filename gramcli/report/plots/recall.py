@@ -11,7 +11,18 @@ import numpy as np
 from gramcli.metrics.figures import Intervals, cluster_index, hits, interval_of, is_certain
 from gramcli.report.plots.panels import apart, grid, headed
 from gramcli.report.plots.picture import Picture
-from gramcli.report.plots.style import INK, SMALL, colour, dashes, faint_grid, marker, name_of, numbered, styled
+from gramcli.report.plots.style import (
+    INK,
+    SMALL,
+    colour,
+    dashes,
+    distinct,
+    faint_grid,
+    marker,
+    name_of,
+    numbered,
+    styled,
+)
 from gramcli.report.plots.subject import breadth
 
 if TYPE_CHECKING:
@@ -55,8 +66,8 @@ def recall(subject: Subject) -> Picture | None:
             panel.set_ylabel("R@k in per cent")
         headed(figure, subject.title)
     some = "" if len(tasks) == len(every) else f" The first {len(tasks)} of {len(every)} tasks."
-    bands = f"bands: 95 % intervals{note}; dotted: chance.{some}"
-    caption = f"Share of queries with a match among the first k (log scale); {bands}"
+    bands = f"bands: 95 % intervals{note}; dotted: chance"
+    caption = f"Share of queries with a match among the first k (log scale); {bands}.{some}"
     return Picture("recall", caption, figure)
 
 
@@ -129,6 +140,7 @@ def _names(panel: Axes, ends: Sequence[tuple[float, float, str, int]]) -> None:
     """Write the name of every line beside its end, with its mark, apart from the others."""
     step = min(_STEP, 104.0 / max(1, len(ends)))
     order = sorted(range(len(ends)), key=lambda k: (ends[k][1], -ends[k][3]))
+    names = distinct((method for _, _, method, _ in ends), _LABEL)
     places = apart([ends[k][1] for k in order], step, 0.0, 100.0)
     for place, (x, y, method, look) in zip(places, (ends[k] for k in order), strict=True):
         at = panel.get_xlim()
@@ -142,6 +154,6 @@ def _names(panel: Axes, ends: Sequence[tuple[float, float, str, int]]) -> None:
             transform=panel.get_yaxis_transform(),
         )  # fmt: skip
         panel.annotate(
-            name_of(method, _LABEL), (1.09, place), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL,
+            names[method], (1.09, place), xycoords=("axes fraction", "data"), va="center", fontsize=SMALL,
             annotation_clip=False,
         )  # fmt: skip

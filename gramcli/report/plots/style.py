@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a missing home while it is imported
@@ -36,6 +37,7 @@ _RC: Final[Any] = {
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
+    "axes.facecolor": "none",
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
@@ -91,6 +93,36 @@ def name_of(text: object, longest: int = _LONGEST) -> str:
         return shown
     end = longest // 2
     return f"{shown[: longest - end - 1]}…{shown[-end:]}"
+
+
+def distinct(names: Iterable[object], longest: int = _LONGEST) -> dict[str, str]:
+    """Each name as it can be drawn, no two alike: cut in the middle, at the end or at the start, else numbered.
+
+    Example:
+        >>> distinct(["class one of many", "class two of many"], 12)
+        {'class one of many': 'class one o…', 'class two of many': 'class two o…'}
+    """
+    every = list(dict.fromkeys(map(str, names)))
+    ways: tuple[Callable[[str], str], ...] = (
+        lambda one: name_of(one, longest),
+        lambda one: _ended(one, longest),
+        lambda one: _begun(one, longest),
+    )
+    for way in ways:
+        found = {one: way(one) for one in every}
+        if len(set(found.values())) == len(every):
+            return found
+    return {one: f"{name_of(one, longest - 4)} {number}" for number, one in enumerate(every, 1)}
+
+
+def _ended(text: str, longest: int) -> str:
+    shown = terminal(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def _begun(text: str, longest: int) -> str:
+    shown = terminal(text)
+    return shown if len(shown) <= longest else f"…{shown[1 - longest :]}"
 
 
 def numbered(names: list[str]) -> dict[str, int]:
