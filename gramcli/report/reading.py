@@ -38,12 +38,10 @@ _ANSWERS: Final = {
 _TITLES: Final = {
     "AlignmentMatrix": "Alignment matrix",
     "Description": "What it holds",
-    "Scores": "Which items do not fit?",
+    "Scores": "Which items are misaligned?",
     "Soundness": "Is this encoder sound?",
 }
 """Class of a result -> the heading of its page, where the name alone would not do."""
-
-_TITLES: Final = {"Scores": "Which items are misaligned?"}
 
 
 def answer_of(result: Readable) -> Answer:
