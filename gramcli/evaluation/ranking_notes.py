@@ -35,8 +35,8 @@ def ranking_notes(selection: Selection, name: str, ranks: Ranks, duplicates: int
         notes.append(degenerate_note(selection, ranks.n_degenerate))
     if duplicates and forwards:
         notes.append(
-            f"{task}: {duplicates} texts have, bit for bit, the vector of a text of another item, so no method can tell "
-            "their items apart: equal captions, or a model that makes one vector of several."
+            f"{task}: {duplicates} texts have, bit for bit, the vector of a text of another item, so no method can "
+            "tell their items apart: equal captions, or a model that makes one vector of several."
         )
     if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
         other = selection.task.reversed().name
