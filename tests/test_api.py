@@ -30,7 +30,7 @@ VERBS = {
     "align": (align_command, {"report"}),
     "compare": (compare_command, {"output", "report"}),
     "matrix": (matrix_command, {"output"}),
-    "plot": (plot_command, set()),
+    "plot": (plot_command, {"operands"}),
     "score": (score_command, {"keep", "report", "output"}),
     "import_features": (import_command, set()),
     "write_report": (report_command, set()),
