@@ -1,7 +1,6 @@
 """What does the page of an evaluation cost next to the evaluation, and how large is it at 1,000 queries with pictures?
 
-Generated clips with sound (320 x 240 would be larger than what is shown of them) are embedded by `signal` and evaluated on
-every task in both directions; each is one query. Seconds are those of a fresh process of its own.
+Generated clips with sound are embedded by `signal` and evaluated on every task in both directions, under every method.
 
 Run: python benchmarks/bench_report.py [--items 1000] [--folder DIR]
 """
@@ -49,8 +48,14 @@ def describe(html: str) -> None:
     pictures = sum(len(str(one)) for one in data["pictures"])
     drawn = sum(map(len, re.findall(r"<svg.*?</svg>", html, re.S)))
     queries = sum(len(task["queries"]) for task in data["tasks"])
-    print(f"{len(html.encode()) / 1e6:.2f} MB: {len(data['pictures'])} items with pictures {pictures / 1e6:.2f} MB, figures "
-          f"{drawn / 1e6:.2f} MB, {queries:,} rows in {len(data['tasks'])} tasks {(len(found[1]) - pictures) / 1e6:.2f} MB")  # fmt: skip
+    sizes = {
+        f"{len(data['pictures'])} items with pictures": pictures,
+        "figures": drawn,
+        f"{queries:,} rows in {len(data['tasks'])} tasks": len(found[1]) - pictures,
+        "whole": len(html.encode()),
+    }
+    for what, size in sizes.items():
+        print(f"{what:42} {size / 1e6:8.2f} MB")
 
 
 def main() -> None:

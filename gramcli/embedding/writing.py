@@ -298,8 +298,27 @@ def _summary(
     ]
     told += _without_a_track(dataset, rows)
     if not summary.usable:
-        told.append("Nothing usable was embedded: no item has a medium that decodes; items.csv holds the reasons.")
+        told.append(_nothing_usable(rows))
     return replace(summary, notes=tuple(told))
+
+
+def _nothing_usable(rows: Sequence[ItemRow]) -> str:
+    """Say what stood in the way: a file, the encoder, or that there is nothing; of media, where there are any."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for name, status in row.status.items():
+            if state(status) != OK:
+                found.setdefault(name, []).append(status)
+    if not found:
+        return "Nothing usable was embedded."
+    name = max(found, key=lambda one: (not is_text(one), any(state(status) == FAILED for status in found[one])))
+    counts = Counter(sorted(found[name], key=lambda status: state(status) != FAILED))
+    first, n = counts.most_common(1)[0]
+    example = "" if n == len(found[name]) else "for instance "
+    return (
+        f"Nothing usable was embedded: {name} of {len(found[name])} of {len(rows)} items is lacking, {example}"
+        f"{reason_of(first).rstrip('.')}; items.csv holds the reasons."
+    )
 
 
 def _without_a_track(dataset: Dataset, rows: Sequence[ItemRow]) -> Iterator[str]:

@@ -77,6 +77,10 @@ class BrokenEncoderError(UserError):
     """
 
 
+class UnusableVectorError(UserError):
+    """What an encoder computed of an input has no direction. It costs the item that modality, and is no refusal."""
+
+
 class Encoder(Protocol):
     """Turns decoded media into unit vectors; each input's vector depends on that input alone.
 

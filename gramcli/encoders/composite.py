@@ -113,6 +113,22 @@ class CompositeEncoder:
                 found |= {name: rows[name] for name in rows if name in self.dims}
         return found
 
+    def raw(self, inputs: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+        """Rows before they are brought to unit length, of those parts that show them.
+
+        Args:
+            inputs: As for `encode`.
+
+        Returns:
+            Embedding -> rows; of parts without `raw` nothing.
+        """
+        found: dict[str, Any] = {}
+        for one, group in self._groups.items():
+            given = {name: inputs[name] for name in group if name in inputs}
+            if given and (raw := getattr(self._loaded[one], "raw", None)):
+                found |= {name: rows for name, rows in raw(given).items() if name in self.dims}
+        return found
+
     def _dims(self) -> dict[str, int]:
         """The embeddings of the named modalities, the fused ones last."""
         plain = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gramcli.encoders.base import BrokenEncoderError
+from gramcli.encoders.base import BrokenEncoderError, UnusableVectorError
 from gramcli.encoders.own import OwnEncoder
 from gramcli.errors import UserError
 
@@ -49,7 +49,7 @@ class FunctionsEncoder:
             )
         length = np.linalg.norm(vector)
         if not np.isfinite(length) or not length:
-            raise UserError("embedding", f"the function of '{name}' gave a vector that is zero or not finite")
+            raise UnusableVectorError("embedding", f"the function of '{name}' gave a vector that is zero or not finite")
         return np.asarray(vector / length)
 
 

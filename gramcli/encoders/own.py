@@ -179,6 +179,19 @@ class OwnEncoder:
         n = len(next(iter(inputs.values()), ()))
         return {name: self._checked_rows(name, found, n) for name in self._due(inputs)}
 
+    def raw(self, inputs: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
+        """Rows before they are brought to unit length, as the user's own `raw` gives them.
+
+        Args:
+            inputs: As for `encode`.
+
+        Returns:
+            Embedding -> rows; nothing where the user shows none.
+        """
+        raw = getattr(self._made, "raw", None)
+        found = raw(inputs) if callable(raw) else {}
+        return found if isinstance(found, Mapping) else {}
+
     def _due(self, inputs: Mapping[str, Sequence[Any]]) -> list[str]:
         plain = [name for name in self.dims if name not in self.fused and name.partition("@")[0] in inputs]
         return plain + [name for name, made_of in self.fused.items() if set(made_of) <= set(inputs)]

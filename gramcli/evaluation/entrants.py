@@ -58,12 +58,12 @@ class Group:
         first = self.members[0]
         if entrant.vector is None or first.vector is None or why_apart(first, entrant):
             return False
-        _, vector, said = aligned(first.side, entrant.side)
-        if said and any(why_apart(one, entrant) for one in self.members[1:]):
+        found = aligned((first.side, entrant.side))
+        if found.notes and any(why_apart(one, entrant) for one in self.members[1:]):
             return False
         self.members.append(entrant)
-        self.vectors.append(vector)
-        self.notes += said
+        self.vectors.append(found.vectors[1])
+        self.notes += found.notes
         return True
 
 
@@ -122,7 +122,7 @@ def why_apart(a: Entrant, b: Entrant) -> str:
     if differing:
         return f"it differs in {', '.join(differing)}"
     try:
-        aligned(a.side, b.side)
+        aligned((a.side, b.side))
     except UserError:
         return _other_questions(a.side, b.side)
     return ""

@@ -72,7 +72,8 @@ def named_operands(operands: Sequence[Operand | Sequence[Operand]], on: str | No
         UserError: An operand is not there, a pattern fits nothing, one is named twice, or `on` has no effect.
     """
     found: dict[str, Named] = {}
-    texts = [text for text, given in (_name(str(one)) for one in operands if isinstance(one, (str, Path))) if not given]
+    others = operands[1:]  # the baseline against itself shows what no difference looks like
+    texts = [text for text, given in (_name(str(one)) for one in others if isinstance(one, (str, Path))) if not given]
     if twice := next((text for text in texts if texts.count(text) > 1), None):
         raise UserError("usage", f"{twice} is to be compared twice; name it once, for every test counts in p Holm.")
     for number, one in enumerate(operands):
@@ -80,9 +81,10 @@ def named_operands(operands: Sequence[Operand | Sequence[Operand]], on: str | No
             made = _made(one, number)
             found[f"\0{number}"] = replace(made, name=_unique(made.name, [other.name for other in found.values()]))
             continue
-        name, _ = _name(str(one))
-        before = found.get(name, Named(name, (), ()))
-        found[name] = replace(before, given=(*before.given, one), runs=(*before.runs, *_read(str(one), on, models)))
+        name, given = _name(str(one))
+        key = name if given else f"\0{number}"
+        before = found.get(key, Named(name, (), ()))
+        found[key] = replace(before, given=(*before.given, one), runs=(*before.runs, *_read(str(one), on, models)))
     for contender in found.values():
         texts = [run.text for run in contender.runs if run.kind != "evaluation"]
         if twice := next((text for text in texts if texts.count(text) > 1), None):

@@ -26,7 +26,7 @@ def ranking_notes(selection: Selection, name: str, ranks: Ranks, duplicates: int
         selection: The task's rows.
         name: The method.
         ranks: Its ranks.
-        duplicates: Texts that equal a text of another item.
+        duplicates: Texts whose vector is that of a text of another item.
         ties: Where a right answer stands that ties.
     """
     notes, task = [], selection.label()
@@ -35,7 +35,8 @@ def ranking_notes(selection: Selection, name: str, ranks: Ranks, duplicates: int
         notes.append(degenerate_note(selection, ranks.n_degenerate))
     if duplicates and forwards:
         notes.append(
-            f"{task}: {duplicates} texts equal a text of another item, so no method can tell their items apart."
+            f"{task}: {duplicates} texts have, bit for bit, the vector of a text of another item, so no method can "
+            "tell their items apart: equal captions, or a model that makes one vector of several."
         )
     if selection.task.candidates == (TEXT,) and len(selection.candidate_ids) > len(selection.query_ids):
         other = selection.task.reversed().name

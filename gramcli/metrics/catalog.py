@@ -124,7 +124,7 @@ _RETRIEVAL: Final = (
     ),
     _retrieval(
         "n_duplicate_texts", "figures:direction_rows", ("0", "texts"), "lower: fewer items nobody can tell apart",
-        "texts that equal a text of another item; only where there are some",
+        "texts with the very vector of a text of another item, be the captions equal or not; only where there are some",
     ),
 )  # fmt: skip
 

@@ -62,10 +62,17 @@ def pool_tables(results: Sequence[ResultRow]) -> list[Table]:
         if row.metric.startswith(SHARE):
             found.setdefault((row.task, row.method), {})[row.metric] = row
     metrics = list(dict.fromkeys(name for rows in found.values() for name in rows if not name.endswith(CHANCE)))
+    cutoffs = list(dict.fromkeys(metric.partition(":")[0] for metric in metrics))
+    return [_shares(cutoff, [one for one in metrics if one.startswith(f"{cutoff}:")], found) for cutoff in cutoffs]
+
+
+def _shares(cutoff: str, metrics: Sequence[str], found: Mapping[tuple[str, str], Mapping[str, ResultRow]]) -> Table:
+    """One table for each cut-off: both side by side would not fit a window."""
     lines = tuple((*key, *(_share(rows, metric) for metric in metrics)) for key, rows in found.items())
-    headings = [metric.removeprefix(SHARE).replace(":", " ") for metric in metrics]
-    title = "Answers among the first 1 and 10 by modality, in per cent with 95 % intervals; (chance)"
-    return [Table(("task", "method", *headings), lines, _WORDS, title)] if lines else []
+    k = cutoff.removeprefix(SHARE)
+    where = "First answers" if k == "1" else f"The first {k} answers"
+    title = f"{where} by modality, in per cent (in brackets what chance gives) with 95 % intervals"
+    return Table(("task", "method", *(metric.partition(":")[2] for metric in metrics)), lines, _WORDS, title)
 
 
 def _share(rows: Mapping[str, ResultRow], metric: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.report.answer import Table, metric_text, signed_text, with_interval
+from gramcli.report.answer import Table, is_per_cent, metric_text, signed_text, with_interval
 from gramcli.results.wording import letter, letters_of, p_text
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ def verdict_lines(comparison: Comparison) -> tuple[str, ...]:
     if len(rest) <= _UNSHOWN:
         return (*names, *(one.sentence for one in comparison.verdicts))
     sizes = [one.detectable for one in rest if one.detectable is not None]
-    metric = rest[0].metric
-    seen = f", of {metric_text(metric, min(sizes))} to {metric_text(metric, max(sizes))}" if sizes else ""
-    last = (
-        f"On the {len(rest)} other tasks and methods no difference is shown (p Holm in the tables); the difference "
-        f"that could have been seen on each (power 80 %){seen}, is in the JSON."
+    metric, unit = rest[0].metric, " points" if is_per_cent(rest[0].metric) else ""
+    ends = dict.fromkeys(metric_text(metric, size) for size in (min(sizes), max(sizes))) if sizes else ()
+    seen = (
+        f"differences of {' to '.join(ends)}{unit} could have been seen (power 80 %)"
+        if sizes
+        else "none was to be seen"
     )
+    last = f"On the {len(rest)} other tasks and methods no difference is shown (p Holm in the tables); {seen}."
     return (*names, *(one.sentence for one in shown), last)
 
 

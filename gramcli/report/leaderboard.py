@@ -63,7 +63,7 @@ def _table(found: Leaderboard, number: int) -> Table:
     title = f"Group {number}: {found.groups[number - 1]}; by {first}"
     title += ", in brackets its 95 % interval" if intervals else ""
     columns = ("like", "run", "task", "method", *found.metrics, "n", "gallery", "stage", "protocol")
-    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title, _BREAKS)
+    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title, breaks=_BREAKS)
 
 
 def _cells(row: LeaderRow, metrics: Sequence[str]) -> tuple[str, ...]:

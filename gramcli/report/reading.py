@@ -35,6 +35,13 @@ _ANSWERS: Final = {
     "Soundness": "soundness:soundness_answer",
 }
 """Class of a result -> module and function that make its answer."""
+_TITLES: Final = {
+    "AlignmentMatrix": "Alignment matrix",
+    "Description": "What it holds",
+    "Scores": "Which items are misaligned?",
+    "Soundness": "Is this encoder sound?",
+}
+"""Class of a result -> the heading of its page, where the name alone would not do."""
 
 
 def answer_of(result: Readable) -> Answer:
@@ -90,7 +97,8 @@ def page(result: Readable, path: Path) -> Path:
     elif isinstance(result, Alignment):
         written = alignment_page(result)
     else:
-        written = answer_page(answer_of(result), type(result).__name__, getattr(result, "provenance", {}))
+        name = type(result).__name__
+        written = answer_page(answer_of(result), _TITLES.get(name, name), getattr(result, "provenance", {}))
     write_result(path, written)
     return path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -43,6 +44,7 @@ def scores_answer(found: Scores) -> Answer:
         document=_Document(found),
         notes=(*_explained(found), *found.notes),
         left_out=len(found.left_out),
+        lead=tuple(_verdict(one, found.provenance) for one in found.scores),
     )
 
 
@@ -72,6 +74,19 @@ def write_scores(path: Path, found: Scores, chosen: Format | None) -> Format | N
     return form
 
 
+def _verdict(one: ItemScores, provenance: Mapping[str, Any]) -> str:
+    """What was found, in one sentence."""
+    what, flagged, n = f"{one.task} {one.method}", int(one.facts["flagged"] or 0), f"{one.facts['n']:,}"
+    if not flagged:
+        return f"{what}: none of {n} {provenance['per']}s is flagged as misaligned."
+    named = Counter(one.modalities[k] for k in one.culprits.tolist() if k >= 0)
+    misfit = ", ".join(f"{name} {count:,}" for name, count in named.most_common())
+    return (
+        f"{what}: {flagged:,} of {n} {provenance['per']}s are flagged as misaligned, of which on average at most "
+        f"{provenance['fdr']:.0%} are aligned{f'; what does not fit: {misfit}' if misfit else ''}."
+    )
+
+
 def _summary(found: Scores) -> Table:
     rows = [
         (
@@ -92,9 +107,9 @@ def _summary(found: Scores) -> Table:
         "method",
         "flagged",
         f"of {per}s",
-        "mismatched, at least %",
-        "of these found %",
-        "misfit right %",
+        "misaligned %",
+        "found %",
+        "named %",
     )
     return Table(columns, tuple(rows), _WORDS, title)
 
@@ -104,15 +119,17 @@ def _worst(one: ItemScores) -> Table:
     columns = ["id", *(["caption"] if one.captions is not None else []), "score", "z", "pctl", "q", "misfit"]
     columns += [f"z {name}" for name in one.modalities]
     title = f"{one.task} {one.method}: the {len(places)} that fit least, of {len(one):,}; * flagged"
-    return Table(tuple(columns), tuple(_worst_row(one, place) for place in places), _WORDS, title)
+    return Table(
+        tuple(columns), tuple(_worst_row(one, place) for place in places), _WORDS, title, breaks=frozenset({"id"})
+    )
 
 
 def _worst_row(one: ItemScores, place: int) -> tuple[str, ...]:
     row = one.row(place)
     caption = [str(row["caption"])] if one.captions is not None else []
     z = [f"{row[f'z_{name}']:.1f}" for name in one.modalities]
-    mark = "*" if row["flagged"] else " "
-    figures = [f"{row['score']:.3f}", f"{row['z']:.1f}", f"{100 * row['percentile']:.1f}", f"{row['q']:.3f}{mark}"]
+    mark = "*" if row["flagged"] else ""
+    figures = [f"{row['score']:.3f}", f"{row['z']:.1f}", f"{100 * row['percentile']:.1f}", f"{mark}{row['q']:.3f}"]
     return (row["id"], *caption, *figures, row["culprit"] or "-", *z)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from gramcli.encoders.soundness.checks import AGAIN
 from gramcli.report.answer import Answer, Table, counted
 from gramcli.results.records import SCHEMA
 
@@ -68,10 +69,18 @@ def _line(same: Sequence[SoundnessCheck], n_kinds: int) -> tuple[str, ...]:
 def _verdict_notes(found: Soundness) -> list[str]:
     notes = []
     if found.failed:
-        names = "; ".join(dict.fromkeys(one.check for one in found.failed))
-        notes.append(f"{counted(len(found.failed), 'check')} of {len(found.checks)} failed: {names}.")
-    if any(one.verdict == "differs" for one in found.checks):
-        notes.append("What differs does so by rounding alone; the bytes of a store then depend on --batch-size.")
+        of: dict[str, list[str]] = {}
+        for one in found.failed:
+            of.setdefault(one.check, []).append(one.embedding)
+        n = len({one.check for one in found.checks})
+        names = "; ".join(f"{check} ({', '.join(embeddings)})" for check, embeddings in of.items())
+        notes.append(f"{counted(len(of), 'check')} of {n} failed: {names}.")
+    differing = {one.check for one in found.checks if one.verdict == "differs"}
+    if differing:
+        on = "the run" if differing == {AGAIN} else "--batch-size"
+        notes.append(f"What differs does so by rounding alone; the bytes of a store then depend on {on}.")
+    if untried := next((one for one in found.checks if (one.check, one.embedding) == (AGAIN, "all")), None):
+        notes.append(f"Whether another process gives the same vectors is not known: {untried.detail}.")
     return notes
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from dataclasses import dataclass
 from itertools import islice
+from sys import intern
 from typing import TYPE_CHECKING, Final
 
 from gramcli.errors import UserError
@@ -110,13 +111,17 @@ def _rows(lines: Iterable[list[str]], header: list[str]) -> Iterator[ItemRow]:
         ValueError: A line does not fit the header, or its numbers are none.
     """
     end = 0
+    shared: dict[tuple[str, ...], Mapping[str, str]] = {}  # most items are alike: a million need no mapping each
     for line in lines:
         if len(line) != len(header):
             raise ValueError(f"{len(line)} fields where the header has {len(header)}")
         identifier, split, label, *numbers = line[: len(COLUMNS)]
         start, end = end, _end(identifier, numbers, end)
-        status = dict(zip(header[len(COLUMNS) :], line[len(COLUMNS) :], strict=True))
-        yield ItemRow(identifier, split or None, label or None, end - start, status)
+        states = tuple(line[len(COLUMNS) :])
+        status = shared.get(states)
+        if status is None:
+            status = shared[states] = dict(zip(header[len(COLUMNS) :], states, strict=True))
+        yield ItemRow(identifier, intern(split) or None, intern(label) or None, end - start, status)
 
 
 def _end(identifier: str, numbers: list[str], due: int) -> int:

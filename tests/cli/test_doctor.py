@@ -48,7 +48,14 @@ def test_a_fault_ends_with_1_and_is_named(plugged):
     line = next(line for line in result.stdout.splitlines() if "FAILED" in line)
     assert re.match(r"padded or not +FAILED ", line)
     assert "text" in line and "padding leaks into shorter inputs" in line
-    assert "Note: 1 check of " in result.stdout
+    assert re.search(r"^Note: 1 check of 2\d failed: padded or not \(text\)\.$", result.stdout, re.M)
+
+
+def test_checks_are_counted_as_they_are_named_and_not_once_for_each_embedding(plugged):
+    result = plugged("BatchSize")
+    assert len([line for line in result.stdout.splitlines() if "FAILED" in line]) == 1
+    assert re.search(r"^Note: 1 check of 2\d failed: another batch size \(text, video, audio\)\.$", result.stdout, re.M)
+    assert re.search(r"^loaded again +ok ", result.stdout, re.M)
 
 
 def test_an_encoder_that_raises_is_a_finding_and_not_its_own_failure(plugged):

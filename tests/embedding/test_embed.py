@@ -19,7 +19,7 @@ import pytest
 from gramcli.datasets import Dataset, Item, open_dataset
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.writing import write_embeddings
-from gramcli.encoders import load_encoder
+from gramcli.encoders import from_functions, load_encoder
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.results.runs import EmbedSummary
@@ -147,8 +147,23 @@ def test_nothing_usable(tmp_path: Path, signal_encoder: Encoder) -> None:
         (folder / f"{name}.txt").write_text("a caption")
     summary = write_embeddings(open_dataset(str(folder)), signal_encoder, tmp_path / "s")
     assert (summary.usable, summary.exit_code, summary.ok["text"]) == (False, 1, 2)
-    assert summary.notes[-1].startswith("Nothing usable was embedded")
+    assert summary.notes[-1].startswith(
+        "Nothing usable was embedded: video of 2 of 2 items is lacking, for instance a.mp4 "
+    )
+    assert summary.notes[-1].endswith("; items.csv holds the reasons.")
     assert open_store(tmp_path / "s").ids == ("a", "b")
+
+
+def test_nothing_usable_since_the_model_gives_nothing(clips: Path, tmp_path: Path) -> None:
+    """Every file decodes: the note does not blame them."""
+    broken = from_functions({"video": lambda clip: [np.nan] * 3}, 3, name="broken")
+    summary = write_embeddings(open_dataset(str(clips)), broken, tmp_path / "s")
+    assert (summary.usable, summary.exit_code) == (False, 1)
+    assert summary.notes[-1].startswith("Nothing usable was embedded: video of ")
+    assert summary.notes[-1].endswith(
+        " items is lacking, for instance the function of 'video' gave a vector that is zero or not finite; items.csv "
+        "holds the reasons."
+    )
 
 
 def test_texts_alone_are_usable(tmp_path: Path, signal_encoder: Encoder) -> None:

@@ -153,7 +153,7 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("runs/none*.json", "emb@gram"), r"runs/none\*\.json fits no file"),
         (("**x", "emb@gram"), r"\*\*x fits no file"),
         (("g=runs/gram_s1.json,runs/gram_s1.json", "emb@gram"), "g holds runs/gram_s1.json twice: a seed counts once"),
-        (("emb@gram", "emb@gram"), "emb@gram is to be compared twice"),
+        (("emb@gram", "emb@pmrl", "emb@pmrl"), "emb@pmrl is to be compared twice"),
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
         (("emb@gram", ""), "An operand of compare is empty"),
@@ -208,3 +208,9 @@ def test_options_of_models_are_refused_where_there_is_none(here: Path, option: s
 
 def test_the_baseline_of_none_is_the_first() -> None:
     assert with_baseline([], None) == []
+
+
+def test_the_baseline_against_itself_shows_no_difference(here: Path) -> None:
+    found = compare("emb@gram", "emb@gram", tasks="t2v")
+    assert {row.delta for row in found.rows} == {0.0}
+    assert found.verdicts[0].sentence.startswith("t2v R@1: no difference between A and B is shown")

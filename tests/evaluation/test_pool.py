@@ -125,9 +125,11 @@ def test_two_pools_are_compared_by_their_questions_and_written_as_json(tmp_path:
 
 def test_the_table_says_shares_beside_chance_and_the_notes_the_bias(tmp_path: Path) -> None:
     found = measure(make_store(tmp_path / "s", 12), methods=["cosine"], options=SHARED)
-    table = answer_of(found).tables[0]
-    assert table.columns[:3] == ("task", "method", "1 text")
-    assert "(31.4)" in table.rows[0][2]  # 11 of 35
+    first, ten = answer_of(found).tables[:2]
+    assert first.columns == ten.columns == ("task", "method", "text", "video", "audio")
+    assert first.title.startswith("First answers by modality")
+    assert ten.title.startswith("The first 10 answers by modality")
+    assert "(31.4)" in first.rows[0][2]  # 11 of 35
     assert any(note.startswith("First answers of the query's own modality, cosine: text ") for note in found.notes)
     assert any(note.startswith("Shared pool of 36 candidates (text 12, video 12, audio 12)") for note in found.notes)
 

@@ -224,6 +224,7 @@ def test_text_that_answers_is_told_like_text_that_asks(tmp_path: Path) -> None:
     assert figure(forward, "t2v", "cosine", "n_duplicate_texts").value == 2
     duplicates = figure(reverse, "v2t", "cosine", "n_duplicate_texts")
     assert (duplicates.value, duplicates.n) == (2, sum(CAPTIONS))
-    assert any("2 texts equal a text of another item" in note for note in reverse.notes)
+    said = "2 texts have, bit for bit, the vector of a text of another item"
+    assert any(said in note for note in reverse.notes), "what their captions say is not known here"
     assert "v2t: items have several captions; --task t2v also gives v2t_maxpool." in reverse.notes
     assert not [note for note in forward.notes if "also gives" in note]

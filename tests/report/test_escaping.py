@@ -218,7 +218,7 @@ def test_an_evaluation_s_page_and_pictures_write_hidden_letters_out():
     made = page(odd, title=name, remarks=(name,))
     assert not unseen(made)
     assert made.count("<script") == page(evaluation(20)).count("<script") == 2
-    assert made.count("<svg") == 2
+    assert made.count("<svg") >= 2
     assert not unseen(reading.html(odd))
     assert "<script" not in reading.html(odd)
 

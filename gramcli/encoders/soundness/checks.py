@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +31,7 @@ from gramcli.results.soundness import SoundnessCheck, Verdict
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
+    from gramcli.encoders.soundness.elsewhere import Answers
 
 TWICE: Final = "same input twice"
 ALONE: Final = "alone or in a batch"
@@ -39,6 +40,7 @@ SIZE: Final = "another batch size"
 PERMUTED: Final = "permuted batch"
 THREADS: Final = "other threads"
 BESIDE: Final = "beside others"
+AGAIN: Final = "loaded again"
 PRECISION: Final = "other precision"
 REVERSED: Final = "frames reversed"
 ENCODES: Final = "encodes"
@@ -167,7 +169,29 @@ class Examination:
         def both() -> tuple[Found, Found]:
             return self.rows(whole), rows_of(other, self.subject, self.items(), whole(N))
 
-        yield from self._compared(PRECISION, both, told, verdict="note")
+        yield from self._compared(PRECISION, both, told, unless=AGAIN, verdict="note")
+
+    def again(self, answers: Answers) -> Iterator[SoundnessCheck]:
+        """The same model loaded in another process, where each input is asked alone, the last one first.
+
+        Args:
+            answers: What that process gave, of every subject.
+        """
+        sets = [mixed for mixed in (False, True) if (mixed, singles.__name__) in self._made]
+
+        def both() -> tuple[Found, Found]:
+            if not sets:
+                raise Fault("not told apart from what failed above")
+            before = [self.rows(singles, mixed=mixed) for mixed in sets]
+            return _joined(before), _joined([_answered(answers[self.subject, mixed]) for mixed in sets])
+
+        means = (
+            "another process, asked in another order, gives other vectors: weights are drawn where they should be "
+            "loaded, text goes through hash(), or earlier inputs are remembered"
+        )
+        yield from self._compared(
+            AGAIN, both, partial(self._judged, AGAIN, means), verdict="failed" if sets else "note"
+        )
 
     def time(self) -> Iterator[SoundnessCheck]:
         """Frames in reverse: whether the order of frames reaches the vector at all."""
@@ -259,13 +283,16 @@ class Examination:
             return SoundnessCheck(check, name, "ok", 0.0, 0)
         if not (np.isfinite(before).all() and np.isfinite(after).all()):
             return self._record(check, name, "failed", "rows hold NaN or infinity")
+        if before.shape != after.shape:
+            return self._record(check, name, "failed", f"{after.shape[1]} dimensions where {before.shape[1]} were")
         moved = _moved(before, after)
         if moved[0] > self.due.cosine:
             return replace(
                 self._record(check, name, "failed", means), cosine_difference=moved[0], rank_difference=moved[1]
             )
         differs = bits and self.due.same_bits
-        return SoundnessCheck(check, name, "differs" if differs else "ok", *moved, detail="by rounding alone")
+        said = "by rounding alone" if differs else "rounding, and no bits are due here"
+        return SoundnessCheck(check, name, "differs" if differs else "ok", *moved, detail=said)
 
     def _each(self, check: str, verdict: Verdict, detail: str) -> Iterator[SoundnessCheck]:
         yield from (self._record(check, name, verdict, detail) for name in self.subject.names)
@@ -288,6 +315,16 @@ def lengths_said(rows: NDArray[Any]) -> str:
 
 def _moved(before: NDArray[Any], after: NDArray[Any]) -> tuple[float, int]:
     return cosine_difference(before, after), rank_difference(before, after)
+
+
+def _answered(found: Found | str) -> Found:
+    if isinstance(found, str):
+        raise Fault(f"in another process: {found}")
+    return found
+
+
+def _joined(sets: Sequence[Found]) -> Found:
+    return {name: np.concatenate([found[name] for found in sets]) for name in sets[0]}
 
 
 def _unusable(rows: NDArray[Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from gramcli.encoders.soundness.checks import BESIDE, COMPARISONS, PRECISION, Examination
+from gramcli.encoders.soundness.checks import AGAIN, BESIDE, COMPARISONS, PRECISION, Examination
 from gramcli.encoders.soundness.difference import array_of, tolerance
 from gramcli.encoders.soundness.probes import N, Probes, probes_of
 from gramcli.encoders.soundness.runner import Fault, Items, Subject, prepared, rows_of, whole
@@ -22,6 +22,7 @@ from gramcli.results.watch import Progress
 
 if TYPE_CHECKING:
     from gramcli.encoders.base import Encoder
+    from gramcli.encoders.soundness.elsewhere import SecondProcess
 
 NORMS: Final = "raw length"
 Reload = Callable[[str], "Encoder"]
@@ -32,6 +33,7 @@ def examine(
     encoder: Encoder,
     reload: Reload | None = None,
     *,
+    second: SecondProcess | None = None,
     device: str = "cpu",
     precision: str = "fp32",
     progress: Progress | None = None,
@@ -44,9 +46,10 @@ def examine(
         encoder: The encoder. One with a method `raw`, which takes what `encode` takes and gives rows before they are
             brought to unit length, has their lengths told.
         reload: Makes the same encoder in another precision; None leaves that check out.
+        second: Loads it again in another process; None leaves that check out.
         device: Where it runs: decides which differences rounding explains.
         precision: Of its arithmetic, likewise.
-        progress: Called with (done, total) after each check.
+        progress: Called with (done, total), and with what is loaded again, before and after each check.
 
     Returns:
         One record for each check of each embedding; nothing that the encoder does is raised.
@@ -57,13 +60,15 @@ def examine(
         True
     """
     start = time.monotonic()
-    work = _Work(encoder, reload, device, precision)
+    work = _Work(encoder, reload, second, device, precision)
     checks: list[SoundnessCheck] = []
     steps = list(work.steps())
-    for done, step in enumerate(steps, start=1):
-        checks += step()
+    for done, step in enumerate(steps):
         if progress:
-            progress(done, len(steps))
+            progress(done, len(steps), _LOADS.get(getattr(step, "__name__", ""), ""))
+        checks += step()
+    if progress:
+        progress(len(steps), len(steps))
     due = tolerance(device, precision)
     seconds = time.monotonic() - start
     return Soundness(encoder.spec, device, precision, due.same_bits, due.cosine, tuple(checks), seconds)
@@ -71,11 +76,14 @@ def examine(
 
 Step = Callable[[], Iterator[SoundnessCheck]]
 
+_LOADS: Final = {"_again": "loading it again in a second process", "_precision": "loading it in another precision"}
+
 
 @dataclass
 class _Work:
     encoder: Encoder
     reload: Reload | None
+    second: SecondProcess | None
     device: str
     precision: str
 
@@ -96,6 +104,8 @@ class _Work:
             yield from (one.threads, one.time)
         yield from (one.odd for one in self.single)
         yield self._beside
+        if self.second:
+            yield self._again
         if self.reload:
             yield self._precision
         yield self._norms
@@ -138,6 +148,18 @@ class _Work:
         for one in every:
             yield from one.beside(together)
 
+    def _again(self) -> Iterator[SoundnessCheck]:
+        every = (*self.single, *self.fused)
+        try:
+            answers = self.second.ask([one.subject for one in every]) if self.second else {}
+        except UserError as error:
+            yield SoundnessCheck(
+                AGAIN, "all", "note", detail=f"not tried, for a second process cannot load it: {error}"
+            )
+            return
+        for one in every:
+            yield from one.again(answers)
+
     def _precision(self) -> Iterator[SoundnessCheck]:
         other = "bf16" if self.precision == "fp32" else "fp32"
         words = f"{other} against {self.precision}"
@@ -150,20 +172,26 @@ class _Work:
             yield from one.precision(loaded, words)
 
     def _norms(self) -> Iterator[SoundnessCheck]:
-        raw = getattr(self.encoder, "raw", None)
-        if raw is None:
-            yield SoundnessCheck(NORMS, "all", "note", detail="rows come at unit length; this encoder shows no others")
-            return
+        raw: Callable[[Items], Mapping[str, object]] = getattr(self.encoder, "raw", None) or _nothing
+        shown: dict[str, object] = {}
         for one in self.single:
             with suppress(Exception):  # what it raises here, it raised above
-                found = raw(
+                shown |= raw(
                     {name: [prepared(self.encoder, name, x) for x in given] for name, given in one.items().items()}
                 )
-                yield from _lengths(found)
+        yield from _lengths(shown)
+        hidden = [name for one in self.single for name in one.subject.names if name not in shown]
+        for name in hidden if shown else ["all"]:
+            said = "rows come at unit length; this encoder shows no others"
+            yield SoundnessCheck(NORMS, name, "note", detail=said)
 
     def _left_out(self) -> Iterator[SoundnessCheck]:
         said = "no inputs of this modality are made here; try it on your own with gram embed"
         yield from (SoundnessCheck("encodes", name, "note", detail=said) for name in self.unknown)
+
+
+def _nothing(inputs: Items) -> dict[str, object]:
+    return {}
 
 
 def _lengths(found: Mapping[str, object]) -> Iterator[SoundnessCheck]:

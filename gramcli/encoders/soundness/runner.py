@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gramcli.encoders.base import BrokenEncoderError
+from gramcli.encoders.base import BrokenEncoderError, UnusableVectorError
 from gramcli.encoders.soundness.difference import array_of
 from gramcli.errors import UserError
 
@@ -106,12 +106,12 @@ def encoded(encoder: Encoder, media: Items) -> Mapping[str, Any]:
     """Prepare and encode one batch.
 
     Raises:
-        Fault: Anything but a sentence for the user was raised.
+        Fault: Anything but a sentence for the user was raised, or the encoder's own numbers are of no use.
         UserError: The encoder refuses the inputs.
     """
     try:
         return encoder.encode({name: [prepared(encoder, name, one) for one in given] for name, given in media.items()})
-    except BrokenEncoderError as error:
+    except (BrokenEncoderError, UnusableVectorError) as error:
         raise Fault(error.message) from error
     except UserError:
         raise

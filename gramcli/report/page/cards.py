@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gramcli.report.answer import is_number, metric_text
 from gramcli.results.records import Comparison, ResultRow
+from gramcli.results.wording import letter
 
 MAX_CARDS: Final = 6
 HEADLINE: Final = "R@1"
@@ -53,6 +54,12 @@ def rulings(comparison: Comparison | None) -> list[Ruling]:
     """Return the sentences of a comparison's verdict; none where it holds none."""
     verdicts = comparison.verdicts if comparison else ()
     return [Ruling(one.outcome, one.sentence, _KINDS.get(one.outcome, "open")) for one in verdicts]
+
+
+def sides_of(comparison: Comparison | None) -> list[tuple[str, str, str]]:
+    """Return letter, name and a word on each contender of a comparison."""
+    names = comparison.names if comparison else ()
+    return [(letter(place), name, "" if place else "baseline") for place, name in enumerate(names)]
 
 
 def stage_named(row: ResultRow) -> str:

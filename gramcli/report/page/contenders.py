@@ -12,6 +12,7 @@ from gramcli.metrics.figures import hits
 from gramcli.modalities import LETTERS
 from gramcli.report.page.material import Material
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
+from gramcli.results.wording import letter
 from gramcli.store.layout import is_text
 
 Key = tuple[str, int]
@@ -29,6 +30,7 @@ class Contender:
         provenance: Of the evaluation that they are from.
         material: What can be shown of that.
         results: Its figures.
+        letter: What a comparison calls it; empty where names are short enough.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Contender:
     provenance: Mapping[str, Any]
     material: Material
     results: tuple[ResultRow, ...] = ()
+    letter: str = ""
 
     @cached_property
     def places(self) -> dict[Key, int]:
@@ -122,11 +125,12 @@ def contests_between(comparison: Comparison, materials: Sequence[Material]) -> l
     """The tasks of a comparison, its sides as contenders; none where the sides are not known."""
     named = {(row.task, label) for row in comparison.rows for label in (row.a, row.b)}
     found: dict[str, list[Contender]] = {}
-    for name, side, material in zip(comparison.names, comparison.sides, materials, strict=False):
+    sides = zip(comparison.names, comparison.sides, materials, strict=False)
+    for place, (name, side, material) in enumerate(sides):
         for vector in side.ranks:
             label = name if name.endswith(f"@{vector.method}") else f"{name}@{vector.method}"
             if vector.ranks and (vector.task, label) in named:
-                one = Contender(label, vector, side.provenance, material, side.results)
+                one = Contender(label, vector, side.provenance, material, side.results, letter(place))
                 found.setdefault(vector.task, []).append(one)
     return [Contest(task, task, _shortly(contenders), compared=True) for task, contenders in found.items()]
 

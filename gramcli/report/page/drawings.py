@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from markupsafe import Markup
 
@@ -15,6 +16,8 @@ from gramcli.report.plots.draw import drawings
 from gramcli.report.plots.subject import History, Subject
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.results.runs import Alignment
+
+_LONGEST_NAME: Final = 16
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,19 @@ def side_by_side(contests: Sequence[Contest]) -> Evaluation | None:
     return Evaluation(provenance={}, results=rows, left_out=(), ranks=ranks)
 
 
+def _named(one: Contender) -> str:
+    """What a figure calls a contender: its letter, and its name where that is short."""
+    return one.letter if len(one.name) > _LONGEST_NAME else f"{one.letter} {one.name}"
+
+
 def _renamed(one: Contender) -> RankVector:
-    return replace(one.vector, method=one.name)
+    return replace(one.vector, method=_named(one))
 
 
 def _rows(one: Contender) -> list[ResultRow]:
     vector = one.vector
     own = [row for row in one.results if row.task == vector.task and stage_named(row) == vector.method]
-    return [replace(row, method=one.name) for row in own]
+    return [replace(row, method=_named(one)) for row in own]
 
 
 def _shown(subject: Subject) -> list[Shown]:

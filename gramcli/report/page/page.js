@@ -105,10 +105,10 @@
   const SUBSETS = {
     all: ["all", () => true],
     changed: ["with different ranks", (row) => row.gain],
-    gained: ["B gained", (row) => row.gain > 0],
-    lost: ["B lost", (row) => row.gain < 0],
-    missed: ["B misses at 1", (row) => row.b !== null && row.b > 1],
-    missed10: ["B misses at 10", (row) => row.b !== null && row.b > 10],
+    gained: ["gained by the contender", (row) => row.gain > 0],
+    lost: ["lost by the contender", (row) => row.gain < 0],
+    missed: ["contender misses at 1", (row) => row.b !== null && row.b > 1],
+    missed10: ["contender misses at 10", (row) => row.b !== null && row.b > 10],
     unanswered: ["no right answer", (row) => row.b === null],
   };
 
@@ -272,10 +272,10 @@
       const heads = [heading("query", one.asks ? "caption" : "item", "query", false)];
       for (const place of columns()) {
         const name = one.contenders[place];
-        heads.push(heading(String(place), name, "rank", true, `Rank of the right answer under ${name}`));
+        heads.push(heading(String(place), one.short[place], "rank", true, `Rank of the right answer under ${name}`));
       }
       if (paired()) heads.push(heading("gain", "places gained", "gain", true, `Places that ${b} gains over ${a}`));
-      heads.push(make("th", { scope: "col", class: "answers" }, `first answers of ${b}`));
+      heads.push(make("th", { scope: "col", class: "answers" }, `first answers of ${one.short[state.b]}`));
       head.replaceChildren(...heads);
       body.replaceChildren(...part.flatMap((row) => rowOf(one, row, heads.length)));
       const range = found.length > PER_PAGE ? `${(from + 1).toLocaleString("en")} to ${(from + part.length).toLocaleString("en")} of ` : "";
@@ -298,14 +298,14 @@
       const one = task();
       const names = one.contenders.map((name, place) => [String(place), name]);
       const subsets = Object.entries(SUBSETS).filter(([key]) => paired() || !["changed", "gained", "lost"].includes(key));
-      const named = (text) => (paired() ? text : text.replace("B misses", "missed"));
+      const named = (text) => (paired() ? text : text.replace("contender misses", "missed"));
       const words = make("input", { type: "search", value: state.words, placeholder: "caption, id or label" });
       words.addEventListener("input", () => { state.words = words.value.trim().toLowerCase(); state.page = 0; draw(); });
       const set = (name) => (value) => { state[name] = Number(value); rows = rowsOf(task()); state.page = 0; draw(); };
       const parts = [
         choice("Task", data.tasks.map((each, k) => [String(k), each.task]), String(state.task), (value) => begin(Number(value))),
-        paired() ? choice("A", names, String(state.a), set("a")) : null,
-        paired() ? choice("B", names, String(state.b), set("b")) : null,
+        paired() ? choice("Baseline", names, String(state.a), set("a")) : null,
+        paired() ? choice("Contender", names, String(state.b), set("b")) : null,
         choice("Show", subsets.map(([key, [text]]) => [key, named(text)]), state.subset, (value) => { state.subset = value; state.page = 0; draw(); }),
         make("label", { class: "wide" }, "Search", words),
       ];

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from gramcli.report.align import alignment_answer
 from gramcli.report.answer import Table, listing
-from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, subtitle
+from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_of, subtitle
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
 from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
@@ -70,6 +70,7 @@ def page(
         subtitle=subtitle(evaluation.provenance),
         remarks=remarks,
         verdicts=rulings(comparison),
+        sides=sides_of(comparison),
         cards=best_per_task(evaluation.results)[:MAX_CARDS],
         tables=own[:1],
         comparisons=compared.tables if compared else (),
@@ -100,8 +101,9 @@ def comparison_page(
     return _page(
         contests,
         title=title,
-        subtitle=", ".join(comparison.names),
+        subtitle=subtitle(comparison.sides[0].provenance) if comparison.sides else "",
         verdicts=rulings(comparison),
+        sides=sides_of(comparison),
         tables=unsaid,
         drawings=drawings_of(side_by_side(contests), comparison),
         notes=answer.notes,
@@ -126,6 +128,7 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
     return _page(
         [],
         title=title,
+        remarks=answer.lead,
         tables=[table for table in answer.tables if not table.title.startswith("Left out")],
         drawings=drawings,
         notes=answer.notes,
@@ -142,7 +145,9 @@ def alignment_page(found: Alignment) -> str:
 
 
 def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts: Any) -> str:  # noqa: ANN401 - of many kinds
-    nothing: dict[str, Any] = dict.fromkeys(("remarks", "verdicts", "cards", "comparisons", "drawings", "further"), ())
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("remarks", "verdicts", "sides", "cards", "comparisons", "drawings", "further"), ()
+    )
     whole = nothing | {"subtitle": "", "data": "", "said": ()} | parts
     whole |= {"provenance": provenance_table(provenance), "command": command_of(provenance)}
     if contests:

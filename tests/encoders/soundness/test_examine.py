@@ -120,6 +120,8 @@ def test_rounding_differs_and_does_not_fail():
     assert all(0 < one.cosine_difference < 1e-9 for one in found.checks if one.verdict == "differs")
     on_gpu = examine(faulty.Batched(), device="cuda:0")
     assert "differs" not in {one.verdict for one in on_gpu.checks}, "no bits are due there"
+    said = {(one.verdict, one.detail) for found in (found, on_gpu) for one in found.checks if one.cosine_difference}
+    assert {("differs", "by rounding alone"), ("ok", "rounding, and no bits are due here")} <= said
 
 
 def test_a_refusal_in_a_sentence_is_a_fact():
