@@ -5,6 +5,7 @@
   const PER_PAGE = 50;
   const FILTERED_FROM = 12;
   const MOST_COLUMNS = 3;
+  const NARROW = matchMedia("(max-width: 48rem)"); // as in the style: no column of answers
   const COLLATOR = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const NUMBER = /[-+\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?/i;
 
@@ -274,10 +275,10 @@
         const name = one.contenders[place];
         heads.push(heading(String(place), one.short[place], "rank", true, `Rank of the right answer under ${name}`));
       }
-      if (paired()) heads.push(heading("gain", "places gained", "gain", true, `Places that ${b} gains over ${a}`));
+      if (paired()) heads.push(heading("gain", "gained", "gain", true, `Places that ${b} gains over ${a}`));
       heads.push(make("th", { scope: "col", class: "answers" }, `first answers of ${one.short[state.b]}`));
       head.replaceChildren(...heads);
-      body.replaceChildren(...part.flatMap((row) => rowOf(one, row, heads.length)));
+      body.replaceChildren(...part.flatMap((row) => rowOf(one, row, heads.length - (NARROW.matches ? 1 : 0))));
       const range = found.length > PER_PAGE ? `${(from + 1).toLocaleString("en")} to ${(from + part.length).toLocaleString("en")} of ` : "";
       const first = state.column === "change" && state.order === "descending" ? "; those that changed most first" : "";
       const queries = counted(found.length, "query", "queries");
@@ -333,6 +334,7 @@
     });
     const title = make("caption", { class: "hidden" }, "Queries with the rank of their right answer");
     root.append(bar, count, make("div", {}, make("table", { class: "queries" }, title, make("thead", {}, head), body)), pages);
+    NARROW.addEventListener("change", draw);
     begin(data.first);
   }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gramcli.report.answer import Answer
 
 _LEFT_OUT: Final = ("id", "modality", "reason")
+_FIRST_SEED: Final = "Query by query, and in the curves, a contender of several seeds is shown by its first."
 _SECTIONS: Final = {
     "verdicts": ("verdict", "Verdict"),
     "tables": ("results", "Results"),
@@ -98,6 +99,7 @@ def comparison_page(
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
     contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
+    several = any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows)
     return _page(
         contests,
         title=title,
@@ -106,7 +108,7 @@ def comparison_page(
         sides=sides_of(comparison),
         tables=unsaid,
         drawings=drawings_of(side_by_side(contests), comparison),
-        notes=answer.notes,
+        notes=(*answer.notes, *([_FIRST_SEED] if several else [])),
         left_out=_left_out(comparison.left_out),
         provenance=comparison.provenance,
     )
