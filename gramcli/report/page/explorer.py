@@ -14,7 +14,7 @@ from gramcli.report.page.contenders import Contest, Key
 
 MOST_QUERIES: Final = 2000
 """Of one task in a page."""
-MOST_TEXT: Final = 1_100_000
+MOST_TEXT: Final = 1_400_000
 """Bytes of ranks, answers and captions; queries are left out until they fit."""
 MOST_BYTES: Final = 2_900_000
 """Of the whole page."""
@@ -151,8 +151,19 @@ def _task(
         "queries": [items.number(name, whole=True) for name, _ in chosen],
         "captions": [number for _, number in chosen],
         "ranks": [[_compact(contest.rank(place, key)) for place in places] for key in chosen],
-        "best": [[[items.number(name) for name in found.get(key, ())] for found in answers] for key in chosen],
+        "best": [_shared([[items.number(name) for name in found.get(key, ())] for found in answers]) for key in chosen],
     }
+
+
+def _shared(lists: Sequence[list[int]]) -> list[list[int] | int]:
+    """The lists, those that another contender has already as its place.
+
+    Example:
+        >>> _shared([[1, 2], [2, 1], [1, 2]])
+        [[1, 2], [2, 1], 0]
+    """
+    places = [lists.index(one) for one in lists]
+    return [one if place == number else place for number, (one, place) in enumerate(zip(lists, places, strict=True))]
 
 
 def _wanted(

@@ -120,6 +120,11 @@
       const [id, label, split, captions, picture] = data.items[number];
       return { id, label, split, captions, picture: picture < 0 ? null : data.pictures[picture] };
     };
+    // A list that an earlier contender has too is written as the place of that one.
+    function bestOf(one, query, place) {
+      const found = one.best[query][place];
+      return typeof found === "number" ? one.best[query][found] : found;
+    }
     const paired = () => task().contenders.length > 1;
     const body = make("tbody");
     const head = make("tr");
@@ -180,7 +185,7 @@
     }
 
     function answerCell(one, row) {
-      const best = one.best[row.query][state.b] || [];
+      const best = bestOf(one, row.query, state.b);
       const lines = best.slice(0, 3).map((number) => {
         const right = number === one.queries[row.query];
         const other = item(number);
@@ -208,7 +213,7 @@
     function alike(one, query) {
       const found = new Map();
       one.contenders.forEach((_, place) => {
-        const key = JSON.stringify([one.ranks[query][place], one.best[query][place]]);
+        const key = JSON.stringify([one.ranks[query][place], bestOf(one, query, place)]);
         found.set(key, [...(found.get(key) || []), place]);
       });
       return [...found.values()];
@@ -216,7 +221,7 @@
 
     function neighbours(one, query, places) {
       const rank = one.ranks[query][places[0]];
-      const best = one.best[query][places[0]] || [];
+      const best = bestOf(one, query, places[0]);
       const lines = best.map((number, k) => {
         const other = item(number);
         const right = number === one.queries[query];

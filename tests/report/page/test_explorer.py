@@ -41,6 +41,7 @@ def test_ranks_answers_and_captions_stand_with_their_query():
     assert task["captions"] == [0, 1, 0]
     assert task["ranks"] == [[1, 3], [2.5, 2], [None, 1]]
     assert [[names[k] for k in row[0]] for row in task["best"]] == [["a", "b"], ["b", "a"], ["b", "c"]]
+    assert [row[1] for row in task["best"]] == [0, 0, 0]  # the same as the first contender's
     assert found["items"][names.index("a")] == ["a", "cat", "test", ["first", "second"], -1]
     assert found["items"][names.index("c")] == ["c", None, None, [], -1]
 
