@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.datasets import open_dataset
 from gramcli.datasets.generated import generate_dataset
+from gramcli.embedding.origin import take_origin
 from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.evaluation.comparison import compare_evaluations
@@ -120,6 +121,7 @@ def align_by(losses: Sequence[str], folder: Path, seed: int, begin: Stage) -> No
         heads = folder / f"heads_{loss}"
         train_heads(store, heads, loss, options=how, progress=begin(f"Aligning by {loss}", "epochs"))
         write_projected(store, load_heads(heads), store.ids, folder / f"aligned_{loss}", overwrite=True)
+        take_origin(store, folder / f"aligned_{loss}")
 
 
 def only(evaluation: Evaluation, task: Task, method: str) -> Evaluation:

@@ -17,6 +17,7 @@ from gramcli.cli.compare import compare_command
 from gramcli.cli.embed import embed_command
 from gramcli.cli.eval import eval_command
 from gramcli.cli.importing import import_command
+from gramcli.cli.leaderboard import leaderboard_command
 from gramcli.cli.matrix import matrix_command
 from gramcli.cli.plot import plot_command
 from gramcli.cli.report import report_command
@@ -29,13 +30,20 @@ VERBS = {
     "embed": (embed_command, {"dry_run"}),
     "align": (align_command, {"report"}),
     "compare": (compare_command, {"output", "report"}),
+    "leaderboard": (leaderboard_command, {"output", "report"}),
     "matrix": (matrix_command, {"output"}),
     "plot": (plot_command, {"operands"}),
     "score": (score_command, {"keep", "report", "output"}),
     "import_features": (import_command, set()),
     "write_report": (report_command, set()),
 }
-PLURAL = {"task": "tasks", "method": "methods", "classifier": "classifiers", "modality": "modalities"}
+PLURAL = {
+    "task": "tasks",
+    "method": "methods",
+    "classifier": "classifiers",
+    "modality": "modalities",
+    "metric": "metrics",
+}
 OURS = {"watch", "targets", "kind"}
 ONLY_OURS = {"compare": {"per_query"}}
 

@@ -106,3 +106,45 @@ def test_figures_are_those_of_gram_eval(experiments, tmp_path):
 def test_intervals_are_those_of_students_t(experiments):
     assert experiments["report"].interval([1.0, 2.0, 3.0]) == "2.000 ± 2.484"
     assert experiments["report"].interval([10.0]) == "10.0"
+
+
+@pytest.fixture(scope="module")
+def synergy():
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("synergy")
+    sys.path.remove(str(FOLDER))
+
+
+def test_of_an_xor_no_pair_of_modalities_says_anything_and_all_three_say_everything(synergy):
+    found = synergy.factors("synergy", np.random.default_rng(0), 20_000)
+    text, video, audio = (found[name] for name in ("text", "video", "audio"))
+    for a, b in ((text, video), (text, audio), (video, audio)):
+        assert np.abs(a.T @ b / len(a)).max() < 0.03
+    np.testing.assert_array_equal(text, video * audio)
+
+
+def test_the_other_kinds_say_what_their_names_say(synergy):
+    rng = np.random.default_rng(0)
+    alike = synergy.factors("redundancy", rng, 50)
+    np.testing.assert_array_equal(alike["text"], alike["video"])
+    np.testing.assert_array_equal(alike["text"], alike["audio"])
+    apart = synergy.factors("uniqueness", rng, 50)
+    np.testing.assert_array_equal(apart["text"], np.concatenate([apart["video"], apart["audio"]], axis=1))
+    mixed = synergy.factors("mixture", rng, 50)
+    assert mixed["text"].shape == (50, synergy.BITS)
+    np.testing.assert_array_equal(mixed["text"][:, -4:], mixed["video"][:, -4:] * mixed["audio"][:, -4:])
+    assert {name: x.shape for name, x in synergy.features("mixture", 0).items()} == dict.fromkeys(
+        ("text", "video", "audio"), (sum(synergy.SIZES.values()), synergy.WIDTH)
+    )
+
+
+def test_a_small_run_keeps_its_parts_and_prints_a_table(synergy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(synergy, "SIZES", {"train": 40, "val": 10, "test": 12})
+    arguments = ["synergy.py", "-o", str(tmp_path), "--seeds", "1", "--epochs", "1", "--kinds", "synergy"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--losses", "cosine", "symile"])
+    synergy.main()
+    first = capsys.readouterr().out
+    assert "| symile, from random heads |" in first
+    assert len(list(tmp_path.iterdir())) == 3
+    synergy.main()
+    assert capsys.readouterr().out == first

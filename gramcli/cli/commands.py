@@ -56,7 +56,7 @@ _ROWS: Final = (
     ),
     CommandRow("eval", "Measure", "Evaluate a store, or a model on a dataset."),
     CommandRow("compare", "Measure", "Say which is better, by how much, and whether it is real."),
-    CommandRow("leaderboard", "Measure", "Put evaluations into one table, only comparable ones side by side."),
+    CommandRow("leaderboard", "Measure", "Put evaluations into one table, in comparable groups."),
     CommandRow("matrix", "Measure", "Write or summarise the alignment matrix of a store."),
     CommandRow("score", "Measure", "Say which items' modalities do not belong together."),
     CommandRow(

@@ -31,7 +31,7 @@ def leaderboard_command(
     output: OutputOpt = None,
     report: ReportOpt = None,
 ) -> None:
-    """Put evaluations into one table, only comparable ones side by side.
+    """Put evaluations into one table, in comparable groups.
 
     One row per run, task and method, best first. Runs are put into one group only where they asked the same questions
     of the same gallery under the same rules; others stand in a table of their own, which says why. Rows of a group that
@@ -39,7 +39,7 @@ def leaderboard_command(
 
     Example: gram leaderboard runs/*.json --task t2va
 
-    Example: gram leaderboard runs/*.json --method gram --metric MRR --metric R@10 --report table.html
+    Example: gram leaderboard runs/*.json --metric MRR --report table.html
     """
     from gramcli.evaluation.leaderboard import leaderboard
     from gramcli.report.reading import answer_of

@@ -26,6 +26,17 @@ _PARSER_WORDS = (
 )
 
 
+def _without_braces(piece: str) -> str:
+    """Return a piece of the usage line without marks of the parser; dots that a name has are not said twice.
+
+    Example:
+        >>> _without_braces("{A B...}..."), _without_braces("{FILE... KIND}..."), _without_braces("{A}...")
+        ('A B...', 'FILE... KIND', 'A...')
+    """
+    name = piece.strip("{}").partition("}")[0]
+    return f"{name}..." if piece.endswith("}...") and "..." not in name else name
+
+
 class Command(TyperCommand):
     """A command: its help in panels, its defaults from gram.toml, no words at all its help."""
 
@@ -65,7 +76,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - Typer's
         """Return what follows the name in the usage line, without braces round what is needed."""
-        return [piece.strip("{}").replace("...}...", "...") for piece in super().collect_usage_pieces(ctx)]
+        return [_without_braces(piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's
         """Write the help page."""

@@ -18,7 +18,7 @@ _KINDS: Final = ", ".join(KINDS.names())
 PlotArg = Annotated[
     list[str],
     typer.Argument(
-        metavar="FILE... [KIND]",
+        metavar="FILE... KIND",
         help=f"A store, an evaluation's or comparison's JSON, or heads; then a kind: {_KINDS}.",
     ),
 ]

@@ -193,6 +193,12 @@ def _check_matrix(given: Mapping[str, Any]) -> None:
     _need_store(store, lambda other: ("matrix", other, *task, "--method", given["method"]))
 
 
+def _check_plot(given: Mapping[str, Any]) -> None:
+    first, *rest = given["operands"]
+    if kind_of(first) in {"media folder", "folder of stores", *_MODELS} and not first.startswith(_HEADS):
+        _need_store(first, lambda other: ("plot", other, *rest))
+
+
 def _check_score(given: Mapping[str, Any]) -> None:
     tasks = [word for task in given["task"] or () for word in ("--task", task)]
     _need_store(str(given["store"]), lambda other: ("score", other, *tasks))
@@ -350,6 +356,7 @@ _CHECKS: Final = {
     "eval": _check_eval,
     "embed": _check_embed,
     "matrix": _check_matrix,
+    "plot": _check_plot,
     "score": _check_score,
     "align": _check_align,
     "compare": _check_compare,

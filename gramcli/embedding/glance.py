@@ -34,12 +34,12 @@ class Glance:
     Attributes:
         encoder: The encoder.
         items: How many the run embeds.
-        notes: What was found, one sentence each.
+        found: What was found: what it is about -> one sentence.
     """
 
     encoder: Encoder
     items: int
-    notes: list[str] = field(default_factory=list)
+    found: dict[str, str] = field(default_factory=dict)
     _done: set[frozenset[str]] = field(default_factory=set)
     _first: dict[frozenset[str], tuple[Inputs, Row]] = field(default_factory=dict)
 
@@ -71,7 +71,8 @@ class Glance:
             return
 
     def _compare(self, one: Inputs, before: Row, again: Inputs) -> None:
-        self.notes += [f"{name}: {said}" for name, row in before.items() if (said := _length_said(row))]
+        lengths = {name: said for name, row in before.items() if (said := _length_said(row))}
+        self.found |= {f"length of {name}": f"{name}: {said}" for name, said in lengths.items()}
         bound = tolerance("cuda", self._precision()).cosine
         after = self.encoder.encode(again)
         moved = {name: self._moved(row, after[name]) for name, row in before.items()}
@@ -83,7 +84,7 @@ class Glance:
             if gap > bound:
                 random = self._moved(array_of(alone[name])[0], twice[name]) > bound
                 why = "one input gives another vector each time" if random else "a row depends on its batch"
-                self.notes.append(
+                self.found[f"sameness of {name}"] = (
                     f"{name}: an item's vector differs from itself, alone against in a batch (1 - cos = {gap:.2g}): "
                     f"{why}. See: gram doctor {self.encoder.spec}"
                 )

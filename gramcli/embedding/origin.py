@@ -18,10 +18,10 @@ from gramcli.datasets import Dataset, Item, open_dataset
 from gramcli.embedding.reading import identity
 from gramcli.errors import UserError
 from gramcli.files.reading import read_regular
-from gramcli.files.writing import write_atomic
+from gramcli.files.writing import disk_errors, write_atomic
 from gramcli.results.schema import Source, read_json
-from gramcli.store.layout import input_digest, read_inputs, text_digest
-from gramcli.store.reader import Store
+from gramcli.store.layout import INPUTS, canonical, input_digest, read_inputs, text_digest
+from gramcli.store.reader import Store, open_store
 
 ORIGIN: Final = "origin.json"
 
@@ -72,6 +72,27 @@ def write_origin(store: Path, dataset: Dataset) -> None:
         same = False
     if not same:
         write_atomic(store / ORIGIN, data)
+
+
+def take_origin(store: Store, output: Path) -> None:
+    """Let a finished store of the same items, or of some of them, say that it came from where `store` did.
+
+    Args:
+        store: Where the items are from.
+        output: The folder of the other store.
+
+    Raises:
+        UserError: The disk refuses, or what is to be copied is damaged.
+    """
+    try:
+        origin = read_regular(store.path / ORIGIN)
+    except OSError:
+        return
+    known = dict(zip(store.ids, read_inputs(store.path, len(store.ids)), strict=False))
+    with disk_errors(output):
+        if known:
+            write_atomic(output / INPUTS, canonical([known[name] for name in open_store(output).ids]))
+        write_atomic(output / ORIGIN, origin)
 
 
 def originals(store: Store, data: str | None = None, root: str | Path | None = None) -> Originals:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gramcli.datasets import open_dataset
+from gramcli.embedding.origin import take_origin
 from gramcli.errors import UserError
 from gramcli.heads.files import PREFIX, load_heads
 from gramcli.heads.projection import write_projected
@@ -39,6 +40,7 @@ def write_through_heads(
     if not heads.startswith(PREFIX):
         raise UserError("usage", f"--from goes with --model heads:DIR; got --model {heads}. Leave --from out.")
     write_projected(store, load_heads(heads), ids, output, overwrite=overwrite)
+    take_origin(store, output)
     return _summary(open_store(output))
 
 

@@ -41,6 +41,7 @@ from gramcli.store.layout import (
     shard_file,
     state,
 )
+from gramcli.store.notes import keep_notes, read_notes
 from gramcli.store.writer import StoreWriter
 
 if TYPE_CHECKING:
@@ -113,10 +114,11 @@ def write_embeddings(
         ]
         tell = _Counter(progress, len(dataset.items), sum(len(task.positions) for task in tasks), clock)
         for task, content in zip(tasks, shard_contents(job, tasks, pool, tell.add, clock), strict=True):
+            keep_notes(writer.path, glance.found)  # before the shard: one that was looked at is never there without
             writer.write_shard(task.index, content)
         writer.finish()
         rows = [row for record in writer.records for row in record.rows]
-        return _summary(writer, dataset, rows, len(tasks), [*notes, *glance.notes])
+        return _summary(writer, dataset, rows, len(tasks), [*notes, *read_notes(writer.path).values()])
 
 
 def preview(dataset: Dataset, encoder: Encoder, output: Path, options: EmbedOptions | None = None) -> str:

@@ -108,6 +108,7 @@ def store_notes(store: Store, options: EvalOptions) -> list[str]:
         notes.append(_space_note(store))
     notes += _apart(store)
     notes += store.manifest["model"].get("assumptions", [])
+    notes += [f"Found while it was embedded: {one}" for one in store.findings.values()]
     if options.relevant == "label":
         notes.append("Every item of a query's label is a right answer (--relevant label).")
     notes += _training_notes(store, chosen_items(store, options.split, options.limit))

@@ -17,6 +17,7 @@ from gramcli.exchange.provenance import joined_dataset, joined_model
 from gramcli.results.runs import Joined
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.store.layout import Plan, absent, digest, is_text, read_inputs
+from gramcli.store.notes import keep_notes
 from gramcli.store.reader import open_store
 from gramcli.store.rows import DIGESTS, StoreRows
 from gramcli.store.shards import ShardContent
@@ -55,7 +56,11 @@ def join_stores(
     plan = _plan(operands, matched)
     work = _Work(operands, rows, matched, captions)
     progress = watch.stage("Joining", "shards")
+    found = {
+        f"part {k}, {about}": one for k, operand in enumerate(operands) for about, one in operand.store.findings.items()
+    }
     with StoreWriter.open(output, plan, overwrite=overwrite) as writer:
+        keep_notes(writer.path, found)
         for index in writer.missing_shards():
             writer.write_shard(index, work.content(plan.shard_range(index)))
             progress(index + 1, plan.n_shards)

@@ -9,6 +9,7 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.store.layout import TEXT, has_row
+from gramcli.store.notes import keep_notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,8 @@ def write_projected(
         dataset=seen.manifest["dataset"],
         overwrite=overwrite,
     )
+    taken = {seen.stored_name(name) for name in seen.modalities}
+    keep_notes(output, {about: one for about, one in store.findings.items() if about.rpartition(" ")[2] in taken})
 
 
 def _texts_of(store: Store, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

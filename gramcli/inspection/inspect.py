@@ -259,6 +259,7 @@ def describe_store(store: Store, *, verify: bool = False) -> Description:
             for item, status in zip(store.ids, found, strict=True)
             if state(status) == FAILED
         ),
+        notes=tuple(f"Found while it was embedded: {one}" for one in store.findings.values()),
     )
 
 

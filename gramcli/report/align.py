@@ -57,9 +57,11 @@ def alignment_answer(found: Alignment) -> Answer:
 
 def write_curves(found: Alignment) -> None:
     """Draw the learning curve beside the heads, as `curves.svg`."""
-    from gramcli.report.figures import learning_curves  # noqa: PLC0415 - matplotlib loads here only
+    from gramcli.report.plots.draw import picture  # noqa: PLC0415 - matplotlib loads here only
+    from gramcli.report.plots.subject import History, Subject  # noqa: PLC0415 - as above
 
-    write_beside(found.path / FIGURE, learning_curves(found.history, found.best, found.metric))
+    subject = Subject(history=History(found.history, found.best, found.metric))
+    write_beside(found.path / FIGURE, picture(subject, "training").document())
 
 
 def _row(stage: str, one: Epoch) -> dict[str, Any]:

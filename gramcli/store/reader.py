@@ -33,6 +33,7 @@ from gramcli.store.layout import (
     state,
     table_limit,
 )
+from gramcli.store.notes import read_notes
 from gramcli.store.shards import damaged, read_record
 
 if TYPE_CHECKING:
@@ -97,6 +98,15 @@ class Store:
         """Whether nobody said if the modalities share a space, as where features were imported without saying."""
         model = self.manifest["model"]
         return "shared_space" in model and model["shared_space"] is None
+
+    @cached_property
+    def findings(self) -> dict[str, str]:
+        """What was found of the model while the store was made: what it is about -> one sentence.
+
+        Raises:
+            UserError: notes.json is damaged.
+        """
+        return read_notes(self.path)
 
     def status(self, modality: str) -> list[str]:
         """`ok`, `absent` (both perhaps with a remark after a colon) or `failed: reason` of each item.

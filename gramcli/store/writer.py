@@ -46,6 +46,7 @@ from gramcli.store.layout import (
     shard_file,
     state,
 )
+from gramcli.store.notes import NOTES
 from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_content, read_record
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class StoreWriter:
         _refuse_foreign(self.path)  # again, now that nobody else can change it
         manifest = read_manifest(self.path) if (self.path / MANIFEST).exists() else None
         with disk_errors(self.path):
-            remove_leftovers(self.path, (MANIFEST, ITEMS, INPUTS).__contains__)
+            remove_leftovers(self.path, (MANIFEST, ITEMS, INPUTS, NOTES).__contains__)
             if manifest:
                 make_own_folder(self.path / SHARDS)  # refuses a link before anything is emptied
         empty = manifest and not manifest["complete"] and not any(map(is_shard_name, _names(self.path / SHARDS)))
@@ -249,7 +250,7 @@ class StoreWriter:
         # Marked unfinished first: killed half-way, this is a store of the old plan with shards missing.
         write_atomic(self.path / MANIFEST, seal({**manifest, "complete": False, "shards": []}))
         with disk_errors(self.path):
-            remove_files(self.path, (ITEMS, INPUTS).__contains__)
+            remove_files(self.path, (ITEMS, INPUTS, NOTES).__contains__)
             remove_files(self.path / SHARDS, is_shard_name, own_folder=True)
 
     def _write_manifest(self, *, complete: bool, items_sha256: str | None = None) -> None:

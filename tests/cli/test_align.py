@@ -31,7 +31,7 @@ def test_heads_from_training_to_figures(gram, tmp_path, views):
         "curves.csv",
         "curves.svg",
     }
-    assert (tmp_path / "heads" / "curves.svg").read_text().startswith("<svg")
+    assert "<title>Loss and validation figures" in (tmp_path / "heads" / "curves.svg").read_text()
     asked = ("--task", "t2va", "--method", "gram")
     seen = gram.json("eval", views, "--model", "heads:heads", *asked)
     assert {row["n"] for row in seen["results"]} == {40}

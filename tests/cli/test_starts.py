@@ -74,6 +74,8 @@ def here(gram, store, tmp_path):
         ("export clips.csv -o x.npz", "gram inspect clips.csv"),
         ("join 'my clips' 'my emb' -o j", "gram embed 'my clips' -o 'my clips_emb'"),
         ("datasets 'my clips'", "gram inspect 'my clips'"),
+        ("plot 'my clips' map", "then: gram plot 'my clips_emb' map"),
+        ("plot 'run 1'", "gram embed DATA --model 'run 1' -o STORE"),
     ],
 )
 def test_the_command_that_was_meant_is_named(here, command, meant):

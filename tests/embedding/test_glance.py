@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from gramcli import evaluate
+from gramcli.datasets import open_dataset
 from gramcli.embedding import glance
 from gramcli.embedding.embed import embed
 from gramcli.embedding.glance import Glance
+from gramcli.embedding.options import EmbedOptions
+from gramcli.embedding.writing import write_embeddings
+from gramcli.errors import UserError
+from gramcli.exchange.joining import join_stores
+from gramcli.heads.files import save_heads
+from gramcli.heads.model import new_heads
+from gramcli.inspection.inspect import describe_store
+from gramcli.store import open_store
+from gramcli.store.writer import StoreWriter
 from tests.embedding.test_accounting import _shards
 from tests.encoders.soundness import faulty
 from tests.media_factory import write_wav
@@ -135,4 +148,79 @@ def test_a_part_in_bfloat16_is_judged_by_its_rounding(folder):
     seen = Glance(Parts(), 1000)
     texts = ["a b c", "d e"]
     seen.look({"text": texts}, Parts().encode({"text": texts}), 0.0)
-    assert seen.notes == []
+    assert seen.found == {}
+
+
+def test_whoever_gets_the_store_is_told(folder, tmp_path):
+    embed(folder, tmp_path / "store", model=faulty.PaddingLeaks(), workers=0)
+    store = open_store(tmp_path / "store")
+    (said,) = store.findings.values()
+    assert said.startswith("text: an item's vector differs from itself")
+    for opened in (tmp_path / "store", shutil.copytree(tmp_path / "store", tmp_path / "copy")):
+        found = evaluate(opened, tasks=["t2a"], methods=["cosine"])
+        assert f"Found while it was embedded: {said}" in found.notes
+        assert f"Found while it was embedded: {said}" in describe_store(open_store(opened)).notes
+
+
+def test_a_store_made_of_others_keeps_what_was_found_of_what_it_took(folder, tmp_path):
+    embed(folder, tmp_path / "store", model=faulty.PaddingLeaks(), workers=0)
+    embed(folder, tmp_path / "sound", model=faulty.Plain(), workers=0)
+    (said,) = open_store(tmp_path / "store").findings.values()
+    store, sound = tmp_path / "store", tmp_path / "sound"
+    for parts in ((store, f"{sound}:text=text@b,audio=audio_b"), (f"{sound}:text=text@b,audio=audio_b", store)):
+        join_stores(*parts, output=tmp_path / "joined", overwrite=True)
+        assert list(open_store(tmp_path / "joined").findings.values()) == [said]
+    heads = new_heads({name: open_store(store).embeddings(name) for name in ("text", "audio")}, 4, 0, torch.Generator())
+    plan = {"plan": {"loss": "gram"}, "dataset": {"id": "clips"}, "trained": ["0"], "selected": []}
+    save_heads(tmp_path / "heads", heads, {**plan, "model": open_store(store).manifest["model"]})
+    embed(store, tmp_path / "seen", model=f"heads:{tmp_path / 'heads'}", from_store=store)
+    assert list(open_store(tmp_path / "seen").findings.values()) == [said]
+
+
+def test_it_is_no_part_of_the_store_s_identity(folder, tmp_path):
+    path = tmp_path / "store"
+    first = embed(folder, path, model=faulty.PaddingLeaks(), workers=0, batch_size=2)
+    files = {name: (path / name).read_bytes() for name in ("manifest.json", "items.csv", "inputs.json", "notes.json")}
+    print_ = open_store(path).fingerprint()
+    (path / "notes.json").unlink()
+    assert open_store(path).fingerprint() == print_
+    assert open_store(path).findings == {}
+    (path / "notes.json").write_bytes(files["notes.json"])
+    again = embed(folder, path, model=faulty.PaddingLeaks(), workers=0, batch_size=2)
+    assert (again.shards_reused, again.notes) == (1, first.notes), "a run repeated says the same"
+    assert {name: (path / name).read_bytes() for name in files} == files
+    embed(folder, path, model=faulty.Plain(), workers=0, overwrite=True)
+    assert not (path / "notes.json").exists()
+    embed(folder, tmp_path / "sound", model=faulty.Plain(), workers=0)
+    assert not (tmp_path / "sound" / "notes.json").exists()
+
+
+def test_a_run_that_is_resumed_keeps_what_was_found(folder, tmp_path, monkeypatch):
+    path = tmp_path / "store"
+
+    write = StoreWriter.write_shard
+
+    def stopped(writer: StoreWriter, index: int, content: Any) -> None:
+        assert (path / "notes.json").exists(), "no shard is ever there without it"
+        if index == 1:
+            raise KeyboardInterrupt
+        write(writer, index, content)
+
+    def run() -> tuple[str, ...]:
+        how = EmbedOptions(workers=0, shard_size=2)
+        return write_embeddings(open_dataset(str(folder)), faulty.PaddingLeaks(), path, options=how).notes
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(StoreWriter, "write_shard", stopped)
+        run()
+    monkeypatch.setattr(Glance, "look", lambda *_: None)
+    assert any("differs from itself" in note for note in run())
+    assert open_store(path).findings
+
+
+def test_a_damaged_file_is_a_sentence(folder, tmp_path):
+    embed(folder, tmp_path / "store", model=faulty.Plain(), workers=0)
+    for data in (b"{", b"[1]", b'{"a": 1}'):
+        (tmp_path / "store" / "notes.json").write_bytes(data)
+        with pytest.raises(UserError, match=r"notes\.json.*Remove it: no figure depends on it"):
+            evaluate(tmp_path / "store", tasks=["t2a"], methods=["cosine"])

@@ -7,11 +7,11 @@ import pytest
 
 from gramcli.datasets import Dataset, Item, open_dataset
 from gramcli.embedding.options import EmbedOptions
-from gramcli.embedding.origin import ORIGIN, originals
+from gramcli.embedding.origin import ORIGIN, originals, take_origin
 from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
 from gramcli.errors import UserError
-from gramcli.store import open_store
+from gramcli.store import open_store, write_store
 from gramcli.store.reader import Store
 from tests.media_factory import write_wav
 
@@ -75,6 +75,26 @@ def test_a_damaged_record_costs_only_what_is_shown(store: Store, content: str) -
     found = originals(store)
     assert (found.captions, found.media) == ({}, {})
     assert "not shown" in found.note
+
+
+def test_a_store_of_some_of_the_items_takes_it_over(store: Store, tmp_path: Path) -> None:
+    write_store(
+        tmp_path / "seen",
+        ids=["two"],
+        embeddings={"text": store.embeddings("text").numpy()[2:], "audio": store.embeddings("audio").numpy()[1:]},
+        caption_items=[0],
+        captions=TEXTS["two"],
+        splits=[None],
+        labels=[None],
+        status={"text": ["ok"], "audio": ["ok"]},
+        model=store.manifest["model"],
+        dataset=store.manifest["dataset"],
+    )
+    take_origin(store, tmp_path / "seen")
+    found = originals(open_store(tmp_path / "seen"))
+    assert dict(found.captions) == {0: "a high tone"}
+    assert found.media == {"two": {"audio": tmp_path / "media/two.wav"}}
+    assert not found.note
 
 
 def test_the_record_is_no_part_of_the_store(store: Store, tmp_path: Path) -> None:

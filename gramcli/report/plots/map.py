@@ -74,4 +74,4 @@ def _draw(axes: Axes, shown: ModalityMap, subject: Subject) -> dict[str, tuple[s
 def _text(subject: Subject, item: str) -> str:
     found = subject.captions.get(item, "")
     cut = f"{found[:_LONGEST_TEXT]}…" if len(found) > _LONGEST_TEXT else found
-    return f"\n{cut}" if cut else ""
+    return f": {cut}" if cut else ""

@@ -56,6 +56,10 @@ class Picture:
         """An `<svg>` element in the ink and font of the page it is put into."""
         return within_page(self._rendered("svg").decode(), self.caption, self.hover)
 
+    def document(self) -> str:
+        """The figure as an SVG document: dark where its reader's screen is, else black on white."""
+        return alone(self.svg(), self.caption)
+
     def drawing(self) -> Drawing:
         """The figure as a page shows it."""
         return Drawing(self.name, self.caption, self.svg())
@@ -71,12 +75,12 @@ class Picture:
         """
         path = Path(path)
         form = checked_suffix(path)
-        data = alone(self.svg(), self.caption).encode() if form == "svg" else self._rendered(form)
+        data = self.document().encode() if form == "svg" else self._rendered(form)
         write_result(path, data)
         return path
 
     def _repr_svg_(self) -> str:
-        return alone(self.svg(), self.caption)
+        return self.document()
 
     def __repr__(self) -> str:
         return f"Picture({self.name!r}: {self.caption})"

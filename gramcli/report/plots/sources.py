@@ -262,8 +262,8 @@ def _opened(target: Target) -> Subject:
     what = "is none of these" if path.exists() else "does not exist"
     raise UserError(
         "input",
-        f"{path} {what}. Figures are drawn from a store, from heads that `gram align` wrote, or from the JSON that "
-        "`gram eval` or `gram compare` wrote.",
+        f"{target or 'An empty name'} {what}. Figures are drawn from a store, from heads that `gram align` wrote, or "
+        "from the JSON that `gram eval` or `gram compare` wrote.",
     )
 
 

@@ -9,12 +9,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from gramcli.report.figures import INK, forest_plot, recall_curves
 from gramcli.report.page import page
 from gramcli.report.page.cards import best_per_task
 from gramcli.report.page.provenance import provenance_table
+from gramcli.report.plots.style import INK
 from gramcli.results.records import RankVector, ResultRow
 from tests.made_results import comparison, evaluation, figures, odd_evaluation
+from tests.report.plots.drawn import forest_plot, recall_curves
 
 VOID = {"meta", "link", "br", "img", "path", "use", "rect", "hr"}
 

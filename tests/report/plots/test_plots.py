@@ -139,8 +139,8 @@ def test_points_of_the_map_say_what_they_are(drawn):
     root = ElementTree.fromstring(drawn["map"].svg)
     said = [one.text for one in root.iter("{http://www.w3.org/2000/svg}title")]
     assert len(said) == 90
-    assert said[0] == "item00: text <i>dogs & cats"
-    assert said[30:32] == ["item00: video <i>dogs & cats", "item01: video"]
+    assert said[0] == "item00: text: <i>dogs & cats"
+    assert said[30:32] == ["item00: video: <i>dogs & cats", "item01: video"]
 
 
 def test_names_of_others_are_text(whole):
