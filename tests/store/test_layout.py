@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.errors import UserError
+from gramcli.store.differences import differences
 from gramcli.store.layout import (
     INPUTS,
     MANIFEST,
     Plan,
     PlannedItem,
-    differences,
     failed,
     read_inputs,
     read_manifest,
