@@ -25,18 +25,18 @@ def demo_answer(result: DemoResult) -> Answer:
         result: What `run_demo` returned.
 
     Returns:
-        The tables of the evaluation and of the comparison; CSV rows of the evaluation; a JSON document of
+        The verdict, the tables of the evaluation and of the comparison; CSV rows of the evaluation; a JSON document of
         the evaluation with the comparison inside.
     """
     evaluated, compared = evaluation_answer(result.evaluation), comparison_answer(result.comparison)
-    said = [one.sentence for one in result.comparison.verdicts]
     return Answer(
         tables=(*evaluated.tables, *compared.tables),
         columns=evaluated.columns,
         rows=evaluated.rows,
         document={**evaluation_document(result.evaluation), "comparison": compared.document},
-        notes=tuple(dict.fromkeys((*result.notes, *said, *evaluated.notes, *compared.notes))),
+        notes=tuple(dict.fromkeys((*result.notes, *evaluated.notes, *compared.notes))),
         left_out=evaluated.left_out,
+        lead=compared.lead,
     )
 
 
