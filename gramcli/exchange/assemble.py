@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gramcli.exchange.base import MOST_ITEMS, wrong
-from gramcli.exchange.pooling import pooled
+from gramcli.exchange.pooling import NANS, NULL, pooled
 from gramcli.exchange.values import ALL_STEPS
 from gramcli.store.layout import ABSENT, OK, TEXT, Plan, absent, has_row, text_digest
 from gramcli.store.shards import ShardContent
@@ -84,8 +84,8 @@ def time_notes(features: Features, time_axis: int) -> list[str]:
             notes.append(f"{said}: all steps count.")
     if name == TEXT and features.lengths is None:
         notes.append(
-            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a "
-            "row for each and say whose it is: --table."
+            f"{name}: axis {time_axis % len(inner)} of an item was taken for tokens and pooled. If it counts captions, "
+            "give as many of each item in --table, or save a row for each and say whose it is."
         )
     return notes
 
@@ -108,6 +108,15 @@ def _dim(item: NDArray[Any], time_axis: int) -> int:
     if len(shape) > 1:
         del shape[time_axis]
     return int(shape[-1])
+
+
+def _nulls_named(rows: Rows, positions: NDArray[np.int64], reasons: list[str | None]) -> list[str | None]:
+    """The reasons for which rows have no vector, where a table says that nothing is there."""
+    is_null = getattr(rows, "is_null", None)
+    if is_null is None or NANS not in reasons:
+        return reasons
+    pairs = zip(positions.tolist(), reasons, strict=True)
+    return [NULL if why == NANS and is_null(row) else why for row, why in pairs]
 
 
 def _rows_at_once(rows: Rows) -> int:
@@ -200,7 +209,7 @@ class Assembler:
             vectors, reasons = pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source)
             self._check(one, vectors, dim)
             found.append(vectors)
-            why += reasons
+            why += _nulls_named(features.rows, some, reasons)
         return found[0] if len(found) == 1 else np.concatenate(found), why
 
     def _media(self, one: Placed, positions: range, dim: int) -> tuple[NDArray[np.float32], list[str]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Pool = Literal["mean", "max", "first", "last"]
 POOLS: Final[tuple[str, ...]] = get_args(Pool)
 NO_STEPS: Final = "no time steps"
+NULL: Final = "null"  # in a table: told by whoever read it
 ZEROS, NANS, LOWEST, INFINITE = "all zeros", "all NaN", "all -inf", "a value that is infinite"
 
 
