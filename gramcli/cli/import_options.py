@@ -51,7 +51,9 @@ TableOpt = Annotated[
 TextsOpt = Annotated[
     Path | None, data("--texts", metavar="FILE", help="Texts whose vectors are wanted, one a line: for --from mteb.")
 ]
-PoolOpt = Annotated[Pool, data("--pool", help="How time steps become one vector; NaN, -inf, zero padding left out.")]
+PoolOpt = Annotated[
+    Pool, data("--pool", help="How time steps become one vector; NaN, infinity, zero padding left out.")
+]
 TimeAxisOpt = Annotated[
     int | None,
     data("--time-axis", metavar="N", help="Which axis of one item's array is time: 0 for [T, d], 1 for [d, T]."),

@@ -96,7 +96,9 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
     if dry_run or output is None:
         return work.looked(plan, progress)
     with StoreWriter.open(Path(output), plan, overwrite=overwrite) as writer:
-        write(writer, plan, work.assembler(), progress)
+        assembler = work.assembler()
+        write(writer, plan, assembler, progress)
+        found.notes += assembler.notes()
         statuses = (row.status for record in writer.records for row in record.rows)
         captions = sum(row.captions for record in writer.records for row in record.rows)
         return work.summary(plan, statuses, captions, Path(output))
@@ -213,6 +215,7 @@ class _Work:
             ]
             captions += len(content.caption_items)
             progress(positions.stop, len(plan.items))
+        self.found.notes += assembler.notes()
         return self.summary(plan, statuses, captions, None)
 
     def summary(

@@ -63,7 +63,10 @@ def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def _is_named(model: Mapping[str, Any]) -> bool:
     """Whether it is known what made a store: it was embedded, or imported under the name of a model."""
-    return "imported" not in model or bool(model["imported"].get("model"))
+    imported = model.get("imported")
+    if imported is not None:
+        return isinstance(imported, Mapping) and bool(imported.get("model"))
+    return all(_is_named(part["model"]) for part in model.get("parts", ()))
 
 
 def _known_apart(operands: Sequence[Operand]) -> bool:

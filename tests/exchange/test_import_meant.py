@@ -229,3 +229,25 @@ def test_much_that_was_never_written_is_refused_whatever_number_of_objects_hold_
             file.create_dataset(f"v{k}", (4096, 512), "f4", chunks=(64, 512))
     with pytest.raises(UserError, match="as no features do"):
         import_features("x.h5", dry_run=True)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_infinity_and_single_values_that_are_left_out_are_counted(dry_run: bool, here: Path, draw: Draw) -> None:
+    video, audio = draw(3, 4, 5), draw(3, 4, 5)
+    video[0, 1] = np.inf
+    video[1, 2, 3] = np.inf
+    video[2, 0, 0] = np.nan
+    audio[0, 3] = -np.inf
+    audio[1, 3] = 0
+    np.savez("x.npz", video=video, audio=audio)
+    notes = import_features("x.npz", None if dry_run else "store", dry_run=dry_run).notes
+    assert said(notes, "video: 2 time steps hold infinity, which was left out.")
+    assert said(notes, "video: 1 time step lacks single values (NaN or -inf), left out of their dimensions alone.")
+    assert not said(notes, "audio:")
+
+
+def test_what_a_join_did_not_know_the_next_does_not_know(here: Path, draw: Draw) -> None:
+    for name in ("text", "video", "audio"):
+        imported(name, draw, shared_space=True)
+    join_stores("text", "video", output="both")
+    assert join_stores("both", "audio", output="all").shared_space is None
