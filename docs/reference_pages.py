@@ -177,19 +177,14 @@ def encoders_page() -> str:
 
 
 def formats_page() -> str:
-    """Return the formats that `gram import` reads, in the order in which they are tried."""
-    from gramcli.exchange.catalog import FORMATS
+    """Return the formats that `gram import` reads: the words of `gram import --formats`."""
+    from gramcli.report.imports import formats_answer
 
-    rows = [
-        [code(row.name), escaped(row.summary), escaped(row.recognised), escaped(row.source), code(row.needs or "-")]
-        for row in FORMATS
-    ]
     words = (
-        "What `gram import` reads, in the order in which formats are tried; `--from NAME` names one: "
+        "What `gram import` reads, in the order in which formats are tried; `gram import --formats` says the same: "
         "[Features of other tools](../how-to/import.md).\n"
     )
-    columns = ["format", "what is in the files", "told by", "who writes it", "needs"]
-    return "\n".join(["# Formats\n", words, table(columns, rows)])
+    return "\n".join(["# Formats\n", words, answer_tables(formats_answer(), as_code=frozenset({"format", "layout"}))])
 
 
 def figures_page() -> str:

@@ -29,7 +29,7 @@ class Shared(StrEnum):
 
 
 FilesArg = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="FILE...", help="Files or folders of features; video=clip.npy names the modality of one."),
 ]
 ImportOut = Annotated[
@@ -51,9 +51,12 @@ TableOpt = Annotated[
 TextsOpt = Annotated[
     Path | None, data("--texts", metavar="FILE", help="Texts whose vectors are wanted, one a line: for --from mteb.")
 ]
-PoolOpt = Annotated[Pool, data("--pool", help="How time steps become one vector; NaN, -inf, zero padding left out.")]
+PoolOpt = Annotated[
+    Pool, data("--pool", help="How time steps become one vector; NaN, infinity, zero padding left out.")
+]
 TimeAxisOpt = Annotated[
-    int, data("--time-axis", metavar="N", help="Which axis of one item's array is time: 0 for [T, d], 1 for [d, T].")
+    int | None,
+    data("--time-axis", metavar="N", help="Which axis of one item's array is time: 0 for [T, d], 1 for [d, T]."),
 ]
 SharedSpaceOpt = Annotated[
     Shared | None, data("--shared-space", help="Whether vectors of different modalities can be compared.")
@@ -62,5 +65,10 @@ RenameOpt = Annotated[
     list[str] | None, data("--rename", metavar="OLD=NEW", help="Store a modality by another name; repeats.")
 ]
 NameOpt = Annotated[
-    str | None, data("--dataset", metavar="NAME", help="A name for the items. Default: the first file's.")
+    str | None,
+    data("--dataset", metavar="NAME", help="A name for the items; imports compare under one. Default: the file's."),
 ]
+ModelNameOpt = Annotated[
+    str | None, data("--model", metavar="NAME", help="What made the features; imports of one name are of one model.")
+]
+FormatsOpt = Annotated[bool, data("--formats", help="List the formats with their layouts, and import nothing.")]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from gramcli.cli.import_options import (
     FilesArg,
     FormatNameOpt,
+    FormatsOpt,
     IdsOpt,
     ImportOut,
+    ModelNameOpt,
     NameOpt,
     Pool,
     PoolOpt,
@@ -22,7 +24,7 @@ from gramcli.cli.session import Session
 
 def import_command(
     session: Session,
-    files: FilesArg,
+    files: FilesArg = None,
     *,
     output: ImportOut = None,
     from_format: FormatNameOpt = None,
@@ -30,12 +32,14 @@ def import_command(
     table: TableOpt = None,
     texts: TextsOpt = None,
     pool: PoolOpt = Pool.mean,
-    time_axis: TimeAxisOpt = 0,
+    time_axis: TimeAxisOpt = None,
     shared_space: SharedSpaceOpt = None,
     rename: RenameOpt = None,
     dataset: NameOpt = None,
+    model: ModelNameOpt = None,
     overwrite: OverwriteOpt = False,
     dry_run: DryRunOpt = False,
+    formats: FormatsOpt = False,
 ) -> None:
     """Turn features that other tools wrote into a store.
 
@@ -47,15 +51,20 @@ def import_command(
     Example: gram import features/ --pool max -o my_store
 
     Example: gram import mosei.pkl --dry-run
+
+    Example: gram import --formats
     """
+    from gramcli.report.imports import formats_answer, import_answer
+
+    if formats:
+        return session.show(formats_answer())
     from gramcli.exchange.import_features import import_features
-    from gramcli.report.imports import import_answer
 
     with session.watch() as watch:
         found = import_features(
-            files, output, from_format=from_format, ids=ids, table=table, texts=texts, pool=pool.value,
+            files or (), output, from_format=from_format, ids=ids, table=table, texts=texts, pool=pool.value,
             time_axis=time_axis, shared_space=None if shared_space is None else shared_space.value == "yes",
-            rename=renamed(rename), dataset=dataset, overwrite=overwrite, dry_run=dry_run, watch=watch,
+            rename=renamed(rename), dataset=dataset, model=model, overwrite=overwrite, dry_run=dry_run, watch=watch,
         )  # fmt: skip
     session.show(import_answer(found))
 

@@ -42,7 +42,9 @@ class Command(TyperCommand):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - Typer's own
         super().__init__(*arguments, **attributes)
-        self.no_args_is_help = any(one.required and one.param_type_name == "argument" for one in self.params)
+        self.no_args_is_help = any(
+            one.param_type_name == "argument" and (one.required or one.nargs == -1) for one in self.params
+        )
 
     def _flags(self) -> list[Any]:
         return [one for one in self.params if getattr(one, "is_flag", False) and not one.secondary_opts]

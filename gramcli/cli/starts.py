@@ -305,7 +305,9 @@ def _check_export(given: Mapping[str, Any]) -> None:
         _need_store(path, lambda other: ("export", other, "-o", output))
     if kind != "store":
         _suggest_near(path, kind, lambda other: ("export", other, "-o", output))
-        _refuse_idle(given, (*_OF_STORES, *_OF_RUNS, *_OF_TASKS), "is for stores, and this is a checkpoint")
+        if kind is None and not Path(path).exists():
+            raise UserError("usage", f"{path} does not exist. Name a store, or a checkpoint.")
+        _refuse_idle(given, (*_OF_STORES, *_OF_RUNS, *_OF_TASKS), f"is for stores, and {path} is none")
         return
     _refuse_idle(given, _OF_CHECKPOINTS, "is for checkpoints, and this is a store")
     if is_run(output, given["to"]):

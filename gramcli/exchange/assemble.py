@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gramcli.exchange.base import MOST_ITEMS, wrong
-from gramcli.exchange.pooling import pooled
+from gramcli.exchange.pooling import INFINITE, NANS, NULL, PARTIAL, pooled
 from gramcli.exchange.values import ALL_STEPS
 from gramcli.store.layout import ABSENT, OK, TEXT, Plan, absent, has_row, text_digest
 from gramcli.store.shards import ShardContent
@@ -84,8 +85,8 @@ def time_notes(features: Features, time_axis: int) -> list[str]:
             notes.append(f"{said}: all steps count.")
     if name == TEXT and features.lengths is None:
         notes.append(
-            f"{name}: axis {1 + time_axis % len(inner)} was taken for tokens and pooled. If it counts captions, save a "
-            "row for each and say whose it is: --table."
+            f"{name}: axis {time_axis % len(inner)} of an item was taken for tokens and pooled. If it counts captions, "
+            "give as many of each item in --table, or save a row for each and say whose it is."
         )
     return notes
 
@@ -108,6 +109,15 @@ def _dim(item: NDArray[Any], time_axis: int) -> int:
     if len(shape) > 1:
         del shape[time_axis]
     return int(shape[-1])
+
+
+def _nulls_named(rows: Rows, positions: NDArray[np.int64], reasons: list[str | None]) -> list[str | None]:
+    """The reasons for which rows have no vector, where a table says that nothing is there."""
+    is_null = getattr(rows, "is_null", None)
+    if is_null is None or NANS not in reasons:
+        return reasons
+    pairs = zip(positions.tolist(), reasons, strict=True)
+    return [NULL if why == NANS and is_null(row) else why for row, why in pairs]
 
 
 def _rows_at_once(rows: Rows) -> int:
@@ -141,6 +151,7 @@ class Assembler:
 
     def __init__(self, found: Matched, pooling: Pooling, status: Mapping[str, Mapping[str, str]]) -> None:
         self.found, self.pooling, self.status = found, pooling, status
+        self._odd = {one.features.name: Counter[str]() for one in found.placed}
         captions = found.facts.captions
         text = next((one for one in found.placed if one.features.name == TEXT), None)
         self._digests = self._texts(text, captions) if text and captions else None
@@ -179,6 +190,18 @@ class Assembler:
             status[name] = self._said(name, positions, states)
         return ShardContent(embeddings, status, owners, digests)
 
+    def notes(self) -> list[str]:
+        """What was left out of time steps that were read, one sentence for each kind."""
+        found = []
+        for name, odd in self._odd.items():
+            if n := odd[INFINITE]:
+                found.append(f"{name}: {_steps(n)} hold{'s' * (n == 1)} infinity, which was left out.")
+            if n := odd[PARTIAL]:
+                lack = "lacks" if n == 1 else "lack"
+                said = "single values (NaN or -inf), left out of their dimensions alone"
+                found.append(f"{name}: {_steps(n)} {lack} {said}.")
+        return found
+
     def _said(self, name: str, positions: range, states: list[str]) -> list[str]:
         """The states that follow from vectors, in the words of the file where it has some."""
         given = self.status.get(name)
@@ -191,16 +214,17 @@ class Assembler:
     def _vectors(self, one: Placed, rows: NDArray[np.int64], dim: int) -> tuple[NDArray[np.float32], list[str | None]]:
         """Vectors of some rows: those with time some at a time, for the steps of a whole shard are beyond memory."""
         features, step = one.features, _rows_at_once(one.features.rows)
+        odd = self._odd[features.name]
         found: list[NDArray[np.float32]] = []
         why: list[str | None] = []
         for start in range(0, max(1, len(rows)), step):
             some = rows[start : start + step]
             lengths = None if features.lengths is None else features.lengths[some]
             read = features.rows.read(some)
-            vectors, reasons = pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source)
+            vectors, reasons = pooled(read, self.pooling.how, self.pooling.time_axis, lengths, features.source, odd)
             self._check(one, vectors, dim)
             found.append(vectors)
-            why += reasons
+            why += _nulls_named(features.rows, some, reasons)
         return found[0] if len(found) == 1 else np.concatenate(found), why
 
     def _media(self, one: Placed, positions: range, dim: int) -> tuple[NDArray[np.float32], list[str]]:
@@ -248,6 +272,10 @@ class Assembler:
     def _check(self, one: Placed, vectors: NDArray[Any], dim: int) -> None:
         if len(vectors) and vectors.shape[1] != dim:
             raise wrong(one.features.source, f"gives vectors of {vectors.shape[1]} and of {dim} dimensions")
+
+
+def _steps(n: int) -> str:
+    return f"{n:,} time step{'s' * (n != 1)}"
 
 
 def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progress) -> None:

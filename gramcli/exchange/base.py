@@ -62,6 +62,7 @@ class Features:
         ids: The item of each row, in order; several rows of one item are its captions, of text only. None where rows
             are told apart by their number alone.
         lengths: [n] int64: how many of an item's time steps are features; None where the file does not say.
+        meant: The modality that its name seems to mean and was not taken for.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Features:
     source: str
     ids: Sequence[str] | None = None
     lengths: NDArray[Any] | None = None
+    meant: str | None = None
 
 
 @dataclass

@@ -35,7 +35,11 @@ def read_clip_benchmark(operands: Sequence[Operand]) -> Recognised | None:
             facts.labels |= _targets(paths["targets", split], mine)
     source = shown(operands[0].path)
     return Recognised(
-        "clip-benchmark", [Features("image", ChainRows(rows, source), source, ids)], facts, ids="split and row"
+        "clip-benchmark",
+        [Features("image", ChainRows(rows, source), source, ids)],
+        facts,
+        ids="split and row",
+        notes=["image: features of CLIP_benchmark are taken for images; --rename image=NAME says otherwise."],
     )
 
 

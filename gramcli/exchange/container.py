@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
 from gramcli.exchange.base import Features, Recognised, Rows, wrong
-from gramcli.exchange.names import folded, lengths_of, modality_of, name_of, rank_of, role_of
+from gramcli.exchange.masks import masked
+from gramcli.exchange.names import folded, lengths_of, mask_of, modality_of, name_of, rank_of, role_of
 from gramcli.exchange.values import (
     ALL_STEPS,
     Value,
@@ -86,7 +88,8 @@ def are_items(
     """
     widths = {rows.inner[-1:] for rows in arrays.values()}
     keys = [*arrays, *holes]
-    if any(role_of(key) or lengths_of(key) for key in keys):
+    names = set(map(name_of, keys))
+    if any(role_of(key) or lengths_of(key) or ((of := mask_of(key)) and of in names) for key in keys):
         return False
     plain = [key for key in keys if modality_of(key)]
     if any(len(key) > 1 for key in plain):
@@ -193,8 +196,9 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
     lengths = {name: key for key in values if (name := lengths_of(key))}
     named = _named_keys(values, roles.get("ids"), files)
     owners = _owners(values, roles, ids, source)
+    masks = _masks(values, roles.values())
     for key, rows in values.items():
-        if key in roles.values() or lengths_of(key) or role_of(key):
+        if key in roles.values() or lengths_of(key) or role_of(key) or key in masks.values():
             continue
         where = files.get(key) or f"{source}, {key}"
         if not is_rows(rows) or not rows.inner or not is_float(rows):
@@ -207,11 +211,30 @@ def _by_row(values: Mapping[str, Value], source: str, kind: str, files: Mapping[
         elif name == "text" and own is not None and len(own) != rows.n:
             own = None  # several rows of an item: a table says whose, or the captions of the file
         sizes = step_counts(values[lengths[name]], rows.n, f"{source}, {lengths[name]}") if name in lengths else None
-        found.features.append(Features(name, rows, where, own, sizes))
+        one = Features(name, rows, where, own, sizes)
+        found.features.append(
+            _masked(one, values[masks[name]], f"{source}, {masks[name]}", found) if name in masks else one
+        )
     if not found.features:
         raise wrong(source, f"holds no features (keys: {', '.join(values)})", "Name a file with arrays of floats")
     _take_facts(found, values, {role: (key, ids if key in named else None) for role, key in roles.items()}, source)
     return found
+
+
+def _masks(values: Mapping[str, Value], told: Collection[str]) -> dict[str, str]:
+    """Modality -> the key of its mask."""
+    masks = {key: name for key in values if key not in told and is_rows(values[key]) and (name := mask_of(key))}
+    held = {name_of(key) for key in values if key not in masks and key not in told and not lengths_of(key)}
+    return {name: key for key, name in masks.items() if name in held}
+
+
+def _masked(one: Features, mask: Rows, source: str, found: Recognised) -> Features:
+    if len(one.rows.inner) < 2:
+        found.notes.append(f"{source} is a mask of time steps, of which {one.name} has none: left out.")
+        return one
+    rows, lengths = masked(one.rows, mask, source)
+    both = lengths if one.lengths is None else np.minimum(lengths, one.lengths)
+    return replace(one, rows=rows, lengths=both)
 
 
 def _named_keys(values: Mapping[str, Value], ids: str | None, files: Mapping[str, str]) -> set[str]:

@@ -78,6 +78,8 @@ class _Walk:
 
     def __init__(self, path: Path) -> None:
         self._path, self._seen, self._room = path, 0, TextRoom()
+        self._texts: dict[int, Any] = {}
+        self._declared = self._stored = 0
 
     def group(self, group: Any, name: str, depth: int) -> dict[str, Any]:  # noqa: ANN401 - the library's
         """Return what a group holds.
@@ -100,8 +102,31 @@ class _Walk:
             if isinstance(held, h5py.Group):
                 found[key] = self.group(held, f"{name}{key}/", depth + 1)
             elif isinstance(held, h5py.Dataset):
-                found[key] = value_of(held, self._path, where, self._room)
+                found[key] = self._value(held, where)
         return found
+
+    def _value(self, dataset: Any, where: str) -> Any:  # noqa: ANN401 - the library's
+        """Rows, or texts, which are read once whatever number of names they have."""
+        place = int(_address(dataset))
+        if place in self._texts:
+            return self._texts[place]
+        found = value_of(dataset, self._path, where, self._room)
+        if not isinstance(found, DatasetRows):
+            self._texts[place] = found
+            return found
+        self._declared += prod(dataset.shape) * dataset.dtype.itemsize
+        self._stored += dataset.id.get_storage_size()
+        if self._declared > _SMALL and self._declared > _MOST_RATIO * max(1, self._stored):
+            said = f"declares {self._declared:,} bytes in {self._seen:,} objects and stores {self._stored:,}"
+            raise wrong(shown(self._path), f"{said}, as no features do")
+        return found
+
+
+def _address(dataset: Any) -> int:  # noqa: ANN401 - the library's
+    """Where a dataset lies in its file: the same under each of its names."""
+    import h5py  # noqa: PLC0415 - as above
+
+    return int(h5py.h5o.get_info(dataset.id).addr)
 
 
 def check_link(link: Any, where: str) -> None:  # noqa: ANN401 - the library's
@@ -174,7 +199,7 @@ def _pieces(dataset: Any, *, fixed: bool) -> Iterator[Any]:  # noqa: ANN401 - th
 
 
 class DatasetRows:
-    """Rows of a dataset, read from the file when asked for.
+    """Rows of a dataset, opened when asked for: a file may hold one for each of many items.
 
     Args:
         dataset: The library's.
@@ -183,7 +208,7 @@ class DatasetRows:
     """
 
     def __init__(self, dataset: Any, path: Path, where: str) -> None:  # noqa: ANN401 - the library's
-        self._dataset, self._path, self._where = dataset, path, where
+        self._file, self._name, self._path, self._where = dataset.file, dataset.name, path, where
         shape = dataset.shape or (1,)
         self.n, self.inner, self.dtype = (
             int(shape[0]),
@@ -194,14 +219,14 @@ class DatasetRows:
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows: one reading for each run of neighbours."""
         with hdf5_errors(self._path):
-            if not self._dataset.shape:
-                single: NDArray[Any] = np.asarray(self._dataset[()]).reshape(1)
+            dataset = self._file[self._name]
+            if not dataset.shape:
+                single: NDArray[Any] = np.asarray(dataset[()]).reshape(1)
                 return single
-            kind = self._dataset.dtype
-            found = np.empty((len(positions), *self.inner), kind)
+            found = np.empty((len(positions), *self.inner), dataset.dtype)
             for start, stop in runs(positions):
                 first = int(positions[start])
-                found[start:stop] = self._dataset[first : first + stop - start]
+                found[start:stop] = dataset[first : first + stop - start]
             return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +13,7 @@ from gramcli.exchange.assemble import Assembler, Pooling, dim_of, shard_size_for
 from gramcli.exchange.base import MOST_ITEMS, Features, Recognised, wrong
 from gramcli.exchange.import_own import are_exports, import_own
 from gramcli.exchange.item_tables import Told, read_told
+from gramcli.exchange.names import near_of
 from gramcli.exchange.opening import operands_of
 from gramcli.exchange.placing import LazyItems, Matched, matched
 from gramcli.exchange.pooling import POOLS
@@ -34,9 +35,9 @@ _ORDER: Final = ("text", "video", "audio", "subtitle", "depth", "image")
 def import_features(  # noqa: PLR0913 - a keyword for each option of the command
     files: PathLike | Sequence[PathLike], output: PathLike | None = None, *,
     from_format: str | None = None, ids: str | None = None, table: PathLike | None = None,
-    texts: PathLike | None = None, pool: str = "mean", time_axis: int = 0,
+    texts: PathLike | None = None, pool: str = "mean", time_axis: int | None = None,
     shared_space: bool | None = None, rename: Mapping[str, str] | None = None, dataset: str | None = None,
-    overwrite: bool = False, dry_run: bool = False, watch: Watch = NOBODY,
+    model: str | None = None, overwrite: bool = False, dry_run: bool = False, watch: Watch = NOBODY,
 ) -> Imported:
     """Write features that other tools made into a store, as `gram import` does.
 
@@ -51,10 +52,11 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
         table: A table of id, split, label and caption, one row an item or one row a caption.
         texts: The texts whose vectors are wanted, for formats that store vectors by text.
         pool: How time steps become one vector: `mean`, `max`, `first`, `last`.
-        time_axis: Which axis of one item's array is time.
+        time_axis: Which axis of one item's array is time; None for the first, unless it counts the captions of each.
         shared_space: Whether vectors of different modalities can be compared; None where that is not known.
         rename: Name of a modality as recognised -> as stored.
         dataset: A name for the items; the first file's by default.
+        model: A name for what made the features; imports of one name are of one model.
         overwrite: Begin anew where a store of something else is.
         dry_run: Read everything, write nothing.
         watch: Told of progress.
@@ -76,23 +78,27 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
     listed = [files] if isinstance(files, str | Path) else list(files)
     if are_exports(listed, from_format):
         given = {
-            "--ids": ids, "--table": table, "--texts": texts, "--pool": pool != "mean", "--time-axis": time_axis,
-            "--shared-space": shared_space is not None, "--rename": rename, "--dataset": dataset,
+            "--ids": ids, "--table": table, "--texts": texts, "--pool": pool != "mean", "--model": model,
+            "--time-axis": time_axis is not None, "--shared-space": shared_space is not None, "--rename": rename,
+            "--dataset": dataset,
         }
         path = None if dry_run or output is None else Path(output)
         return import_own(listed, path, given, overwrite=overwrite, watch=watch)
-    operands = operands_of(listed, None if texts is None else Path(texts), time_axis)
+    operands = operands_of(listed, None if texts is None else Path(texts), time_axis or 0)
     parts = recognised(operands, from_format)
     told = read_told(ids, table)
     _rename(parts, rename or {})
-    found = matched(parts, told)
-    work = _Work(operands, parts, told, found, Pooling(pool, time_axis))
-    plan = work.plan(shared_space, dataset)
+    _suspect(parts, {one.name for one in operands} | set((rename or {}).values()))
+    found = matched(parts, told, fold=time_axis is None)
+    work = _Work(operands, parts, told, found, Pooling(pool, time_axis or 0))
+    plan = work.plan(shared_space, dataset, model)
     progress = watch.stage("Reading" if dry_run else "Importing")
     if dry_run or output is None:
         return work.looked(plan, progress)
     with StoreWriter.open(Path(output), plan, overwrite=overwrite) as writer:
-        write(writer, plan, work.assembler(), progress)
+        assembler = work.assembler()
+        write(writer, plan, assembler, progress)
+        found.notes += assembler.notes()
         statuses = (row.status for record in writer.records for row in record.rows)
         captions = sum(row.captions for record in writer.records for row in record.rows)
         return work.summary(plan, statuses, captions, Path(output))
@@ -109,6 +115,15 @@ def _rename(parts: Sequence[Recognised], names: Mapping[str, str]) -> None:
         one.name = names.get(one.name, one.name)
     for part in parts:
         part.status = {names.get(name, name): status for name, status in part.status.items()}
+
+
+def _suspect(parts: Sequence[Recognised], named: Collection[str | None]) -> None:
+    """Mark modalities whose names, which the user did not give, seem to mean one that is not there."""
+    features = [one for part in parts for one in part.features]
+    held = {one.name for one in features}
+    for one in features:
+        meant = None if one.name in named else near_of(one.name)
+        one.meant = None if meant in held else meant
 
 
 @dataclass
@@ -148,11 +163,11 @@ class _Work:
             status |= part.status
         return Assembler(self.found, self.pooling, status)
 
-    def plan(self, shared_space: bool | None, dataset: str | None) -> Plan:
+    def plan(self, shared_space: bool | None, dataset: str | None, named: str | None) -> Plan:
         """What the store will hold."""
         facts, first = self.found.facts, self.parts[0]
         dims = {one.features.name: dim_of(one, self.pooling) for one in self.found.placed}
-        model, data = self._model(shared_space), self._dataset(dataset)
+        model, data = self._model(shared_space, named), self._dataset(dataset)
         sources = {
             "feature files": digest(stamped([one.path for one in self.operands])),
             "ids and texts": digest([self.told.sha256, _texts_of(self.found)]),
@@ -161,19 +176,21 @@ class _Work:
         size = first.shard_size if len(self.parts) == 1 and first.shard_size else shard_size_for(dims)
         return Plan(model, data, dims, items, size, sources)
 
-    def _model(self, shared_space: bool | None) -> dict[str, Any]:
+    def _model(self, shared_space: bool | None, named: str | None) -> dict[str, Any]:
         known = self.parts[0].model if len(self.parts) == 1 else None
+        said: dict[str, Any] = {} if named is None else {"id": named}
         if known is not None:
-            return dict(known) | ({} if shared_space is None else {"shared_space": shared_space})
+            return dict(known) | said | ({} if shared_space is None else {"shared_space": shared_space})
         alone = len(self.found.placed) == 1
         return {
-            "id": _stem(self.operands[0].path),
+            "id": named or _stem(self.operands[0].path),
             "shared_space": self.shared_space if shared_space is None else shared_space,
             "imported": {
                 "formats": sorted({part.format for part in self.parts}),
                 "pool": None if alone and not self._has_time() else self.pooling.how,
                 "time_axis": self.pooling.time_axis,
                 "files": [one.path.name for one in self.operands],
+                **({} if named is None else {"model": named}),
             },
         }
 
@@ -198,6 +215,7 @@ class _Work:
             ]
             captions += len(content.caption_items)
             progress(positions.stop, len(plan.items))
+        self.found.notes += assembler.notes()
         return self.summary(plan, statuses, captions, None)
 
     def summary(
@@ -239,13 +257,14 @@ class _Work:
         for status, n in states.items():
             if state(status) != OK:
                 absent[reason_of(status)] = absent.get(reason_of(status), 0) + n
-        time = len(one.rows.inner) > 1
+        axes = len(one.rows.inner)
+        time = axes > 1
         return ImportedModality(
             name=one.name,
             source=one.source,
             shape=(one.rows.n, *one.rows.inner),
             dtype=one.rows.dtype,
-            time_axis=1 + self.pooling.time_axis if time else None,
+            time_axis=self.pooling.time_axis % axes if time else None,
             pool=self.pooling.how if time else None,
             dim=dims[one.name],
             ok=sum(n for status, n in states.items() if state(status) == OK),

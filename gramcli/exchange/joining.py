@@ -66,7 +66,8 @@ def join_stores(
             progress(index + 1, plan.n_shards)
         writer.finish()
         reused = writer.reused
-    shared = open_store(output).shared_space
+    joined = open_store(output)
+    shared = None if joined.space_unknown else joined.shared_space
     notes = (*matched.notes, *captions.notes, _space_note(operands, shared))
     return Joined(output, len(matched.items), {o.label: tuple(o.names) for o in operands}, shared, reused, notes)
 
@@ -156,7 +157,12 @@ def _refuse_part(operands: Sequence[Operand], output: Path) -> None:
             raise UserError("usage", f"-o {output} is {operand.label}, which is read, or lies in it; name another.")
 
 
-def _space_note(operands: Sequence[Operand], shared: bool) -> str:
+def _space_note(operands: Sequence[Operand], shared: bool | None) -> str:
+    if shared is None:
+        return (
+            "Whether the parts share one space is not known. If one model made them, import each with --model NAME and "
+            "--shared-space yes."
+        )
     if shared:
         return "All parts are of one model, which puts its modalities in one space."
     names = list(dict.fromkeys(str(operand.store.manifest["model"].get("id")) for operand in operands))

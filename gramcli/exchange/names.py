@@ -53,7 +53,10 @@ _ROLES: Final[dict[str, tuple[str, ...]]] = {
     "unused": ("regression_labels", "text_bert", "intervals", "fps", "timestamps_ms", "index"),
 }
 _ROLE_OF: Final = {word: role for role, words in _ROLES.items() for word in words}
+_WHOLE: Final = {"sequence_output": "text"}  # CLIP4Clip's name
 _LENGTHS: Final = re.compile(r"(.+)_(?:lengths?|lens?)")
+_MASK: Final = re.compile(r"(.+?)(?:_attention|_padding)?_masks?")
+_NEAR: Final = re.compile(r"([a-z]{2,})(?:\d\w*|_\w+)?|([tvasdi])_\w+")
 _LETTERS: Final = re.compile(r"[tvasdi]{2,6}")
 
 
@@ -74,6 +77,8 @@ def modality_of(key: str) -> str | None:
         >>> modality_of("feat_t"), modality_of("img_emb"), modality_of("feat_va"), modality_of("vid1")
         ('text', 'image', 'va', None)
     """
+    if found := _WHOLE.get(folded(key)):
+        return found
     parts = folded(key).split("_")
     words = [part for part in parts if part not in _DECORATION]
     if len(words) == 1 and words[0] in _MEANT and (len(words[0]) > 1 or len(parts) > 1 or key in "tvasdi"):
@@ -119,6 +124,29 @@ def lengths_of(key: str) -> str | None:
     """
     found = _LENGTHS.fullmatch(folded(key))
     return name_of(found[1]) if found else None
+
+
+def mask_of(key: str) -> str | None:
+    """Return the modality whose mask a key holds.
+
+    Example:
+        >>> mask_of("video_mask"), mask_of("text_attention_mask"), mask_of("video")
+        ('video', 'text', None)
+    """
+    found = _MASK.fullmatch(folded(key))
+    return name_of(found[1]) if found else None
+
+
+def near_of(name: str) -> str | None:
+    """Return the modality that a name seems to mean and is not taken for.
+
+    Example:
+        >>> near_of("text3d"), near_of("t_nan"), near_of("text"), near_of("clip"), near_of("imagebind")
+        ('text', 'text', None, None, None)
+    """
+    found = _NEAR.fullmatch(folded(name))
+    meant = _MEANT.get(found[1] or found[2]) if found else None
+    return None if meant == name else meant
 
 
 def rank_of(key: str) -> int:

@@ -12,7 +12,7 @@ from gramcli.exchange.base import MOST_ITEM_BYTES, Features, Operand, Recognised
 from gramcli.exchange.names import folded, modality_of, name_of
 from gramcli.exchange.parquet_facts import take_facts, take_long_facts
 from gramcli.exchange.parquet_files import arrow_errors, opened_parquet, spelled
-from gramcli.exchange.parquet_steps import StepRows, is_list, is_steps, step_type
+from gramcli.exchange.parquet_steps import Nulls, StepRows, is_list, is_steps, step_type
 from gramcli.exchange.text_room import TextRoom
 from gramcli.media.kinds import shown
 from gramcli.store.layout import TEXT
@@ -42,15 +42,33 @@ class ColumnRows:
 
     Args:
         ends: Number of the row after each piece.
-        load: Returns the vectors of piece k, [rows, d]; NaN where a row has none.
+        load: Returns piece k as the library has it.
+        vectors: Returns the vectors of a piece, [rows, d]; NaN where a row has none.
         dim: Of the vectors.
         dtype: Name of the number type.
     """
 
-    def __init__(self, ends: Sequence[int], load: Callable[[int], NDArray[Any]], dim: int, dtype: str) -> None:
-        self._ends, self._load = np.asarray(ends, dtype=np.int64), load
+    def __init__(
+        self,
+        ends: Sequence[int],
+        load: Callable[[int], Any],
+        vectors: Callable[[Any], NDArray[Any]],
+        dim: int,
+        dtype: str,
+    ) -> None:
+        self._ends, self._piece, self._vectors = np.asarray(ends, dtype=np.int64), load, vectors
+        self._nulls = Nulls(self._ends)
         self.n, self.inner, self.dtype = int(self._ends[-1]) if len(ends) else 0, (dim,), dtype
         self._held: tuple[int, NDArray[Any]] | None = None
+
+    def is_null(self, position: int) -> bool:
+        """Whether a row that was read has no vector in the file."""
+        return position in self._nulls
+
+    def _load(self, k: int) -> NDArray[Any]:
+        column = self._piece(k)
+        self._nulls.add(column, k)
+        return self._vectors(column)
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows; the piece that was read last is kept."""
@@ -236,7 +254,9 @@ def _rows(parts: Parts, name: str) -> ColumnRows | StepRows:
     dim = _dim(parts, name, source)
     if dim * 8 > MOST_ITEM_BYTES:
         raise wrong(source, f"declares vectors of {dim:,} dimensions")
-    return ColumnRows(parts.ends, lambda k: vectors_of(parts.load(name, k), dim, source), dim, dtype)
+    return ColumnRows(
+        parts.ends, lambda k: parts.load(name, k), lambda column: vectors_of(column, dim, source), dim, dtype
+    )
 
 
 def _dtype(kind: Any) -> str:  # noqa: ANN401 - an Arrow type
@@ -296,6 +316,7 @@ class _LongRows:
 
     def __init__(self, parts: Parts, places: NDArray[Any], source: str) -> None:
         self._parts, self._source = parts, source
+        self._nulls = Nulls(np.asarray(parts.ends, dtype=np.int64))
         self.dim = next((width for width in map(self._width, places.tolist()) if width), 0)
         self.dtype = _dtype(parts.schema.field("vector").type)
 
@@ -315,9 +336,14 @@ class _LongRows:
             piece = int(owners[start])
             first = self._parts.ends[piece - 1] if piece else 0
             column = self._parts.load("vector", piece).combine_chunks()
+            self._nulls.add(column, piece)
             taken = column.take(pa.array(places[start:stop] - first))
             found.append(vectors_of(taken, self.dim, self._source))
         return np.concatenate(found)
+
+    def is_null(self, place: int) -> bool:
+        """Whether a row that was read has no vector in the file."""
+        return place in self._nulls
 
 
 class _Chosen:
@@ -330,3 +356,7 @@ class _Chosen:
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows."""
         return self._rows.read(self._places[positions])
+
+    def is_null(self, position: int) -> bool:
+        """Whether a row that was read has no vector in the file."""
+        return self._rows.is_null(int(self._places[position]))

@@ -13,6 +13,8 @@ import numpy as np
 from gramcli.errors import UserError
 from gramcli.exchange.arrays import refuse_beyond
 from gramcli.exchange.base import Facts, Features, Recognised, wrong
+from gramcli.exchange.folding import captions_of_each, folded
+from gramcli.exchange.repeats import first_rows
 from gramcli.store.layout import TEXT, PlannedItem
 from gramcli.store.split_names import normal_splits, split_notes
 
@@ -105,12 +107,13 @@ class LazyItems(Sequence[PlannedItem]):
 _UNKNOWN: Final = "Correct the ids, or leave what is not needed out"
 
 
-def matched(parts: Sequence[Recognised], told: Told) -> Matched:
+def matched(parts: Sequence[Recognised], told: Told, *, fold: bool = True) -> Matched:
     """Bring what several files hold under one list of items.
 
     Args:
         parts: What the readers found.
         told: What the user's own files say.
+        fold: Whether an axis of text that has as many places as each item has captions counts these.
 
     Returns:
         Items in the order of `--ids` or `--table` where rows have no ids of their own, else as they first come.
@@ -131,13 +134,35 @@ def matched(parts: Sequence[Recognised], told: Told) -> Matched:
     told.notes += _replaced(facts, told)
     _merge(facts, told.facts)
     known = Places(ids)
-    placed = [_placed(one, ids, known, told, facts) for one in features]
+    if fold:
+        features = [_folded(one, ids, facts, told) for one in features]
+    suspect = next((one for one in features if one.meant), None)
+    placed = [_placed(one, ids, known, told, facts, suspect) for one in features]
     if facts.splits or facts.labels or facts.captions:
         _check_known(facts, known.all, told)
     names = normal_splits(facts.splits.values())
     facts.splits = {one: names[split] for one, split in facts.splits.items()}
     notes = [*told.notes, *(note for part in parts for note in part.notes), *split_notes(names)]
+    notes += [f"{taken_for(one)}." for one in features if one.meant]
     return Matched(ids, ids_from, placed, facts, notes)
+
+
+def _folded(one: Features, ids: Sequence[str], facts: Facts, told: Told) -> Features:
+    """Text of which each item has as many captions as an axis has places, with a row for each."""
+    owners = ids if one.ids is None else one.ids
+    k = captions_of_each(one, owners, facts.captions) if one.name == TEXT else None
+    if k is None:
+        return one
+    told.notes.append(
+        f"{one.name}: axis 0 of an item was taken for the {k} captions of each item; --time-axis 0 pools it."
+    )
+    return folded(one, owners, k)
+
+
+def taken_for(one: Features) -> str:
+    """Say that a modality may be another than its name."""
+    either = f"If it is {one.meant}, write {one.meant}=FILE or --rename {one.name}={one.meant}"
+    return f"'{one.name}' was taken for a modality of its own. {either}"
 
 
 def _facts(parts: Sequence[Recognised]) -> Facts:
@@ -246,29 +271,29 @@ def _replaced(facts: Facts, told: Told) -> list[str]:
     return [f"{told.source} has other captions than the features of {items}: those of {told.source} were taken."]
 
 
-def _placed(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
+def _placed(
+    one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts, suspect: Features | None
+) -> Placed:
     if one.name == TEXT:
         return _placed_text(one, ids, known, told, facts)
     if one.ids is None:
         if one.rows.n != len(ids):
-            raise _unequal(one, one.rows.n, len(ids))
+            raise _unequal(one, len(ids), suspect)
         return Placed(one, None)
     if len(one.ids) != one.rows.n:
         raise wrong(one.source, f"has {one.rows.n:,} rows and {len(one.ids):,} ids")
-    if one.ids is ids or (len(one.ids) == len(ids) and one.ids == ids):
-        _refuse_repeated(one)
+    more = len(one.ids) - len(set(one.ids))
+    if not more and (one.ids is ids or (len(one.ids) == len(ids) and one.ids == ids)):
         return Placed(one, None)
-    _refuse_repeated(one)
     rows = np.full(len(ids), -1, np.int64)
+    if more:
+        told.notes.append(f"{one.name}: {more:,} rows that repeat a row of their item were merged with it.")
+        for identity, row in first_rows(one, one.ids).items():
+            rows[known.all[identity]] = row
+        return Placed(one, rows)
     for row, identity in enumerate(one.ids):
         rows[known.all[identity]] = row
     return Placed(one, rows)
-
-
-def _refuse_repeated(one: Features) -> None:
-    if one.ids is not None and len(set(one.ids)) < len(one.ids):
-        twice = next(identity for identity, n in Counter(one.ids).items() if n > 1)
-        raise wrong(one.source, f"has several rows of the item '{twice}'", "Keep one; only text has several")
 
 
 def _placed_text(one: Features, ids: Sequence[str], known: Places, told: Told, facts: Facts) -> Placed:
@@ -304,10 +329,11 @@ def _whose(one: Features, n: int, told: Told) -> UserError:
     return wrong(one.source, said, "Say whose each is: --table FILE with id and caption, one row per text row")
 
 
-def _unequal(one: Features, found: int, n: int) -> UserError:
-    return wrong(
-        one.source, f"has {found:,} rows for {n:,} items", "Give the ids of its rows, or features of the same items"
-    )
+def _unequal(one: Features, n: int, suspect: Features | None) -> UserError:
+    said = f"has {one.rows.n:,} rows for {n:,} items"
+    if suspect is not None:
+        return wrong(one.source, f"{said}: {taken_for(suspect)}", "Else give the ids of its rows")
+    return wrong(one.source, said, "Give the ids of its rows, or features of the same items")
 
 
 def _check_known(facts: Facts, known: dict[str, int], told: Told) -> None:

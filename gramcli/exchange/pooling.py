@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 Pool = Literal["mean", "max", "first", "last"]
 POOLS: Final[tuple[str, ...]] = get_args(Pool)
 NO_STEPS: Final = "no time steps"
+NULL: Final = "null"  # in a table: told by whoever read it
 ZEROS, NANS, LOWEST, INFINITE = "all zeros", "all NaN", "all -inf", "a value that is infinite"
+PARTIAL: Final = "single values that are not there"
 
 
 def pooled(
@@ -24,6 +27,7 @@ def pooled(
     time_axis: int = 0,
     lengths: NDArray[Any] | None = None,
     source: object = "",
+    odd: Counter[str] | None = None,
 ) -> tuple[NDArray[np.float32], list[str | None]]:
     """Reduce the features of some items to one vector each.
 
@@ -36,6 +40,7 @@ def pooled(
         time_axis: Which axis of an item's array is time; the last of the others holds the dimensions.
         lengths: [k] how many steps of each are features; None for all.
         source: For messages.
+        odd: Counts the time steps with values that were left out: `INFINITE` and `PARTIAL`.
 
     Returns:
         Vectors [k, d], and for each item why it has none, or None where it has one.
@@ -56,7 +61,7 @@ def pooled(
     if not len(found):
         return np.zeros((0, 0), np.float32), []
     sizes = [None] * len(found) if lengths is None else [int(size) for size in lengths]
-    one = [_one(item, how, time_axis, size, source) for item, size in zip(found, sizes, strict=True)]
+    one = [_one(item, how, time_axis, size, source, odd) for item, size in zip(found, sizes, strict=True)]
     return np.stack([vector for vector, _ in one]), [why for _, why in one]
 
 
@@ -91,7 +96,9 @@ def _hole(vector: NDArray[np.float32]) -> str | None:
     return LOWEST if np.isneginf(vector).all() else "a value that is NaN" if np.isnan(vector).any() else INFINITE
 
 
-def _one(item: NDArray[Any], how: str, axis: int, length: int | None, source: object) -> tuple[Any, str | None]:
+def _one(
+    item: NDArray[Any], how: str, axis: int, length: int | None, source: object, odd: Counter[str] | None
+) -> tuple[Any, str | None]:
     item = np.asarray(item)
     _check_kind(item, source)
     if not item.ndim:
@@ -102,6 +109,8 @@ def _one(item: NDArray[Any], how: str, axis: int, length: int | None, source: ob
     steps = np.moveaxis(item, axis, 0)[: None if length is None else max(0, length)]
     with np.errstate(over="ignore", invalid="ignore"):
         steps = steps.astype(np.float32 if item.dtype.itemsize <= 4 else np.float64)
+    if odd is not None and not np.isfinite(steps).all():
+        _count(steps.reshape(len(steps), -1), odd)
     while steps.ndim > 2:  # places within a step, such as the 7 x 7 of a picture
         steps = _mean(steps.reshape(len(steps), -1, steps.shape[-1]))
     vector, why = _over_time(steps, how)
@@ -111,6 +120,13 @@ def _one(item: NDArray[Any], how: str, axis: int, length: int | None, source: ob
         return vector, why
     vectors, reasons = _whole(vector[None])
     return vectors[0], reasons[0]
+
+
+def _count(steps: NDArray[Any], odd: Counter[str]) -> None:
+    """Count steps with infinity, and those that count although single values of them are NaN or -inf."""
+    infinite, there = np.isposinf(steps).any(axis=1), np.isfinite(steps)
+    odd[INFINITE] += int(infinite.sum())
+    odd[PARTIAL] += int((~infinite & (there & (steps != 0)).any(axis=1) & ~there.all(axis=1)).sum())
 
 
 def _over_time(steps: NDArray[Any], how: str) -> tuple[NDArray[Any], str | None]:

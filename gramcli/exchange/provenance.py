@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, Final
 
 from gramcli.exchange.operands import Operand
@@ -15,8 +16,9 @@ def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
     """The model of a joined store: what made each part, and one space only where one model made all of them.
 
     Returns:
-        `parts`, one for each store, with its fingerprint, model, dataset and embeddings; `id`; `shared_space`; what
-        heads were trained on, and what was assumed, by any part. Of one model, that model with its `parts`.
+        `parts`, one for each store, with its fingerprint, model, dataset and embeddings; `id`; `shared_space`, None
+        where it is not known; what heads were trained on, and what was assumed, by any part. Of one model, that model
+        with its `parts`.
     """
     models: list[dict[str, Any]] = [operand.store.manifest["model"] for operand in operands]
     parts = [
@@ -37,7 +39,7 @@ def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
     return {
         "id": ", ".join(names),
         "architecture": JOINED,
-        "shared_space": False,
+        "shared_space": False if _known_apart(operands) else None,
         **said,
         **({"heads": heads} if heads else {}),
         "parts": parts,
@@ -47,14 +49,45 @@ def joined_model(operands: Sequence[Operand]) -> dict[str, Any]:
 def same_model(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two stores were embedded by the same weights in the same way, whatever modalities they were asked for.
 
-    What made imported features is not known: two imports are never of one model, whatever their files are called.
+    What made imported features is not known, whatever their files are called: two imports are of one model only where
+    the user gave both its name.
 
     Example:
         >>> same_model({"id": "a", "tokenizer_sha256": None}, {"id": "a"}), same_model({"id": "a"}, {"id": "b"})
         (True, False)
     """
     telling = (*_TELLING, "heads", "shared_space")
-    return not {"imported"} & (one.keys() | other.keys()) and all(one.get(key) == other.get(key) for key in telling)
+    named = _is_named(one) and _is_named(other) and ("imported" in one) == ("imported" in other)
+    return named and all(one.get(key) == other.get(key) for key in telling)
+
+
+def _is_named(model: Mapping[str, Any]) -> bool:
+    """Whether it is known what made a store: it was embedded, or imported under the name of a model."""
+    imported = model.get("imported")
+    if imported is not None:
+        return isinstance(imported, Mapping) and bool(imported.get("model"))
+    return all(_is_named(part["model"]) for part in model.get("parts", ()))
+
+
+def _known_apart(operands: Sequence[Operand]) -> bool:
+    """Whether the parts are known to share no space, rather than not known to share one."""
+    models = [operand.store.manifest["model"] for operand in operands]
+    if any(_says_no(model) for model in models):
+        return True
+    if len({operand.store.dims[old] for operand in operands for old in operand.names.values()}) > 1:
+        return True
+    told = [model for model in models if _is_named(model)]
+    return any(_differ(first, second) for first, second in combinations(told, 2))
+
+
+def _says_no(model: Mapping[str, Any]) -> bool:
+    return model.get("shared_space", False) is False
+
+
+def _differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if "imported" in one and "imported" in other:
+        return one.get("id") != other.get("id")
+    return not same_model(one, other)
 
 
 def joined_dataset(operands: Sequence[Operand]) -> dict[str, Any]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from shlex import quote
 from typing import Final
 
@@ -12,6 +16,9 @@ from gramcli.exchange.catalog import FORMATS
 from gramcli.media.kinds import shown
 
 _SHOWN: Final = 3  # files that a message names
+_DEEPEST: Final = 3  # levels of folders that are looked at for a hint
+_MOST_FOLDERS: Final = 50
+_MOST_ENTRIES: Final = 1000
 
 
 def recognised(operands: Sequence[Operand], named: str | None) -> list[Recognised]:
@@ -52,8 +59,44 @@ def _format_of(one: Operand) -> str:
     known = ", ".join(FORMATS.names())
     start = "" if one.is_folder else f" (it starts with {_printable(one.head[:16])!r})"
     raise UserError(
-        "input", f"{shown(one.path)} is {what} of no known format{start}. Name it with --from; known: {known}."
+        "input",
+        f"{shown(one.path)} is {what} of no known format{start}.{_below(one) if one.is_folder else ''} "
+        f"Name it with --from; known: {known} (gram import --formats tells what each looks like).",
     )
+
+
+def _below(one: Operand) -> str:
+    """Name a folder below that is of a known format."""
+    for folder in _folders_below(one.path):
+        row = next((row.name for row in FORMATS if _takes(row.name, replace(one, path=folder))), None)
+        if row is not None:
+            return f" Its folder {shown(folder)} is of the format '{row}': name that."
+    return ""
+
+
+def _folders_below(path: Path) -> list[Path]:
+    """Some folders below a folder, the nearest first."""
+    found, level = list[Path](), [path]
+    for _ in range(_DEEPEST):
+        level = [Path(entry) for folder in level for entry in _scanned(folder) if entry.is_dir(follow_symlinks=False)]
+        level = level[: _MOST_FOLDERS - len(found)]
+        found += level
+    return found
+
+
+def _scanned(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(islice(entries, _MOST_ENTRIES), key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _takes(name: str, one: Operand) -> bool:
+    try:
+        return _reader(name)([one]) is not None
+    except UserError:
+        return False  # damaged, or its library is missing: it is not what was asked for
 
 
 def _printable(head: bytes) -> str:

@@ -27,7 +27,7 @@ _TEXT_LIMIT: Final = 2**20
 _HEADER_LIMIT: Final = 2**20  # bytes of a name or of attributes that a header may announce
 _ARCHIVES_LIMIT: Final = 2**29  # bytes of arrays that archives within a shard may unpack to, all of them together
 _GZIP: Final = b"\x1f\x8b"
-_FACTS: Final = {"label": "labels", "class": "labels", "split": "splits"}
+_FACTS: Final = {"labels": ("label", "class"), "splits": ("split",)}
 
 
 @dataclass(frozen=True)
@@ -170,20 +170,32 @@ def _take_facts(facts: Facts, key: str, kind: str, member: _Member) -> None:
     if kind == "txt" and text:
         facts.captions.setdefault(key, (text,))
     elif kind == "cls" and text:
-        facts.labels.setdefault(key, text)
+        _take(facts, "labels", key, text, member)
     elif kind == "json":
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise wrong(member.source, f"is no JSON ({error})") from error
         if isinstance(value, dict):
-            _take_json(facts, key, value)
+            _take_json(facts, key, value, member)
 
 
-def _take_json(facts: Facts, key: str, value: dict[str, Any]) -> None:
-    for name, role in _FACTS.items():
-        if isinstance(value.get(name), str | int) and not isinstance(value[name], bool):
-            getattr(facts, role).setdefault(key, str(value[name]))
+def _take(facts: Facts, role: str, key: str, said: str, member: _Member) -> None:
+    """Take a fact.
+
+    Raises:
+        UserError: Another member says something else.
+    """
+    if (known := getattr(facts, role).setdefault(key, said)) != said:
+        what = f"gives the item '{key}' the {role[:-1]} '{said}', and another member '{known}'"
+        raise wrong(member.source, what, "Correct one of them")
+
+
+def _take_json(facts: Facts, key: str, value: dict[str, Any], member: _Member) -> None:
+    for role, names in _FACTS.items():
+        held = [value[name] for name in names if isinstance(value.get(name), str | int)]
+        if told := [str(one) for one in held if not isinstance(one, bool)]:
+            _take(facts, role, key, told[0], member)
     caption = value.get("caption")
     if isinstance(caption, str) and caption.strip():
         facts.captions.setdefault(key, (caption.strip(),))

@@ -21,7 +21,7 @@ def joined_answer(found: Joined) -> Answer:
     facts = {
         "store": str(found.path),
         "items": str(found.items),
-        "one space for all modalities": "yes" if found.shared_space else "no",
+        "one space for all modalities": {True: "yes", False: "no", None: "not known"}[found.shared_space],
         **{f"from {label}": ", ".join(names) for label, names in found.parts.items()},
     }
     return _listed(facts, found)

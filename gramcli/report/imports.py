@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from gramcli.report.answer import Answer, Table, listing
@@ -37,6 +37,25 @@ def import_answer(found: Imported) -> Answer:
     )
 
 
+def formats_answer() -> Answer:
+    """Return the catalog of formats that an import reads, in the order in which they are tried."""
+    from gramcli.exchange.catalog import FORMATS, FormatRow  # noqa: PLC0415 - entry points are read only here
+
+    rows = tuple(asdict(row) for row in FORMATS)
+    about = [(row.name, row.summary, row.source, row.needs or "-") for row in FORMATS]
+    layouts = [(row.name, row.layout, row.recognised) for row in FORMATS]
+    return Answer(
+        tables=(
+            listing(("format", "what is in the files", "who writes it", "needs"), about),
+            listing(("format", "layout", "told by"), layouts),
+        ),
+        columns=tuple(field.name for field in fields(FormatRow)),
+        rows=rows,
+        document={"schema": SCHEMA, "results": rows},
+        notes=("n items, N captions, T time steps, d dimensions. Tried in this order; --from NAME names one.",),
+    )
+
+
 def _facts(found: Imported) -> list[tuple[str, str]]:
     splits = ", ".join(f"{name} {n:,}" for name, n in found.splits.items())
     shared = {True: "yes", False: "no", None: "not said"}[found.shared_space]
@@ -56,6 +75,6 @@ def _facts(found: Imported) -> list[tuple[str, str]]:
 
 def _row(one: ImportedModality) -> tuple[str, ...]:
     shape = " x ".join("T" if size is None else f"{size:,}" for size in one.shape)
-    time = "-" if one.time_axis is None else f"axis {one.time_axis}, {one.pool}"
+    time = "-" if one.time_axis is None else f"axis {one.time_axis} of an item, {one.pool}"
     absent = ", ".join(f"{n:,} {reason}" for reason, n in one.absent.items()) or "-"
     return one.name, shape, one.dtype, time, str(one.dim), f"{one.ok:,}", absent

@@ -18,7 +18,7 @@ class ImportedModality:
         source: File and key.
         shape: Of the features in the file, items first; None for sizes that differ.
         dtype: Number type in the file.
-        time_axis: Which of these axes is time; None without.
+        time_axis: Which axis of one item's array is time, as `--time-axis` counts; None without.
         pool: How time became one vector; None without time.
         dim: Of the vectors.
         ok: Items that have one.

@@ -153,7 +153,7 @@ class Joined(Readable):
         path: The store.
         items: Items in it.
         parts: Each store that was read -> the names of its embeddings in the new one.
-        shared_space: Whether one model made all parts, in one space.
+        shared_space: Whether one model made all parts, in one space; None where that is not known.
         shards_reused: Finished before this run.
         notes: What the user should know, one sentence each.
     """
@@ -161,7 +161,7 @@ class Joined(Readable):
     path: Path
     items: int
     parts: Mapping[str, tuple[str, ...]]
-    shared_space: bool
+    shared_space: bool | None
     shards_reused: int = 0
     notes: tuple[str, ...] = ()
 

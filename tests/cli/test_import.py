@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gramcli.exchange.catalog import FORMATS
 from tests.cli.test_start import PROBE
 
 
@@ -116,3 +117,34 @@ def test_an_import_loads_only_what_its_format_needs(gram, two):
         "rich.console",
     }
     assert not unused & set(found["modules"])
+
+
+def test_formats_are_the_catalog(gram):
+    document = gram.json("import", "--formats")
+    assert [row["name"] for row in document["results"]] == FORMATS.names()
+    output = gram("import", "--formats").stdout
+    assert all(row.layout in output and row.summary in output for row in FORMATS)
+
+
+def test_no_file_is_said_where_options_are_given(gram):
+    result = gram("import", "--dry-run")
+    assert result.exit_code == 2
+    assert "Name at least one file or folder to import." in result.stderr
+
+
+def test_time_is_called_as_the_option_calls_it(gram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("video.npy", np.ones((3, 4, 5), np.float32))
+    for axis, shown in (
+        ("0", "axis 0 of an item, mean"),
+        ("1", "axis 1 of an item, mean"),
+        ("-1", "axis 1 of an item"),
+    ):
+        assert shown in gram("import", "video.npy", "--dry-run", "--time-axis", axis).stdout
+
+
+@pytest.mark.parametrize("more", [("--project", "umap"), ("--task", "t2v"), ()])
+def test_an_export_of_what_is_not_there_says_so(gram, tmp_path, more):
+    result = gram("export", "nothing_here", "-o", tmp_path / "x.parquet", *more)
+    assert result.exit_code == 2
+    assert "nothing_here does not exist" in result.stderr

@@ -127,7 +127,7 @@ def test_another_axis_of_time(here: Path, draw: Draw) -> None:
     audio = draw(3, 7, 5)  # [n, d, T]
     np.save("audio.npy", audio)
     found = import_features("audio.npy", "store", time_axis=1)
-    assert (found.modalities[0].dim, found.modalities[0].time_axis) == (7, 2)
+    assert (found.modalities[0].dim, found.modalities[0].time_axis) == (7, 1)
     assert np.allclose(stored(Path("store"), "audio"), audio.mean(2), rtol=1e-5, atol=1e-6)
     with pytest.raises(UserError, match="has 2 axes for an item, and --time-axis 2 is none of them"):
         import_features("audio.npy", "other", time_axis=2)

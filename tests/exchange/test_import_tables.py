@@ -56,7 +56,7 @@ def test_parts_of_a_table_and_rows_without_a_vector(here: Path, draw: Draw) -> N
     pq.write_table(pa.table({"id": ["a", "b", "c"], "audio": [*first.tolist()[:2], None]}), "0.parquet")
     pq.write_table(pa.table({"id": ["d", "e"], "audio": second.astype(np.float64).tolist()}), "1.parquet")
     found = import_features(["0.parquet", "1.parquet"], "store")
-    assert found.modalities[0].absent == {"all NaN": 1}
+    assert found.modalities[0].absent == {"null": 1}
     assert np.array_equal(stored("audio")[[0, 1, 3, 4]], np.concatenate([first[:2], second]))
 
 

@@ -58,7 +58,7 @@ def test_a_long_table_that_begins_with_no_vector(here: Path, draw: Draw) -> None
     store = imported(
         {"id": list("abc"), "modality": ["video"] * 3, "vector": pa.array(vectors, pa.list_(pa.float32()))}
     )
-    assert store.status("video") == ["absent: all NaN", "ok", "ok"]
+    assert store.status("video") == ["absent: null", "ok", "ok"]
 
 
 def test_several_captions_in_a_cell(here: Path, draw: Draw) -> None:
@@ -88,7 +88,7 @@ def test_steps_in_nested_lists_are_pooled(kind: str, here: Path, draw: Draw) -> 
 def test_no_steps_and_null_steps_are_holes(here: Path) -> None:
     column = pa.array([None, [], [[1.0, 2.0], None], [[3.0, None], [5.0, 6.0]]], pa.list_(pa.list_(pa.float32())))
     store = imported({"id": list("abcd"), "video": column})
-    assert store.status("video") == ["absent: all NaN", "absent: no time steps", "ok", "ok"]
+    assert store.status("video") == ["absent: null", "absent: no time steps", "ok", "ok"]
     assert store.embeddings("video").numpy()[2:].tolist() == [[1, 2], [4, 6]]
 
 
