@@ -164,9 +164,6 @@ def _check_rules(a: Side, b: Side, allowed: Collection[str]) -> list[str]:
     return [f"{a.vector.task}: compared although {text} differs, as --allow-different asks." for text in said]
 
 
-<<<<<<< HEAD
-def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[_Key]], list[str]]:
-=======
 def _if_imported(a: Side, b: Side, names: Collection[str]) -> str:
     """What to do about two imports whose items were named after their files."""
     if "dataset" not in names:
@@ -176,8 +173,7 @@ def _if_imported(a: Side, b: Side, names: Collection[str]) -> str:
     return ". If they hold the same items, import both with --dataset NAME" if imported else ""
 
 
-def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[object]], list[str]]:
->>>>>>> mend18
+def _keys(a: Side, b: Side, *, by_place: bool) -> tuple[list[list[_Key]], list[str]]:
     """What each query of both sides is known by, and a note where that is only its item."""
     first, second = a.questions, b.questions
     lacking = [side.label for side, record in ((a, first), (b, second)) if record is None]
