@@ -38,10 +38,13 @@ def write_report(
     Raises:
         UserError: No such file, no result, `dataset` cannot be opened, or the page cannot be written.
     """
-    source, target = Path(file), Path(output) if output else Path(file).with_suffix(_SUFFIX)
+    source = Path(file)
     document = read_document(source)
     if not is_evaluation(document):
         raise UserError("input", f"{source} is JSON, but no result of gram: it has no 'schema' and 'results'.")
+    target = Path(output) if output else source.with_suffix(_SUFFIX)
+    if target == source:
+        raise UserError("usage", f"The page would replace {source} itself. Name another file with -o.")
     write_result(target, _rendered(source, document, dataset, root))
     return target
 
