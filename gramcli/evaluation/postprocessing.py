@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from gramcli.evaluation.selection import TRAIN, Selection, querybank
+from gramcli.evaluation.querybank import querybank
+from gramcli.evaluation.selection import TRAIN, Selection
 from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.normalize import Bank, Normalization, parse_normalization, rank_normalized
 from gramcli.scoring.ranking import RankOptions, Ranks, rank

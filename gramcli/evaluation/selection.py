@@ -19,7 +19,6 @@ from gramcli.results.records import LeftOut
 from gramcli.scoring.screening import Presence
 from gramcli.store.layout import OK, STAND_IN, has_row, reason_of, state
 from gramcli.store.reader import Store
-from gramcli.store.splits import chosen_items, effective_split
 
 Missing = Literal["drop", "present", "zero", "error"]
 Relevant = Literal["item", "label"]
@@ -294,36 +293,6 @@ def zero_note(store: Store, selection: Selection) -> str:
         return f"{selection.label()}: no item lacks a modality, so --missing zero changed nothing."
     advice = " gram embed --stand-ins makes encodings for them where the model can." if zeros else ""
     return f"{selection.label()}: absent modalities were scored {' and '.join(said)}.{advice}"
-
-
-def querybank(store: Store, selection: Selection, split: str | None, missing: str) -> Selection:
-    """The rows of the train split: queries and candidates that are known but not tested.
-
-    Args:
-        store: The store.
-        selection: The rows that are evaluated.
-        split: The split that is evaluated, as given; it must not be the train split or contain it.
-        missing: As in `select`; `error` leaves incomplete items out of the bank.
-
-    Raises:
-        UserError: There is no train split, or it is evaluated itself, or no item of it has what the task needs.
-    """
-    if TRAIN not in store.splits:
-        raise UserError(
-            "store",
-            f"A querybank comes from split '{TRAIN}', and {store.path} has no item of it. "
-            "Embed that split too, or normalise by dsl or csls.",
-        )
-    if effective_split(store, split) in (None, TRAIN):
-        others = sorted({found for found in store.splits if found and found != TRAIN})
-        hint = f"Name a split with --split: {', '.join(others)}." if others else "Normalise by dsl or csls."
-        raise UserError("usage", f"The querybank, split '{TRAIN}', would be among the items it is tested on. {hint}")
-    try:
-        items, policy = chosen_items(store, TRAIN, None), "drop" if missing == "error" else missing
-        forward = None if len(selection.directions) > 1 else selection.directions[0]
-        return select(store, selection.named or selection.task, items, policy, forward=forward)
-    except UserError as error:
-        raise UserError(error.kind, f"Querybank from split '{TRAIN}': {error}") from None
 
 
 def check_modalities(store: Store, task: Task) -> None:
