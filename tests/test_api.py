@@ -34,7 +34,7 @@ VERBS = {
     "matrix": (matrix_command, {"output"}),
     "plot": (plot_command, {"operands"}),
     "score": (score_command, {"keep", "report", "output"}),
-    "import_features": (import_command, set()),
+    "import_features": (import_command, {"formats"}),
     "write_report": (report_command, set()),
 }
 PLURAL = {

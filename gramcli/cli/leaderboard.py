@@ -46,7 +46,7 @@ def leaderboard_command(
 
     session.check_output(output)
     session.check_suffixes(report, None)
-    found = leaderboard(*runs, tasks=task or (), methods=method or (), metrics=metric or ())
+    found = session.signed(leaderboard(*runs, tasks=task or (), methods=method or (), metrics=metric or ()))
     if report:
         session.say(f"Wrote {found.report(report)}.")
     session.show(answer_of(found), output)

@@ -56,5 +56,5 @@ def score_command(
             store, task or (), method or (), query=query, candidates=candidates, fdr=fdr, per=per.value, split=split,
             limit=limit, missing=missing.value, seed=seed, watch=watch,
         )  # fmt: skip
-    give(session, store, found, (keep, report, output))
+    give(session, store, session.signed(found), (keep, report, output))
     session.finish(EXIT_LEFT_OUT if found.left_out else 0)

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
     from gramcli.report.answer import Answer
+    from gramcli.results.leaderboards import Leaderboard
     from gramcli.results.readable import Readable
     from gramcli.results.records import Comparison, Evaluation
+    from gramcli.results.scores import Scores
 
-RecordT = TypeVar("RecordT", "Evaluation", "Comparison")
+RecordT = TypeVar("RecordT", "Evaluation", "Comparison", "Leaderboard", "Scores")
 
 _TABLE_SUFFIXES: Final = (".csv", ".txt", "")
 

@@ -22,6 +22,7 @@ from gramcli.metrics.significance import holm
 from gramcli.modalities import listed
 from gramcli.results.documents import load_evaluation
 from gramcli.results.leaderboards import Figure, Leaderboard, LeaderRow, PairTest
+from gramcli.results.making import MADE, making
 from gramcli.results.records import Evaluation, RankVector
 
 RETRIEVAL: Final = ("R@1", "R@5", "R@10", "MRR")
@@ -54,6 +55,7 @@ def leaderboard(
     Example:
         >>> leaderboard("runs/a.json", "runs/b.json", tasks=["t2va"])  # doctest: +SKIP
     """
+    made = making(leaderboard, locals())
     named = _named(runs)
     known = list(dict.fromkeys(row.metric for _, found in named for row in found.results))
     columns = _columns(listed(metrics), known)
@@ -73,7 +75,7 @@ def leaderboard(
         rows=tuple(rows),
         groups=tuple(_described(group) for group in groups),
         tests=tuple(tests),
-        provenance={"runs": [{"run": name, **found.provenance} for name, found in named]},
+        provenance={"runs": [{"run": name, **found.provenance} for name, found in named], MADE: made},
         notes=tuple(dict.fromkeys(_notes(groups, columns, tests, left_out, known))),
     )
 

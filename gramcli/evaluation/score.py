@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, overload
 
@@ -22,6 +22,7 @@ from gramcli.evaluation.views import views_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
 from gramcli.modalities import Task, listed, tasks_from
+from gramcli.results.making import MADE, making
 from gramcli.results.records import LeftOut
 from gramcli.results.scores import ItemScores, Scores
 from gramcli.results.watch import NOBODY, Progress, Watch
@@ -99,11 +100,13 @@ def score(  # noqa: PLR0913 - a keyword for each option of the command
     Raises:
         UserError: As `gram score` says in one sentence.
     """
+    made = making(score, locals())
     opened = store if isinstance(store, Store) else open_store(store)
     options = ScoreOptions(fdr, per, split, limit, missing, seed)
     named = [(name, get_method(name)) for name in dict.fromkeys(listed(methods) or ("gram",))]
     chosen = tasks_from(tasks, query, candidates) or default_tasks(opened)[-1:]
-    return _Work(opened, options, watch).all(list(dict.fromkeys(chosen)), named)
+    found = _Work(opened, options, watch).all(list(dict.fromkeys(chosen)), named)
+    return replace(found, provenance=found.provenance | {MADE: made})
 
 
 @dataclass(frozen=True)
