@@ -134,6 +134,7 @@ def eval_command(
     session.check_output(output)
     session.check_suffixes(report, per_query)
     expected = parse_expectations(expect)
+    answers = per_query or (report and "retrieval" in (values(metrics) or ("retrieval",)))
     with session.watch() as watch:
         evaluation = evaluate(
             target, dataset=dataset, root=root, protocol=protocol, split=split, limit=limit, text_only=text_only,
@@ -141,7 +142,7 @@ def eval_command(
             model=model, allow_trained=allow_trained, tasks=task or (), methods=method or (), query=query,
             candidates=candidates, metrics=values(metrics), normalize=normalize, rerank=rerank, rerank_top=rerank_top,
             relevant=relevant.value, ties=ties.value, intervals=intervals.value, population=population.value,
-            per_query=bool(per_query or report), reference=reference, classifiers=values(classifier),
+            per_query=bool(answers), reference=reference, classifiers=values(classifier),
             templates=templates, knn=knn, seed=seed,
             frames=frames, device=device, precision=precision, tokenizer=tokenizer, checkpoint_step=checkpoint_step,
             config=config, allow_pickle=allow_pickle, compile=compile, directions=directions.value, pool=pool.value,

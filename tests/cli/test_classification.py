@@ -89,7 +89,8 @@ def test_a_store_needs_no_model_but_for_zero_shot(gram, manifest):
     assert result.exit_code == 3, result.output
     assert "No zero-shot: the model must encode class names: gram eval MODEL --dataset DATA" in result.stdout
     assert gram("eval", "emb", *ASKED, "--expect", "i:probe:accuracy=1+-0.3").exit_code == 3
-    assert gram("eval", "emb", *ASKED, "--report", "r.html").exit_code == 3
+    reported = gram("eval", "emb", *ASKED, "--report", "r.html")
+    assert reported.exit_code == 3, reported.output
 
 
 @pytest.mark.parametrize(
