@@ -4,9 +4,7 @@ A sample is a mixture f = share f1 + (1 - share) f0. Values of the known group (
 we only assume a log-concave density: one peak, tails no heavier than exponential, symmetric or not (normal, logistic,
 Gumbel, gamma from shape 1 on). f0 is found by maximum likelihood in that whole class for every share. Several shares
 fit about as well where the groups overlap, so the smallest one is taken whose likelihood is within `CUT` of the best:
-what could be of the unknown group is taken for it, which errs on the side of too few discoveries. No share is taken
-that would put more values among the lowest than there are: a second peak of the unknown group that lies between the
-known one and the first, as of noisier items, is thus not taken for the known group.
+what could be of the unknown group is taken for it, which errs on the side of too few discoveries.
 
 Source: mixtures with a log-concave component: Patra and Sen, Estimation of a two-component mixture model with
 applications to multiple testing, JRSS B 78 (2016), 869-893; empirical nulls: Efron, Large-scale simultaneous hypothesis
@@ -36,8 +34,6 @@ _SHARES: Final = (0.0, *np.geomspace(0.002, 0.6, 22).tolist())
 _TINY: Final = 1e-300
 _MEDIAN: Final = 0.5
 _FROM, _BENDS = 0.9, 0.99  # quantiles of the known group between which the scale beyond is taken from
-_LOWER: Final = np.linspace(0.05, 0.95, 19)  # quantiles of the known group below which the sample is counted
-_SURE: Final = 0.99  # that no more are expected below each than the bound of their count
 _HOW: Final[Any] = {"maxiter": 1000, "maxfun": 1500, "ftol": 1e-11}
 
 
@@ -100,13 +96,12 @@ class TwoGroups:
         return found
 
 
-def split_groups(values: Floats, known: Floats, kinds: NDArray[np.int64] | None = None) -> TwoGroups:
+def split_groups(values: Floats, known: Floats) -> TwoGroups:
     """Find the unknown group of a sample in which lower values are more often of the known one.
 
     Args:
         values: The sample, shape [n], finite.
         known: Draws from the known group, shape [N], finite.
-        kinds: Which kind of the known group each draw is, from 0, shape [N]: those in the sample may all be of one.
 
     Returns:
         The groups.
@@ -115,25 +110,11 @@ def split_groups(values: Floats, known: Floats, kinds: NDArray[np.int64] | None 
     edges, counts, drawn = _binned(scale(values), scale(known))
     trusted = min(1.0, len(known) / len(values))  # a sample larger than the reference is no better known than that
     fits = _Fits(edges, counts * trusted, (drawn + 0.25) / (drawn + 0.25).sum())
-    most = _most(values, known, np.zeros(len(known), np.int64) if kinds is None else kinds)
-    losses, densities = fits.along(tuple(share for share in _SHARES if share <= most))
+    losses, densities = fits.along(_SHARES)
     best = int(losses.argmin())
     chosen = int(np.flatnonzero(losses - losses[best] <= CUT)[0])
     below = np.concatenate([[0.0], np.cumsum(densities[chosen])])
     return TwoGroups(_SHARES[chosen], _SHARES[best], np.sort(known), scale, edges, below, len(values))
-
-
-def _most(values: Floats, known: Floats, kinds: NDArray[np.int64]) -> float:
-    """The largest share of the known group whose values can be among the lowest of the sample, of whatever kind."""
-    from scipy.special import gammaincinv  # noqa: PLC0415 - as below
-
-    places = np.quantile(known, _LOWER)
-    below = np.searchsorted(np.sort(values), places, side="right")
-    each = [np.searchsorted(np.sort(known[kinds == kind]), places, side="right") for kind in np.unique(kinds)]
-    sizes = [(kinds == kind).sum() for kind in np.unique(kinds)]
-    least = np.min([count / size for count, size in zip(each, sizes, strict=True)], axis=0)
-    bound = gammaincinv(below + 1, _SURE) / (len(values) * np.maximum(least, _TINY))
-    return float(bound.min())
 
 
 class _NormalScale:

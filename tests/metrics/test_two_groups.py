@@ -75,19 +75,3 @@ def test_a_score_with_an_end_is_no_other_case():
     bent = [np.exp(one / 3) for one in (values, known)]
     changed = split_groups(*bent).q_values(bent[0]) <= RATE
     assert (plain != changed).sum() <= 4
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_no_larger_share_is_believed_than_the_low_values_can_hold(seed):
-    """Noisy items are a second peak of the unknown group: too few are as low as half of the known group would be."""
-    draw = np.random.default_rng(seed)
-    values = np.concatenate([draw.normal(1.2, 1, 120), draw.normal(9, 1.5, 280)])
-    assert split_groups(values, draw.normal(size=3000)).likeliest < 0.1
-
-
-def test_the_known_group_may_be_of_one_kind_only():
-    """What is drawn of it is of two kinds, and those in the sample are all of the higher one: they are found still."""
-    draw = np.random.default_rng(4)
-    known, kinds = np.concatenate([draw.normal(-1.5, 1, 1500), draw.normal(size=1500)]), np.repeat([0, 1], 1500)
-    values = np.concatenate([draw.normal(size=60), draw.normal(8, 1, 340)])
-    assert (split_groups(values, known, kinds).q_values(values)[:60] <= RATE).mean() > 0.8
