@@ -89,7 +89,8 @@ def _named(runs: Sequence[Run]) -> list[tuple[str, Evaluation]]:
     if not runs:
         raise UserError("usage", "leaderboard needs the JSON of at least one evaluation: gram eval ... -o run.json.")
     paths = [str(one) for one in runs if not isinstance(one, Evaluation)]
-    if twice := next((one for one in paths if paths.count(one) > 1), None):
+    files = [os.path.realpath(one) for one in paths]
+    if twice := next((one for k, one in enumerate(paths) if files[k] in files[:k]), None):
         raise UserError("usage", f"{twice} is named twice; name it once, for every test counts in p Holm.")
     folder = os.path.commonpath([str(Path(one).parent) for one in paths]) if _alike(paths) else ""
     found = []

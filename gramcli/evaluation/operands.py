@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -86,12 +87,21 @@ def named_operands(operands: Sequence[Operand | Sequence[Operand]], on: str | No
         before = found.get(key, Named(name, (), ()))
         found[key] = replace(before, given=(*before.given, one), runs=(*before.runs, *_read(str(one), on, models)))
     for contender in found.values():
-        texts = [run.text for run in contender.runs if run.kind != "evaluation"]
-        if twice := next((text for text in texts if texts.count(text) > 1), None):
+        runs = [run for run in contender.runs if run.kind != "evaluation"]
+        places = [_place(run) for run in runs]
+        if twice := next((run.text for k, run in enumerate(runs) if places[k] in places[:k]), None):
             raise UserError("usage", f"{contender.name} holds {twice} twice: a seed counts once.")
     if on is not None and not any(run.heads and run.what == on for one in found.values() for run in one.runs):
         raise UserError("usage", f"--on {on} is the store of operands heads:DIR, and there is none. Leave it out.")
     return list(found.values())
+
+
+def _place(run: Run) -> tuple[str, ...]:
+    """Where a run comes from, however its path is written."""
+    if run.kind == "model":
+        return (run.text,)
+    heads = os.path.realpath(run.heads.removeprefix(PREFIX)) if run.heads else ""
+    return (os.path.realpath(getattr(run.what, "path", run.what)), heads, run.method or "")
 
 
 def with_baseline(found: Sequence[Named], baseline: object) -> list[Named]:

@@ -144,7 +144,7 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
         against = found.get((task, method))
         if against and GAIN_ANY in figures:
             pairs = [pair for pair in against.get("pairs", ()) if pair["method"] == method]
-            cells = ("; ".join(map(_against, pairs)) or "takes no pairs", _best_of_any(against["any"]))
+            cells = ("; ".join(map(_against, pairs)) or "takes no pairs", _best_of_any(against.get("any")))
             rows.append(
                 (task, method, _cell(GAIN, figures.get(GAIN)), cells[0], _cell(GAIN, figures[GAIN_ANY]), cells[1])
             )
@@ -159,8 +159,8 @@ def _against(pair: Mapping[str, Any]) -> str:
     return f"{pair['task']} {with_interval(*bounds)}"
 
 
-def _best_of_any(pair: Mapping[str, Any]) -> str:
-    return f"{pair['task']} {pair['method']} {metric_text('R@1', pair['R@1'])}"
+def _best_of_any(pair: Mapping[str, Any] | None) -> str:
+    return "-" if pair is None else f"{pair['task']} {pair['method']} {metric_text('R@1', pair['R@1'])}"
 
 
 def _tells_more(row: ResultRow, found: dict[str, ResultRow]) -> bool:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _AGAIN: Final = "Compare again to write it anew."
 
 
+class _Recorded(msgspec.Struct):
+    """What is read of a provenance; the rest is only shown."""
+
+    seeds: dict[str, int] = {}
+
+
 class _Document(msgspec.Struct):
     """A comparison as it is written."""
 
@@ -46,6 +52,7 @@ def comparison_from(document: object, path: Path) -> Comparison:
         UserError: A newer schema, or a damaged row.
     """
     found = checked(document, _Document, Source(path, "input", _AGAIN))
+    checked(found.provenance, _Recorded, Source(f"{path}: provenance", "input", _AGAIN))
     if found.schema != SCHEMA:
         raise UserError(
             "input", f"{path} has schema {found.schema}; this version reads {SCHEMA}. Update gramcli, or compare again."

@@ -27,6 +27,32 @@ class _Normalization(msgspec.Struct):
     parameters: dict[str, float] | None = None
 
 
+class _Pair(msgspec.Struct):
+    """A single pair that a joint task is held against."""
+
+    task: str
+    method: str
+    share: float = msgspec.field(name="R@1")
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class _Gain(msgspec.Struct):
+    """What a joint task gains over the pairs it is made of."""
+
+    task: str
+    method: str
+    any: _Pair | None = None
+    pairs: list[_Pair] = []
+
+
+class _Direction(msgspec.Struct):
+    task: str
+    query: list[str]
+    candidates: list[str]
+
+
 class _Provenance(msgspec.Struct):
     """What is read of a provenance; the rest is only shown."""
 
@@ -38,6 +64,8 @@ class _Provenance(msgspec.Struct):
     missing: str | None = None
     stage: str | None = None
     normalize: _Normalization | str | None = None
+    gains: list[_Gain] = []
+    directions: list[_Direction] = []
 
 
 class _Recorded(msgspec.Struct):

@@ -200,6 +200,10 @@ def test_no_run_and_one_twice_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "a.json", made(0.4))
     with pytest.raises(UserError, match=r"a.json is named twice"):
         leaderboard(path, path)
+    (tmp_path / "linked.json").symlink_to(path)
+    for other in (tmp_path / "." / ".." / tmp_path.name / "a.json", tmp_path / "linked.json"):
+        with pytest.raises(UserError, match="is named twice"):
+            leaderboard(path, other)
 
 
 def test_what_is_one_by_construction_separates_nobody() -> None:

@@ -153,6 +153,8 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("runs/none*.json", "emb@gram"), r"runs/none\*\.json fits no file"),
         (("**x", "emb@gram"), r"\*\*x fits no file"),
         (("g=runs/gram_s1.json,runs/gram_s1.json", "emb@gram"), "g holds runs/gram_s1.json twice: a seed counts once"),
+        (("g=runs/gram_s1.json,./runs/gram_s1.json", "emb@gram"), r"g holds \./runs/gram_s1.json twice"),
+        (("g=runs/gram_s1.json,linked.json", "emb@gram"), "g holds linked.json twice"),
         (("emb@gram", "emb@pmrl", "emb@pmrl"), "emb@pmrl is to be compared twice"),
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
@@ -162,6 +164,7 @@ def test_a_path_that_exists_wins(here: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(here: Path, operands: tuple[str, ...], said: str) -> None:
+    Path("linked.json").symlink_to("runs/gram_s1.json")
     with pytest.raises(UserError, match=said):
         compare(*operands)
 

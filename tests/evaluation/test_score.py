@@ -84,6 +84,14 @@ def test_what_is_left_without_a_modality_is_measured(tmp_path):
         np.testing.assert_allclose(found.columns[f"z_without_{name}"], pair.columns["z"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("task", ["t2va", "t2v"])
+def test_items_that_are_all_alike_flag_nobody(task, tmp_path):
+    store = made(tmp_path / "s", {name: np.ones((30, 8)) for name in NAMES})
+    (found,) = gramcli.score(store, task, "gram").scores
+    assert not found.columns["flagged"].any()
+    assert np.isfinite(found.columns["z"]).all()
+
+
 def test_two_modalities_have_no_one_that_does_not_fit(tmp_path):
     vectors, _ = drawn(300, 32, 2.0, swapped=0.1)
     (found,) = gramcli.score(made(tmp_path / "s", vectors), "t2a", "cosine").scores

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _RANGE: Final = (-6.0, 12.0)  # a z beyond says no more than these
 _RIDGE: Final = 1e-3
+_LEAST: Final = 1e-9  # of the ridge: items may be all alike
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _discriminant(features: Floats, truth: NDArray[np.int64], m: int) -> tuple[F
     means = np.stack([features[:, truth == k].mean(axis=1) for k in range(m)])
     rest = features - means[truth].T
     spread = rest @ rest.T / rest.shape[1]
-    spread += _RIDGE * np.trace(spread) / len(spread) * np.eye(len(spread))
+    spread += max(_RIDGE * np.trace(spread) / len(spread), _LEAST) * np.eye(len(spread))
     weights: Floats = np.linalg.solve(spread, means.T).T
     offsets: Floats = -0.5 * (weights * means).sum(axis=1)
     return weights, offsets

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, counted
 from gramcli.report.files import write_result
@@ -15,6 +17,7 @@ from gramcli.report.tables import left_out_tables
 from gramcli.results.comparisons import comparison_from, is_comparison
 from gramcli.results.documents import evaluation_of, is_evaluation, read_document
 from gramcli.results.records import LeftOut
+from gramcli.results.schema import Source, checked
 
 _SUFFIX: Final = ".html"
 _SHOWN: Final = 5000
@@ -59,21 +62,28 @@ def _rendered(source: Path, document: dict[str, Any], dataset: str | None, root:
         raise UserError("usage", f"--dataset is for the items of an evaluation; {source} names none. Leave it out.")
     if is_comparison(document):
         return comparison_page(comparison_from(document, source))
-    return answer_page(_answer(document), f"Results of {source.name}", document.get("provenance") or {})
+    held = checked(document, _Other, Source(source, "input", "Write it anew."))
+    return answer_page(_answer(document, held), f"Results of {source.name}", held.provenance or {})
 
 
-def _answer(document: Mapping[str, Any]) -> Answer:
+class _Other(msgspec.Struct):
+    """Any other result."""
+
+    results: list[Any]
+    provenance: dict[str, Any] | None = None
+    left_out: list[dict[str, Any]] = []
+    notes: list[Any] = []
+
+
+def _answer(document: Mapping[str, Any], held: _Other) -> Answer:
     """Any other result: its rows as they stand."""
-    rows: Sequence[Any] = [row for row in document["results"] if isinstance(row, dict)]
+    rows: Sequence[Any] = [row for row in held.results if isinstance(row, dict)]
     columns = tuple(dict.fromkeys(str(name) for row in rows for name in row))
     words = {name for name in columns if any(isinstance(row.get(name), str) for row in rows)}
     cells = tuple(tuple(_cell(row.get(name)) for name in columns) for row in rows[:_SHOWN])
     title = counted(len(rows), "row") + (f", the first {_SHOWN:,} here" if len(rows) > _SHOWN else "")
-    left_out = [
-        LeftOut(**{name: str(one.get(name)) for name in ("id", "modality", "reason")})
-        for one in document.get("left_out", ())
-    ]
-    notes = tuple(map(str, document.get("notes", ())))
+    left_out = [LeftOut(**{name: str(one.get(name)) for name in ("id", "modality", "reason")}) for one in held.left_out]
+    notes = tuple(map(str, held.notes))
     return Answer(
         (Table(columns, cells, frozenset(words), title), *left_out_tables(left_out)),
         columns,

@@ -98,3 +98,43 @@ def test_what_is_no_result_is_refused(tmp_path: Path, text: str, said: str) -> N
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(UserError, match=said):
         write_report(tmp_path / "x.json")
+
+
+GAIN = {"task": "t2va", "method": "gram", "any": {"task": "t2v", "method": "gram", "R@1": 0.5}, "pairs": []}
+PAIR = {"task": "t2v", "method": "gram", "R@1": 0.5, "difference": 0.1, "low": 0.0, "high": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "said"),
+    [
+        ({"gains": 1}, "gains must be a list"),
+        ({"gains": [{**GAIN, "any": "x"}]}, r"gains\[0\].any must be an object"),
+        ({"gains": [{**GAIN, "pairs": None}]}, r"gains\[0\].pairs must be a list"),
+        ({"gains": [{**GAIN, "pairs": [None]}]}, r"gains\[0\].pairs\[0\] must be an object"),
+        ({"gains": [{**GAIN, "pairs": [{**PAIR, "low": "x"}]}]}, r"pairs\[0\].low must be a number"),
+        ({"directions": [{"task": "t2v", "query": 1, "candidates": []}]}, r"directions\[0\].query must be a list"),
+    ],
+)
+def test_what_an_evaluation_says_of_itself_is_checked(measured, tmp_path: Path, provenance, said: str) -> None:
+    document = json.loads(measured.to_json())
+    document["provenance"] |= provenance
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match=said):
+        write_report(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("seeds", ["", 3, {"a": "x"}, {"a": None}])
+def test_what_a_comparison_says_of_its_seeds_is_checked(tmp_path: Path, seeds) -> None:
+    document = {"schema": 1, "names": ["a", "b"], "results": [], "provenance": {"seeds": seeds}}
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match="seeds"):
+        write_report(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"results": 5}, {"notes": None}, {"left_out": [1]}, {"left_out": 1}, {"provenance": 1}]
+)
+def test_what_any_other_result_says_is_checked(tmp_path: Path, odd) -> None:
+    (tmp_path / "x.json").write_text(json.dumps({"schema": 1, "results": [{"id": "a"}], **odd}))
+    with pytest.raises(UserError, match=next(iter(odd))):
+        write_report(tmp_path / "x.json")
