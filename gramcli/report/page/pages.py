@@ -17,6 +17,7 @@ from gramcli.report.page.explorer import explorer
 from gramcli.report.page.material import Material, material_of
 from gramcli.report.page.provenance import command_of, provenance_table
 from gramcli.report.page.rendering import rendered
+from gramcli.report.page.scope import UNLISTED, covered
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
 from gramcli.results.records import Comparison, Evaluation, LeftOut
 from gramcli.results.runs import Alignment
@@ -79,6 +80,7 @@ def page(
         further=own[1:],
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
+        covered=covered(evaluation.provenance, nothing=not evaluation.left_out),
         provenance=evaluation.provenance,
     )
 
@@ -110,6 +112,7 @@ def comparison_page(
         drawings=drawings_of(side_by_side(contests), comparison),
         notes=(*answer.notes, *([_FIRST_SEED] if several else [])),
         left_out=_left_out(comparison.left_out),
+        covered=covered(comparison.provenance, nothing=not comparison.left_out, rows=comparison.rows),
         provenance=comparison.provenance,
     )
 
@@ -127,6 +130,8 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
         The page; every text in it is escaped.
     """
     entries = answer.document.get("left_out", ())
+    listed = "left_out" in answer.document
+    said = covered(provenance, nothing=listed and not entries)
     return _page(
         [],
         title=title,
@@ -135,6 +140,7 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
         drawings=drawings,
         notes=answer.notes,
         left_out=_left_out([LeftOut(one["id"], one["modality"], one["reason"]) for one in entries]),
+        covered=said if listed else (*said, UNLISTED),
         provenance=provenance,
     )
 
