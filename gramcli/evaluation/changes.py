@@ -12,6 +12,7 @@ from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
 from gramcli.evaluation.questions import text_row
 from gramcli.evaluation.selection import TEXT
+from gramcli.metrics.paired import query_gains
 from gramcli.modalities import LETTERS
 from gramcli.results.records import Evaluation, QueryChange
 from gramcli.store import open_store
@@ -29,7 +30,7 @@ def changes(duel: Duel, most: int) -> list[QueryChange]:
         most: How many of each at most.
     """
     a, b = duel.figures("MRR")
-    gained = b.mean(axis=0) - a.mean(axis=0)
+    gained = query_gains(a.mean(axis=0), b.mean(axis=0))
     places = np.flatnonzero(duel.asked)
     order = np.argsort(-gained, kind="stable")
     best = [k for k in order if gained[k] > 0][:most]

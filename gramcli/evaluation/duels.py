@@ -14,7 +14,7 @@ from gramcli.evaluation.comparability import Aligned, Side, aligned
 from gramcli.evaluation.pairing import Contender
 from gramcli.metrics.figures import cluster_index, hits, is_certain, reciprocal_ranks
 from gramcli.metrics.intervals import Floats, Integers
-from gramcli.metrics.paired import Difference, mean_difference, share_difference
+from gramcli.metrics.paired import Difference, mean_difference, mean_gain, query_gains, share_difference
 from gramcli.metrics.power import detectable_mean, detectable_share
 from gramcli.metrics.seeds import detectable_seeds, seeds_difference
 from gramcli.results.records import ComparisonRow, RankVector
@@ -83,6 +83,7 @@ class Duel:
     def _row(self, metric: str) -> ComparisonRow:
         a, b = self.figures(metric)
         x, y = a.mean(axis=0), b.mean(axis=0)
+        gained = query_gains(x, y)
         certain = is_certain(metric, min(one.n_candidates for one in self.found.vectors))
         found = None if certain else self._compared(metric)(a, b)
         return ComparisonRow(
@@ -92,13 +93,13 @@ class Duel:
             b=self.labels[1],
             value_a=float(x.mean()),
             value_b=float(y.mean()),
-            delta=float((y - x).mean()),
+            delta=mean_gain(x, y),
             low=found.low if found else None,
             high=found.high if found else None,
             p_value=found.p_value if found else None,
             test=found.test if found else "",
-            wins=int((y > x).sum()),
-            losses=int((x > y).sum()),
+            wins=int((gained > 0).sum()),
+            losses=int((gained < 0).sum()),
             n=len(x),
             seeds_a=len(a),
             seeds_b=len(b),

@@ -71,7 +71,7 @@ def share_difference(a: Floats, b: Floats, clusters: Integers, level: float = 0.
     low, high = share_interval(a, b, clusters, quantile(degrees, level))
     wins, losses, _ = effective_counts(a, b, clusters)
     score = (wins - losses) / math.sqrt(wins + losses) if wins + losses else 0.0
-    return Difference(_mean_gain(a, b), low, high, two_sided(score, degrees), SCORE_TEST)
+    return Difference(mean_gain(a, b), low, high, two_sided(score, degrees), SCORE_TEST)
 
 
 def share_interval(a: Floats, b: Floats, clusters: Integers, reach: float) -> tuple[float, float]:
@@ -87,13 +87,33 @@ def share_interval(a: Floats, b: Floats, clusters: Integers, reach: float) -> tu
     return _tango_bound(*counts, reach), _tango_bound(*counts, -reach)
 
 
-def _mean_gain(a: Floats, b: Floats) -> float:
-    return float(without_noise(b - a, a + b).mean())
+def query_gains(a: Floats, b: Floats) -> Floats:
+    """What B gains on A on each query; 0 where rounding alone tells them apart.
+
+    Args:
+        a: Figures of A, 0 or more, shape [n].
+        b: Figures of B on the same queries.
+    """
+    return without_noise(b - a, a + b)
+
+
+def mean_gain(a: Floats, b: Floats) -> float:
+    """What B gains on A on average over the queries; 0 where rounding alone tells the averages apart.
+
+    Args:
+        a: As for `query_gains`.
+        b: As there.
+    """
+    return _total(query_gains(a, b)) / len(a)
+
+
+def _total(values: Floats) -> float:
+    return float(without_noise(values.sum(), np.abs(values).sum()))
 
 
 def effective_counts(a: Floats, b: Floats, clusters: Integers) -> tuple[float, float, float]:
     """Wins, losses and queries of as many independent ones as vary as much."""
-    n, gained = len(a), without_noise(b - a, a + b)
+    n, gained = len(a), query_gains(a, b)
     size = float(np.square(np.bincount(clusters)).sum()) / n
     wins, losses = float(gained.clip(min=0).sum()), float((-gained).clip(min=0).sum())
     sums = np.bincount(clusters, weights=gained)
@@ -214,14 +234,14 @@ def gains(a: Floats, b: Floats, clusters: Integers) -> Gains:
         b: As there.
         clusters: As there.
     """
-    gained = without_noise(b - a, a + b)
+    gained = query_gains(a, b)
     sizes = np.bincount(clusters)
     size = float(np.square(sizes).sum()) / len(a)
     sums: Floats = np.bincount(clusters, weights=gained).astype(np.float64)
     sums = without_noise(sums, np.bincount(clusters, weights=np.abs(a) + np.abs(b)).astype(np.float64))
     most = max(float(np.abs(gained).max()), 1 / (1 + np.count_nonzero(sums)))
     return Gains(
-        total=float(sums.sum()),
+        total=_total(sums),
         n=len(a),
         items=len(sizes),
         reach=len(a) + size,

@@ -16,6 +16,7 @@ from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.metrics.paired import PLUS_TEST, SCORE_TEST
 from gramcli.metrics.significance import holm
 from gramcli.modalities import parse_task
+from gramcli.report.comparisons import pair_tables
 from gramcli.results.documents import dump_json, evaluation_document
 from gramcli.results.records import Evaluation, Questions, RankVector
 from tests.small_stores import make_store
@@ -166,3 +167,36 @@ def test_figures_without_ranks_are_refused_by_what_they_are(tmp_path: Path) -> N
     path.write_text(dump_json(evaluation_document(found)))
     with pytest.raises(UserError, match=r"geometry\.json holds no ranks"):
         compare(path, f"{tmp_path}/store@gram")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_is_no_difference(seed: int) -> None:
+    """Seeds whose ranks are those of the other side in another order, on other queries: all means are equal."""
+    rng = np.random.default_rng(seed)
+    ranks = rng.integers(1, 13, (3, 60)).astype(float)
+    others = ranks[rng.permutation(3)][:, rng.permutation(60)]
+    sides = [[made(one.tolist()) for one in side] for side in (ranks, others)]
+    found = compare_evaluations(sides, ["A", "B"])
+    assert [row.delta for row in found.rows] == [0.0] * 4
+    (table,) = pair_tables(found)
+    assert table.best == frozenset()
+    assert all(cell.startswith("+0.0") for cell in (row[table.columns.index("B - A")] for row in table.rows))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_gains_no_query(seed: int) -> None:
+    """The same ranks by the seeds in another order: no query is better under either."""
+    rng = np.random.default_rng(seed)
+    ranks = rng.integers(1, 13, (3, 60)).astype(float)
+    sides = [[made(one.tolist()) for one in side] for side in (ranks, ranks[rng.permutation(3)])]
+    found = compare_evaluations(sides, ["A", "B"])
+    assert [(row.delta, row.wins, row.losses) for row in found.rows] == [(0.0, 0, 0)] * 4
+
+
+def test_rounding_is_no_difference_of_one_run_each() -> None:
+    """Reciprocal ranks of which those of B are A's in another order."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        ranks = rng.integers(1, 50, 60).astype(float)
+        found = compare_evaluations([made(ranks.tolist()), made(rng.permutation(ranks).tolist())], ["A", "B"])
+        assert [row.delta for row in found.rows] == [0.0] * 4

@@ -12,6 +12,7 @@ from gramcli.errors import UserError
 from gramcli.report.page.cards import stage_named
 from gramcli.report.page.contenders import Contender, Contest
 from gramcli.report.page.material import NOTHING, Material
+from gramcli.report.plots.catalog import KINDS
 from gramcli.report.plots.draw import drawings
 from gramcli.report.plots.subject import History, Subject
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
@@ -29,7 +30,7 @@ class Shown:
 
 
 def drawings_of(
-    evaluation: Evaluation | None, comparison: Comparison | None = None, material: Material = NOTHING
+    evaluation: Evaluation | None, comparison: Comparison | None = None, material: Material = NOTHING, said: str = ""
 ) -> list[Shown]:
     """Return every figure of an evaluation, of a comparison and of the store behind them.
 
@@ -37,13 +38,14 @@ def drawings_of(
         evaluation: Whose figures and ranks.
         comparison: Whose differences.
         material: What is known of the items; vectors are those of its store.
+        said: A sentence for the caption of each figure of the evaluation; not of the comparison, which has its own.
     """
     captions = {name: text for name, texts in material.captions.items() if (text := next(filter(None, texts), None))}
     subject = Subject(evaluation=evaluation, comparison=comparison, store=material.store, captions=captions)
     try:
-        return _shown(subject)
+        return _shown(subject, said)
     except UserError:  # of the store's vectors: the page says what the evaluation holds
-        return _shown(replace(subject, store=None))
+        return _shown(replace(subject, store=None), said)
 
 
 def training_drawings(found: Alignment) -> list[Shown]:
@@ -76,6 +78,12 @@ def _rows(one: Contender) -> list[ResultRow]:
     return [replace(row, method=_named(one)) for row in own]
 
 
-def _shown(subject: Subject) -> list[Shown]:
+def _shown(subject: Subject, said: str = "") -> list[Shown]:
     # The SVG is matplotlib's own output, which escapes the names in it.
-    return [Shown(Markup(one.svg), one.caption) for one in drawings(subject)]  # noqa: S704
+    return [
+        Shown(
+            Markup(one.svg),
+            one.caption if KINDS.row(one.name).needs == "comparison" else f"{one.caption} {said}".strip(),
+        )  # noqa: S704
+        for one in drawings(subject)
+    ]

@@ -285,7 +285,7 @@
       head.replaceChildren(...heads);
       body.replaceChildren(...part.flatMap((row) => rowOf(one, row, heads.length - (NARROW.matches ? 1 : 0))));
       const range = found.length > PER_PAGE ? `${(from + 1).toLocaleString("en")} to ${(from + part.length).toLocaleString("en")} of ` : "";
-      const first = state.column === "change" && state.order === "descending" ? "; those that changed most first" : "";
+      const first = state.column === "change" && state.order === "descending" ? "; first those whose rank changed by the largest factor" : "";
       const queries = counted(found.length, "query", "queries");
       count.textContent = `${range}${queries}, ranks among ${counted(one.gallery, "candidate", "candidates")}${first}`;
       const go = (step) => () => { state.page += step; draw(); };

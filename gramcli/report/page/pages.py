@@ -17,6 +17,7 @@ from gramcli.report.page.explorer import explorer
 from gramcli.report.page.material import Material, material_of
 from gramcli.report.page.provenance import command_of, provenance_table
 from gramcli.report.page.rendering import rendered
+from gramcli.report.page.scope import UNLISTED, covered
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
 from gramcli.results.records import Comparison, Evaluation, LeftOut
 from gramcli.results.runs import Alignment
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from gramcli.report.answer import Answer
 
 _LEFT_OUT: Final = ("id", "modality", "reason")
-_FIRST_SEED: Final = "Query by query, and in the curves, a contender of several seeds is shown by its first."
+_FIRST_SEED: Final = (
+    "Of a contender of several seeds this is the first seed alone; Results and Verdict have the means over seeds."
+)
+_NO_QUERIES: Final = "A comparison's JSON holds no ranks, so its queries cannot be shown; gram compare ... --report page.html shows them."
 _SECTIONS: Final = {
     "verdicts": ("verdict", "Verdict"),
     "tables": ("results", "Results"),
@@ -79,6 +83,7 @@ def page(
         further=own[1:],
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
+        covered=covered(evaluation.provenance, nothing=not evaluation.left_out),
         provenance=evaluation.provenance,
     )
 
@@ -99,7 +104,7 @@ def comparison_page(
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
     contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
-    several = any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows)
+    first = _FIRST_SEED if any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows) else ""
     return _page(
         contests,
         title=title,
@@ -107,9 +112,11 @@ def comparison_page(
         verdicts=rulings(comparison),
         sides=sides_of(comparison),
         tables=unsaid,
-        drawings=drawings_of(side_by_side(contests), comparison),
-        notes=(*answer.notes, *([_FIRST_SEED] if several else [])),
+        said=_queries_said(comparison, first),
+        drawings=drawings_of(side_by_side(contests), comparison, said=first),
+        notes=answer.notes,
         left_out=_left_out(comparison.left_out),
+        covered=covered(comparison.provenance, nothing=not comparison.left_out, rows=comparison.rows),
         provenance=comparison.provenance,
     )
 
@@ -127,6 +134,8 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
         The page; every text in it is escaped.
     """
     entries = answer.document.get("left_out", ())
+    listed = "left_out" in answer.document
+    said = covered(provenance, nothing=listed and not entries)
     return _page(
         [],
         title=title,
@@ -135,6 +144,7 @@ def answer_page(answer: Answer, title: str, provenance: Mapping[str, Any], drawi
         drawings=drawings,
         notes=answer.notes,
         left_out=_left_out([LeftOut(one["id"], one["modality"], one["reason"]) for one in entries]),
+        covered=said if listed else (*said, UNLISTED),
         provenance=provenance,
     )
 
@@ -155,8 +165,8 @@ def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts
     if contests:
         bare = rendered(contents=(), **whole)
         if found := explorer(contests, len(bare.encode())):
-            whole |= {"data": Markup(found.data), "said": found.said}  # noqa: S704 - escaped for a script element
-    contents = [entry for key, entry in _SECTIONS.items() if whole[key]]
+            whole |= {"data": Markup(found.data), "said": (*whole["said"], *found.said)}  # noqa: S704 - escaped for a script element
+    contents = [entry for key, entry in _SECTIONS.items() if whole[key] or (key == "data" and whole["said"])]
     return rendered(contents=contents, **whole)
 
 
@@ -173,6 +183,11 @@ def _materials(comparison: Comparison, known: Material | None = None) -> list[Ma
             # Answers are not ranked anew from the store of another side.
             found[store] = material_of(side.provenance) if known is None else replace(known, store=None)
     return [found[str(side.provenance.get("store"))] for side in comparison.sides]
+
+
+def _queries_said(comparison: Comparison, first: str) -> tuple[str, ...]:
+    """What stands above the table of queries, or in its place where the sides are not known."""
+    return ((first,) if first else ()) if comparison.sides else (_NO_QUERIES,)
 
 
 def _titled(contest: Contest, more: str) -> Contest:

@@ -96,7 +96,7 @@ def test_a_page_without_figures_or_comparison_is_still_whole():
     empty = replace(evaluation(), results=(), ranks=(), left_out=(), notes=())
     html = page(empty)
     assert outline(html).headings[1:] == ["Results", "Left out", "Provenance"]
-    assert "Nothing: every item is in the figures." in html
+    assert "Of the items evaluated nothing was left out." in html
 
 
 def test_the_page_is_the_same_every_time():
