@@ -26,7 +26,6 @@ _KEYS: Final = (
     "gallery",
 )
 _WORDS: Final = frozenset({"like", "run", "task", "method", "stage", "protocol"})
-_BREAKS: Final = frozenset({"run", "protocol", "stage"})
 
 
 def leaderboard_answer(found: Leaderboard) -> Answer:
@@ -63,7 +62,7 @@ def _table(found: Leaderboard, number: int) -> Table:
     title = f"Group {number}: {found.groups[number - 1]}; by {first}"
     title += ", in brackets its 95 % interval" if intervals else ""
     columns = ("like", "run", "task", "method", *found.metrics, "n", "gallery", "stage", "protocol")
-    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title, breaks=_BREAKS)
+    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title)
 
 
 def _cells(row: LeaderRow, metrics: Sequence[str]) -> tuple[str, ...]:
