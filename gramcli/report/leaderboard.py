@@ -57,12 +57,13 @@ def leaderboard_answer(found: Leaderboard) -> Answer:
 
 def _table(found: Leaderboard, number: int) -> Table:
     rows = [row for row in found.rows if row.group == number]
-    first = found.metrics[0]
+    first = found.metric_of(number)
+    metrics = [name for name in found.metrics if any(name in row.figures for row in rows)]
     intervals = any(row.figures[first].low is not None for row in rows if first in row.figures)
     title = f"Group {number}: {found.groups[number - 1]}; by {first}"
     title += ", in brackets its 95 % interval" if intervals else ""
-    columns = ("like", "run", "task", "method", *found.metrics, "n", "gallery", "stage", "protocol")
-    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title)
+    columns = ("like", "run", "task", "method", *metrics, "n", "gallery", "stage", "protocol")
+    return Table(columns, tuple(_cells(row, metrics) for row in rows), _WORDS, title)
 
 
 def _cells(row: LeaderRow, metrics: Sequence[str]) -> tuple[str, ...]:
