@@ -236,12 +236,8 @@ def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[_Key]], common: i
         name = a.vector.query_ids[strange]
         there = "asks something else" if name in b.vector.query_ids else "is not"
         example = f"; for instance '{name}' of {a.label} {there} in {b.label}"
-    setting = [
-        f"{name} ({_shown(first)} against {_shown(second)})"
-        for name in ("split", "limit")
-        if (first := a.evaluation.provenance.get(name)) != (second := b.evaluation.provenance.get(name))
-    ]
-    because = f" They differ in {', '.join(setting)}." if setting else ""
+    settings = differing_settings(a, b)
+    because = f" They differ in {settings}." if settings else ""
     remedy = f"Evaluate both on the same items{', or add --intersect' if common else ''}."
     if a.questions is not None and a.questions.asked_by == "rows":
         remedy = (
@@ -251,6 +247,15 @@ def _other_questions(a: Side, b: Side, keys: Sequence[Sequence[_Key]], common: i
     return UserError(
         "usage",
         f"{a.label} and {b.label} are not comparable on {a.vector.task}: {counts}{example}.{because} {remedy}",
+    )
+
+
+def differing_settings(a: Side, b: Side) -> str:
+    """In which of the settings that choose items two sides differ, in words; empty where in none."""
+    return ", ".join(
+        f"{name} ({_shown(first)} against {_shown(second)})"
+        for name in ("split", "limit")
+        if (first := a.evaluation.provenance.get(name)) != (second := b.evaluation.provenance.get(name))
     )
 
 

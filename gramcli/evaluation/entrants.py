@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gramcli.errors import UserError
-from gramcli.evaluation.comparability import RULES, Side, aligned
+from gramcli.evaluation.comparability import RULES, Side, aligned, differing_settings
 from gramcli.results.records import Evaluation, RankVector, ResultRow
 
 
@@ -108,6 +108,11 @@ def grouped(entrants: Sequence[Entrant]) -> list[Group]:
     return sorted(groups, key=lambda group: tasks.index(group.members[0].first.task))
 
 
+def metric_of(group: Group, columns: Sequence[str]) -> str:
+    """The metric by which a group stands: the first column that any of its members has."""
+    return next((name for name in columns if any(name in one.rows for one in group.members)), columns[0])
+
+
 def why_apart(a: Entrant, b: Entrant) -> str:
     """In what two entrants of one task are not comparable, in words; empty where they are."""
     lacking = [one for one in (a, b) if one.vector is None]
@@ -134,7 +139,9 @@ def _other_questions(a: Side, b: Side) -> str:
         if asked is None:
             return f"{side.label} does not record what was asked (an older gramcli wrote it)"
     if first is None or second is None or sorted(first.digests) != sorted(second.digests):
-        return f"other questions ({len(a.vector.ranks)} against {len(b.vector.ranks)} queries)"
+        settings = differing_settings(a, b)
+        because = f"; they differ in {settings}" if settings else ""
+        return f"other questions ({len(a.vector.ranks)} against {len(b.vector.ranks)} queries{because})"
     return f"another gallery ({a.vector.n_candidates} against {b.vector.n_candidates} candidates)"
 
 

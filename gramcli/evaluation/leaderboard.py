@@ -12,7 +12,8 @@ import numpy as np
 
 from gramcli.catalog import did_you_mean
 from gramcli.errors import UserError
-from gramcli.evaluation.entrants import COMPARABLE_BY, Entrant, Group, entrants_of, grouped
+from gramcli.evaluation.entrants import COMPARABLE_BY, Entrant, Group, entrants_of, grouped, metric_of
+from gramcli.evaluation.twins import distinct
 from gramcli.metrics.catalog import METRICS
 from gramcli.metrics.figures import cluster_index, hits, is_certain, reciprocal_ranks
 from gramcli.metrics.intervals import Floats
@@ -42,8 +43,8 @@ def leaderboard(
         runs: Evaluations, or the JSON files that `gram eval` wrote.
         tasks: Only these, as results name them; none means all.
         methods: Only these; none means all.
-        metrics: The columns; the first decides the order and is tested. None means R@1 R@5 R@10 MRR, or accuracy top5
-            macro_f1 where nothing was retrieved.
+        metrics: The columns; the first that a group has decides its order and is tested. None means R@1 R@5 R@10 MRR, or
+            accuracy top5 macro_f1 where nothing was retrieved.
 
     Returns:
         Rows in groups of comparable ones, best first, with letters: rows that share one are told apart by no paired
@@ -56,13 +57,13 @@ def leaderboard(
         >>> leaderboard("runs/a.json", "runs/b.json", tasks=["t2va"])  # doctest: +SKIP
     """
     made = making(leaderboard, locals())
-    named = _named(runs)
+    named, twins = distinct(_named(runs))
     known = list(dict.fromkeys(row.metric for _, found in named for row in found.results))
     columns = _columns(listed(metrics), known)
     every = [one for name, found in named for one in entrants_of(name, found, columns)]
     chosen = _chosen(every, "task", listed(tasks))
     chosen = _chosen(chosen, "method", listed(methods))
-    left_out = [name for name, _ in named if name not in {one.run for one in chosen}]
+    left_out = [_unlisted(name, every) for name, _ in named if name not in {one.run for one in chosen}]
     groups = grouped(chosen)
     rows: list[LeaderRow] = []
     tests: list[PairTest] = []
@@ -76,7 +77,7 @@ def leaderboard(
         groups=tuple(_described(group) for group in groups),
         tests=tuple(tests),
         provenance={"runs": [{"run": name, **found.provenance} for name, found in named], MADE: made},
-        notes=tuple(dict.fromkeys(_notes(groups, columns, tests, left_out, known))),
+        notes=tuple(dict.fromkeys((*twins, *_notes(groups, columns, tests, left_out, known)))),
     )
 
 
@@ -146,15 +147,22 @@ def _chosen(entrants: Sequence[Entrant], what: str, wanted: Sequence[str]) -> li
 
 def _ranked(group: Group, number: int, columns: Sequence[str], start: int) -> tuple[list[LeaderRow], list[PairTest]]:
     """The rows of a group, best first, and the tests of all their pairs."""
-    metric = columns[0]
+    metric = metric_of(group, columns)
     order = sorted(range(len(group.members)), key=lambda k: _order(group.members[k], metric))
     members, vectors = [group.members[k] for k in order], [group.vectors[k] for k in order]
-    tests = _tests(vectors, metric, number, start)
+    having = sum(metric in one.rows for one in members)  # the others stand last, and nothing of them is tested
+    tests = _tests(vectors[:having], metric, number, start)
     separated = [(one.a - start, one.b - start) for one in tests if one.p_holm < LEVEL]
-    tested = bool(tests) or len(members) == 1
-    letters = compact_letters(len(members), separated) if tested else [""] * len(members)
+    lettered = having if tests or len(members) == 1 else 0
+    letters = [*compact_letters(lettered, separated), *[""] * (len(members) - lettered)]
     rows = [_row(one, number, text, columns) for one, text in zip(members, letters, strict=True)]
     return rows, tests
+
+
+def _unlisted(name: str, entrants: Sequence[Entrant]) -> str:
+    """A run of which nothing was asked for, and what it has instead."""
+    tasks = dict.fromkeys(one.first.task for one in entrants if one.run == name)
+    return f"{name} (it has {', '.join(tasks)})" if tasks else name
 
 
 def _order(entrant: Entrant, metric: str) -> tuple[bool, float]:
@@ -235,22 +243,23 @@ def _notes(
     left_out: Sequence[str],
     known: Sequence[str],
 ) -> list[str]:
-    metric = columns[0]
+    metrics = list(dict.fromkeys(metric_of(group, columns) for group in groups))
+    by = " or ".join(metrics)
     notes = [note for group in groups for note in group.notes]
     if tests:
         named = ", ".join(dict.fromkeys(one.test for one in tests))
         notes.append(
-            f"Rows of a group that share a letter (like) are not told apart by {metric}: {named}, p < {LEVEL} by Holm "
+            f"Rows of a group that share a letter (like) are not told apart by {by}: {named}, p < {LEVEL} by Holm "
             "over all pairs of the group. No difference shown is not equality."
         )
     elif any(len(group.members) > 1 for group in groups):
-        notes.append(
-            f"No letters: {metric} has no paired test. R@k, MRR, accuracy and top5 have, as the first --metric."
-        )
+        notes.append(f"No letters: {by} has no paired test. R@k, MRR, accuracy and top5 have, as the first --metric.")
     if len(groups) > 1:
         notes.append(f"Groups stand apart where figures are not comparable: by task, {COMPARABLE_BY}.")
     if left_out:
         notes.append(f"Not listed, for nothing in it was asked for: {', '.join(left_out)}.")
-    if metric in RETRIEVAL and CLASSIFICATION[0] in known and CLASSIFICATION[0] not in columns:
+    held = {name for group in groups for one in group.members for name in one.rows}
+    notes += [f"No row that is listed has {name}." for name in columns if name not in held]
+    if metrics[0] in RETRIEVAL and CLASSIFICATION[0] in known and CLASSIFICATION[0] not in columns:
         notes.append("Some runs also classify: --metric accuracy lists that.")
     return notes

@@ -54,7 +54,7 @@ def _found(row: ComparisonRow, outcome: Outcome, names: tuple[str, ...], family:
     a, b = letters_of((row.a, row.b), names)
     low, high = row.low or 0.0, row.high or 0.0
     tested = p_sentence(row.p_holm) + (f" (Holm over {family})" if family > 1 else "")
-    counts = f"{row.wins} of {row.n} queries gained, {row.losses} lost"
+    counts = f"{row.wins} of {row.n} queries gained{_on_average(row)}, {row.losses} lost"
     if outcome == "no difference shown":
         alone = row.p_value is not None and row.p_value < LEVEL
         tested += f", though {p_sentence(row.p_value)} alone" if alone else ""
@@ -75,6 +75,11 @@ def _power(row: ComparisonRow, detectable: float | None) -> str:
     room = 1 - row.value_a
     beyond = f", more than the {_figure(row.metric, room)} that A leaves above it" if detectable > room else ""
     return f"with n = {row.n} a difference of {size} could have been seen (power 80 %){beyond}"
+
+
+def _on_average(row: ComparisonRow) -> str:
+    """What gained means over seeds, where a query hits under some of them only."""
+    return "" if row.seeds_a == row.seeds_b == 1 else " (higher in their mean over seeds)"
 
 
 def _seeds(row: ComparisonRow) -> str:

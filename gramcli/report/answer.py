@@ -34,7 +34,6 @@ class Table:
         best: (row, column) of cells that are the best of their kind; LaTeX sets them in bold.
         significant: (row, column) of cells that a test tells apart; LaTeX gives them a dagger.
         marks: What the two mean, one sentence each, where cells are marked.
-        breaks: Headings of columns of names that may break anywhere, where a window is too narrow for all figures.
     """
 
     columns: tuple[str, ...]
@@ -44,7 +43,6 @@ class Table:
     best: frozenset[tuple[int, int]] = frozenset()
     significant: frozenset[tuple[int, int]] = frozenset()
     marks: tuple[str, str] = ("", "")
-    breaks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -107,8 +107,8 @@ def terminal_table(table: Table) -> Table:
     """Return a table with everything in it as `terminal` shows it, so that widths can be counted."""
     columns = tuple(map(terminal, table.columns))
     rows = tuple(tuple(map(terminal, row)) for row in table.rows)
-    left, breaks = (frozenset(map(terminal, names)) for names in (table.left, table.breaks))
-    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title), breaks=breaks)
+    left = frozenset(map(terminal, table.left))
+    return replace(table, columns=columns, rows=rows, left=left, title=terminal(table.title))
 
 
 def html(text: object) -> str:

@@ -26,7 +26,6 @@ _KEYS: Final = (
     "gallery",
 )
 _WORDS: Final = frozenset({"like", "run", "task", "method", "stage", "protocol"})
-_BREAKS: Final = frozenset({"run", "protocol", "stage"})
 
 
 def leaderboard_answer(found: Leaderboard) -> Answer:
@@ -58,12 +57,13 @@ def leaderboard_answer(found: Leaderboard) -> Answer:
 
 def _table(found: Leaderboard, number: int) -> Table:
     rows = [row for row in found.rows if row.group == number]
-    first = found.metrics[0]
+    first = found.metric_of(number)
+    metrics = [name for name in found.metrics if any(name in row.figures for row in rows)]
     intervals = any(row.figures[first].low is not None for row in rows if first in row.figures)
     title = f"Group {number}: {found.groups[number - 1]}; by {first}"
     title += ", in brackets its 95 % interval" if intervals else ""
-    columns = ("like", "run", "task", "method", *found.metrics, "n", "gallery", "stage", "protocol")
-    return Table(columns, tuple(_cells(row, found.metrics) for row in rows), _WORDS, title, breaks=_BREAKS)
+    columns = ("like", "run", "task", "method", *metrics, "n", "gallery", "stage", "protocol")
+    return Table(columns, tuple(_cells(row, metrics) for row in rows), _WORDS, title)
 
 
 def _cells(row: LeaderRow, metrics: Sequence[str]) -> tuple[str, ...]:

@@ -119,9 +119,7 @@ def _worst(one: ItemScores) -> Table:
     columns = ["id", *(["caption"] if one.captions is not None else []), "score", "z", "pctl", "q", "misfit"]
     columns += [f"z {name}" for name in one.modalities]
     title = f"{one.task} {one.method}: the {len(places)} that fit least, of {len(one):,}; * flagged"
-    return Table(
-        tuple(columns), tuple(_worst_row(one, place) for place in places), _WORDS, title, breaks=frozenset({"id"})
-    )
+    return Table(tuple(columns), tuple(_worst_row(one, place) for place in places), _WORDS, title)
 
 
 def _worst_row(one: ItemScores, place: int) -> tuple[str, ...]:

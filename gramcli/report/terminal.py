@@ -1,24 +1,20 @@
-"""Answers on a terminal: rich tables that still fit when the window is narrow."""
+"""Answers on a terminal: rich tables that still fit when the window is narrow, and never lose a figure."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.cells import cell_len
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from gramcli.report.escaping import terminal, terminal_table
+from gramcli.report.fitting import fitted
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
     from gramcli.report.answer import Answer, Table
-
-WIDE_GAP, NARROW_GAP = 2, 1
-_LONG_NAME = 12
 
 
 def print_answer(console: Console, answer: Answer) -> None:
@@ -35,7 +31,8 @@ def print_answer(console: Console, answer: Answer) -> None:
             console.print()
         if table.title:
             console.print(Text(table.title, style="bold"))
-        console.print(rich_table(table, console.width))
+        # Uncropped: a table that no layout makes narrow enough is printed as wide as it is.
+        console.print(rich_table(table, console.width), crop=False)
     if answer.notes:
         console.print()
     for note in answer.notes:
@@ -50,50 +47,30 @@ def rich_table(table: Table, width: int) -> RichTable:
         width: Columns of the terminal.
 
     Returns:
-        A table with a rule under its head; when one line per row is too wide, intervals stand
-        below their figures and the gaps shrink.
+        A table with a rule under its head, with all of every cell: as wide as it must be where nothing more can break.
     """
-    stacked = _needed(table) > width
-    tight = stacked and _needed(table, stacked=True) > width
+    found = fitted(table, width)
     # The box puts one blank between columns; padding adds the rest of the gap.
-    padding = (0, (NARROW_GAP if stacked else WIDE_GAP) - 1, 0, 0)
-    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding, show_edge=False)
-    for place, name in enumerate(table.columns):
-        words = name in table.left
-        # A column of names has no place to break a line at: the others give way.
-        sentences = words and ((tight and name in table.breaks) or any(" " in row[place] for row in table.rows))
-        side: JustifyMethod = "left" if words else "right"
-        shown.add_column(Text(name), justify=side, overflow="fold", no_wrap=not sentences)
-    for row in table.rows:
-        cells = zip(row, table.columns, strict=True)
-        shown.add_row(
-            *(
-                Text(_name(cell, stacked)) if name in table.left else _figure(cell, stacked, tight)
-                for cell, name in cells
-            )
-        )
+    shown = RichTable(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, found.gap - 1, 0, 0), show_edge=False, width=found.total
+    )
+    for name, heading, wide in zip(table.columns, found.heading, found.widths, strict=True):
+        side: JustifyMethod = "left" if name in table.left else "right"
+        shown.add_column(Text(heading), justify=side, width=wide, no_wrap=True)
+    for row in found.rows:
+        shown.add_row(*_texts(table, row))
     return shown
 
 
-def _needed(table: Table, *, stacked: bool = False) -> int:
-    """Count the columns of a table: one line per row, or intervals below their figures."""
-    widths = [0] * len(table.columns)
-    for row in (table.columns, *table.rows):
-        lines = [_name(cell, stacked).replace(" [", "\n[").split("\n") if stacked else [cell] for cell in row]
-        widths = [max(width, *map(cell_len, parts)) for width, parts in zip(widths, lines, strict=True)]
-    return sum(widths) + (NARROW_GAP if stacked else WIDE_GAP) * (len(widths) - 1)
+def _texts(table: Table, row: tuple[str, ...]) -> list[Text]:
+    return [Text(cell) if name in table.left else _figure(cell) for name, cell in zip(table.columns, row, strict=True)]
 
 
-def _name(cell: str, stacked: bool) -> str:
-    """Put the options of a long name below it: `centroid:weights=query` breaks after the colon, never in a word."""
-    long = stacked and " " not in cell and len(cell) > _LONG_NAME
-    return re.sub(r"(?<=[:,])(?=\w)", "\n", cell) if long else cell
-
-
-def _figure(cell: str, stacked: bool, tight: bool) -> Text:
-    value, bracket, interval = cell.partition(" [")
-    if not bracket:
+def _figure(cell: str) -> Text:
+    """A figure, its interval dimmed."""
+    start = cell.find("[")
+    if start <= 0:
         return Text(cell)
-    text = Text(value)
-    text.append(("\n[" if stacked else " [") + (interval.replace(", ", ",") if tight else interval), style="dim")
+    text = Text(cell[:start])
+    text.append(cell[start:], style="dim")
     return text

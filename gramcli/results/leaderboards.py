@@ -53,7 +53,7 @@ class LeaderRow:
 
 @dataclass(frozen=True)
 class PairTest:
-    """Two rows of one group, A above B, compared by the first metric on the same queries.
+    """Two rows of one group, A above B, compared by the metric of their group on the same queries.
 
     Attributes:
         group: Of both.
@@ -83,7 +83,7 @@ class Leaderboard(Readable):
     """What `gram leaderboard` found.
 
     Attributes:
-        metrics: The columns; rows stand by the first.
+        metrics: The columns; the rows of a group stand by the first that any of them has.
         rows: Group by group, best first.
         groups: What each group is, and why it stands apart.
         tests: All pairs of each group.
@@ -97,3 +97,12 @@ class Leaderboard(Readable):
     tests: tuple[PairTest, ...]
     provenance: dict[str, Any]
     notes: tuple[str, ...] = ()
+
+    def metric_of(self, group: int) -> str:
+        """Return the metric by which a group stands: the first column that any of its rows has.
+
+        Args:
+            group: Its number, from 1.
+        """
+        rows = [row for row in self.rows if row.group == group]
+        return next((one for one in self.metrics if any(one in row.figures for row in rows)), self.metrics[0])

@@ -217,3 +217,53 @@ def test_every_row_says_protocol_n_stage_and_gallery() -> None:
     cells = dict(zip(table.columns, table.rows[0], strict=True))
     assert (cells["protocol"], cells["n"], cells["stage"], cells["gallery"]) == ("made", "200", "raw", "200")
     assert cells["R@1"] == "50.0 [45.0, 55.0]"
+
+
+def classified(hit: float) -> Evaluation:
+    """A run that classifies, and retrieves nothing."""
+    found = made(hit, method="zeroshot", task="v")
+    rows = tuple(replace(row, metric="accuracy") for row in found.results if row.metric == "R@1")
+    return replace(found, results=rows)
+
+
+def test_rows_without_the_first_metric_are_neither_ordered_nor_tested_by_it() -> None:
+    """They stood in a group `by accuracy`, of dashes, with letters that a test of their ranks had given."""
+    found = leaderboard(made(0.9), made(0.2), classified(0.5), metrics=["accuracy", "R@1"])
+    by = {number: [row for row in found.rows if row.group == number] for number in (1, 2)}
+    assert [found.metric_of(number) for number in (1, 2)] == ["R@1", "accuracy"]
+    assert [row.run for row in by[1]] == ["run 1", "run 2"]
+    assert [row.letters for row in by[1]] == ["a", "b"]
+    tables = answer_of(found).tables
+    assert [table.title.partition("; by ")[2].split(",")[0] for table in tables] == ["R@1", "accuracy"]
+    assert "accuracy" not in tables[0].columns
+
+
+def test_a_run_that_the_task_leaves_out_is_named_with_its_own_tasks() -> None:
+    found = leaderboard(made(0.9), classified(0.5), tasks=["t2v"], metrics=["accuracy", "R@1"])
+    assert "Not listed, for nothing in it was asked for: run 2 (it has v)." in found.notes
+    assert "No row that is listed has accuracy." in found.notes
+    assert found.metric_of(1) == "R@1"
+
+
+def test_a_row_without_the_metric_of_its_group_stands_last_and_is_not_tested() -> None:
+    bare = made(0.9, seed=2)
+    bare = replace(bare, results=tuple(row for row in bare.results if row.metric != "R@1"))
+    found = leaderboard(bare, made(0.9), made(0.2))
+    assert [(row.run, row.letters) for row in found.rows] == [("run 2", "a"), ("run 3", "b"), ("run 1", "")]
+    assert len(found.tests) == 1
+
+
+def test_other_questions_by_a_limit_say_so() -> None:
+    other = made(0.5, limit=50)
+    asked = replace(other.questions[0], digests=tuple(f"p{k}" for k in range(N)))
+    found = leaderboard(made(0.5), replace(other, questions=(asked,)))
+    assert "other questions (200 against 200 queries; they differ in limit (none against 50))" in found.groups[1]
+
+
+def test_the_same_evaluation_twice_is_listed_and_tested_once(tmp_path: Path) -> None:
+    """Copies of one file were rows of their own, and their tests counted in p Holm."""
+    twin = written(tmp_path, "copy.json", made(0.4))
+    found = leaderboard(written(tmp_path, "a.json", made(0.4)), written(tmp_path, "b.json", made(0.5, seed=1)), twin)
+    assert sorted(row.run for row in found.rows) == ["a.json", "b.json"]
+    assert len(found.tests) == 1
+    assert "copy.json holds the same evaluation as a.json: it is listed and tested once." in found.notes

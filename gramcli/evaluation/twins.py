@@ -1,0 +1,38 @@
+"""Evaluations that are there twice: copies of one file, each of which would count in every correction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gramcli.results.making import MADE
+from gramcli.results.records import Evaluation
+
+_Named = tuple[str, Evaluation]
+
+
+def distinct(named: Sequence[_Named]) -> tuple[list[_Named], list[str]]:
+    """Leave out every evaluation that an earlier one equals.
+
+    Args:
+        named: Runs by name.
+
+    Returns:
+        Those that differ, and a note for each that is left out.
+    """
+    kept: list[_Named] = []
+    notes: list[str] = []
+    for name, found in named:
+        twin = next((other for other, before in kept if _same(before, found)), None)
+        if twin is None:
+            kept.append((name, found))
+        else:
+            notes.append(f"{name} holds the same evaluation as {twin}: it is listed and tested once.")
+    return kept, notes
+
+
+def _same(a: Evaluation, b: Evaluation) -> bool:
+    """Whether two have the same figures, ranks, questions and origin, whenever they were made."""
+    if (a.results, a.questions) != (b.results, b.questions):
+        return False
+    origins = [{key: value for key, value in one.provenance.items() if key != MADE} for one in (a, b)]
+    return origins[0] == origins[1] and repr(a.ranks) == repr(b.ranks)  # as text: a rank may be NaN
