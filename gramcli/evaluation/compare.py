@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,9 +119,26 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
              "per_query": per_query or diff_queries > 0}
     maker = _Maker(asked, every, running)
     contenders = [[maker.made(run) for run in one.runs] for one in found]
+    for one, evaluations in zip(found, contenders, strict=True):
+        _refuse_copies(one, evaluations)
     compared = compare_evaluations(contenders, [one.name for one in found], options)
     return _noted(replace(compared, provenance=compared.provenance | {MADE: made}), found)
 # fmt: on
+
+
+def _refuse_copies(contender: Named, evaluations: Sequence[Evaluation]) -> None:
+    """Refuse a saved evaluation that is another seed's, copied.
+
+    Raises:
+        UserError: Two say the same of what was evaluated and have the same figures.
+    """
+    pairs = zip(contender.runs, evaluations, strict=True)
+    saved = [(run, found) for run, found in pairs if run.kind == "json"]
+    for (run, found), (other, same) in combinations(saved, 2):
+        if (found.provenance, found.results) == (same.provenance, same.results):
+            raise UserError(
+                "usage", f"{contender.name} holds {other.text}, a copy of {run.text}: a seed counts once. Leave it out."
+            )
 
 
 _OF_MODELS: Final = {"precision": "fp32"}

@@ -155,6 +155,10 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("g=runs/gram_s1.json,runs/gram_s1.json", "emb@gram"), "g holds runs/gram_s1.json twice: a seed counts once"),
         (("g=runs/gram_s1.json,./runs/gram_s1.json", "emb@gram"), r"g holds \./runs/gram_s1.json twice"),
         (("g=runs/gram_s1.json,linked.json", "emb@gram"), "g holds linked.json twice"),
+        (
+            ("g=runs/gram_s1.json,copy.json", "emb@gram"),
+            "g holds copy.json, a copy of runs/gram_s1.json: a seed counts",
+        ),
         (("emb@gram", "emb@pmrl", "emb@pmrl"), "emb@pmrl is to be compared twice"),
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
@@ -165,6 +169,7 @@ def test_a_path_that_exists_wins(here: Path) -> None:
 )
 def test_what_cannot_be_meant_is_a_sentence(here: Path, operands: tuple[str, ...], said: str) -> None:
     Path("linked.json").symlink_to("runs/gram_s1.json")
+    Path("copy.json").write_bytes(Path("runs/gram_s1.json").read_bytes())
     with pytest.raises(UserError, match=said):
         compare(*operands)
 
