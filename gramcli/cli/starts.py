@@ -260,13 +260,20 @@ def _check_compare(given: Mapping[str, Any]) -> None:
         if kind == "folder of stores":
             _refuse(path, kind, "a store or an evaluation", ("compare", *stores_in(Path(path))[:_NAMED]))
         if kind == "heads":
-            seen = [f"STORE+{_HEADS}{one}" if one == text else one for one in operands]
-            _refuse(path, kind, "a store or an evaluation", ("compare", *seen))
+            on = ("--on", given["on"]) if given["on"] else ()
+            seen = [f"{'' if on else 'STORE+'}{_HEADS}{one}" if _is_heads(one) else one for one in operands]
+            _refuse(path, kind, "a store or an evaluation", ("compare", *seen, *on))
     if len(operands) == 1 and "=" not in operands[0] and "*" not in operands[0]:
         one = operands[0]
         store = kind_of(one) == "store"
         meant = command_line("compare", *((f"{one}@cosine", f"{one}@gram") if store else (one, "OTHER")))
         raise UserError("usage", f"compare needs a baseline and at least one more; got only {one}. Such as: {meant}")
+
+
+def _is_heads(operand: str) -> bool:
+    """Whether an operand, apart from its method, is a folder of heads without `heads:` before it."""
+    path = operand if Path(operand).exists() or "@" not in operand else operand.rpartition("@")[0]
+    return not path.startswith(_HEADS) and kind_of(path) == "heads"
 
 
 def _check_join(given: Mapping[str, Any]) -> None:

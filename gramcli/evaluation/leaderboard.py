@@ -43,8 +43,8 @@ def leaderboard(
         runs: Evaluations, or the JSON files that `gram eval` wrote.
         tasks: Only these, as results name them; none means all.
         methods: Only these; none means all.
-        metrics: The columns; the first that a group has decides its order and is tested. None means R@1 R@5 R@10 MRR, or
-            accuracy top5 macro_f1 where nothing was retrieved.
+        metrics: The columns; the first that a group has decides its order and is tested. None means R@1 R@5 R@10 MRR,
+            or accuracy top5 macro_f1 where nothing was retrieved.
 
     Returns:
         Rows in groups of comparable ones, best first, with letters: rows that share one are told apart by no paired

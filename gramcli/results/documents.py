@@ -213,7 +213,11 @@ def evaluation_of(document: dict[str, Any], path: Path) -> Evaluation:
             "input", f"{path} has schema {schema}; this version reads {SCHEMA}. Update gramcli, or evaluate again."
         )
     if "names" in document and "ranks" not in document:
-        raise UserError("input", f"{path} is not an evaluation's JSON but a comparison's, which cannot be read back.")
+        raise UserError(
+            "input",
+            f"{path} is not an evaluation's JSON but a comparison's, which gram report and gram plot read. "
+            "Give the evaluations that it compares.",
+        )
     found = checked(document, _Document, source)
     checked({"provenance": found.provenance}, _Recorded, source)
     return Evaluation(

@@ -68,6 +68,8 @@ def here(gram, store, tmp_path):
         ("compare e.json", "gram compare e.json OTHER"),
         ("compare e.json 'my clips'", "gram eval signal --dataset 'my clips' -o 'my clips.json'"),
         ("compare e.json 'my heads@gram'", "gram compare e.json 'STORE+heads:my heads@gram'"),
+        ("compare 'my heads' 'my heads@gram' --on S", "gram compare 'heads:my heads' 'heads:my heads@gram' --on S"),
+        ("compare 'my heads@gram' 'my heads'", "gram compare 'STORE+heads:my heads@gram' 'STORE+heads:my heads'"),
         ("compare e.json heads:h", "gram compare e.json heads:h --on STORE"),
         ("compare e.json model.pt", "gram compare e.json model.pt --dataset DATA"),
         ("export 'my heads' -o x.npz", "gram embed STORE --model 'heads:my heads' --from STORE -o SEEN"),

@@ -163,6 +163,7 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
         (("emb@gram", ""), "An operand of compare is empty"),
+        (("emb@gram", "gram="), "gram= names no file after the =. Give gram=FILE, or gram=FILE,FILE for seeds"),
         (("emb@gram", "a=nowhere.json"), r"nowhere\.json: there is no nowhere\.json"),
         (("emb@gram", []), "the list of its evaluations is empty"),
     ],

@@ -113,3 +113,9 @@ def test_a_small_difference_keeps_a_digit() -> None:
 def test_all_and_none(hits: int) -> None:
     (sentence,) = said(made(hits), made(hits))
     assert "no difference between A and B is shown" in sentence
+
+
+def test_over_seeds_gained_is_said_of_the_mean() -> None:
+    """A query hits under some seeds and not under others: only under B, as for single models, says nothing then."""
+    found = compare_evaluations([made(100), [made(141), made(130)]], ["A.json", "B.json"], CompareOptions())
+    assert "41 of 200 queries gained (higher in their mean over seeds), 0 lost" in found.verdicts[0].sentence

@@ -68,7 +68,7 @@ def broken(**parts):
         ({"schema": SCHEMA, "provenance": {}, "results": []}, ": left_out is missing"),
         (
             {"schema": SCHEMA, "names": [], "results": [{"a": "x", "b": "y"}]},
-            "a comparison's, which cannot be read back",
+            "a comparison's, which gram report and gram plot read",
         ),
     ],
 )

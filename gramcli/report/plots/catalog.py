@@ -9,7 +9,7 @@ from gramcli.catalog import Catalog
 
 Need = Literal["figures", "ranks", "classes", "vectors", "comparison", "training"]
 SOURCES: Final[dict[Need, str]] = {
-    "figures": "an evaluation or a store",
+    "figures": "an evaluation of retrieval, or a store",
     "ranks": "an evaluation or a store",
     "classes": "an evaluation with --metrics classification, or a store with labels",
     "vectors": "a store, or an evaluation whose store is still there",
@@ -34,6 +34,11 @@ class Kind:
     target: str
     summary: str
     needs: Need
+
+    @property
+    def source(self) -> str:
+        """What has it, in words."""
+        return SOURCES["classes" if self.name == "accuracy" else self.needs]
 
 
 def _row(name: str, module: str, summary: str, needs: Need) -> Kind:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
-from gramcli.report.plots.catalog import KINDS, SOURCES
+from gramcli.report.plots.catalog import KINDS
 from gramcli.report.plots.picture import Drawing, Picture
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def picture(subject: Subject, kind: str) -> Picture:
     if found is None:
         asked = ", ".join([*subject.tasks, *subject.methods])
         narrowed = f" (of {asked})" if asked else ""
-        raise UserError("input", f"There is nothing to draw as {kind}{narrowed}: it takes {SOURCES[row.needs]}.")
+        raise UserError("input", f"There is nothing to draw as {kind}{narrowed}: it takes {row.source}.")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, listing
-from gramcli.report.plots.catalog import KINDS, SOURCES, Kind, Need
+from gramcli.report.plots.catalog import KINDS, Kind
 from gramcli.report.plots.sources import Source, Target, open_source, subject_for
 from gramcli.report.plots.subject import Subject
 from gramcli.results.records import SCHEMA
@@ -98,7 +98,8 @@ def kinds_answer(targets: Sequence[Target], model: str | None = None) -> Answer:
     rows = [(kind.name, kind.summary) for kind in served]
     others = [kind for kind in KINDS if kind not in served]
     notes = [
-        f"{', '.join(k.name for k in others if k.needs == need)}: from {SOURCES[need]}." for need in _needs(others)
+        f"{', '.join(k.name for k in others if k.source == source)}: from {source}."
+        for source in dict.fromkeys(one.source for one in others)
     ]
     if why:
         notes.append(why)
@@ -127,10 +128,6 @@ def _serves(source: Source, kind: Kind) -> bool:
 def _has(source: Source, metric: str) -> bool:
     evaluation = source.subject.evaluation
     return evaluation is not None and any(row.metric == metric and row.value is not None for row in evaluation.results)
-
-
-def _needs(kinds: Sequence[Kind]) -> list[Need]:
-    return list(dict.fromkeys(kind.needs for kind in kinds))
 
 
 def _named(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.encoders import looks_like_heads
 from gramcli.errors import UserError
-from gramcli.report.plots.catalog import SOURCES
 from gramcli.report.plots.subject import History, Subject, breadth
 from gramcli.results.comparisons import comparison_from, is_comparison
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
@@ -93,7 +92,7 @@ def subject_for(source: Source, kind: Kind, subject: Subject, options: EvalOptio
     """
     source, why = source.with_store() if kind.needs == "vectors" else (source, "")
     if kind.needs not in source.offers:
-        raise UserError("usage", f"{kind.name} is drawn from {SOURCES[kind.needs]}. {why}".rstrip())
+        raise UserError("usage", f"{kind.name} is drawn from {kind.source}. {why}".rstrip())
     there = source.subject
     found = replace(there, tasks=subject.tasks, methods=subject.methods, title=subject.title, captions=subject.captions)
     if kind.needs == "vectors" and there.store is not None:
