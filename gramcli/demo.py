@@ -18,6 +18,7 @@ from gramcli.files.writing import check_own_folder
 from gramcli.heads.files import load_heads
 from gramcli.heads.projection import write_projected
 from gramcli.modalities import parse_task
+from gramcli.results.making import MADE, making
 from gramcli.store import open_store
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     Raises:
         UserError: Too few items to train on, or the folder cannot be written.
     """
+    made = making(run_demo, {"folder": folder, "seed": seed, "items": items})
     begin = stage or _no_stage
     for name in ("data", "embedded", *(f"{what}_{loss}" for loss in LOSSES for what in ("heads", "aligned"))):
         check_own_folder(folder / name)
@@ -101,7 +103,9 @@ def run_demo(folder: Path, *, seed: int = 0, items: int = 300, stage: Stage | No
     }
     joint = [only(found[loss], parse_task(JOINT), loss) for loss in LOSSES]
     comparison = compare_evaluations(joint, [f"{folder / f'aligned_{loss}'}@{loss}" for loss in LOSSES])
-    return DemoResult(folder, found["gram"], comparison, (ALIGNED,))
+    evaluation = replace(found["gram"], provenance=found["gram"].provenance | {MADE: made})
+    comparison = replace(comparison, provenance=comparison.provenance | {MADE: made})
+    return DemoResult(folder, evaluation, comparison, (ALIGNED,))
 
 
 def align_by(losses: Sequence[str], folder: Path, seed: int, begin: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gramcli.cli.options import DEMO_FOLDER, DemoOut, ItemsOpt, ReportOpt, SeedOpt
 from gramcli.cli.session import Session
 
@@ -23,7 +25,8 @@ def demo_command(
 
     session.check_suffixes(report, None)
     with session.stages() as stage:
-        result = run_demo(output, seed=seed, items=items, stage=stage)
+        found = run_demo(output, seed=seed, items=items, stage=stage)
+    result = replace(found, evaluation=session.signed(found.evaluation), comparison=session.signed(found.comparison))
     page = demo_page(result)
     if report:
         write_result(report, page)

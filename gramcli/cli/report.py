@@ -18,8 +18,10 @@ def report_command(
 
     Example: gram report run.json -o page.html --dataset clips/
     """
-    from gramcli.report.page import write_report
+    from gramcli.report.page.saved import write_with_notes
 
     session.check_suffixes(output, None)
-    written = write_report(file, output=output, dataset=dataset, root=root)
+    written, notes = write_with_notes(file, output=output, dataset=dataset, root=root)
+    for note in notes:
+        session.say(f"Note: {note}")
     session.say(f"Wrote {written}.")

@@ -58,9 +58,9 @@ def alignment_answer(found: Alignment) -> Answer:
 def write_curves(found: Alignment) -> None:
     """Draw the learning curve beside the heads, as `curves.svg`."""
     from gramcli.report.plots.draw import picture  # noqa: PLC0415 - matplotlib loads here only
-    from gramcli.report.plots.subject import History, Subject  # noqa: PLC0415 - as above
+    from gramcli.report.plots.subject import Subject, history_of  # noqa: PLC0415 - as above
 
-    subject = Subject(history=History(found.history, found.best, found.metric))
+    subject = Subject(history=history_of(found))
     write_beside(found.path / FIGURE, picture(subject, "training").document())
 
 

@@ -38,7 +38,6 @@ _ANSWERS: Final = {
 _TITLES: Final = {
     "AlignmentMatrix": "Alignment matrix",
     "Description": "What it holds",
-    "Scores": "Which items are misaligned?",
     "Soundness": "Is this encoder sound?",
 }
 """Class of a result -> the heading of its page, where the name alone would not do."""
@@ -85,10 +84,11 @@ def page(result: Readable, path: Path) -> Path:
         UserError: It cannot be written.
     """
     from gramcli.report.files import write_result  # noqa: PLC0415 - jinja2 and matplotlib load here
-    from gramcli.report.page import alignment_page, answer_page, comparison_page  # noqa: PLC0415
+    from gramcli.report.page import alignment_page, answer_page, comparison_page, scores_page  # noqa: PLC0415
     from gramcli.report.page import page as evaluation_page  # noqa: PLC0415
     from gramcli.results.records import Comparison, Evaluation  # noqa: PLC0415
     from gramcli.results.runs import Alignment  # noqa: PLC0415
+    from gramcli.results.scores import Scores  # noqa: PLC0415
 
     if isinstance(result, Evaluation):
         written = evaluation_page(result)
@@ -96,6 +96,8 @@ def page(result: Readable, path: Path) -> Path:
         written = comparison_page(result)
     elif isinstance(result, Alignment):
         written = alignment_page(result)
+    elif isinstance(result, Scores):
+        written = scores_page(result)
     else:
         name = type(result).__name__
         written = answer_page(answer_of(result), _TITLES.get(name, name), getattr(result, "provenance", {}))

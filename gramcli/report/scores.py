@@ -24,21 +24,27 @@ from gramcli.results.records import SCHEMA
 from gramcli.results.scores import ItemScores, Scores
 
 WORST: Final = 20
+_LONGEST: Final = 120
 _PIECE: Final = 20_000
-_WORDS: Final = frozenset({"task", "method", "id", "misfit"})
+_WORDS: Final = frozenset({"task", "method", "id", "misfit", "text"})
 
 
-def scores_answer(found: Scores) -> Answer:
+def scores_answer(found: Scores, captions: Mapping[str, Sequence[str | None]] | None = None) -> Answer:
     """Return what `gram score` found, ready for every format.
 
     Args:
         found: Of how many items soever; rows are made when they are asked for.
+        captions: Item id -> its texts, for a table that shows them.
 
     Returns:
         A summary and the worst of each task and method; a row for every item in CSV and JSON.
     """
     return Answer(
-        tables=(_summary(found), *map(_worst, found.scores), *left_out_tables(found.left_out)),
+        tables=(
+            _summary(found),
+            *(_worst(one, captions or {}) for one in found.scores),
+            *left_out_tables(found.left_out),
+        ),
         columns=found.fields,
         rows=_Rows(found),
         document=_Document(found),
@@ -114,12 +120,24 @@ def _summary(found: Scores) -> Table:
     return Table(columns, tuple(rows), _WORDS, title)
 
 
-def _worst(one: ItemScores) -> Table:
+def _worst(one: ItemScores, captions: Mapping[str, Sequence[str | None]]) -> Table:
     places = one.worst(WORST)
+    texts = [_text(one, place, captions) for place in places]
     columns = ["id", *(["caption"] if one.captions is not None else []), "score", "z", "pctl", "q", "misfit"]
-    columns += [f"z {name}" for name in one.modalities]
+    columns += [f"z {name}" for name in one.modalities] + (["text"] if any(texts) else [])
     title = f"{one.task} {one.method}: the {len(places)} that fit least, of {len(one):,}; * flagged"
-    return Table(tuple(columns), tuple(_worst_row(one, place) for place in places), _WORDS, title)
+    rows = (_worst_row(one, place) for place in places)
+    shown = tuple((*row, text or "-") if any(texts) else row for row, text in zip(rows, texts, strict=True))
+    return Table(tuple(columns), shown, _WORDS, title)
+
+
+def _text(one: ItemScores, place: int, captions: Mapping[str, Sequence[str | None]]) -> str:
+    """What a row says, as far as it is known: its caption, or the first of its item's."""
+    row = one.row(place)
+    known = captions.get(str(row["id"]), ())
+    number = int(row.get("caption", 0))
+    text = (known[number] if number < len(known) else None) or ""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _worst_row(one: ItemScores, place: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from gramcli.results.wording import letter
 
 MAX_CARDS: Final = 6
 HEADLINE: Final = "R@1"
+_SUBTITLE: Final = ("model", "dataset", "protocol", "split")
 _KINDS: Final = {"better": "better", "worse": "worse"}
 
 
@@ -69,8 +70,16 @@ def stage_named(row: ResultRow) -> str:
 
 def subtitle(provenance: Mapping[str, Any]) -> str:
     """Return `model MODEL, dataset DATASET, protocol NAME`, as far as the provenance names them."""
-    names = {key: _name(provenance.get(key)) for key in ("model", "dataset", "protocol", "split")}
+    names = {key: _name(provenance.get(key)) for key in _SUBTITLE}
     return ", ".join(f"{key} {name}" for key, name in names.items() if name)
+
+
+def subtitle_of(comparison: Comparison) -> str:
+    """Return the subtitle of a comparison: what its evaluations share once, models that differ against each other."""
+    found = comparison.provenance.get("evaluations") or [side.provenance for side in comparison.sides]
+    told = [one for one in found if isinstance(one, Mapping)]
+    names = {key: dict.fromkeys(_name(one.get(key)) for one in told) for key in _SUBTITLE}
+    return ", ".join(f"{key} {' against '.join(filter(None, named))}" for key, named in names.items() if any(named))
 
 
 def _card(rows: list[ResultRow]) -> Card:

@@ -14,7 +14,7 @@ from gramcli.report.page.contenders import Contender, Contest
 from gramcli.report.page.material import NOTHING, Material
 from gramcli.report.plots.catalog import KINDS
 from gramcli.report.plots.draw import drawings
-from gramcli.report.plots.subject import History, Subject
+from gramcli.report.plots.subject import Subject, history_of
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.results.runs import Alignment
 
@@ -50,7 +50,7 @@ def drawings_of(
 
 def training_drawings(found: Alignment) -> list[Shown]:
     """Return the learning curves of a training."""
-    return _shown(Subject(history=History(found.history, found.best, found.metric)))
+    return _shown(Subject(history=history_of(found)))
 
 
 def side_by_side(contests: Sequence[Contest]) -> Evaluation | None:
@@ -79,11 +79,9 @@ def _rows(one: Contender) -> list[ResultRow]:
 
 
 def _shown(subject: Subject, said: str = "") -> list[Shown]:
-    # The SVG is matplotlib's own output, which escapes the names in it.
-    return [
-        Shown(
-            Markup(one.svg),
-            one.caption if KINDS.row(one.name).needs == "comparison" else f"{one.caption} {said}".strip(),
-        )  # noqa: S704
-        for one in drawings(subject)
-    ]
+    found = []
+    for one in drawings(subject):
+        more = "" if KINDS.row(one.name).needs == "comparison" else said
+        # The SVG is matplotlib's own output, which escapes the names in it.
+        found.append(Shown(Markup(one.svg), f"{one.caption} {more}".strip()))  # noqa: S704
+    return found

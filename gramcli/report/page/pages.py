@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
+from gramcli.errors import UserError
+from gramcli.heads.files import load_heads
 from gramcli.report.align import alignment_answer
 from gramcli.report.answer import Table, listing
-from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_of, subtitle
+from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_of, subtitle, subtitle_of
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
 from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
@@ -18,18 +21,23 @@ from gramcli.report.page.material import Material, material_of
 from gramcli.report.page.provenance import command_of, provenance_table
 from gramcli.report.page.rendering import rendered
 from gramcli.report.page.scope import UNLISTED, covered
+from gramcli.report.scores import scores_answer
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
 from gramcli.results.records import Comparison, Evaluation, LeftOut
 from gramcli.results.runs import Alignment
 
 if TYPE_CHECKING:
     from gramcli.report.answer import Answer
+    from gramcli.results.scores import Scores
 
 _LEFT_OUT: Final = ("id", "modality", "reason")
 _FIRST_SEED: Final = (
     "Of a contender of several seeds this is the first seed alone; Results and Verdict have the means over seeds."
 )
-_NO_QUERIES: Final = "A comparison's JSON holds no ranks, so its queries cannot be shown; gram compare ... --report page.html shows them."
+_NO_QUERIES: Final = (
+    "A comparison's JSON holds no ranks, so its queries cannot be shown; gram compare ... --report page.html shows "
+    "them."
+)
 _SECTIONS: Final = {
     "verdicts": ("verdict", "Verdict"),
     "tables": ("results", "Results"),
@@ -108,7 +116,7 @@ def comparison_page(
     return _page(
         contests,
         title=title,
-        subtitle=subtitle(comparison.sides[0].provenance) if comparison.sides else "",
+        subtitle=subtitle_of(comparison),
         verdicts=rulings(comparison),
         sides=sides_of(comparison),
         tables=unsaid,
@@ -153,7 +161,26 @@ def alignment_page(found: Alignment) -> str:
     """Return the HTML page of a training: its epochs and learning curves."""
     answer = alignment_answer(found)
     facts = {key: answer.document[key] for key in ("heads", "loss", "modalities", "n_train", "n_validation", "metric")}
+    facts |= _recorded(found.path)
     return answer_page(answer, f"Training by the {found.loss} loss", facts, training_drawings(found))
+
+
+def scores_page(found: Scores) -> str:
+    """Return the HTML page of scores, the items that fit least with what their captions say."""
+    material = material_of(found.provenance)
+    answer = scores_answer(found, material.captions)
+    notes = answer.notes if material.captions else (*answer.notes, *material.notes)
+    return answer_page(replace(answer, notes=notes), "Which items are misaligned?", found.provenance)
+
+
+def _recorded(heads: Path) -> dict[str, Any]:
+    """What the folder of heads says of their training: its plan, and the data, model and versions behind it."""
+    try:
+        saved = load_heads(heads)
+    except UserError:  # moved since: the page shows what the result holds
+        return {}
+    told = {name: saved.config[name] for name in ("plan", "model", "dataset", "versions") if name in saved.config}
+    return {"weights_sha256": saved.sha256, **told}
 
 
 def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts: Any) -> str:  # noqa: ANN401 - of many kinds

@@ -9,17 +9,38 @@ from gramcli.report.answer import Table, counted, listing
 
 LISTED: Final = 20
 _MADE: Final = "made"
+_SEVERAL: Final = ("evaluations", "runs")
 
 
 def provenance_table(provenance: Mapping[str, Any]) -> Table:
-    """Return the provenance as rows of dotted key and value, nested objects spread out."""
-    return listing(("key", "value"), list(_flat("", provenance)), "What the figures were made from")
+    """Return the provenance as rows of dotted key and value, nested objects spread out.
+
+    Of several evaluations or runs, what is the same in all stands once; the others are numbered from 1.
+    """
+    rows = [row for key, value in provenance.items() for row in _spread(str(key), value)]
+    return listing(("key", "value"), rows, "What the figures were made from")
 
 
 def command_of(provenance: Mapping[str, Any]) -> str:
     """Return the command line or call that made the figures; empty where it is not recorded."""
     made = provenance.get(_MADE)
     return str(made.get("command") or "") if isinstance(made, Mapping) else ""
+
+
+def _spread(key: str, value: object) -> list[tuple[str, str]]:
+    several = isinstance(value, (list, tuple)) and key in _SEVERAL and all(isinstance(one, Mapping) for one in value)
+    if not several or not isinstance(value, (list, tuple)) or not value:
+        return _flat(key, value)
+    parts = [dict(_flat("", one)) for one in value]
+    names = dict.fromkeys(name for part in parts for name in part)
+    found = []
+    for name in names:
+        told = [part.get(name) for part in parts]
+        if len(set(told)) == 1:
+            found.append((f"{key}.{name}", str(told[0])))
+            continue
+        found += [(f"{key}.{k}.{name}", one) for k, one in enumerate(told, 1) if one is not None]
+    return found
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, str]]:

@@ -41,6 +41,26 @@ def write_report(
     Raises:
         UserError: No such file, no result, `dataset` cannot be opened, or the page cannot be written.
     """
+    return write_with_notes(file, output=output, dataset=dataset, root=root)[0]
+
+
+def write_with_notes(
+    file: str | Path, *, output: str | Path | None = None, dataset: str | None = None, root: str | Path | None = None
+) -> tuple[Path, tuple[str, ...]]:
+    """Render a saved result as `write_report` does.
+
+    Args:
+        file: As there.
+        output: As there.
+        dataset: As there.
+        root: As there.
+
+    Returns:
+        The page, and a sentence on each thing behind the items that is not there to be shown.
+
+    Raises:
+        UserError: As there.
+    """
     source = Path(file)
     document = read_document(source)
     if not is_evaluation(document):
@@ -48,22 +68,26 @@ def write_report(
     target = Path(output) if output else source.with_suffix(_SUFFIX)
     if target == source:
         raise UserError("usage", f"The page would replace {source} itself. Name another file with -o.")
-    write_result(target, _rendered(source, document, dataset, root))
-    return target
+    written, notes = _rendered(source, document, dataset, root)
+    write_result(target, written)
+    return target, notes
 
 
-def _rendered(source: Path, document: dict[str, Any], dataset: str | None, root: str | Path | None) -> str:
+def _rendered(
+    source: Path, document: dict[str, Any], dataset: str | None, root: str | Path | None
+) -> tuple[str, tuple[str, ...]]:
     if "ranks" in document:
         beside = document.pop("comparison", None)
         evaluation = evaluation_of(document, source)
         compared = comparison_from(beside, source) if isinstance(beside, dict) else None
-        return page(evaluation, compared, material=material_of(evaluation.provenance, dataset, root))
+        material = material_of(evaluation.provenance, dataset, root)
+        return page(evaluation, compared, material=material), material.notes
     if dataset is not None:
         raise UserError("usage", f"--dataset is for the items of an evaluation; {source} names none. Leave it out.")
     if is_comparison(document):
-        return comparison_page(comparison_from(document, source))
+        return comparison_page(comparison_from(document, source)), ()
     held = checked(document, _Other, Source(source, "input", "Write it anew."))
-    return answer_page(_answer(document, held), f"Results of {source.name}", held.provenance or {})
+    return answer_page(_answer(document, held), f"Results of {source.name}", held.provenance or {}), ()
 
 
 class _Other(msgspec.Struct):

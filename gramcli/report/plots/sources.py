@@ -287,4 +287,5 @@ def _history(path: Path) -> History:
         Epoch(one["epoch"], one["lr"], one["loss"], one.get("temperature"), one["measures"], one.get("validation_loss"))
         for one in told
     )
-    return History(epochs, config["best"], str(config["plan"].get("metric") or "MRR"))
+    before = len((config.get("warm_up") or {}).get("history", ()))
+    return History(epochs, config["best"], str(config["plan"].get("metric") or "MRR"), before)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gramcli.results.pictures import Pictures
     from gramcli.results.records import Comparison, Evaluation
-    from gramcli.results.runs import Epoch
+    from gramcli.results.runs import Alignment, Epoch
     from gramcli.store.reader import Store
 
 
@@ -22,11 +22,19 @@ class History:
         epochs: All of the main stage.
         best: Number of the epoch that was kept.
         metric: The validation figure that chose it.
+        warm_up: Epochs of the stage by the cosine loss that came before; 0 where there was none.
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     metric: str
+    warm_up: int = 0
+
+
+def history_of(found: Alignment) -> History:
+    """The history of a training that `align` returned."""
+    before = len(found.warm_up.history) if found.warm_up else 0
+    return History(found.history, found.best, found.metric, before)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gramcli.report.answer import counted
 from gramcli.report.plots.panels import headed
 from gramcli.report.plots.picture import Picture
 from gramcli.report.plots.style import INK, colour, dashes, faint_grid, marker, name_of, new_figure, styled
@@ -43,8 +44,11 @@ def training(subject: Subject) -> Picture | None:
     figures = "" if value is None else f", validation {history.metric} {100 * value:.1f} %"
     caption = (
         f"Loss and validation figures of {len(history.epochs)} epochs; dotted: epoch {history.best}, which was kept "
-        f"(loss {kept.loss:.3g}{figures})."
+        f"(loss {kept.loss:.3g}{figures}). The training loss is of batches, under dropout where "
+        "there is any; the validation loss of the validation items, without it and among other negatives."
     )
+    if history.warm_up:
+        caption += f" A stage by the cosine loss of {counted(history.warm_up, 'epoch')} came first and is not shown."
     return Picture("training", caption, figure)
 
 

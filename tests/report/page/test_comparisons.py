@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.report.page import comparison_page
+from gramcli.report.page.provenance import provenance_table
 from gramcli.results.records import Comparison, Evaluation, Questions, RankVector, ResultRow
 
 FIRST = "this is the first seed alone"
@@ -53,3 +54,22 @@ def test_a_saved_comparison_says_why_it_shows_no_queries() -> None:
     queries = text.split('<section id="queries">')[1].split("</section>")[0]
     assert "holds no ranks" in queries
     assert "explorer" not in queries
+
+
+def test_the_provenance_of_several_evaluations_is_spread_out() -> None:
+    store = {"path": "emb", "fingerprint": "abc"}
+    parts = [{"store": store, "model": {"heads": {"sha256": digest}}} for digest in ("one", "two")]
+    rows = dict(provenance_table({"evaluations": parts, "made": {"date": "today"}}).rows)
+    assert rows == {
+        "evaluations.store.path": "emb",
+        "evaluations.store.fingerprint": "abc",
+        "evaluations.1.model.heads.sha256": "one",
+        "evaluations.2.model.heads.sha256": "two",
+        "made.date": "today",
+    }
+
+
+def test_the_subtitle_names_the_models_of_both_sides() -> None:
+    parts = [{"model": {"id": name}, "split": "test"} for name in ("cosine heads", "gram heads")]
+    text = comparison_page(replace(compared(1), provenance={"evaluations": parts}))
+    assert '<p class="subtitle">model cosine heads against gram heads, split test</p>' in text

@@ -12,10 +12,12 @@ import pytest
 from gramcli.errors import UserError
 from gramcli.evaluation.compare import compare
 from gramcli.evaluation.evaluate import evaluate
-from gramcli.report.page import page, write_report
+from gramcli.evaluation.score import score
+from gramcli.report.page import page, scores_page, write_report
 from gramcli.report.page.answering import answers_of
 from gramcli.report.page.contenders import contests_of
 from gramcli.report.page.material import material_of
+from gramcli.report.page.saved import write_with_notes
 from gramcli.results.documents import load_evaluation
 from tests.report.page.test_explorer import data_of
 
@@ -67,6 +69,8 @@ def test_media_that_moved_are_named(embedded: Path, measured, tmp_path: Path) ->
     (tmp_path / "run.json").write_text(found.to_json())
     write_report(tmp_path / "run.json", output=tmp_path / "a.html")
     assert "does not say where its media and captions lie" in (tmp_path / "a.html").read_text()
+    _, notes = write_with_notes(tmp_path / "run.json", output=tmp_path / "a.html")
+    assert ["does not say where its media and captions lie" in note for note in notes] == [True]
     write_report(tmp_path / "run.json", output=tmp_path / "b.html", dataset=str(tmp_path / "moved" / "manifest.csv"))
     assert all(row[3] for row in data_of((tmp_path / "b.html").read_text())["items"])
     with pytest.raises(UserError, match="nowhere"):
@@ -80,6 +84,14 @@ def test_a_comparison_is_read_back(embedded: Path, tmp_path: Path) -> None:
     assert "B - A" in html
     with pytest.raises(UserError, match="--dataset is for the items of an evaluation"):
         write_report(tmp_path / "c.json", dataset="clips")
+
+
+def test_the_page_of_scores_shows_what_the_worst_say(embedded: Path) -> None:
+    found = score(embedded, tasks=["t2va"])
+    worst = found.scores[0].ids[found.scores[0].worst(1)[0]]
+    text = material_of(found.provenance).captions[worst][0]
+    assert text
+    assert f"<td>{text}</td>" in scores_page(found)
 
 
 def test_any_other_result_is_shown_as_it_stands(tmp_path: Path) -> None:

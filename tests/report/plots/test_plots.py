@@ -298,3 +298,9 @@ def test_pictures_given_are_not_computed_again(whole, store):
     given = pictures_of(store, kinds=["spectra"])
     found = [one.name for one in drawings(Subject(pictures=given, store=store))]
     assert found == ["spectra"]
+
+
+def test_a_stage_that_came_first_is_in_the_caption(whole):
+    assert "came first" not in picture(whole, "training").caption
+    started = replace(whole, history=replace(whole.history, warm_up=12))
+    assert "A stage by the cosine loss of 12 epochs came first" in picture(started, "training").caption
