@@ -36,7 +36,7 @@ def detectable_share(a: Floats, b: Floats, clusters: Integers, level: float = LE
     Example:
         >>> a, b = np.array([0.0] * 90 + [1.0] * 110), np.array([1.0] * 20 + [0.0] * 100 + [1.0] * 80)
         >>> round(detectable_share(a, b, np.arange(200)), 3)
-        0.101
+        0.097
     """
     wins, losses, n = effective_counts(a, b, clusters)
     degrees = int(clusters.max())
@@ -53,7 +53,7 @@ def detectable_mean(a: Floats, b: Floats, clusters: Integers, level: float = LEV
     Example:
         >>> a = np.tile([0.2, 0.4], 100)
         >>> round(detectable_mean(a, a[::-1], np.arange(200)), 3)
-        0.04
+        0.041
     """
     found = gains(a, b, clusters)
     return detectable_of(found, found.items - 1, 0.0, level)

@@ -100,7 +100,9 @@ def test_ctrl_c_stops_soon_and_says_how_to_resume(media: Path, tmp_path: Path) -
 def test_a_second_run_on_one_store_is_refused_by_name(media: Path, tmp_path: Path) -> None:
     first = subprocess.Popen(_command(media, tmp_path / "s"), cwd=ROOT)
     while not (tmp_path / "s" / "manifest.json").exists():
-        time.sleep(0.02)
+        time.sleep(0.002)
+    os.kill(first.pid, signal.SIGSTOP)  # or it may have ended before the second has begun
     second = subprocess.run(_command(media, tmp_path / "s"), cwd=ROOT, capture_output=True, text=True, check=False)
+    os.kill(first.pid, signal.SIGCONT)
     assert f"is being written by another gram process (pid {first.pid} on " in second.stderr
     assert first.wait() == 0
