@@ -45,7 +45,7 @@ def rank_histograms(subject: Subject) -> Picture | None:
             _panel(panel, vector, colour(looks[vector.method]))
             name = f"{vector.task} {vector.method}" if several else vector.method
             panel.set_title(names[name], loc="left", fontsize=SMALL)
-        panels[0].set_ylim(0, min(108.0, 1.15 * max(map(_highest, shown))))
+        panels[0].set_ylim(0, min(108.0, max(1.0, 1.15 * max(map(_highest, shown)))))
         for panel in panels[:: min(4, len(shown))]:
             panel.set_ylabel("queries, per cent")
         headed(figure, subject.title or ("" if several else shown[0].task))
