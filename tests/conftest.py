@@ -23,7 +23,7 @@ def _bfloat16_arithmetic(monkeypatch) -> None:
     if answer:
         from gramcli.scoring import screening
 
-        monkeypatch.setattr(screening, "_native_bfloat16", lambda dtype: answer == "yes" and "bfloat16" in str(dtype))
+        monkeypatch.setattr(screening, "native_bfloat16", lambda dtype: answer == "yes" and "bfloat16" in str(dtype))
 
 
 @pytest.fixture(scope="session")

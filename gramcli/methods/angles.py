@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Side
+from gramcli.methods.base import Formula, Side
 from gramcli.methods.linalg import orthonormalise
 
 FLAT = 2.0**-10
@@ -35,6 +35,25 @@ def orthonormal_side(z: Tensor, present: Tensor, *, volume_in_scale: bool) -> Si
         squared = squared * (row * row)
     scale = squared if volume_in_scale else torch.ones_like(squared)
     return Side(basis, scale, z.new_zeros(0, z.shape[1]), diagonal.amin(dim=0))
+
+
+def volume_formula(gram: Tensor, present: Tensor, *, volume_in_scale: bool) -> Formula:
+    """|y|^2 - s with y = sqrt(s) L^-1 c, G = L L^T: the square of the part of q within the span, less the whole.
+
+    Args:
+        gram: Shape [p, p, N], float64, zero where absent.
+        present: Shape [p, N], bool.
+        volume_in_scale: s is det G, for the volume; else 1, for the distance.
+    """
+    own = gram.permute(2, 0, 1) + torch.diag_embed((~present).T.to(gram.dtype))
+    lower, failed = torch.linalg.cholesky_ex(own)
+    eye = torch.eye(own.shape[-1], dtype=gram.dtype).expand_as(own)
+    inverse = torch.linalg.solve_triangular(lower, eye, upper=False)
+    inverse = torch.where((failed > 0)[:, None, None], torch.nan, inverse)
+    squared = lower.diagonal(dim1=-2, dim2=-1).prod(dim=-1).square()
+    scale = squared if volume_in_scale else torch.ones_like(squared)
+    weights = (inverse * scale.sqrt()[:, None, None]).permute(1, 2, 0)
+    return Formula("volume", weights, scale.unsqueeze(0), scale)
 
 
 def squared_sines(cross: Tensor, queries: Side, candidates: Side) -> Tensor:

@@ -110,6 +110,32 @@ class TileError:
         return self.query_scale * self.candidate_scale
 
 
+Family = Literal["product", "volume", "secular", "area"]
+"""Formulas that `gramcli.scoring.compiled` knows: see there."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A measure of one vector q against p unit vectors m_k as a function of the raw products c_k = q.m_k, y = A c.
+
+    Attributes:
+        family: The key: y_1; |y|^2 - s; the largest root of l - 1 - sum y_k^2 / (l - mu_k), A orthogonal; that of
+            `triangle`.
+        weights: A, shape [K, p, N], float64; K <= p.
+        constants: s [1, N], mu [p, N] rising, or m_1.m_2 [1, N]; [0, N] for the product.
+        size: What |y|^2 is compared with, shape [N]: where the squares of A's row sums are many times that, rounding
+            of the products is amplified, and the candidate is better scored in another way.
+        multiplied: The products are not with the p vectors but with one: their elementwise product, brought to unit
+            length.
+    """
+
+    family: Family
+    weights: Tensor
+    constants: Tensor
+    size: Tensor
+    multiplied: bool = False
+
+
 class AlignmentMethod(Protocol):
     """One alignment measure: any number of query vectors against any number of candidate vectors.
 
@@ -143,6 +169,14 @@ class AlignmentMethod(Protocol):
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Reference keys from exact products: cross [r, p, n, N] -> [n, N], or [r, p, n] -> [n] row by row."""
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """The measure of one vector against p, for the compiled pass; None where it has no formula there.
+
+        Args:
+            gram: Inner products of each candidate's unit vectors, zero where absent, shape [p, p, N], float64.
+            present: Which exist, shape [p, N], bool.
+        """
 
     def screens(self, r: int, p: int) -> bool:
         """Whether the fast pass below exists for this split; without it every tile is a reference tile."""

@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Side, plain_side, spread
+from gramcli.methods.base import Formula, Side, plain_side, spread
 from gramcli.methods.batch import LossOptions, read_batch
 from gramcli.methods.contrast import OPTIONS, info_nce
 from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum, triangular_factor
-from gramcli.methods.product import InnerProduct
+from gramcli.methods.product import InnerProduct, product_formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,13 @@ class Centroid(InnerProduct):
     def screens(self, r: int, p: int) -> bool:
         """Uniform weights only: one product per pair."""
         return self.weights == "uniform"
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """The sum of the products over the length of the sum of the vectors; none with query weights."""
+        if self.weights == "query":
+            return None
+        length = gram.sum(dim=(0, 1)).clamp(min=0.0).sqrt()
+        return product_formula((present.to(gram.dtype) / length).unsqueeze(0))
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Reference scores; 0 where the weighted sum vanishes in float64."""

@@ -19,10 +19,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Unpack
 
-from gramcli.methods.base import Side, plain_side
+from gramcli.methods.base import Formula, Side, plain_side
 from gramcli.methods.batch import LossOptions, anchors, read_batch
 from gramcli.methods.contrast import OPTIONS, contrast
-from gramcli.methods.product import InnerProduct
+from gramcli.methods.product import InnerProduct, product_formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,11 @@ class Cosine(InnerProduct):
             total = total + z[k]
         mean = total / present.sum(dim=0).clamp(min=1).unsqueeze(-1)
         return plain_side(mean.unsqueeze(0))
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula:
+        """The mean of the products."""
+        here = present.to(gram.dtype)
+        return product_formula((here / here.sum(dim=0).clamp(min=1.0)).unsqueeze(0))
 
     def loss(self, embeddings: Mapping[str, Tensor], **options: Unpack[LossOptions]) -> Tensor:
         """Mean InfoNCE of the cosine over the pairs of modalities."""

@@ -30,8 +30,9 @@ from gramcli.methods.angles import (
     sine_slack,
     squared_sines,
     tile_squared_sines,
+    volume_formula,
 )
-from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, greater, spread
+from gramcli.methods.base import Above, Compare, Formula, FusedKind, ScreenSide, Side, TileError, greater, spread
 from gramcli.methods.batch import LossOptions, read_batch
 from gramcli.methods.contrast import OPTIONS, TEMPERATURE, info_nce
 from gramcli.methods.volumes import safe_sqrt, squared_volumes
@@ -77,6 +78,10 @@ class Gram:
         """Minus the squared volume, in float64."""
         own_query, own_candidate = spread(queries.scale, candidates.scale, cross)
         return -(own_query * own_candidate * squared_sines(cross, queries, candidates))
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """Squared components of the query along the candidate's basis, less all of it."""
+        return volume_formula(gram, present, volume_in_scale=True)
 
     def screens(self, r: int, p: int) -> bool:
         """Where the smaller side has at most 4 modalities."""

@@ -36,6 +36,7 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.methods.base import (
     Compare,
+    Formula,
     FusedKind,
     ScreenSide,
     Side,
@@ -121,6 +122,14 @@ class Pmrl:
         sigma = eigenvalues.clamp(min=0.0).sqrt()
         weights = reproducible_exp(((sigma - leading.sqrt()) / self.tau).clamp(min=-700.0))
         return 1.0 / _total([weight * mask for weight, mask in zip(weights, here, strict=True)], leading)
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """The secular function of each candidate's own eigenvalues, for sigma_1 itself."""
+        if self.value != "sigma":
+            return None
+        own = gram.permute(2, 0, 1) + torch.diag_embed((~present).T.to(gram.dtype))
+        mu, u = torch.linalg.eigh(own)
+        return Formula("secular", u.permute(2, 1, 0).contiguous(), mu.T.contiguous(), torch.ones_like(mu[:, 0]))
 
     def screens(self, r: int, p: int) -> bool:
         """Not for the softmax probability, which is no function of sigma_1 alone."""

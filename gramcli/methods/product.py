@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError
+import torch
+
+from gramcli.methods.base import Above, Compare, Formula, FusedKind, ScreenSide, Side, TileError
 from gramcli.methods.contrast import TEMPERATURE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _TINY = 1e-32  # above what 10^5 terms below float32's normal range add up to: such keys are all alike to the fast pass
+
+
+def product_formula(weights: Tensor, *, multiplied: bool = False) -> Formula:
+    """The formula of a weighted sum of products, weights [1, p, N]."""
+    return Formula("product", weights, weights.new_zeros(0, weights.shape[2]), torch.ones_like(weights[0, 0]), multiplied)
 
 
 class InnerProduct:

@@ -30,8 +30,8 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.angles import orthonormal_side, squared_sines
-from gramcli.methods.base import FusedKind, Side, spread
+from gramcli.methods.angles import orthonormal_side, squared_sines, volume_formula
+from gramcli.methods.base import Formula, FusedKind, Side, spread
 from gramcli.methods.gram import Gram
 from gramcli.methods.ridge import principal_side, spread_out
 from gramcli.methods.volumes import ridge_cosines, safe_sqrt, squared_volumes
@@ -65,6 +65,10 @@ class Span(Gram):
                 "usage",
                 f"span with a ridge sets one modality against others; got {r} against {p}. Leave the ridge out.",
             )
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """As gram's without the candidate's volume; none with a ridge."""
+        return None if self.ridge else volume_formula(gram, present, volume_in_scale=False)
 
     def screens(self, r: int, p: int) -> bool:
         """As gram's; not with a ridge, whose rounding no bound of use is known for."""

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Unpack
 import torch
 from torch import Tensor
 
-from gramcli.methods.base import ScreenSide, Side, plain_side, spread
+from gramcli.methods.base import Formula, ScreenSide, Side, plain_side, spread
 from gramcli.methods.batch import LossOptions, anchors, items, read_batch
 from gramcli.methods.contrast import temperature_of
-from gramcli.methods.product import InnerProduct
+from gramcli.methods.product import InnerProduct, product_formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,10 @@ class Symile(InnerProduct):
             product, total = torch.ldexp(product, -exponent), total + exponent
         scale = torch.ldexp(torch.ones_like(product[:, 0]), total.squeeze(-1))
         return replace(plain_side(product.unsqueeze(0)), scale=scale)
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula:
+        """The product with the elementwise product of the vectors."""
+        return product_formula(torch.ones_like(gram[:1, :1, :]), multiplied=True)
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """The exact products, times both sides' powers of two, which rounds nothing."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Above, Compare, FusedKind, ScreenSide, Side, TileError, greater, plain_side, spread
+from gramcli.methods.base import Above, Compare, Formula, FusedKind, ScreenSide, Side, TileError, greater, plain_side, spread
 from gramcli.methods.batch import LossOptions, anchors, read_batch
 from gramcli.methods.contrast import OPTIONS, TEMPERATURE, contrast
 from gramcli.methods.linalg import DEPENDENT, tree_sum
@@ -81,6 +81,10 @@ class Triangle:
             (x,), (y, z) = pair if pair[0].shape[0] == 1 else pair[::-1]
             area[where] = _from_edges(x - y, x - z)
         return -area
+
+    def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
+        """Edges from the products, whichever side has two vectors."""
+        return Formula("area", gram.new_zeros(0, *gram.shape[1:]), gram[0, 1:2], torch.ones_like(gram[0, 0]))
 
     def screens(self, r: int, p: int) -> bool:
         """Always: a polynomial of two products."""

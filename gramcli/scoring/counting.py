@@ -8,7 +8,7 @@ decided by the reference keys. A tile where too much is left is computed as a re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -76,7 +76,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Open:
-    """Pairs of a tile that a pass could not decide, by position in the tile.
+    """Pairs that a pass could not decide, by position in the tile or among all.
 
     Attributes:
         counter: The direction they belong to.
@@ -106,7 +106,6 @@ class Tally:
         forward: Counts along the candidates, one row per query.
         backward: Counts along the queries, one row per candidate, or None.
         known: Positions (query * N + candidate) of pairs whose reference keys are known, sorted, and the keys.
-        tile: Rows and columns of a tile of the plain pass, for tiles that the fused kernel gives back.
         rescored: Pairs the fast pass did not decide so far.
     """
 
@@ -116,28 +115,30 @@ class Tally:
     forward: Counter
     backward: Counter | None
     known: tuple[Tensor, Tensor]
-    tile: tuple[int, int] = (ROW_TILE, COLUMN_TILE)
     rescored: int = 0
     _pending: list[Open] = field(default_factory=list)
 
-    def add_tile(self, passes: list[Pass], part: tuple[slice, slice], buffer: Tensor) -> None:
+    def add_tile(
+        self, passes: list[Pass], part: tuple[slice, slice], buffer: Tensor, tile: tuple[int, int]
+    ) -> None:
         """Count one tile.
 
         Args:
             passes: The fast pass, and where that is not in float64 already, the fine one.
             part: Positions of the tile's queries and candidates in the passes' orders.
             buffer: Flat room for the fast pass's products.
+            tile: Rows and columns of a tile of the plain pass, for tiles that the fused kernel gives back.
         """
         fast = passes[0]
         if not fast.screen.usable:
-            self._add_reference_tile((fast.rows.order[part[0]], fast.columns.order[part[1]]))
+            self.add_reference_tile((fast.rows.order[part[0]], fast.columns.order[part[1]]))
             return
         fuses = self.fuses(fast.screen)
         counted = _fused(self._counters(), fast, part) if fuses else None
         if counted is not None:
             self._take(passes, part, counted)
             return
-        for piece in _pieces(part, self.tile) if fuses else [part]:
+        for piece in _pieces(part, tile) if fuses else [part]:
             self._take(passes, piece, _plain(self._counters(), fast, piece, buffer))
 
     def fuses(self, screen: Screen) -> bool:
@@ -156,18 +157,23 @@ class Tally:
             decided, still = _refine(self.method, passes[1], part, where, still)
             counts = counts + decided
         if sum(len(entry.i) for entry in still) > _REFERENCE_SHARE * len(where[0]) * len(where[1]):
-            self._add_reference_tile(where)
+            self.add_reference_tile(where)
             return
         self.rescored += n_undecided
         for counter, level, certain in counts:
             counter.above[level, where[0] if counter.forward else where[1]] += certain.cpu()
-        for entry in still:
-            i, j = where[0][entry.i.cpu()], where[1][entry.j.cpu()]
-            self._pending.append(Open(entry.counter, entry.level, i, j))
+        self.leave_open(
+            Open(entry.counter, entry.level, where[0][entry.i.cpu()], where[1][entry.j.cpu()]) for entry in still
+        )
+
+    def leave_open(self, pairs: Iterable[Open]) -> None:
+        """Keep pairs, by their positions among all, to be decided by their reference keys."""
+        self._pending += pairs
         if sum(len(entry.i) for entry in self._pending) > _PENDING_PAIRS:
             self.settle()
 
-    def _add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
+    def add_reference_tile(self, where: tuple[Tensor, Tensor]) -> None:
+        """Count a tile of these queries and candidates by reference keys."""
         for columns in torch.split(where[1], COLUMN_TILE):
             right = self.candidates.side(self.method, columns)
             for rows in torch.split(where[0], ROW_TILE):
@@ -183,7 +189,8 @@ class Tally:
             return
         i = torch.cat([entry.i for entry in self._pending])
         j = torch.cat([entry.j for entry in self._pending])
-        keys = self._reference_keys(i, j)
+        pairs, place = torch.unique(i * self.candidates.n + j, return_inverse=True)  # one may be open both ways
+        keys = self._reference_keys(pairs // self.candidates.n, pairs % self.candidates.n)[place]
         for entry, part in zip(
             self._pending, torch.split(keys, [len(entry.i) for entry in self._pending]), strict=True
         ):

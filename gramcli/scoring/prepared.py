@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gramcli.scoring.scores import index, parts
+from gramcli.scoring.scores import parts
 from gramcli.scoring.screening import Embeddings, Operand, Screen
 
 _KEPT_BYTES = 224 << 20
@@ -57,7 +57,7 @@ class Prepared:
         return self.screen.operand(self.side.side(self.screen.method, rows)), where
 
 
-def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
+def prepare(side: Embeddings, screens: Sequence[Screen], rows: Tensor | None = None) -> list[Prepared]:
     """Look at all rows once, for the passes of one method.
 
     A tile's bound grows with the largest scale in it (for gram the squared volume of a candidate's own
@@ -67,26 +67,28 @@ def prepare(side: Embeddings, screens: Sequence[Screen]) -> list[Prepared]:
     Args:
         side: The embeddings.
         screens: Passes over them; all of one method.
+        rows: Only these, int64; None for all.
     """
     method = screens[0].method
-    keep = _kept(side, screens)
+    rows = torch.arange(side.n) if rows is None else rows
+    keep = _kept(side, len(rows), screens)
     kept: list[Operand | None] = [None] * len(screens)
-    scale = torch.ones(side.n, dtype=torch.float64)
+    scale = torch.ones(len(rows), dtype=torch.float64)
     n_degenerate, vectors_per_item = 0, 1
-    for part in parts(side.n, side.chunk):
-        prepared = side.side(method, index(part))
+    for part in parts(len(rows), side.chunk):
+        prepared = side.side(method, rows[part])
         scale[part] = prepared.scale.cpu()
         n_degenerate += side.n_degenerate(prepared)
         vectors_per_item = prepared.vectors.shape[0]
         for k, screen in enumerate(screens):
             if keep[k]:
-                kept[k] = _store(kept[k], side.n, part, screen.operand(prepared))
-    order = torch.arange(side.n)
+                kept[k] = _store(kept[k], len(rows), part, screen.operand(prepared))
+    order = torch.arange(len(rows))
     if bool((scale != scale[0]).any()):
         order = torch.argsort(scale, stable=True)
         kept = [None if operand is None else operand.take(order.to(side.device)) for operand in kept]
     return [
-        Prepared(side, screen, order, n_degenerate, vectors_per_item, operand)
+        Prepared(side, screen, rows[order], n_degenerate, vectors_per_item, operand)
         for screen, operand in zip(screens, kept, strict=True)
     ]
 
@@ -96,11 +98,11 @@ def _budget(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0]) // 4 if device.type == "cuda" else _KEPT_BYTES
 
 
-def _kept(side: Embeddings, screens: Sequence[Screen]) -> list[bool]:
+def _kept(side: Embeddings, n: int, screens: Sequence[Screen]) -> list[bool]:
     """Which passes' operands are held: in order, as long as they fit the room for them."""
     room, keep = _budget(side.device), []
     for screen in screens:
-        size = side.k * side.n * side.d * screen.storage.itemsize
+        size = side.k * n * side.d * screen.storage.itemsize
         keep.append(screen.usable and size <= room)
         room -= size if keep[-1] else 0
     return keep

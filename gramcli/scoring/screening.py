@@ -63,7 +63,7 @@ _MM_WIDENS: Final = tuple(int(part) for part in torch.__version__.split(".")[:2]
 
 _ROUNDOFF: Final = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
 _LARGEST_GAMMA: Final = 0.01
-_LOSSY_PRODUCT: Final = 2.0**-8  # covers TF32 and bfloat16 products behind a float32 interface
+LOSSY_PRODUCT: Final = 2.0**-8  # covers TF32 and bfloat16 products behind a float32 interface
 _TENSOR_CORE: Final = 4.0  # times gamma: tensor cores align the terms of a block to the largest and truncate
 
 
@@ -288,7 +288,7 @@ class Screen:
 
         A CPU without bfloat16 arithmetic multiplies such numbers faster and no less exactly as float32.
         """
-        if self.device.type == "cpu" and self.dtype not in _ROUNDOFF and not _native_bfloat16(self.dtype):
+        if self.device.type == "cpu" and self.dtype not in _ROUNDOFF and not native_bfloat16(self.dtype):
             return torch.float32
         return self.dtype
 
@@ -348,8 +348,8 @@ class Screen:
         half = self.storage not in _ROUNDOFF
         if half and self.device.type == "cuda":
             gamma *= _TENSOR_CORE
-        if self.epilogue == torch.float32 and not (half and _MM_WIDENS) and _rounds_float32(self.device):
-            gamma += 2 * _LOSSY_PRODUCT + _LOSSY_PRODUCT**2
+        if self.epilogue == torch.float32 and not (half and _MM_WIDENS) and rounds_float32(self.device):
+            gamma += 2 * LOSSY_PRODUCT + LOSSY_PRODUCT**2
         q, c = float(queries.norm.max()), float(candidates.norm.max())
         dq, dc = float(queries.residual.max()), float(candidates.residual.max())
         size = (q + dq) * (c + dc)
@@ -376,14 +376,14 @@ def _largest_length(vectors: Tensor) -> Tensor:
     return lengths * (1 + 1e-12)
 
 
-def _native_bfloat16(dtype: torch.dtype) -> bool:
+def native_bfloat16(dtype: torch.dtype) -> bool:
     if dtype != torch.bfloat16:
         return False
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, probe, lambda: False)()) for probe in probes)
 
 
-def _rounds_float32(device: torch.device) -> bool:
+def rounds_float32(device: torch.device) -> bool:
     """Whether products of float32 matrices may be computed in TF32 or bfloat16 on this device."""
     cuda = device.type == "cuda"
     if cuda and os.environ.get("NVIDIA_TF32_OVERRIDE") == "1":

@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         monkeypatch.setenv("TRITON_INTERPRET", "1")
         monkeypatch.setattr(fused, "_runs_triton", lambda device: True)
         # The interpreter multiplies the bit patterns of bfloat16 numbers: it gets them as float32, on any CPU.
-        monkeypatch.setattr(screening, "_native_bfloat16", lambda dtype: False)
+        monkeypatch.setattr(screening, "native_bfloat16", lambda dtype: False)
         monkeypatch.setattr(fused, "_blocks", lambda p, dtype: (64, 64, 32, 4, 2))
     monkeypatch.setattr(fused, "_agrees", lambda *key: True)
     monkeypatch.setattr(fused, "FUSED_TILE", (64, 100))

@@ -103,7 +103,7 @@ def test_vectors_whose_products_lose_most(method: str, dtype: torch.dtype, signs
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_bound_is_of_use(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, native: bool) -> None:
     """On ordinary vectors the bound is within a few hundred times the error it bounds."""
-    monkeypatch.setattr(screening, "_native_bfloat16", lambda dtype: native and dtype == torch.bfloat16)
+    monkeypatch.setattr(screening, "native_bfloat16", lambda dtype: native and dtype == torch.bfloat16)
     generator = torch.Generator().manual_seed(0)
     queries, candidates = (
         {name: torch.randn(64, 256, generator=generator).double() for name in NAMES[:k]} for k in (1, 2)

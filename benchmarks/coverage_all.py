@@ -1,6 +1,6 @@
 """What every 95 % interval covers, and the size and power of every test.
 
-Run: python benchmarks/coverage.py [--trials 400] [--seed 0] [--only retrieval|classes|geometry]
+Run: python benchmarks/coverage_all.py [--trials 400] [--seed 0] [--only retrieval|classes|geometry]
 
 Prints one row per figure and setting, and which of them leave the band of 0.93 to 0.99; 2, 5 and 10 minutes on one core
 for the three parts with 400 trials.

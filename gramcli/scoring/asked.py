@@ -1,0 +1,145 @@
+"""A question, opened: its sides checked, its thresholds known, its counts still to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gramcli.methods.base import AlignmentMethod
+from gramcli.scoring.checks import check_cutoff
+from gramcli.scoring.counting import Tally
+from gramcli.scoring.positives import PositivesLike, read_positives
+from gramcli.scoring.ranks import Direction, Ranks
+from gramcli.scoring.scores import as_method
+from gramcli.scoring.screening import EVERYTHING, Embeddings, Presence, open_sides, pair_keys, sides_text
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of all pairs of two sides under one method.
+
+    Attributes:
+        method: Name (options after a colon) or method.
+        queries: Modality name to embeddings, each shape [n, d]; normalised in float64 first.
+        candidates: Modality name to embeddings, each shape [N, d].
+        positives: As `gramcli.scoring.ranking.rank`.
+        present: Which modalities exist.
+        ranks: Whether the right answers are to be ranked.
+        both_directions: Also ask for every candidate.
+        every_positive: Also rank every positive.
+        nearest: How many of the best candidates of each query are wanted (with both directions: the other way round
+            too); 0 for none.
+        in_order: Whether these come best first; else by row, which is cheaper to know.
+    """
+
+    method: str | AlignmentMethod
+    queries: Mapping[str, Tensor]
+    candidates: Mapping[str, Tensor]
+    positives: PositivesLike = None
+    present: Presence = EVERYTHING
+    ranks: bool = True
+    both_directions: bool = True
+    every_positive: bool = False
+    nearest: int = 0
+    in_order: bool = False
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The k best of every asking item.
+
+    Attributes:
+        rows: Of the answering side, shape [n, k], int64; best first or by row, exact ties by row.
+        keys: Their reference keys, shape [n, k], float64, where they are in order; else None.
+    """
+
+    rows: Tensor
+    keys: Tensor | None
+
+
+@dataclass
+class Asked:
+    """An open question.
+
+    Attributes:
+        question: As asked.
+        method: Its method.
+        queries: Checked query side.
+        candidates: Checked candidate side.
+        forward: Thresholds of the queries, or None where no ranks are asked for.
+        backward: Thresholds of the candidates, or None.
+        tally: Counts of both.
+        n_degenerate: Items whose own vectors are linearly dependent, once they were looked at.
+        nearest_forward: The best of every query, once found.
+        nearest_backward: The best of every candidate.
+    """
+
+    question: Question
+    method: AlignmentMethod
+    queries: Embeddings
+    candidates: Embeddings
+    forward: Direction | None = None
+    backward: Direction | None = None
+    tally: Tally = field(init=False)
+    n_degenerate: int = 0
+    nearest_forward: Nearest | None = None
+    nearest_backward: Nearest | None = None
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs it is about."""
+        return self.queries.n * self.candidates.n
+
+    def reversed_sides(self) -> tuple[Embeddings, Embeddings]:
+        """Sides with the candidates asking."""
+        return self.candidates, self.queries
+
+    def ranks(self) -> Ranks:
+        """The ranks, once everything is counted."""
+        forward, backward = self.forward, self.backward
+        if forward is None:
+            raise ValueError("no ranks were asked for")
+        every = self.question.every_positive
+        return Ranks(
+            forward=forward.ranks(),
+            backward=backward.ranks() if backward else None,
+            forward_ties=forward.ties(),
+            backward_ties=backward.ties() if backward else None,
+            forward_right=forward.right,
+            backward_right=backward.right if backward else None,
+            forward_positions=forward.positions() if every else None,
+            backward_positions=backward.positions() if backward and every else None,
+            n_degenerate=self.n_degenerate,
+            n_rescored=self.tally.rescored,
+            forward_position_ties=forward.position_ties() if every else None,
+            backward_position_ties=backward.position_ties() if backward and every else None,
+        )
+
+
+def open_question(question: Question, device: str | torch.device) -> Asked:
+    """Check a question's sides and make its thresholds.
+
+    Raises:
+        UserError: As `gramcli.scoring.score_matrix`; the positives are malformed; more neighbours than there are.
+    """
+    chosen = as_method(question.method)
+    q, c = open_sides(chosen, question.queries, question.candidates, present=question.present, device=device)
+    asked = Asked(question, chosen, q, c)
+    if question.nearest:
+        check_cutoff(question.nearest, min(c.n, q.n) if question.both_directions else c.n)
+    if not question.ranks:
+        return asked
+    pairs = read_positives(question.positives, q.n, c.n, sides_text(q, c))
+    keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
+    every = question.every_positive
+    asked.forward = Direction(pairs, keys, every, forward=True, ordered=chosen.ordered)
+    if question.both_directions:
+        order = torch.argsort(pairs.candidate, stable=True)
+        asked.backward = Direction(pairs.reversed(), keys[order], every, forward=False, ordered=chosen.ordered)
+    codes, order = (pairs.query * c.n + pairs.candidate).sort()
+    backward = asked.backward.counter if asked.backward else None
+    asked.tally = Tally(chosen, q, c, asked.forward.counter, backward, (codes, keys[order]))
+    return asked

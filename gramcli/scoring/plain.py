@@ -1,0 +1,94 @@
+"""One question by itself, by torch passes on any device: tiles of its own products, screened by `gramcli.scoring.counting`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gramcli.scoring import fused
+from gramcli.scoring.asked import Asked, Nearest
+from gramcli.scoring.best import best_plainly
+from gramcli.scoring.counting import Pass
+from gramcli.scoring.memory import hand_back_freed
+from gramcli.scoring.prepared import prepare
+from gramcli.scoring.ranks import RankOptions
+from gramcli.scoring.scores import parts
+from gramcli.scoring.screening import COLUMN_TILE, ROW_TILE, Screen
+
+
+def answer_plainly(asked: Asked, options: RankOptions, progress: Callable[[int], None]) -> None:
+    """Count all pairs of a question, and find its neighbours.
+
+    Args:
+        asked: The question.
+        options: Device, dtype and tile.
+        progress: Called with the pairs done since the last call.
+    """
+    if asked.forward is not None:
+        asked.n_degenerate = count_plainly(asked, options, progress)
+    else:
+        progress(asked.pairs)
+    if asked.question.nearest:
+        find_plainly(asked, options)
+
+
+def find_plainly(asked: Asked, options: RankOptions) -> None:
+    """Find the neighbours of a question."""
+    k, order, dtype = asked.question.nearest, asked.question.in_order, options.dtype or torch.float32
+    asked.nearest_forward = _found(best_plainly(asked.method, asked.queries, asked.candidates, k, dtype), order)
+    if asked.question.both_directions:
+        asked.nearest_backward = _found(best_plainly(asked.method, asked.candidates, asked.queries, k, dtype), order)
+
+
+def _found(best: tuple[Tensor, Tensor], in_order: bool) -> Nearest:
+    keys, rows = best
+    return Nearest(rows, keys) if in_order else Nearest(rows.sort(dim=1).values, None)
+
+
+def count_plainly(
+    asked: Asked,
+    options: RankOptions,
+    progress: Callable[[int], None],
+    *,
+    queries: Tensor | None = None,
+    candidates: Tensor | None = None,
+) -> int:
+    """Walk all tiles.
+
+    Args:
+        asked: The question.
+        options: Device, dtype and tile.
+        progress: Called with the pairs done since the last call.
+        queries: Only these rows of the queries, int64; None for all.
+        candidates: Only these rows of the candidates.
+
+    Returns:
+        The number of degenerate items among them.
+    """
+    left_side, right_side, tally = asked.queries, asked.candidates, asked.tally
+    dtype = options.dtype or torch.float32
+    screens = [
+        Screen(asked.method, left_side.k, right_side.k, left_side.d, one, torch.device(options.device))
+        for one in dict.fromkeys([dtype, torch.float64])
+    ]
+    passes = [
+        Pass(*prepared)
+        for prepared in zip(
+            screens, prepare(left_side, screens, queries), prepare(right_side, screens, candidates), strict=True
+        )
+    ]
+    tile = options.tile or (ROW_TILE, COLUMN_TILE)
+    n_vectors = passes[0].rows.vectors_per_item * passes[0].columns.vectors_per_item
+    n, N = len(passes[0].rows.order), len(passes[0].columns.order)
+    numbers = n_vectors * min(tile[0], n) * min(tile[1], N)
+    buffer = torch.empty(numbers, dtype=screens[0].epilogue, device=screens[0].device)
+    step = fused.FUSED_TILE if tally.fuses(screens[0]) else tile
+    for right in parts(N, step[1]):
+        for left in parts(n, step[0]):
+            tally.add_tile(passes, (left, right), buffer, tile)
+            progress((left.stop - left.start) * (right.stop - right.start))
+        hand_back_freed()
+    tally.settle()
+    return passes[0].columns.n_degenerate + (passes[0].rows.n_degenerate if left_side.k > 1 else 0)
