@@ -20,19 +20,11 @@ from gramcli.scoring import fused
 from gramcli.scoring.checks import DTYPES, check_dense, check_dtype, check_tile
 from gramcli.scoring.counting import Counter, Pass, Tally
 from gramcli.scoring.memory import hand_back_freed
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import Positives, PositivesLike, read_positives
 from gramcli.scoring.prepared import prepare
 from gramcli.scoring.scores import as_method, index, parts
-from gramcli.scoring.screening import (
-    COLUMN_TILE,
-    EVERYTHING,
-    ROW_TILE,
-    Presence,
-    Screen,
-    open_sides,
-    pair_keys,
-    sides_text,
-)
+from gramcli.scoring.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Presence, Screen, open_sides, sides_text
 from gramcli.scoring.topk import top_k
 
 __all__ = ["RankOptions", "Ranks", "rank", "rank_scores", "top_k"]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod, Side
 from gramcli.scoring.checks import check_cutoff, check_dtype
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.prepared import Prepared, prepare
 from gramcli.scoring.scores import as_method, index, parts, tile_keys
 from gramcli.scoring.screening import (
@@ -20,7 +21,6 @@ from gramcli.scoring.screening import (
     Presence,
     Screen,
     open_sides,
-    pair_keys,
     reference_tile,
 )
 
