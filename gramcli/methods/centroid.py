@@ -28,7 +28,7 @@ from gramcli.errors import UserError
 from gramcli.methods.base import Formula, Side, plain_side, spread
 from gramcli.methods.batch import LossOptions, read_batch
 from gramcli.methods.contrast import OPTIONS, info_nce
-from gramcli.methods.linalg import DEPENDENT, reproducible_exp, tree_sum, triangular_factor
+from gramcli.methods.linalg import DEPENDENT, reproducible_exp, square_root, tree_sum, triangular_factor
 from gramcli.methods.product import InnerProduct, product_formula
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Centroid(InnerProduct):
         total = z[0]
         for k in range(1, z.shape[0]):
             total = total + z[k]
-        length = tree_sum(total * total).sqrt()
+        length = square_root(tree_sum(total * total))
         vanishes = length < DEPENDENT
         unit = torch.where(vanishes.unsqueeze(-1), 0.0, total / torch.where(vanishes, 1.0, length).unsqueeze(-1))
         return replace(plain_side(unit.unsqueeze(0)), independence=length)
@@ -112,7 +112,7 @@ class Centroid(InnerProduct):
             for b in range(a, p):
                 along = along + weights[b] * factor[a * p + b]
             squared = squared + along * along
-        length = squared.sqrt()
+        length = square_root(squared)
         vanishes = length < DEPENDENT
         return torch.where(vanishes, 0.0, (dot / torch.where(vanishes, 1.0, length)).clamp(-1.0, 1.0))
 

@@ -35,6 +35,7 @@ from gramcli.methods.angles import (
 from gramcli.methods.base import Above, Compare, Formula, FusedKind, ScreenSide, Side, TileError, greater, spread
 from gramcli.methods.batch import LossOptions, read_batch
 from gramcli.methods.contrast import OPTIONS, TEMPERATURE, info_nce
+from gramcli.methods.linalg import square_root
 from gramcli.methods.volumes import safe_sqrt, squared_volumes
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Gram:
 
     def ordered(self, keys: Tensor) -> Tensor:
         """Minus the volume; of its logarithm too, whose last digit differs between implementations."""
-        return -(-keys).clamp(min=0.0).sqrt()
+        return -square_root((-keys).clamp(min=0.0))
 
     def fragile(self, keys: Tensor, scale: Tensor) -> Tensor | None:
         """Where query and span nearly meet, 1 - |c|^2 has lost digits."""

@@ -3,14 +3,17 @@
 Ranks must not depend on the tile size, the number of threads or the device, and equal items must
 tie exactly. Ordinary BLAS and LAPACK promise neither: their order of summation changes with the
 shape and the alignment of the operands. Everything here is built from operations whose result is
-fixed by IEEE 754 (elementwise + - * / sqrt, each its own kernel so that nothing is contracted),
+fixed by IEEE 754 (elementwise + - * / and `square_root`, each its own kernel so that nothing is contracted),
 plus matrix products whose terms are integers small enough that every partial sum is exact.
 """
 
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,13 +25,56 @@ EXACT_RESOLUTION = 2.0**-59
 """Bound on what each term of an exact product loses, of entries in [-1, 1]: 2^-61 from what the slices of either
 factor leave out, 2^-61 from the products of low slices that are left out, and a little."""
 
-_CANCELLED = 0.7  # a shorter remainder may have lost orthogonality to rounding
+CANCELLED = 0.7
+"""A shorter remainder of a unit vector may have lost orthogonality to rounding."""
+
+SLICE_BITS = 20
+SLICE_BLOCK = 2048  # 2 * SLICE_BITS + log2(3 * SLICE_BLOCK) < 53: every partial sum of a block is an exact integer
+
 _PASSES = 3
-_BITS = 20
-_BLOCK = 2048  # 2 * _BITS + log2(3 * _BLOCK) < 53: every partial sum of a block is an exact integer
 _SLICES = 3
 _SWEEPS = 10
 _EXP_TERMS = 18
+
+
+class Kernels(Protocol):
+    """Compiled versions of this module's functions, of the same bits, for float64 tensors on the CPU."""
+
+    def tree_sum(self, x: Tensor) -> Tensor:
+        """As the function of this name."""
+
+    def unit_rows(self, x: Tensor) -> Tensor:
+        """As the function of this name, for rows whose squares neither over- nor underflow; any floating dtype."""
+
+    def orthonormalise(self, z: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        """As the function of this name."""
+
+
+KERNELS: ContextVar[Kernels | None] = ContextVar("KERNELS", default=None)
+"""What takes the place of torch's operations here, where someone has set it; by whom is not this module's concern."""
+
+
+def _kernels_for(x: Tensor) -> Kernels | None:
+    return KERNELS.get() if x.device.type == "cpu" and x.numel() and not x.requires_grad else None
+
+
+def square_root(x: Tensor) -> Tensor:
+    """Square root, correctly rounded in float64.
+
+    torch's own is not on CPUs: the last digit of MKL's is off for one number in 70 on some of them, so that equal ranks
+    on two machines, or on a CPU and a GPU, would be luck.
+
+    Args:
+        x: Numbers of at least 0, any shape; no gradient flows.
+
+    Returns:
+        Roots, shape and dtype of x. Of float32 numbers torch's own.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float64:
+        return x.sqrt()
+    root = torch.empty_like(x)
+    np.sqrt(x.detach().numpy(), out=root.numpy())
+    return root
 
 
 def tree_sum(x: Tensor) -> Tensor:
@@ -40,6 +86,9 @@ def tree_sum(x: Tensor) -> Tensor:
     Returns:
         Sums, shape [...], dtype of x. Relative error at most ceil(log2 d) units for terms of one sign.
     """
+    kernels = _kernels_for(x)
+    if kernels is not None and x.dtype == torch.float64:
+        return kernels.tree_sum(x)
     width = x.shape[-1]
     while width > 1:
         half = width // 2
@@ -58,11 +107,14 @@ def unit_rows(x: Tensor) -> Tensor:
     Returns:
         Unit vectors, shape [..., d], float64.
     """
-    wide = x.to(torch.float64)
+    wide = x if _kernels_for(x) is not None else x.to(torch.float64)
     if x.dtype == torch.float64:  # squares of float32 numbers neither over- nor underflow, those of float64 can
         exponent = torch.frexp(wide.abs().amax(dim=-1, keepdim=True)).exponent
         wide = torch.ldexp(wide, -exponent)
-    length = tree_sum(wide * wide).sqrt().unsqueeze(-1)
+    kernels = _kernels_for(x)
+    if kernels is not None:
+        return kernels.unit_rows(wide)
+    length = square_root(tree_sum(wide * wide)).unsqueeze(-1)
     return wide / torch.where(length > 0, length, 1.0)
 
 
@@ -80,14 +132,17 @@ def orthonormalise(z: Tensor, present: Tensor | None = None) -> tuple[Tensor, Te
         Orthonormal vectors, shape [k, n, d] (zero where absent or dependent), and the diagonal of
         R, shape [k, n] (0 where dependent, 1 where absent).
     """
+    kernels = _kernels_for(z)
+    if kernels is not None and z.dtype == torch.float64:
+        return kernels.orthonormalise(z, present)
     basis, diagonal = torch.zeros_like(z), torch.ones_like(z[..., 0])
     for k in range(z.shape[0]):
         rest = _project_out(basis[:k], z[k])
-        length = tree_sum(rest * rest).sqrt()
-        again = (length < _CANCELLED).nonzero().flatten() if k else length[:0].long()
+        length = square_root(tree_sum(rest * rest))
+        again = (length < CANCELLED).nonzero().flatten() if k else length[:0].long()
         if len(again):  # "twice is enough" (Parlett): the rows that lost digits, and only they, once more
             rest[again] = _project_out(basis[:k, again], rest[again])
-            length[again] = tree_sum(rest[again] * rest[again]).sqrt()
+            length[again] = square_root(tree_sum(rest[again] * rest[again]))
         length = torch.where(length > DEPENDENT, length, 0.0)
         basis[k] = rest / torch.where(length > 0, length, torch.inf).unsqueeze(-1)
         diagonal[k] = length if present is None else torch.where(present[k], length, 1.0)
@@ -116,7 +171,7 @@ def triangular_factor(z: Tensor) -> Tensor:
                 along = tree_sum(basis[a] * rest)
                 factor[a, b] = factor[a, b] + along
                 rest = rest - along.unsqueeze(-1) * basis[a]
-        length = tree_sum(rest * rest).sqrt()
+        length = square_root(tree_sum(rest * rest))
         factor[b, b] = length
         basis[b] = rest / torch.where(length > 0, length, torch.inf).unsqueeze(-1)
     return factor
@@ -141,7 +196,7 @@ def exact_slices(x: Tensor) -> Tensor:
     slices = torch.empty(_SLICES, *x.shape, dtype=x.dtype, device=x.device)
     rest = x.clone()
     for piece in slices:
-        rest.mul_(2.0**_BITS)
+        rest.mul_(2.0**SLICE_BITS)
         torch.round(rest, out=piece)
         rest.sub_(piece)
     return slices
@@ -165,8 +220,8 @@ def exact_dot_matrix(a: Tensor, b: Tensor) -> Tensor:
         Products, shape [n, N], float64.
     """
     total = torch.zeros(a.shape[1], b.shape[1], dtype=torch.float64, device=a.device)
-    for start in range(0, a.shape[2], _BLOCK):
-        left, right = a[..., start : start + _BLOCK], b[..., start : start + _BLOCK]
+    for start in range(0, a.shape[2], SLICE_BLOCK):
+        left, right = a[..., start : start + SLICE_BLOCK], b[..., start : start + SLICE_BLOCK]
         levels = [
             torch.cat([*left[: level + 1]], dim=1) @ torch.cat([*right[: level + 1].flip(0)], dim=1).T
             for level in range(_SLICES)
@@ -186,8 +241,8 @@ def exact_dot_pairs(a: Tensor, b: Tensor) -> Tensor:
         Products, shape [n], float64.
     """
     total = torch.zeros(a.shape[1], dtype=torch.float64, device=a.device)
-    for start in range(0, a.shape[2], _BLOCK):
-        left, right = a[..., start : start + _BLOCK], b[..., start : start + _BLOCK]
+    for start in range(0, a.shape[2], SLICE_BLOCK):
+        left, right = a[..., start : start + SLICE_BLOCK], b[..., start : start + SLICE_BLOCK]
         levels = []
         for level in range(_SLICES):
             products = torch.linalg.vecdot(left[: level + 1], right[: level + 1].flip(0))
@@ -199,8 +254,8 @@ def exact_dot_pairs(a: Tensor, b: Tensor) -> Tensor:
 def _join(levels: list[Tensor]) -> Tensor:
     total = levels[-1]
     for level in levels[-2::-1]:
-        total = level + total * 2.0**-_BITS
-    return total * 2.0 ** (-2 * _BITS)
+        total = level + total * 2.0**-SLICE_BITS
+    return total * 2.0 ** (-2 * SLICE_BITS)
 
 
 def symmetric_eigenvalues(matrix: Tensor, sweeps: int = _SWEEPS) -> Tensor:
@@ -228,9 +283,9 @@ def _rotate(a: list[list[Tensor]], p: int, q: int) -> None:
     safe = torch.where(off == 0, 1.0, off)
     tau = (a[q][q] - a[p][p]) / (2.0 * safe)
     sign = torch.where(tau >= 0, 1.0, -1.0)
-    t = sign / (tau.abs() + (1.0 + tau * tau).sqrt())
+    t = sign / (tau.abs() + square_root(1.0 + tau * tau))
     t = torch.where(off == 0, 0.0, t)
-    c = 1.0 / (1.0 + t * t).sqrt()
+    c = 1.0 / square_root(1.0 + t * t)
     s = t * c
     shift = t * off
     a[p][p], a[q][q] = a[p][p] - shift, a[q][q] + shift

@@ -48,7 +48,7 @@ from gramcli.methods.base import (
 )
 from gramcli.methods.batch import LossOptions, gather, items, read_batch
 from gramcli.methods.contrast import cross_entropy, temperature_of
-from gramcli.methods.linalg import orthonormalise, reproducible_exp, symmetric_eigenvalues, tree_sum
+from gramcli.methods.linalg import orthonormalise, reproducible_exp, square_root, symmetric_eigenvalues, tree_sum
 from gramcli.methods.singular import leading
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class Pmrl:
         if self.value == "share":
             return leading / sum(spread(_trace(queries.extra, r), _trace(candidates.extra, p), cross))
         here = [*query_extra[r * r :], *candidate_extra[p * p :]]
-        sigma = eigenvalues.clamp(min=0.0).sqrt()
-        weights = reproducible_exp(((sigma - leading.sqrt()) / self.tau).clamp(min=-700.0))
+        sigma = square_root(eigenvalues.clamp(min=0.0))
+        weights = reproducible_exp(((sigma - square_root(leading)) / self.tau).clamp(min=-700.0))
         return 1.0 / _total([weight * mask for weight, mask in zip(weights, here, strict=True)], leading)
 
     def formula(self, gram: Tensor, present: Tensor) -> Formula | None:
@@ -174,7 +174,7 @@ class Pmrl:
 
     def score(self, keys: Tensor) -> Tensor:
         """sigma_1, or the share or probability as it is."""
-        return keys.clamp(min=0.0).sqrt() if self.value == "sigma" else keys
+        return square_root(keys.clamp(min=0.0)) if self.value == "sigma" else keys
 
     def ordered(self, keys: Tensor) -> Tensor:
         """The score itself."""

@@ -17,7 +17,9 @@ _TINY = 1e-32  # above what 10^5 terms below float32's normal range add up to: s
 
 def product_formula(weights: Tensor, *, multiplied: bool = False) -> Formula:
     """The formula of a weighted sum of products, weights [1, p, N]."""
-    return Formula("product", weights, weights.new_zeros(0, weights.shape[2]), torch.ones_like(weights[0, 0]), multiplied)
+    return Formula(
+        "product", weights, weights.new_zeros(0, weights.shape[2]), torch.ones_like(weights[0, 0]), multiplied
+    )
 
 
 class InnerProduct:

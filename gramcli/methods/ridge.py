@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gramcli.methods.linalg import orthonormalise, tree_sum
+from gramcli.methods.linalg import orthonormalise, square_root, tree_sum
 
 _SWEEPS = 10
 
@@ -35,7 +35,7 @@ def principal_side(z: Tensor, present: Tensor, ridge: float) -> tuple[Tensor, Te
     basis, diagonal = orthonormalise(z, present)
     turned = _rotated([torch.stack([tree_sum(axis * row) for axis in basis]) for row in z])
     squared = torch.stack([_dot(column, column) for column in turned])
-    length = torch.where(squared > 0, squared, torch.inf).sqrt()
+    length = square_root(torch.where(squared > 0, squared, torch.inf))
     directions = torch.zeros_like(z)
     for k, column in enumerate(turned):
         for axis, part in zip(basis, column / length[k], strict=True):
@@ -59,8 +59,8 @@ def _turned(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     safe = torch.where(off == 0, 1.0, off)
     tau = (_dot(y, y) - _dot(x, x)) / (2.0 * safe)
     sign = torch.where(tau >= 0, 1.0, -1.0)
-    tangent = torch.where(off == 0, 0.0, sign / (tau.abs() + (1.0 + tau * tau).sqrt()))
-    cosine = 1.0 / (1.0 + tangent * tangent).sqrt()
+    tangent = torch.where(off == 0, 0.0, sign / (tau.abs() + square_root(1.0 + tau * tau)))
+    cosine = 1.0 / square_root(1.0 + tangent * tangent)
     sine = tangent * cosine
     return cosine * x - sine * y, sine * x + cosine * y
 

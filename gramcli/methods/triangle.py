@@ -22,10 +22,21 @@ import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
-from gramcli.methods.base import Above, Compare, Formula, FusedKind, ScreenSide, Side, TileError, greater, plain_side, spread
+from gramcli.methods.base import (
+    Above,
+    Compare,
+    Formula,
+    FusedKind,
+    ScreenSide,
+    Side,
+    TileError,
+    greater,
+    plain_side,
+    spread,
+)
 from gramcli.methods.batch import LossOptions, anchors, read_batch
 from gramcli.methods.contrast import OPTIONS, TEMPERATURE, contrast
-from gramcli.methods.linalg import DEPENDENT, tree_sum
+from gramcli.methods.linalg import DEPENDENT, square_root, tree_sum
 from gramcli.methods.volumes import safe_sqrt
 
 if TYPE_CHECKING:
@@ -68,7 +79,7 @@ class Triangle:
         if z.shape[0] == 1:
             return side
         apart = z[0] - z[1]
-        return Side(side.vectors, side.scale, side.extra, tree_sum(apart * apart).sqrt())
+        return Side(side.vectors, side.scale, side.extra, square_root(tree_sum(apart * apart)))
 
     def keys(self, cross: Tensor, queries: Side, candidates: Side) -> Tensor:
         """Minus four times the squared area, in float64; from the edge vectors where it is small."""
@@ -114,7 +125,7 @@ class Triangle:
     def score(self, keys: Tensor) -> Tensor:
         """The area, or twice its square."""
         four_squared = (-keys).clamp(min=0.0).abs()  # 0.0, never -0.0
-        return four_squared / 2 if self.squared else four_squared.sqrt() / 2
+        return four_squared / 2 if self.squared else square_root(four_squared) / 2
 
     def ordered(self, keys: Tensor) -> Tensor:
         """Minus the score."""
@@ -171,5 +182,5 @@ def _from_edges(u: Tensor, w: Tensor) -> Tensor:
     along = tree_sum(u * w) / torch.where(uu > 0, uu, 1.0)
     across = w - along.unsqueeze(-1) * u
     across_squared = tree_sum(across * across)
-    collapsed = (uu.sqrt() < DEPENDENT) | (across_squared.sqrt() < DEPENDENT)
+    collapsed = (square_root(uu) < DEPENDENT) | (square_root(across_squared) < DEPENDENT)
     return torch.where(collapsed, 0.0, uu * across_squared)

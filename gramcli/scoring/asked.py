@@ -11,10 +11,11 @@ from torch import Tensor
 from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.checks import check_cutoff
 from gramcli.scoring.counting import Tally
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import PositivesLike, read_positives
 from gramcli.scoring.ranks import Direction, Ranks
 from gramcli.scoring.scores import as_method
-from gramcli.scoring.screening import EVERYTHING, Embeddings, Presence, open_sides, pair_keys, sides_text
+from gramcli.scoring.screening import EVERYTHING, Embeddings, Presence, open_sides, sides_text
 
 
 @dataclass(frozen=True)

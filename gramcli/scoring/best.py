@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod, Side
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.prepared import Prepared, prepare
 from gramcli.scoring.scores import index, parts, tile_keys
 from gramcli.scoring.screening import (
@@ -14,7 +15,6 @@ from gramcli.scoring.screening import (
     Embeddings,
     Operand,
     Screen,
-    pair_keys,
     reference_tile,
 )
 

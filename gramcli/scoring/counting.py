@@ -17,9 +17,10 @@ from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod, Compare, ones
 from gramcli.scoring import fused
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.prepared import Prepared
 from gramcli.scoring.scores import parts
-from gramcli.scoring.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, pair_keys, reference_tile
+from gramcli.scoring.screening import COLUMN_TILE, ROW_TILE, Embeddings, Operand, Screen, reference_tile
 
 _REFERENCE_SHARE = 0.02  # of a tile: beyond it, a whole reference tile is cheaper than that many pairs
 _FINE_SHARE = 0.004  # of a tile: beyond it, a whole float64 product is cheaper than that many gathered rows
@@ -118,9 +119,7 @@ class Tally:
     rescored: int = 0
     _pending: list[Open] = field(default_factory=list)
 
-    def add_tile(
-        self, passes: list[Pass], part: tuple[slice, slice], buffer: Tensor, tile: tuple[int, int]
-    ) -> None:
+    def add_tile(self, passes: list[Pass], part: tuple[slice, slice], buffer: Tensor, tile: tuple[int, int]) -> None:
         """Count one tile.
 
         Args:

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod, ones
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.scores import index, parts
-from gramcli.scoring.screening import EVERYTHING, Embeddings, Operand, Presence, Screen, open_sides, pair_keys
+from gramcli.scoring.screening import EVERYTHING, Embeddings, Operand, Presence, Screen, open_sides
 
 _TILE = 2048
 

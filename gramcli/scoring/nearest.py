@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.asked import Nearest
 from gramcli.scoring.best import best_by_reference, best_of
-from gramcli.scoring.screening import Embeddings, pair_keys
+from gramcli.scoring.pairs import pair_keys
+from gramcli.scoring.screening import Embeddings
 
 _SPARE: Final = 16
 

@@ -74,7 +74,10 @@ class UnitRows:
         return (
             len(self.parts) == len(other.parts)
             and torch.equal(self.present, other.present)
-            and all(a is b or (a.dtype == b.dtype and torch.equal(a, b)) for a, b in zip(self.parts, other.parts, strict=True))
+            and all(
+                a is b or (a.dtype == b.dtype and torch.equal(a, b))
+                for a, b in zip(self.parts, other.parts, strict=True)
+            )
         )
 
     def rows(self, part: slice, dtype: torch.dtype) -> Tensor:
@@ -153,7 +156,9 @@ class Planes:
 
     def products(self, rows: slice, columns: slice, dtype: torch.dtype) -> NDArray[Any]:
         """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until the next call."""
-        stored = torch.bfloat16 if dtype == torch.bfloat16 and screening.native_bfloat16(torch.bfloat16) else torch.float32
+        stored = (
+            torch.bfloat16 if dtype == torch.bfloat16 and screening.native_bfloat16(torch.bfloat16) else torch.float32
+        )
         R, C = rows.stop - rows.start, columns.stop - columns.start
         if stored not in self._room:
             self._room[stored] = torch.empty(len(self.several) * self.tile[0] * self.tile[1], dtype=stored)

@@ -64,7 +64,12 @@ def rank(
         tensor([1, 1, 1])
     """
     asked = Question(
-        as_method(method), queries, candidates, positives, present=present, both_directions=both_directions,
+        as_method(method),
+        queries,
+        candidates,
+        positives,
+        present=present,
+        both_directions=both_directions,
         every_positive=(options or RankOptions()).every_positive,
     )
     (found,) = answer([asked], options)

@@ -17,6 +17,7 @@ from gramcli.errors import UserError
 from gramcli.methods import get_method
 from gramcli.methods.base import ones
 from gramcli.scoring.checks import check_dtype, check_tile
+from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.screening import (
     COLUMN_TILE,
     EVERYTHING,
@@ -26,7 +27,6 @@ from gramcli.scoring.screening import (
     Presence,
     Screen,
     open_sides,
-    pair_keys,
     reference_tile,
     sides_text,
 )

@@ -29,11 +29,11 @@ from gramcli.methods.linalg import (
     DEPENDENT,
     EXACT_RESOLUTION,
     exact_dot_matrix,
-    exact_dot_pairs,
     exact_slices,
     unit_rows,
 )
 from gramcli.scoring.checks import check_device, check_embeddings, check_pair
+from gramcli.scoring.compiled.loading import accelerated
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ class Embeddings:
 
     def side(self, method: AlignmentMethod, rows: Tensor) -> Side:
         """The method's view of some rows (int64, on the CPU)."""
-        return method.side(*self.unit(rows))
+        with accelerated(len(rows) * self.k * self.d, self.device):
+            return method.side(*self.unit(rows))
 
     @property
     def resolution(self) -> float:
@@ -183,37 +184,8 @@ def _embeddings(
     return Embeddings(tuple(x.detach() for x in rows.values()), torch.stack(masks), device, as_zero, names)
 
 
-def pair_keys(method: AlignmentMethod, queries: Embeddings, candidates: Embeddings, i: Tensor, j: Tensor) -> Tensor:
-    """Reference keys of chosen pairs: float64, the same bits as in any tile.
-
-    Args:
-        method: The measure.
-        queries: Query side.
-        candidates: Candidate side.
-        i: Query rows, shape [K], int64, CPU.
-        j: Candidate rows, shape [K], int64, CPU.
-
-    Returns:
-        Keys, shape [K], float64, CPU.
-    """
-    keys = torch.empty(len(i), dtype=torch.float64)
-    step = min(queries.chunk, candidates.chunk)
-    for start in range(0, len(i), step):
-        part = slice(start, start + step)
-        q, c = _gathered(method, queries, i[part]), _gathered(method, candidates, j[part])
-        left, right = ([exact_slices(x) for x in side.vectors] for side in (q, c))
-        cross = torch.stack([torch.stack([exact_dot_pairs(a, b) for b in right]) for a in left])
-        keys[part] = method.keys(cross, q, c).cpu()
-    return keys
-
-
-def _gathered(method: AlignmentMethod, side: Embeddings, rows: Tensor) -> Side:
-    distinct, where = torch.unique(rows, return_inverse=True)
-    return side.side(method, distinct).take(where.to(side.device))
-
-
 def reference_tile(method: AlignmentMethod, queries: Side, candidates: Side) -> Tensor:
-    """Reference keys of a whole tile, shape [n, N], float64: bit for bit those of `pair_keys`."""
+    """Reference keys of a whole tile, shape [n, N], float64: bit for bit those of `gramcli.scoring.pairs.pair_keys`."""
     left, right = ([exact_slices(x) for x in side.vectors] for side in (queries, candidates))
     cross = torch.stack([torch.stack([exact_dot_matrix(a, b) for b in right]) for a in left])
     return method.keys(cross, queries, candidates)

@@ -10,6 +10,7 @@ A candidate whose own vectors nearly agree amplifies the rounding of raw product
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,7 +27,7 @@ from gramcli.scoring.compiled.loading import ready
 from gramcli.scoring.counting import Counter, Open
 from gramcli.scoring.memory import hand_back_freed
 from gramcli.scoring.nearest import Lists
-from gramcli.scoring.plain import count_plainly, find_plainly
+from gramcli.scoring.plain import count_plainly
 from gramcli.scoring.planes import Planes, UnitRows
 from gramcli.scoring.ranks import RankOptions
 from gramcli.scoring.scores import parts
@@ -38,7 +39,7 @@ _MOST_VECTORS: Final = 8  # what the bounds of the formulas allow for
 _AMPLIFIED: Final = 64.0  # times `Formula.size`: beyond it a candidate is counted in another way
 _NEARLY_DEPENDENT: Final = 1e-3  # distance of a unit vector to the span of those before it
 _MOSTLY: Final = 0.25  # of a question's candidates counted elsewhere: then all are
-_OPEN_SHARE: Final = {torch.bfloat16: 0.004, torch.float32: 0.02}
+_OPEN_SHARE: Final = {torch.bfloat16: 0.05, torch.float32: 0.02}
 """Of a tile's pairs: beyond it the next pass is cheaper than as many reference keys."""
 _REFERENCE: Final = 2.0**-40  # what reference keys differ by from exact ones, at most, of candidates counted here
 _PATIENCE: Final = 3  # tiles in a row that bfloat16 leaves open before it is no longer tried
@@ -78,7 +79,11 @@ def one_side(asked: Asked, which: int) -> Embeddings:
 
 def _single_side(asked: Asked) -> int | None:
     """Which side has one vector, all of them present; None where the question has no formula."""
-    if getattr(asked.method, "formula", None) is None or asked.queries.absent_as_zero or asked.candidates.absent_as_zero:
+    if (
+        getattr(asked.method, "formula", None) is None
+        or asked.queries.absent_as_zero
+        or asked.candidates.absent_as_zero
+    ):
         return None
     for which in (0, 1):
         side, other = one_side(asked, which), one_side(asked, 1 - which)
@@ -147,7 +152,10 @@ class Walk:
         from gramcli.scoring.compiled.kernels import FAMILIES  # noqa: PLC0415 - numba, which little work does without
 
         side = one_side(asked, 1 - single)
-        use = [self._operand(UnitRows((rows,), here.unsqueeze(0))) for rows, here in zip(side.rows, side.present, strict=True)]
+        use = [
+            self._operand(UnitRows((rows,), here.unsqueeze(0)))
+            for rows, here in zip(side.rows, side.present, strict=True)
+        ]
         gram = self._gram(tuple(use), side.present)
         formula: Formula | None = asked.method.formula(gram, side.present)
         if formula is None:
@@ -170,7 +178,10 @@ class Walk:
         asked.n_degenerate = _n_degenerate(asked, 1 - single, gram)
         counters = [direction.counter if direction else None for direction in (asked.forward, asked.backward)]
         both = [asked.queries.n, asked.candidates.n]
-        lists = [Lists(both[0], wanted) if wanted else None, Lists(both[1], wanted) if wanted and asked.question.both_directions else None]
+        lists = [
+            Lists(both[0], wanted) if wanted else None,
+            Lists(both[1], wanted) if wanted and asked.question.both_directions else None,
+        ]
         bfloat16 = screening.native_bfloat16(torch.bfloat16) and not wanted
         dtype = self.options.dtype or (torch.bfloat16 if bfloat16 else torch.float32)
         numbers = [x.to(torch.float32).contiguous().numpy() for x in (weights, torch.cat([reach, squares]), constants)]
@@ -283,7 +294,17 @@ class _Tile:
             along, opened = np.zeros((levels[1].shape[1], C), dtype=np.int64), np.empty(room, dtype=np.int64)
             family, *numbers = run.formula
             found = count_rows(
-                family, planes, run.use, (start, stop), self.columns.start, *numbers, error, *levels, above, along, opened
+                family,
+                planes,
+                run.use,
+                (start, stop),
+                self.columns.start,
+                *numbers,
+                error,
+                *levels,
+                above,
+                along,
+                opened,
             )
             return along, opened[:found], int(found)
 
@@ -294,27 +315,52 @@ class _Tile:
                 run.dtype = torch.float32
             return False
         run.failed = 0
-        self._commit(run, above, sum(along for along, _, _ in done), np.concatenate([some for _, some, _ in done]))
+        codes = np.concatenate([some for _, some, _ in done])
+        opened = _Opened.of(codes, R, C)
+        run.asked.tally.rescored += len(codes)
+        counts = torch.from_numpy(above), torch.from_numpy(sum(along for along, _, _ in done))
+        if dtype == torch.bfloat16 and len(codes):
+            verdict = self._decided(run, opened, levels)
+            opened.where(verdict == 1).count(counts)
+            opened = opened.where(verdict == 2)
+        for counter, found, part in zip((run.rows, run.columns), counts, (self.rows, self.columns), strict=True):
+            if counter is not None:
+                counter.above[:, part] += found
+        self._leave_open(run, opened)
         return True
 
-    def _commit(self, run: _Run, above: NDArray[Any], along: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        opened = torch.from_numpy(codes)
-        R, C = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
-        level, pair = opened.div(R * C, rounding_mode="floor"), opened.remainder(R * C)
-        row, column = pair.div(C, rounding_mode="floor") + self.rows.start, pair.remainder(C) + self.columns.start
+    def _decided(self, run: _Run, opened: _Opened, levels: Sequence[NDArray[np.float32]]) -> Tensor:
+        """What float32 products of open pairs say: 1 above, 0 not above, 2 open; int8 [K]."""
+        from gramcli.scoring.compiled.kernels import decide, pair_dots  # noqa: PLC0415 - numba
+
+        row, column = opened.row.numpy(), opened.column.numpy()
+        products = np.empty((len(run.use), 1, len(row)), dtype=np.float32)
+        left = self.planes.single.rows(self.rows, torch.float32).numpy()
+        for k, plane in enumerate(run.use):
+            right = self.planes.several[plane].rows(self.columns, torch.float32).numpy()
+            shared(functools.partial(_part_of, pair_dots, left, right, row, column, products[k, 0]), len(row), 256)
+        family, *numbers = run.formula
+        chosen = [np.ascontiguousarray(x[..., column + self.columns.start]) for x in numbers]
+        across = opened.across.numpy()
+        level = opened.level.numpy()
+        thresholds = np.empty((2, len(row)), dtype=np.float32)
+        for kind, along in ((0, row), (1, column)):
+            here = across == kind
+            thresholds[:, here] = levels[kind][:, level[here], along[here]]
+        verdict = np.empty(len(row), dtype=np.int8)
+        use = np.arange(len(run.use))
+        decide(family, products, use, *chosen, self.planes.error(torch.float32), thresholds, verdict)
+        return torch.from_numpy(verdict)
+
+    def _leave_open(self, run: _Run, opened: _Opened) -> None:
+        row, column = opened.row + self.rows.start, opened.column + self.columns.start
         i, j = (row, column) if run.single == 0 else (column, row)
         left = []
-        for across, (counter, counts, part) in enumerate(
-            ((run.rows, above, self.rows), (run.columns, along, self.columns))
-        ):
-            if counter is None:
-                continue
-            counter.above[:, part] += torch.from_numpy(counts)
-            for k in range(len(counter.thresholds)):
-                here = level == 2 * k + across
-                if bool(here.any()):
-                    left.append(Open(counter, k, i[here], j[here]))
-        run.asked.tally.rescored += len(codes)
+        for across, counter in enumerate((run.rows, run.columns)):
+            for level in range(0 if counter is None else len(counter.thresholds)):
+                here = (opened.level == level) & (opened.across == across)
+                if counter is not None and bool(here.any()):
+                    left.append(Open(counter, level, i[here], j[here]))
         run.asked.tally.leave_open(left)
 
     def _count_by_reference(self, run: _Run) -> None:
@@ -334,11 +380,50 @@ class _Tile:
         def work(start: int, stop: int) -> None:
             """Look at a part of those that ask."""
             family, *formula = run.formula
-            keep(
-                family, planes, run.use, (start, stop), self.columns.start, *formula, error, numbers, high, low, place
-            )
+            keep(family, planes, run.use, (start, stop), self.columns.start, *formula, error, numbers, high, low, place)
 
         shared(work, mine.stop - mine.start, 16)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Pairs of a tile that the bounds leave open, each with the threshold it is too close to; all [K], int64.
+
+    Attributes:
+        level: Which threshold.
+        across: Whether it is its column's.
+        row: Position in the tile.
+        column: The same.
+    """
+
+    level: Tensor
+    across: Tensor
+    row: Tensor
+    column: Tensor
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int64], n_rows: int, n_columns: int) -> _Opened:
+        """Read the codes of `count_rows`."""
+        kind, pair = np.divmod(codes, n_rows * n_columns)
+        row, column = np.divmod(pair, n_columns)
+        return cls(*(torch.from_numpy(x) for x in (kind >> 1, kind & 1, row, column)))
+
+    def where(self, mask: Tensor) -> _Opened:
+        """Some of them."""
+        return _Opened(self.level[mask], self.across[mask], self.row[mask], self.column[mask])
+
+    def count(self, counts: tuple[Tensor, Tensor]) -> None:
+        """Add each to the counts of rows [L, R] or columns [M, C]."""
+        for across, along in enumerate((self.row, self.column)):
+            here = self.across == across
+            one = torch.ones(1, dtype=torch.int64)
+            counts[across].index_put_((self.level[here], along[here]), one, accumulate=True)
+
+
+def _part_of(kernel: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - a kernel's arrays
+    """Call a kernel with its part before the last argument: what `shared` appends."""
+    *arrays, out, start, stop = args
+    kernel(*arrays, (start, stop), out)
 
 
 def _bracketed(counter: Counter | None, n: int) -> NDArray[np.float32]:

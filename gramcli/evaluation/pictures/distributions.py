@@ -17,7 +17,8 @@ from gramcli.evaluation.selection import Selection
 from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.geometry.joint import auc, auc_interval
 from gramcli.results.pictures import ScoreDistribution
-from gramcli.scoring.screening import open_sides, pair_keys
+from gramcli.scoring.pairs import pair_keys
+from gramcli.scoring.screening import open_sides
 
 
 def score_distribution(selection: Selection, name: str, method: AlignmentMethod, seed: int) -> ScoreDistribution:

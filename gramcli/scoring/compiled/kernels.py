@@ -8,19 +8,20 @@ belongs to the candidate alone (`gramcli.methods.base.Formula`):
     product   key = y_1                                                          cosine, centroid, symile
     volume    key = |y|^2 - s                                                    gram, span
     secular   key = the root of l - 1 - sum y_k^2 / (l - mu_k) beyond all mu     pmrl
-    area      key = (1 - c_1 - c_2 + m_1.m_2)^2 - 4 (1 - c_1)(1 - c_2)           triangle
+    area      key = (u.w)^2 - |u|^2 |w|^2, u = q - m_1, w = q - m_2              triangle
 
-Bounds, with u = 2^-24. A product is off by at most e = err + rel |c|: err is the rounding of the vectors and of the sum,
-rel that of a product stored in bfloat16. So y_k is off by at most r_k e, r_k = sum_l |A_kl|; err has 16 u to spare for
-the rounding of A and of the sum of up to 8 terms. Then
+Bounds, with a roundoff of 2^-24. A product is off by at most e = err + rel |c|: err is the rounding of the vectors and of
+the sum, rel that of a product stored in bfloat16. So y_k is off by at most r_k e, r_k = sum_l |A_kl|; err has 16 roundoffs
+to spare for the rounding of A and of the sum of up to 8 terms. Then
 
     product   r e
     volume    sum_k 2 |y_k| r_k e + (r_k e)^2, and 2^-19 s for the sum of up to 8 squares, which is about s at most
-    secular   Weyl: |E|_2 <= sqrt(p) e, for A is orthogonal. Newton's steps come from the left of the root, where the
-              function is below 0; it is concave with a slope of 1 at least, so the root lies within |f(l)| of any l.
-              Terms are positive: their rounding is a relative change of y_k^2, gaps taken as 1e-6 or more are a change
-              of mu_k by as much; 128 m u and 2e-6 cover both
-    area      |u|^2, |w|^2, |u.w| <= 4 move by at most 2e each: 32 e + 8 e^2, and 256 u
+    secular   Weyl: |E|_2 <= sqrt(p) e, for A is orthogonal. Newton's steps start left of the root, at the larger of
+              what it were with the largest mu alone and with all mu as the smallest. The function f rises with a slope of 1 at least, so the root lies within |f(l)| of
+              any l, to its left only as far as that. Terms are positive: their rounding is a relative change of y_k^2,
+              gaps taken as 1e-6 or more are a change of mu_k by as much; 128 m roundoffs and 2e-6 cover both
+    area      a polynomial of degree 2: it moves by 2 |w|^2 - 2 u.w and 2 |u|^2 - 2 u.w times the
+              errors of c_1 and c_2, and at most 4 e^2; and 256 roundoffs
 
 Slacks are taken 1e-4 too large for their own rounding. Contraction to fused multiply-adds only removes roundings. A
 candidate whose A is NaN is neither above nor open: it is counted elsewhere.
@@ -30,8 +31,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import llvmlite.ir as ir
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
@@ -123,7 +124,7 @@ def block_keys(family, planes, use, i, j, m, at, weights, reach, constants, erro
 
 @njit(fastmath=FAST, error_model="numpy")
 def _combined(p, m, at, line, products, y):
-    """y = sum_l A_l c_l of one row of A."""
+    """Y = sum_l A_l c_l of one row of A."""
     first, c = line[0, at : at + m], products[0]
     for q in range(m):
         y[q] = first[q] * c[q]
@@ -162,15 +163,22 @@ def _volume(p, m, at, weights, reach, constants, products, room):
 @njit(fastmath=FAST, error_model="numpy")
 def _secular(p, m, at, weights, constants, products, room):
     e, rest, slope, key, slack = room
+    top, bottom, whole, least = constants[p - 1, at : at + m], constants[0, at : at + m], slope, products[0]
+    for q in range(m):
+        whole[q] = 0
     for k in range(p):
         square = products[p + k]
         _combined(p, m, at, weights[k], products, square)
         for q in range(m):
             square[q] *= square[q]
-    top, square = constants[p - 1, at : at + m], products[2 * p - 1]
-    for q in range(m):  # the root of the largest mu alone, which the others can only raise
-        gap = _ONE - top[q]
-        key[q] = _HALF * (_ONE + top[q] + np.sqrt(gap * gap + _FOUR * square[q]))
+            whole[q] += square[q]
+    square = products[2 * p - 1]
+    for q in range(m):  # left of the root: as if there were only the largest mu, or all were the smallest
+        gap, wide = _ONE - top[q], _ONE - bottom[q]
+        one = _ONE + top[q] + np.sqrt(gap * gap + _FOUR * square[q])
+        other = _ONE + bottom[q] + np.sqrt(wide * wide + _FOUR * whole[q])
+        least[q] = _HALF * max(one, other)
+        key[q] = least[q]
     for step in range(_STEPS):
         for q in range(m):
             rest[q] = key[q] - _ONE
@@ -184,10 +192,11 @@ def _secular(p, m, at, weights, constants, products, room):
                 slope[q] += term * inverse
         if step < _STEPS - 1:
             for q in range(m):
-                key[q] -= rest[q] / slope[q]
+                key[q] = max(key[q] - rest[q] / slope[q], least[q])
     spread, rounding = _WIDER * np.sqrt(np.float32(p)), _ROUNDING * np.float32(p + 1) + _GAPS
     for q in range(m):
-        slack[q] = spread * e[q] + _RESIDUAL * abs(rest[q]) + rounding
+        beside = max(-rest[q], min(rest[q], key[q] - least[q]))
+        slack[q] = spread * e[q] + _RESIDUAL * beside + rounding
 
 
 @njit(fastmath=FAST, error_model="numpy")
@@ -195,15 +204,16 @@ def _area(m, at, constants, products, room):
     e, key, slack, own = room[0], room[3], room[4], constants[0, at : at + m]
     one, other = products[0], products[1]
     for q in range(m):
-        along = _ONE - one[q] - other[q] + own[q]
-        key[q] = along * along - _FOUR * (_ONE - one[q]) * (_ONE - other[q])
-        slack[q] = _WIDER * e[q] * (np.float32(32) + np.float32(8) * e[q]) + _AREA_ROUNDING
+        uw, uu, ww = _ONE - one[q] - other[q] + own[q], _TWO * (_ONE - one[q]), _TWO * (_ONE - other[q])
+        key[q] = uw * uw - uu * ww
+        slope = _TWO * (abs(ww - uw) + abs(uu - uw))
+        slack[q] = _WIDER * e[q] * (slope + _FOUR * e[q]) + _AREA_ROUNDING
 
 
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 def count_rows(
     family, planes, use, part, at, weights, reach, constants, error, row_levels, column_levels, rows, columns, opened
-) -> Any:  # noqa: ANN401
+) -> Any:
     """Count some rows of a tile.
 
     Args:
@@ -279,9 +289,7 @@ def _put(high, low, place, most, least, where) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def best_of_rows(
-    family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place
-) -> None:
+def best_of_rows(family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place) -> None:
     """Keep the best of some rows of a tile.
 
     Args:
@@ -315,9 +323,7 @@ def best_of_rows(
 
 
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
-def best_of_columns(
-    family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place
-) -> None:
+def best_of_columns(family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place) -> None:
     """Keep the best of some columns of a tile: as `best_of_rows`, with `part` and lists of columns, `numbers` of rows."""
     products, room = scratch(len(use))
     for j in range(part[0], part[1], BLOCK):
@@ -336,3 +342,45 @@ def best_of_columns(
                     if most > last[q]:
                         _put(high[j + q], low[j + q], place[j + q], most, room[3, q] - room[4, q], numbers[i])
                         last[q] = high[j + q, -1]
+
+
+@njit(fastmath=FAST | {"reassoc"}, error_model="numpy")
+def _dot(x, y):
+    """Sum of products in any order, which the bound on float32 products allows."""
+    total = np.float32(0)
+    for k in range(len(x)):
+        total += x[k] * y[k]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def pair_dots(left, right, rows, columns, part, out) -> None:
+    """Products of chosen rows of a tile: left [R, d], right [C, d], positions [K], to out [K], all float32."""
+    for k in range(part[0], part[1]):
+        out[k] = _dot(left[rows[k]], right[columns[k]])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def decide(family, planes, use, weights, reach, constants, error, levels, verdict) -> None:
+    """Keys of chosen pairs against their thresholds.
+
+    Args:
+        family: Of the formula.
+        planes: Raw products of the pairs, [p, 1, K], float32.
+        use: 0 .. p - 1.
+        weights: As `block_keys`, but of the pairs' candidates, [.., K]; like the next two.
+        reach: The same.
+        constants: The same.
+        error: Of the products.
+        levels: Each pair's threshold, rounded down and up, [2, K].
+        verdict: Receives 1 where a key is certainly above, 0 where it is certainly not, 2 else; [K], int8.
+    """
+    products, room = scratch(len(use))
+    for j in range(0, planes.shape[2], BLOCK):
+        m = min(BLOCK, planes.shape[2] - j)
+        block_keys(family, planes, use, 0, j, m, j, weights, reach, constants, error, products, room)
+        for q in range(m):
+            if room[3, q] - room[4, q] > levels[1, j + q]:
+                verdict[j + q] = 1
+            else:
+                verdict[j + q] = 2 if room[3, q] + room[4, q] >= levels[0, j + q] else 0
