@@ -144,7 +144,7 @@ def _product(p, m, at, weights, reach, products, room):
 
 @njit(fastmath=FAST, error_model="numpy")
 def _volume(p, m, at, weights, reach, constants, products, room):
-    e, y, along, key, slack = room
+    e, y, along, key, slack = room[0], room[1], room[2], room[3], room[4]
     n_lines = len(weights)
     s, squares = constants[0, at : at + m], reach[n_lines, at : at + m]
     for q in range(m):
@@ -162,7 +162,7 @@ def _volume(p, m, at, weights, reach, constants, products, room):
 
 @njit(fastmath=FAST, error_model="numpy")
 def _secular(p, m, at, weights, constants, products, room):
-    e, rest, slope, key, slack = room
+    e, rest, slope, key, slack = room[0], room[1], room[2], room[3], room[4]
     top, bottom, whole, least = constants[p - 1, at : at + m], constants[0, at : at + m], slope, products[0]
     for q in range(m):
         whole[q] = 0
