@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from gramcli.methods import get_method
 from gramcli.methods.linalg import (
     exact_dot_matrix,
     exact_dot_pairs,
     exact_slices,
     orthonormalise,
     reproducible_exp,
+    square_root,
     symmetric_eigenvalues,
     tree_sum,
     unit_rows,
@@ -105,6 +107,20 @@ def test_unit_rows_of_any_size(dtype: torch.dtype) -> None:
     largest = 0.2 * torch.finfo(dtype).max
     assert unit_rows(torch.full((1, 4), largest, dtype=dtype)).tolist() == [[0.5] * 4]
     assert unit_rows(torch.full((1, 4), torch.finfo(dtype).smallest_normal, dtype=dtype)).tolist() == [[0.5] * 4]
+
+
+def test_square_roots_are_correctly_rounded() -> None:
+    x = torch.rand(2000, 2, dtype=torch.float64)
+    expected = [math.sqrt(value) for value in x[:, 0].tolist()]  # IEEE's: torch.sqrt is not, on some CPUs
+    assert square_root(x[:, 0]).tolist() == expected
+    assert [square_root(value).item() for value in x[:100, 0]] == expected[:100]
+    lengths = [math.sqrt(a * a + b * b) for a, b in x.tolist()]
+    assert orthonormalise(x.unsqueeze(0))[1][0].tolist() == lengths
+    for name in ("gram", "pmrl", "triangle"):
+        method = get_method(name)
+        size = x[:, 0] if method.higher_is_better else -x[:, 0]
+        root = [value / 2 if name == "triangle" else value for value in expected]
+        assert method.ordered(size).abs().tolist() == root, name
 
 
 @pytest.mark.parametrize("gap", [1.0, 1e-3, 1e-8, 1e-12])

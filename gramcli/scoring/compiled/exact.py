@@ -121,7 +121,7 @@ def _orthonormalise(
     start: int,
     stop: int,
     z: Vector,
-    present: NDArray[np.bool_],
+    present: Mask,
     limits: tuple[float, float],
     out: tuple[Vector, Vector],
 ) -> None:
