@@ -32,7 +32,7 @@ class Question:
         both_directions: Also ask for every candidate.
         every_positive: Also rank every positive.
         nearest: How many of the best candidates of each query are wanted (with both directions: the other way round
-            too); 0 for none.
+            too); None for none.
         in_order: Whether these come best first; else by row, which is cheaper to know.
     """
 
@@ -44,7 +44,7 @@ class Question:
     ranks: bool = True
     both_directions: bool = True
     every_positive: bool = False
-    nearest: int = 0
+    nearest: int | None = None
     in_order: bool = False
 
 
@@ -129,7 +129,7 @@ def open_question(question: Question, device: str | torch.device) -> Asked:
     chosen = as_method(question.method)
     q, c = open_sides(chosen, question.queries, question.candidates, present=question.present, device=device)
     asked = Asked(question, chosen, q, c)
-    if question.nearest:
+    if question.nearest is not None:
         check_cutoff(question.nearest, min(c.n, q.n) if question.both_directions else c.n)
     if not question.ranks:
         return asked

@@ -27,7 +27,7 @@ from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import Positives, PositivesLike, read_positives
 from gramcli.scoring.ranking import Direction, RankOptions, Ranks
 from gramcli.scoring.scores import as_method, index, key_tiles, parts
-from gramcli.scoring.screening import EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, sides_text
+from gramcli.scoring.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, sides_text
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ class _Matrix:
 
     def tiles(self) -> Iterator[Tile]:
         """Tiles of S that cover the matrix once."""
-        tiles = key_tiles(self.method, self.queries, self.candidates, tile=self.options.tile)
+        tile = self.options.tile or (ROW_TILE, COLUMN_TILE)
+        tiles = key_tiles(self.method, self.queries, self.candidates, tile=tile)
         for rows, columns, keys in tiles:
             scores = _oriented(self.method, keys)
             if not bool(scores.isfinite().all()):

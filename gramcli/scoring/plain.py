@@ -30,13 +30,12 @@ def answer_plainly(asked: Asked, options: RankOptions, progress: Callable[[int],
         asked.n_degenerate = count_plainly(asked, options, progress)
     else:
         progress(asked.pairs)
-    if asked.question.nearest:
-        find_plainly(asked, options)
+    if asked.question.nearest is not None:
+        _find_plainly(asked, asked.question.nearest, options.dtype or torch.float32)
 
 
-def find_plainly(asked: Asked, options: RankOptions) -> None:
-    """Find the neighbours of a question."""
-    k, order, dtype = asked.question.nearest, asked.question.in_order, options.dtype or torch.float32
+def _find_plainly(asked: Asked, k: int, dtype: torch.dtype) -> None:
+    order = asked.question.in_order
     asked.nearest_forward = _found(best_plainly(asked.method, asked.queries, asked.candidates, k, dtype), order)
     if asked.question.both_directions:
         asked.nearest_backward = _found(best_plainly(asked.method, asked.candidates, asked.queries, k, dtype), order)

@@ -170,7 +170,7 @@ class Walk:
         amplified = ~(squares[0] <= _AMPLIFIED * formula.size)
         amplified |= ~torch.cat([weights.flatten(0, 1), formula.constants]).isfinite().all(dim=0)
         elsewhere = amplified.nonzero().flatten()
-        wanted = asked.question.nearest
+        wanted = asked.question.nearest or 0
         if len(elsewhere) > (0 if wanted else _MOSTLY * self.n_columns):
             return False
         weights = torch.where(amplified, torch.nan, weights)
@@ -443,7 +443,8 @@ def _n_degenerate(asked: Asked, which: int, gram: Tensor) -> int:
         return 0
     own = gram.permute(2, 0, 1) + torch.diag_embed((~side.present).T.double())
     lower, failed = torch.linalg.cholesky_ex(own)
-    nearly = (failed > 0) | (lower.diagonal(dim1=-2, dim2=-1).amin(dim=-1) < _NEARLY_DEPENDENT)
+    nearly_so = max(_NEARLY_DEPENDENT, 2 * side.resolution)
+    nearly = (failed > 0) | (lower.diagonal(dim1=-2, dim2=-1).amin(dim=-1) < nearly_so)
     rows = nearly.nonzero().flatten()
     return sum(side.n_degenerate(side.side(asked.method, part)) for part in torch.split(rows, side.chunk) if len(part))
 
