@@ -50,7 +50,7 @@ class Question:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """n and N."""
+        """How many there are on either side: n and N."""
         return len(next(iter(self.queries.values()))), len(next(iter(self.candidates.values())))
 
 
@@ -66,7 +66,7 @@ class PooledQuestion:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """n and N."""
+        """How many there are on either side: n and N."""
         return len(self.owner), len(next(iter(self.candidates.values())))
 
 

@@ -12,10 +12,11 @@ from gramcli.evaluation.answering import answer_all, takes
 from gramcli.evaluation.directions import direction_facts, every_split, joint_notes
 from gramcli.evaluation.options import EvalOptions
 from gramcli.evaluation.orders import PAIRS_NOTE, Named, shown_by_default
-from gramcli.evaluation.postprocessing import PostProcessing, open_postprocessing
+from gramcli.evaluation.postprocessing import open_postprocessing
 from gramcli.evaluation.questions import questions_of
 from gramcli.evaluation.ranking_notes import TIE_RULES
 from gramcli.evaluation.rankings import list_rankings
+from gramcli.evaluation.same_rows import share_rows
 from gramcli.evaluation.selection import Selection, default_tasks, select_directions, zero_note
 from gramcli.evaluation.told import Told
 from gramcli.evaluation.views import views_note
@@ -71,7 +72,7 @@ def retrieval_figures(
     return Figures(
         results=told.results,
         ranks=told.ranks,
-        questions=[questions_of(store, s, forward=forward) for s in selections for forward in s.directions],
+        questions=questions_of(store, selections),
         left_out=[entry for selection in selections if selection.directions[0] for entry in selection.left_out],
         notes=[*scores.notes(), *notes, *_store_notes(store, selections, options), *told.notes, *_population(options)],
         provenance=_provenance(selections, options)
@@ -118,7 +119,7 @@ def _selections(
         return select_directions(store, task, items, options.missing, options.relevant)
 
     if tasks:
-        return [selection for task in dict.fromkeys(tasks) for selection in chosen(task)], []
+        return share_rows([selection for task in dict.fromkeys(tasks) for selection in chosen(task)]), []
     selections: list[Selection] = []
     notes, error = [], None
     for task in every_split(store) if options.directions == "all" else default_tasks(store):
@@ -129,7 +130,7 @@ def _selections(
             notes.append(f"{task.name} was left out: no item has all of its modalities.")
     if not selections and error is not None:
         raise error
-    return selections, notes
+    return share_rows(selections), notes
 
 
 def _unfit_notes(selections: Sequence[Selection], named: Sequence[Named]) -> list[str]:

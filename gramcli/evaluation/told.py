@@ -16,7 +16,8 @@ from gramcli.evaluation.gain import SinglePairs, described, gain_over
 from gramcli.evaluation.ranking_notes import ranking_notes
 from gramcli.evaluation.rankings import HUBNESS, Rankings, Run
 from gramcli.evaluation.rerank import Ranked, Reranker, rerank_all
-from gramcli.evaluation.selection import TEXT, Selection, duplicate_texts
+from gramcli.evaluation.same_rows import duplicate_texts
+from gramcli.evaluation.selection import TEXT, Selection
 from gramcli.metrics.figures import Standing, Uncertainty, cluster_index, direction_rows, hits, is_certain, rank_vector
 from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.redrawn import Rivals, rivals
@@ -167,12 +168,17 @@ class Told:
         task = selection.label()
         if ranks.n_degenerate:
             self._add(task, run.name, "n_degenerate", ranks.n_degenerate, len(selection.candidate_ids))
-        if id(selection) not in self._duplicates:
-            self._duplicates[id(selection)] = duplicate_texts(selection)
-        if duplicates := self._duplicates[id(selection)]:
+        if duplicates := self._duplicates_of(selection):
             texts = selection.query_ids if TEXT in selection.queries else selection.candidate_ids
             self._add(task, run.name, "n_duplicate_texts", duplicates, len(texts))
         self.notes += ranking_notes(selection, run.name, ranks, duplicates, self._options.ties)
+
+    def _duplicates_of(self, selection: Selection) -> int:
+        """How many texts of a task repeat, counted once for all its methods and for all tasks of the same texts."""
+        texts = selection.queries.get(TEXT, selection.candidates.get(TEXT))
+        if id(texts) not in self._duplicates:
+            self._duplicates[id(texts)] = duplicate_texts(selection)
+        return self._duplicates[id(texts)]
 
 
 def _query_of_pairs(selection: Selection, forward: bool) -> NDArray[np.int64]:

@@ -16,7 +16,8 @@ from scipy import stats
 
 from gramcli.errors import UserError
 from gramcli.evaluation.measure import EvalOptions, measure
-from gramcli.evaluation.selection import duplicate_texts, select
+from gramcli.evaluation.same_rows import duplicate_texts
+from gramcli.evaluation.selection import select
 from gramcli.methods import METHODS, get_method
 from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.significance import wilson_interval
