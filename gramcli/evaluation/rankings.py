@@ -78,7 +78,9 @@ class Rankings:
         number = self._shared.get(shared)
         if number is None:
             number = self._shared[shared] = self._ask(selection, method, shown=True)
-        if self.scores.normalization is None and len(selection.queries) == len(selection.candidates) == 1:
+        how = self.scores.normalization
+        alike = how is None or not how.row.needs_bank  # a pair of a joint task has that task's bank
+        if alike and len(selection.queries) == len(selection.candidates) == 1:
             self._keep(selection, self.gallery(selection), ordering(name, method), number)
         self.runs.append(Run(selection, name, method, number, self._ask_pooled(selection, method)))
 
