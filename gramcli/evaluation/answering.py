@@ -105,7 +105,7 @@ def answer_all(
             `gramcli.scoring.maxpool.pooled_ranks`.
     """
     lean = [replace(one, every_positive=one.every_positive and _several(one.positives, one.sizes)) for one in questions]
-    meter = Meter(options.progress, sum(map(_pairs, (*questions, *pooled))))
+    meter = Meter(options.progress, sum(map(_pairs, questions)) + sum(map(_pairs, pooled)))
     answers = [_answer(one, options, meter) for one in lean]
     complete = [_completed(question, found) for question, found in zip(questions, answers, strict=True)]
     return complete, [_answer_pooled(one, meter) for one in pooled]
@@ -166,13 +166,12 @@ def _answer_pooled(question: PooledQuestion, meter: Meter) -> PooledRanks:
 
 def _nearest(question: Question, options: RankOptions, forward: bool, told: Progress) -> Tensor | None:
     """The best of each query, or with candidates asking; None where the method does not take the sides so."""
-    order = slice(None, None, 1 if forward else -1)
-    asking, answering = (question.queries, question.candidates)[order]
-    masks = (question.present.queries, question.present.candidates)[order]
+    asking, answering = (question.queries, question.candidates)[:: 1 if forward else -1]
+    masks = (question.present.queries, question.present.candidates)[:: 1 if forward else -1]
     if not takes(question.method, asking, answering):
         found = None
     else:
-        k = min(question.nearest, question.sizes[order][1])
+        k = min(question.nearest, question.sizes[1 if forward else 0])
         present = replace(question.present, queries=masks[0], candidates=masks[1])
         sides = question.method, asking, answering, k
         if question.exact:

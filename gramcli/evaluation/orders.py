@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from typing import Final
 
 from gramcli.evaluation.selection import Selection
@@ -66,7 +65,7 @@ def ordering(name: str, method: AlignmentMethod) -> tuple[object, ...]:
         method: The method.
     """
     base = name.partition(":")[0]
-    if base not in _SHOWN_ONLY or not is_dataclass(method):
+    if base not in _SHOWN_ONLY:
         return (name,)
-    values = {one.name: getattr(method, one.name) for one in fields(method)}
-    return (base, *sorted((key, value) for key, value in values.items() if key not in _SHOWN_ONLY[base]))
+    options = sorted(set(getattr(method, "__dataclass_fields__", ())) - _SHOWN_ONLY[base])
+    return (base, *((key, getattr(method, key)) for key in options))
