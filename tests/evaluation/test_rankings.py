@@ -10,6 +10,7 @@ import torch
 
 from gramcli.evaluation import answering
 from gramcli.evaluation.answering import Question, answer_all
+from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
 from gramcli.evaluation.orders import PAIRS_NOTE, ordering
 from gramcli.evaluation.postprocessing import PostProcessing
@@ -134,3 +135,12 @@ def test_a_method_that_does_not_take_the_sides_turned_round_has_no_nearest_there
     ((answer,), _) = answer_all([Question(method, queries, candidates, own, nearest=20)], [], RankOptions())
     assert answer.nearest_forward is not None and answer.nearest_forward.shape == (12, 12)
     assert answer.nearest_backward is None
+
+
+def test_a_named_method_is_not_set_against_the_cosine_that_stands_for_all(tmp_path: Path) -> None:
+    store, tasks = make_store(tmp_path / "s", 14), [parse_task("t2v"), parse_task("t2va")]
+    named, every = measure(store, tasks=tasks, methods=["gram"]), measure(store, tasks=tasks)
+    compared = compare_evaluations([[named], [every]], ["A", "B"])
+    assert {(row.task, row.a, row.b) for row in compared.rows} == {(t, "A@gram", "B@gram") for t in ("t2va", "va2t")}
+    said = "Not compared, for A and B have no method of it in common: t2v, v2t. --method names one."
+    assert said in compared.notes
