@@ -212,7 +212,9 @@ TasksOpt = Annotated[
 ]
 MethodsOpt = Annotated[
     list[str] | None,
-    measuring("--method", metavar="METHOD", help="See `gram methods`; repeats. Default: all that fit.")
+    measuring(
+        "--method", metavar="METHOD", help="See `gram methods`; repeats. Default: all that fit, of single pairs cosine."
+    )
 ]  # fmt: skip
 MetricsOpt = Annotated[
     list[Kind] | None,

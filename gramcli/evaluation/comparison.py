@@ -110,8 +110,8 @@ def _duels(contenders: Sequence[Contender], options: CompareOptions) -> tuple[li
     notes: list[str] = []
     for other in others:
         found = pairs(first, other)
-        notes += narrowed(first, [a for a, _ in found])
-        notes += narrowed(other, [b for _, b in found])
+        notes += narrowed(first, [a for a, _ in found], other)
+        notes += narrowed(other, [b for _, b in found], first)
         primary = primary_tasks([a.task for a, _ in found], options.primary)
         metric = options.primary.rpartition(":")[2]
         for pair in found:

@@ -61,7 +61,7 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         model: `heads:DIR`, to see a store through heads.
         allow_trained: Also evaluate items that the heads were trained on.
         tasks: For instance `["t2va"]`; none means all that the store allows.
-        methods: Names as `gram methods` lists them; none means all that fit.
+        methods: Names as `gram methods` lists them; none means all that fit, and of single pairs the cosine.
         query: Query embeddings by name, comma between, with `candidates`.
         candidates: Candidate embeddings by name.
         metrics: Of `retrieval` (the default), `classification`, `geometry`.

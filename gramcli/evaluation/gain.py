@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from gramcli.errors import UserError
+from gramcli.evaluation.answering import Answer, takes
+from gramcli.evaluation.orders import PAIR_ORDERS
+from gramcli.evaluation.rankings import Rankings
 from gramcli.evaluation.selection import Selection
 from gramcli.methods import get_method
-from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.intervals import Floats, Integers, student_quantile
 from gramcli.metrics.paired import share_interval
 from gramcli.metrics.retrieval import Tied, hit_at
 from gramcli.modalities import Task
-from gramcli.scoring.ranking import Ranks
 from gramcli.scoring.ties import Ties, placed
 
-# With one vector on each side a method orders as one of these does: signs count, or only how parallel two vectors are.
-_ORDERS: Final = {
-    **dict.fromkeys(("cosine", "centroid", "symile"), "cosine"),
-    **dict.fromkeys(("gram", "span", "pmrl"), "gram"),
-}
-_ANY: Final = ("cosine", "gram")
 _LEAST_DEGREES: Final = 3  # of fewer items than four nothing is known
-
-Rank = Callable[[Selection, AlignmentMethod], Ranks]
 
 
 @dataclass(frozen=True)
@@ -107,29 +99,18 @@ def gain_over(joint: Floats, pairs: Sequence[SinglePair], clusters: Integers) ->
 
 @dataclass
 class SinglePairs:
-    """R@1 of single pairs over the items of joint tasks, each ranked once.
+    """R@1 of single pairs over the items of joint tasks.
 
     Attributes:
-        rank: Ranks a selection under a method.
+        rankings: What was ranked.
+        answers: The ranks, of every question.
         ties: Where a right answer stands that ties.
     """
 
-    rank: Rank
+    rankings: Rankings
+    answers: Sequence[Answer]
     ties: Ties
-    _found: dict[tuple[str, str, str, bool], Floats] = field(default_factory=dict, init=False)
-
-    def keep(self, selection: Selection, name: str, ranks: Ranks) -> None:
-        """Remember the ranks of a single pair that was evaluated anyway."""
-        if len(selection.queries) == len(selection.candidates) == 1:
-            for forward, values, ties, right in (
-                (True, ranks.forward, ranks.forward_ties, ranks.forward_right),
-                (False, ranks.backward, ranks.backward_ties, ranks.backward_right),
-            ):
-                wanted = forward in selection.directions
-                if wanted and values is not None and ties is not None and right is not None:
-                    found = placed(values, ties, right, self.ties)
-                    hits = hit_at(found.ranks, 1, Tied(found.wrong, found.right))
-                    self._found[self._key(selection, name, forward)] = hits.numpy()
+    _found: dict[tuple[int, bool], Floats] = field(default_factory=dict, init=False)
 
     def of(self, selection: Selection, name: str, *, forward: bool) -> list[SinglePair]:
         """Every pair of a joint task under one method; none where it takes no pairs.
@@ -139,29 +120,35 @@ class SinglePairs:
             name: The method, with its options.
             forward: The direction.
         """
-        pairs = [selection.pair(query, other) for query in selection.task.query for other in selection.task.candidates]
-        if not _takes_pairs(name, pairs[0]):
-            return []
-        tasks = [_task(pair) if forward else _task(pair).reversed() for pair in pairs]
-        return [
-            SinglePair(task.name, name, self._hits(one, name, forward)) for task, one in zip(tasks, pairs, strict=True)
-        ]
+        found = []
+        for pair in self.rankings.pairs(selection):
+            number = self.rankings.pair_number(selection, pair, name, forward=forward)
+            if number is None or not takes(get_method(name), pair.queries, pair.candidates):
+                return []
+            task = Task(tuple(pair.queries), tuple(pair.candidates))
+            found.append(SinglePair((task if forward else task.reversed()).name, name, self._hits(number, forward)))
+        return found
 
     def under_any(self, selection: Selection, name: str, *, forward: bool) -> list[SinglePair]:
         """Every pair of a joint task under every way to order by one vector on each side, and under its own method."""
-        others = [pair for method in _ANY if method != name for pair in self.of(selection, method, forward=forward)]
+        others = [
+            pair for method in PAIR_ORDERS if method != name for pair in self.of(selection, method, forward=forward)
+        ]
         return [*self.of(selection, name, forward=forward), *others]
 
-    def _hits(self, pair: Selection, name: str, forward: bool) -> Floats:
-        order = _ORDERS.get(name, name)
-        for known in (name, order):
-            if (key := self._key(pair, known, forward)) in self._found:
-                return self._found[key]
-        self.keep(pair, order, self.rank(pair, get_method(order)))
-        return self._found[self._key(pair, order, forward)]
-
-    def _key(self, pair: Selection, name: str, forward: bool) -> tuple[str, str, str, bool]:
-        return _task(pair).name, pair.gallery_sha256(), name, forward
+    def _hits(self, number: int, forward: bool) -> Floats:
+        if (number, forward) not in self._found:
+            ranks = self.answers[number].ranks
+            values, ties, right = (
+                (ranks.forward, ranks.forward_ties, ranks.forward_right)
+                if forward
+                else (ranks.backward, ranks.backward_ties, ranks.backward_right)
+            )
+            if values is None or ties is None or right is None:
+                raise ValueError("a pair was not ranked in the direction that it is held against")
+            found = placed(values, ties, right, self.ties)
+            self._found[number, forward] = hit_at(found.ranks, 1, Tied(found.wrong, found.right)).numpy()
+        return self._found[number, forward]
 
 
 def described(task: str, method: str, same: Gain | None, best: Gain) -> dict[str, Any]:
@@ -189,15 +176,3 @@ def described(task: str, method: str, same: Gain | None, best: Gain) -> dict[str
         for one in best.differences
     ]
     return found
-
-
-def _task(pair: Selection) -> Task:
-    return Task(tuple(pair.queries), tuple(pair.candidates))
-
-
-def _takes_pairs(name: str, pair: Selection) -> bool:
-    try:
-        get_method(name).check(1, 1, next(iter(pair.queries.values())).shape[1])
-    except UserError:
-        return False
-    return True

@@ -47,7 +47,8 @@ def measure(
     Args:
         store: An open store.
         tasks: Tasks; none means every one the store allows (`default_tasks`).
-        methods: Method names; none means every one a task's number of modalities and dimension allow.
+        methods: Method names; none means every one a joint task's number of modalities and dimension allow, and the
+            cosine for single pairs.
         options: Split, policy for missing modalities, device, kinds of figures.
 
     Returns:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gramcli.errors import UserError
+from gramcli.evaluation.orders import COSINE
 from gramcli.results.records import Evaluation, RankVector
 
 
@@ -43,9 +44,20 @@ class Contender:
             found.append(own)
         return found
 
+    def methods(self, task: str | None = None) -> set[str]:
+        """The methods of a task, or of all."""
+        return {one.method for one in self.runs[0].ranks if task in (None, one.task)}
+
+    def shows_alone(self, task: str) -> bool:
+        """Whether a task is there under cosine alone because it is a single pair, where others have more methods."""
+        return self.methods(task) == {COSINE} and len(self.methods()) > 1
+
 
 def pairs(a: Contender, b: Contender) -> list[tuple[RankVector, RankVector]]:
     """The ranks of both that are compared: of a task those of its only method, else those of equal methods.
+
+    The only method must have been chosen: a single pair's cosine, which stands for all methods where none was named, is
+    set against cosines only.
 
     Raises:
         UserError: There are none.
@@ -54,7 +66,7 @@ def pairs(a: Contender, b: Contender) -> list[tuple[RankVector, RankVector]]:
     for task in dict.fromkeys(vector.task for vector in a.runs[0].ranks):
         left = [vector for vector in a.runs[0].ranks if vector.task == task]
         right = [vector for vector in b.runs[0].ranks if vector.task == task]
-        if len(left) == 1 and len(right) == 1:
+        if len(left) == 1 and len(right) == 1 and not (a.shows_alone(task) or b.shows_alone(task)):
             found.append((left[0], right[0]))
         else:
             found += [(x, y) for x in left for y in right if x.method == y.method]
@@ -63,11 +75,17 @@ def pairs(a: Contender, b: Contender) -> list[tuple[RankVector, RankVector]]:
     return found
 
 
-def narrowed(contender: Contender, used: Sequence[RankVector]) -> list[str]:
-    """Notes where a contender has more tasks or methods than the comparison uses."""
+def narrowed(contender: Contender, used: Sequence[RankVector], other: Contender) -> list[str]:
+    """Notes where a contender has more tasks or methods than its comparison with another uses."""
     ranks = contender.runs[0].ranks
-    lone = [task for task in dict.fromkeys(one.task for one in ranks) if task not in {one.task for one in used}]
+    unused = [task for task in dict.fromkeys(one.task for one in ranks) if task not in {one.task for one in used}]
+    lone = [task for task in unused if not other.methods(task)]
     notes = [f"Not compared, for {contender.name} alone has it: {', '.join(lone)}."] if lone else []
+    if apart := [task for task in unused if task not in lone]:
+        notes.append(
+            f"Not compared, for {contender.name} and {other.name} have no method of it in common: {', '.join(apart)}. "
+            "--method names one."
+        )
     every = dict.fromkeys(vector.method for vector in ranks)
     chosen = dict.fromkeys(vector.method for vector in used)
     if len(chosen) == len(every):

@@ -8,9 +8,7 @@ from typing import Any, Final
 
 from gramcli.evaluation.querybank import querybank
 from gramcli.evaluation.selection import TRAIN, Selection
-from gramcli.methods.base import AlignmentMethod
-from gramcli.scoring.normalize import Bank, Normalization, parse_normalization, rank_normalized
-from gramcli.scoring.ranking import RankOptions, Ranks, rank
+from gramcli.scoring.normalize import Bank, Normalization, parse_normalization
 from gramcli.store.reader import Store
 
 RAW: Final = "raw"
@@ -33,17 +31,15 @@ class PostProcessing:
         """What the figures are: `raw`, `raw+dsl`, `raw+dsl:tau=20`."""
         return f"{RAW}+{self.normalization.label}" if self.normalization else RAW
 
-    def rank(self, selection: Selection, method: AlignmentMethod, options: RankOptions) -> Ranks:
-        """Rank a task, or a part of its modalities, in both directions."""
-        sides = selection.queries, selection.candidates, selection.positives
+    def normalization_of(self, selection: Selection) -> Normalization | None:
+        """How scores of a task, or of a pair of its modalities, are normalised; None where they stay as they are."""
         if self.normalization is None:
-            return rank(method, *sides, present=selection.present, options=options)
+            return None
         banked = self.banks.get(_key(selection))
         if banked and banked.source is not None and len(selection.queries) == len(selection.candidates) == 1:
             banked = banked.pair(*selection.queries, *selection.candidates)
         bank = Bank(banked.queries, banked.candidates, banked.present) if banked else None
-        how = replace(self.normalization, bank=bank)
-        return rank_normalized(method, *sides, how, present=selection.present, options=options)
+        return replace(self.normalization, bank=bank)
 
     def notes(self) -> list[str]:
         """One sentence or two that every reader of the figures must see."""

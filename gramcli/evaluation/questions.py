@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -17,29 +17,35 @@ from gramcli.store.reader import Store
 _CHARACTERS: Final = 16  # of 64: two of a million questions agree by chance once in 40 million galleries
 
 
-def questions_of(store: Store, selection: Selection, *, forward: bool = True) -> Questions:
-    """The record of one direction of a task.
+def questions_of(store: Store, selections: Sequence[Selection]) -> list[Questions]:
+    """The records of every direction of some tasks.
 
     Media are known by their item's id, texts by what they say, or by their embedding where the store does not know what
     they said; labels are part of an item where they decide what is right.
 
     Args:
         store: What the rows are of.
-        selection: The task's rows.
-        forward: Queries ask; else candidates do.
+        selections: The tasks' rows.
     """
-    sides = [
-        _digests(store, names, ids, rows, by_label=selection.relevant == "label")
-        for names, ids, rows in (
-            (selection.task.query, selection.query_ids, selection.query_rows),
-            (selection.task.candidates, selection.candidate_ids, selection.candidate_rows),
-        )
-    ]
-    known_by = [_known_by(store, names) for names in (selection.task.query, selection.task.candidates)]
-    order = slice(None, None, 1 if forward else -1)
-    asking, answering = sides[order]
-    gallery = hashlib.sha256("\n".join(sorted(answering)).encode()).hexdigest()
-    return Questions(selection.label(forward=forward), tuple(asking), gallery, *known_by[order])
+    known: dict[tuple[object, ...], tuple[tuple[str, ...], str]] = {}
+
+    def side(selection: Selection, names: tuple[str, ...], ids: tuple[str, ...], rows: Tensor) -> tuple[Any, ...]:
+        """Digests of a side that asks, of one that answers, and what it is known by; the same rows are read once."""
+        by_label = selection.relevant == "label"
+        key = (frozenset(names), by_label, rows.numpy().tobytes())
+        if key not in known:
+            digests = tuple(_digests(store, names, ids, rows, by_label=by_label))
+            known[key] = digests, hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+        return *known[key], _known_by(store, names)
+
+    found = []
+    for one in selections:
+        asking = side(one, one.task.query, one.query_ids, one.query_rows)
+        answering = side(one, one.task.candidates, one.candidate_ids, one.candidate_rows)
+        for forward in one.directions:
+            (digests, _, asked_by), (_, gallery, answered_by) = (asking, answering)[:: 1 if forward else -1]
+            found.append(Questions(one.label(forward=forward), digests, gallery, asked_by, answered_by))
+    return found
 
 
 def text_row(store: Store, rows: Iterable[int], digest: str, name: str, media: str, label: str) -> int | None:

@@ -258,20 +258,6 @@ def default_tasks(store: Store) -> list[Task]:
     return [task for task in singles + joint if fits(store, task)]
 
 
-def duplicate_texts(selection: Selection) -> int:
-    """How many texts have, bit for bit, the embedding of a text of another item; captions often repeat."""
-    asks = TEXT in selection.queries
-    texts = (selection.queries if asks else selection.candidates).get(TEXT)
-    if texts is None:
-        return 0
-    owners: dict[bytes, set[str]] = {}
-    names = selection.query_ids if asks else selection.candidate_ids
-    rows = [row.tobytes() for row in texts.cpu().contiguous().view(torch.uint8).numpy()]
-    for row, owner in zip(rows, names, strict=True):
-        owners.setdefault(row, set()).add(owner)
-    return sum(len(owners[row]) > 1 for row in rows)
-
-
 def zero_note(store: Store, selection: Selection) -> str:
     """What stood for the modalities that a task's items lack under `--missing zero`."""
     places = {name: k for k, name in enumerate(store.ids)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -232,7 +232,7 @@ def _conventional(used: Mapping[str, Floats], clusters: Integers, intervals: Int
     return bounds
 
 
-def cluster_index(names: list[str]) -> NDArray[np.int64]:
+def cluster_index(names: Sequence[str]) -> NDArray[np.int64]:
     """Number the distinct names 0, 1, ... in order of first appearance; one number per name."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.fromiter(map(numbers.__getitem__, names), dtype=np.int64, count=len(names))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gramcli.metrics.intervals import Floats, Integers
 
@@ -75,15 +76,28 @@ def variances(found: Rivals, figures: dict[str, Callable[[Floats], Floats]], see
     order = generator.random((HALVES, found.n_items)).argpartition(half - 1, axis=1)[:, :half]
     kept = np.zeros((HALVES, found.n_items + 1), dtype=bool)  # the last is nobody's: -1
     np.put_along_axis(kept, order, values=True, axis=1)
+    by_item = np.ascontiguousarray(kept.T).view(np.uint8)
     sums = {metric: np.zeros(HALVES) for metric in figures}
     asked = np.zeros(HALVES)
     step = max(1, _BLOCK_NUMBERS // (HALVES * found.items.shape[1]))
     for start in range(0, len(found.owner), step):
         part = slice(start, start + step)
         mine = kept[:, found.owner[part]]
-        ranks = 1 + kept[:, found.items[part]].sum(axis=2) + found.unlisted[part] / 2
+        ranks = 1 + _kept_before(by_item, found.items[part]) + found.unlisted[part] / 2
         asked += mine.sum(axis=1)
         for metric, figure in figures.items():
             sums[metric] += (figure(ranks) * mine).sum(axis=1)
     scale = half / (found.n_items - half)
     return {metric: float(np.var(total / np.maximum(asked, 1)) * scale) for metric, total in sums.items()}
+
+
+def _kept_before(kept: NDArray[np.uint8], items: Integers) -> Integers:
+    """How many of the items before each answer are in each half: kept [items, halves], items [n, L] -> [halves, n]."""
+    before = items >= 0
+    some = before.any(axis=1)
+    counts = np.zeros((len(items), kept.shape[1]), dtype=np.int64)
+    if some.any():
+        starts = np.cumsum(before.sum(axis=1)[some])
+        first = np.concatenate([[0], starts[:-1]])
+        counts[some] = np.add.reduceat(kept[items[before]], first, axis=0, dtype=np.int64)
+    return counts.T  # not copied: sums over queries run in the order of memory, and so do their roundings

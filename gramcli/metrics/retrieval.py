@@ -133,8 +133,9 @@ def average_precision(
     if k is not None:
         precision = torch.where(sorted_positions <= k, precision, 0.0)
     if ties is not None:
-        expected = _expected_precision(sorted_query, sorted_positions, found, ties[order])
-        precision = torch.where(ties[order] > 1, expected, precision)
+        shared = (ties[order] > 1).nonzero().flatten()  # whoever shares a place does so with all of its group
+        apart = (sorted_query[shared], sorted_positions[shared], found[shared], ties[order][shared])
+        precision = precision.index_copy(0, shared, _expected_precision(*apart)) if len(shared) else precision
     return _per_query(precision, sorted_query, n) / torch.bincount(query, minlength=n)
 
 

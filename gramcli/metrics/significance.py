@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ Statistic = Callable[[Floats, Floats], Floats]
 
 RESAMPLES = 2000
 _BLOCK_NUMBERS = 1 << 22
-_KEPT_NUMBERS = 1 << 25  # draws that are kept from one figure to the next, 64 MB
+_LARGEST_BYTE = 255
+_KEPT_NUMBERS = 1 << 26  # draws that are kept from one figure to the next, 64 MB
 
 
 def wilson_interval(hits: float, n: int) -> tuple[float, float]:
@@ -122,18 +124,19 @@ def _weights(clusters: NDArray[np.int64], seed: int) -> Iterator[Floats]:
             yield rows[start : start + block][:, clusters].astype(np.float64)
 
 
-@lru_cache(maxsize=4)
-def _kept_draws(count: int, seed: int) -> tuple[NDArray[np.int16], ...]:
+@lru_cache(maxsize=2)
+def _kept_draws(count: int, seed: int) -> tuple[NDArray[np.integer[Any]], ...]:
     return tuple(_draws(count, seed))
 
 
-def _draws(count: int, seed: int) -> Iterator[NDArray[np.int16]]:
+def _draws(count: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
     """How often each of `count` clusters is drawn, in blocks of resamples."""
     generator = np.random.default_rng(seed)
     block = max(1, _BLOCK_NUMBERS // count)
     for start in range(0, RESAMPLES, block):
         size = min(block, RESAMPLES - start)
-        yield generator.multinomial(count, np.full(count, 1.0 / count), size=size).astype(np.int16)
+        drawn = generator.multinomial(count, np.full(count, 1.0 / count), size=size)
+        yield drawn.astype(np.uint8 if drawn.max() <= _LARGEST_BYTE else np.int32)
 
 
 def holm(p_values: list[float]) -> list[float]:

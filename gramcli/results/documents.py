@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -13,11 +11,22 @@ import msgspec
 from gramcli.errors import UserError
 from gramcli.files.reading import read_regular
 from gramcli.results.facts import DatasetFacts, ModelFacts
+from gramcli.results.json_text import dump_json, strict
 from gramcli.results.records import SCHEMA, Evaluation, LeftOut, Questions, RankVector, Reference, ResultRow
 from gramcli.results.schema import Count, Size, Source, checked, parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = [
+    "dump_json",
+    "evaluation_document",
+    "evaluation_of",
+    "is_evaluation",
+    "load_evaluation",
+    "read_document",
+    "strict",
+]
 
 _WHERE_ASKED_FOR: Final = "best"  # of ranks
 _AGAIN: Final = "Evaluate again to write it anew."
@@ -96,36 +105,6 @@ class _Document(msgspec.Struct):
     questions: tuple[Questions, ...] = ()
 
 
-def strict(value: Any) -> Any:  # noqa: ANN401 - any JSON-able value
-    """Return `value` with every number JSON cannot hold replaced by None.
-
-    Args:
-        value: Dicts, lists, tuples, paths, numbers (NumPy scalars too) and strings in any nesting.
-
-    Returns:
-        The same nesting of dict, list, str, int, float, bool and None.
-
-    Example:
-        >>> strict({"value": float("nan"), "ranks": (1.0, 2.5)})
-        {'value': None, 'ranks': [1.0, 2.5]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): strict(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [strict(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    # NumPy scalars and zero-dimensional tensors say what they hold without NumPy being imported here.
-    return strict(value.item()) if hasattr(value, "item") else str(value)
-
-
-def dump_json(document: Mapping[str, Any]) -> str:
-    """Return `document` as strict JSON text: ASCII, never NaN, ending in a newline."""
-    return json.dumps(strict(document), indent=2, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
-
-
 def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the JSON document of an evaluation.
 
@@ -143,14 +122,19 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "results": [asdict(row) for row in evaluation.results],
         "left_out": [asdict(item) for item in evaluation.left_out],
         "ranks": [_written(vector) for vector in evaluation.ranks],
-        "questions": [asdict(one) for one in evaluation.questions],
+        "questions": [_shallow(one) for one in evaluation.questions],
         "notes": list(evaluation.notes),
     }
     return document | ({"reference": published} if published else {})
 
 
 def _written(vector: RankVector) -> dict[str, Any]:
-    return {name: value for name, value in asdict(vector).items() if value or name != _WHERE_ASKED_FOR}
+    return {name: value for name, value in _shallow(vector).items() if value or name != _WHERE_ASKED_FOR}
+
+
+def _shallow(record: RankVector | Questions) -> dict[str, Any]:
+    """A record of plain values and tuples of them; `asdict` would copy one by one what nobody changes."""
+    return {one.name: getattr(record, one.name) for one in fields(record)}
 
 
 def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds

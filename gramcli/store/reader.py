@@ -134,10 +134,9 @@ class Store:
         Raises:
             UserError: The store does not hold it.
         """
-        return torch.tensor(
-            [has_row(status) if stand_ins else state(status) == OK for status in self.status(modality)],
-            dtype=torch.bool,
-        )
+        found = self.status(modality)
+        there = {one: has_row(one) if stand_ins else state(one) == OK for one in set(found)}
+        return torch.tensor(list(map(there.__getitem__, found)), dtype=torch.bool)
 
     def embeddings(self, modality: str) -> Tensor:
         """The vectors of one modality, kept in memory once read; do not change them in place.

@@ -175,7 +175,9 @@ def test_default_tasks_and_progress(store) -> None:
     seen: list[tuple[int, int]] = []
     options = EvalOptions(progress=lambda done, total: seen.append((done, total)))
     measure(store, methods=["cosine"], options=options)
-    assert seen[-1] == (3 * 14 * 14, 3 * 14 * 14)
+    assert seen[-1] == (5 * 14 * 14, 5 * 14 * 14)  # three tasks, and two single pairs by |cosine| for the gains
+    assert {total for _, total in seen} == {seen[-1][1]}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
 def test_degenerate_items_are_counted_and_noted(tmp_path: Path) -> None:

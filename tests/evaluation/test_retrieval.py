@@ -16,7 +16,8 @@ from scipy import stats
 
 from gramcli.errors import UserError
 from gramcli.evaluation.measure import EvalOptions, measure
-from gramcli.evaluation.selection import duplicate_texts, select
+from gramcli.evaluation.same_rows import duplicate_texts
+from gramcli.evaluation.selection import Selection, select
 from gramcli.methods import METHODS, get_method
 from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.metrics.significance import wilson_interval
@@ -27,6 +28,7 @@ from gramcli.results.records import Evaluation, RankVector
 from gramcli.scoring.maxpool import pooled_ranks
 from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.scoring.scores import score_matrix
+from gramcli.scoring.screening import Presence
 from gramcli.scoring.ties import TIES, placed, placed_positions
 from gramcli.scoring.topk import nearest, top_k
 from gramcli.store import open_store, write_store
@@ -228,3 +230,16 @@ def test_text_that_answers_is_told_like_text_that_asks(tmp_path: Path) -> None:
     assert any(said in note for note in reverse.notes), "what their captions say is not known here"
     assert "v2t: items have several captions; --task t2v also gives v2t_maxpool." in reverse.notes
     assert not [note for note in forward.notes if "also gives" in note]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=12))
+def test_duplicate_texts_are_those_of_other_items(rows: list[tuple[int, int]]) -> None:
+    vectors = torch.tensor([[float(vector), 1.0] for vector, _ in rows])
+    owners = tuple(f"i{owner}" for _, owner in rows)
+    selection = Selection(
+        parse_task("t2v"), {"text": vectors}, {"video": vectors}, (torch.tensor([0]), torch.tensor([0])), Presence(),
+        owners, owners, torch.arange(len(rows)), torch.arange(len(rows)), (),
+    )  # fmt: skip
+    expected = sum(any(v == vector and o != owner for v, o in rows) for vector, owner in rows)
+    assert duplicate_texts(selection) == expected
