@@ -133,7 +133,7 @@ def both_clocks(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def bench_products(n: int, rounds: int) -> None:
-    print(f"\n## Forward and backward, B = {n:,}, m = 4, d = 512, float32, against nine bare products, {rounds} rounds\n")
+    print(f"\n## Forward and backward, B = {n:,}, m = 4, d = 512, float32, against nine products, {rounds} rounds\n")
     print("| work | ms | computing, ms | of the nine products (least, largest) | of their computing | target |")
     print("|---|---|---|---|---|---|", flush=True)
     rows = made(n, 4, 512)

@@ -216,7 +216,7 @@ def _products(q: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 def _upper(lines: Tensor) -> Tensor:
-    """Upper triangles of symmetric matrices [p, p, N] that give the same form: what stands beside the diagonal, twice."""
+    """Symmetric matrices [p, p, N] whose upper triangles alone give the same form: twice what is off the diagonal."""
     twice = 2.0 * lines
     for a in range(len(lines)):
         twice[a, a] = lines[a, a]
