@@ -29,7 +29,7 @@ from bench_ranking import D, made_sides, reset_peak, resident_mb
 from bench_start import GRAM, environment
 from bench_start import seconds as whole_process
 
-SMALL, NOISE = 1000, 1.5
+SMALL, NOISE, MEMORY = 1000, 1.5, 800
 Clocks = tuple[float, float]
 
 
@@ -105,10 +105,9 @@ def bench_memory(folder: Path, n: int) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
     found = json.loads(done.stdout)
     inputs = 3 * n * D * 4 / 2**20
-    print(
-        f"\nMemory, N = {n:,}: {found['peak_mb']:.0f} MB above the inputs ({inputs:.0f} MB) in {found['seconds']:.0f} s"
-    )
-    print(f"800: {'reached' if found['peak_mb'] <= 800 else 'MISSED'}")
+    size = f"N = {n:,}: {found['peak_mb']:.0f} MB above the inputs ({inputs:.0f} MB)"
+    verdict = "reached" if found["peak_mb"] <= MEMORY else "MISSED"
+    print(f"Memory, {size} in {found['seconds']:.0f} s; at most {MEMORY}: {verdict}")
 
 
 def report_memory(small: str, store: str) -> None:
@@ -138,9 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if args.only != "memory":
-            print(
-                "| work | s | computing, s | next to | s | computing, s | ratio (least, largest) | computing | at most |"
-            )
+            print("| work | s | computing, s | next to | s | computing, s | ratio (range) | computing | at most |")
             print("|---|---|---|---|---|---|---|---|---|", flush=True)
         if args.only in (None, "small"):
             bench_small(folder, args.rounds)

@@ -234,7 +234,5 @@ def _conventional(used: Mapping[str, Floats], clusters: Integers, intervals: Int
 
 def cluster_index(names: list[str]) -> NDArray[np.int64]:
     """Number the distinct names 0, 1, ... in order of first appearance; one number per name."""
-    numbers = {name: k for k, name in enumerate(dict.fromkeys(names))}
-    if len(numbers) == len(names):
-        return np.arange(len(names), dtype=np.int64)
-    return np.fromiter(map(numbers.__getitem__, names), dtype=np.int64, count=len(names))
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)

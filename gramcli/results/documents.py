@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -135,21 +136,21 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         `{"schema", "provenance", "results", "left_out", "ranks", "notes"}` (CLI contract), and `reference` where
         published figures were asked for.
     """
-    published = [{**vars(figure), "difference": figure.difference} for figure in evaluation.reference]
+    published = [{**asdict(figure), "difference": figure.difference} for figure in evaluation.reference]
     document = {
         "schema": SCHEMA,
         "provenance": evaluation.provenance,
-        "results": [dict(vars(row)) for row in evaluation.results],
-        "left_out": [dict(vars(item)) for item in evaluation.left_out],
+        "results": [asdict(row) for row in evaluation.results],
+        "left_out": [asdict(item) for item in evaluation.left_out],
         "ranks": [_written(vector) for vector in evaluation.ranks],
-        "questions": [dict(vars(one)) for one in evaluation.questions],
+        "questions": [asdict(one) for one in evaluation.questions],
         "notes": list(evaluation.notes),
     }
     return document | ({"reference": published} if published else {})
 
 
 def _written(vector: RankVector) -> dict[str, Any]:
-    return {name: value for name, value in vars(vector).items() if value or name != _WHERE_ASKED_FOR}
+    return {name: value for name, value in asdict(vector).items() if value or name != _WHERE_ASKED_FOR}
 
 
 def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
