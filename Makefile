@@ -40,6 +40,8 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/bench_ranking.py
 	$(BIN)/python benchmarks/bench_embed.py
 	$(BIN)/python benchmarks/bench_losses.py --only time
+	$(BIN)/python benchmarks/bench_losses.py --only products
+	$(BIN)/python benchmarks/bench_eval.py
 
 .venv/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit("gramcli needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

@@ -1,11 +1,16 @@
 """Training losses, forward and backward: against the full SVD and the determinants of the papers' code.
 
-Run: python benchmarks/bench_losses.py [--only time|memory] [--items 256] [--rounds 7] [--threads 2]
+Run: python benchmarks/bench_losses.py [--only time|products|memory] [--items 256] [--rounds 7] [--threads 2]
 
 Times are medians of rounds in which ours and the textbook's are taken in turns, B items of m modalities, d = 512,
 float32. "full SVD" is torch.linalg.svd of [B, d, m] with full_matrices=True, cross-entropy of the singular values and
 of the products of the leading vectors; "thin SVD" the same with full_matrices=False. "determinants" is
 sqrt(|det|) of the stacked Gram matrices [B, B, m, m].
+
+The products that gram needs with one anchor, whatever the algebra, are nine: each of three other modalities against
+the anchor, and for each two backwards. pmrl needs three. "computing" is the processor time of the threads, which a
+busy machine stretches less than the clock; with more than one thread, OMP_WAIT_POLICY=PASSIVE keeps threads that wait
+for each other out of it.
 
 Peak memory is that of the resident set in a fresh process, above what is there before the forward pass (libraries, the
 embeddings), with d = 64 so that what grows with B^2 dominates; blocks of 64 kB and more are given back when freed.
@@ -71,6 +76,8 @@ LOSSES: dict[str, Loss] = {
     "gram, determinants": by_determinants,
 }
 TIMES = [("pmrl", "pmrl, full SVD", 50.0), ("pmrl", "pmrl, thin SVD", None), ("gram", "gram, determinants", 5.0)]
+MOST = 3.0
+"""Times the nine products, at B = 1,024."""
 
 
 def step(name: str, rows: Rows) -> float:
@@ -103,6 +110,48 @@ def bench_time(n: int, rounds: int) -> None:
         verdict = "none" if target is None else f"{target:g}: {'reached' if ratio >= target else 'MISSED'}"
         spread = f"{min(ratios):.1f}, {max(ratios):.1f}"
         print(f"| {ours} | {fast:.2f} | {theirs} | {slow:.1f} | {ratio:.1f} | {spread} | {verdict} |", flush=True)
+
+
+def bare_products(n: int, d: int) -> Callable[[], None]:
+    """Return what forms the products of three modalities with an anchor, and those of their gradients."""
+    generator = torch.Generator().manual_seed(1)
+    anchor, *others = (torch.randn(n, d, generator=generator) for _ in range(4))
+    gradient = torch.randn(n, n, generator=generator)
+
+    def multiply() -> None:
+        for x in others:
+            _ = anchor @ x.T, gradient @ x, gradient.T @ anchor
+
+    return multiply
+
+
+def both_clocks(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds a work takes, and how long its threads computed."""
+    start, before = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - start, time.process_time() - before
+
+
+def bench_products(n: int, rounds: int) -> None:
+    print(f"\n## Forward and backward, B = {n:,}, m = 4, d = 512, float32, against nine products, {rounds} rounds\n")
+    print("| work | ms | computing, ms | of the nine products (least, largest) | of their computing | target |")
+    print("|---|---|---|---|---|---|", flush=True)
+    rows = made(n, 4, 512)
+    works: dict[str, Callable[[], object]] = {
+        "nine products": bare_products(n, 512),
+        "gram, one anchor": lambda: step("gram", rows),
+        "pmrl": lambda: step("pmrl", rows),
+    }
+    for work in works.values():
+        work()
+    runs = [{name: both_clocks(work) for name, work in works.items()} for _ in range(rounds)]
+    for name in works:
+        wall, computing = (1000 * statistics.median(run[name][kind] for run in runs) for kind in (0, 1))
+        of_wall, of_computing = ([run[name][kind] / run["nine products"][kind] for run in runs] for kind in (0, 1))
+        ratio = statistics.median(of_wall)
+        spread = f"{ratio:.2f} ({min(of_wall):.2f}, {max(of_wall):.2f}) | {statistics.median(of_computing):.2f}"
+        verdict = "" if name == "nine products" else f"{MOST:g}: {'reached' if ratio <= MOST else 'MISSED'}"
+        print(f"| {name} | {wall:.1f} | {computing:.1f} | {spread} | {verdict} |", flush=True)
 
 
 def status(field: str) -> int:
@@ -143,7 +192,7 @@ def bench_memory(sizes: list[int], threads: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["time", "memory"])
+    parser.add_argument("--only", choices=["time", "products", "memory"])
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -151,9 +200,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     print(f"torch {torch.__version__}, {args.threads} threads\n")
-    if args.only != "memory":
+    if args.only in (None, "time"):
         bench_time(args.items, args.rounds)
-    if args.only != "time":
+    if args.only in (None, "products"):
+        bench_products(1024, args.rounds)
+    if args.only in (None, "memory"):
         bench_memory(args.sizes, args.threads)
 
 

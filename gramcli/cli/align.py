@@ -27,6 +27,7 @@ from gramcli.cli.align_options import (
     ValTaskOpt,
     WarmUpOpt,
 )
+from gramcli.cli.loading import heavy_imports
 from gramcli.cli.options import DeviceOpt, OverwriteOpt, Relevance, RelevantOpt, ReportOpt, SeedOpt, StoreArg
 from gramcli.cli.session import Session
 
@@ -79,7 +80,8 @@ def align_command(
 
     Example: gram eval clips_emb --model heads:heads_gram
     """
-    from gramcli.alignment.align import align
+    with heavy_imports():
+        from gramcli.alignment.align import align
     from gramcli.alignment.ranks import is_first
     from gramcli.report.align import alignment_answer, write_curves
 

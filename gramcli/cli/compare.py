@@ -15,6 +15,7 @@ from gramcli.cli.compare_options import (
     OperandsArg,
     PrimaryOpt,
 )
+from gramcli.cli.loading import heavy_imports
 from gramcli.cli.options import (
     AllowTrainedOpt,
     CandidatesOpt,
@@ -103,7 +104,8 @@ def compare_command(
 
     Example: gram compare raw.json dsl.json --allow-different stage --primary MRR
     """
-    from gramcli.evaluation.compare import compare
+    with heavy_imports():
+        from gramcli.evaluation.compare import compare
     from gramcli.report.tables import comparison_answer
 
     session.check_output(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gramcli.cli.loading import heavy_imports
 from gramcli.cli.options import (
     AllowTrainedOpt,
     CandidatesOpt,
@@ -128,7 +129,9 @@ def eval_command(
     Example: gram eval clips_emb --model heads:heads_gram --split test
     """
     from gramcli.cli.expectations import failures, parse_expectations
-    from gramcli.evaluation.evaluate import evaluate
+
+    with heavy_imports():
+        from gramcli.evaluation.evaluate import evaluate
     from gramcli.report.tables import evaluation_answer
 
     session.check_output(output)

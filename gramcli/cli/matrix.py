@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gramcli.cli.loading import heavy_imports
 from gramcli.cli.options import (
     CandidatesOpt,
     LimitOpt,
@@ -37,7 +38,8 @@ def matrix_command(
 
     Example: gram matrix clips_emb --task t2va --method gram -o scores.npy
     """
-    from gramcli.evaluation.matrix import matrix
+    with heavy_imports():
+        from gramcli.evaluation.matrix import matrix
     from gramcli.report.matrices import check_matrix_path, matrix_answer, write_matrix
 
     check_matrix_path(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gramcli.cli.loading import heavy_imports
 from gramcli.cli.options import (
     CandidatesOpt,
     LimitOpt,
@@ -48,7 +49,9 @@ def score_command(
     Example: gram score clips_emb --fdr 0.05 --keep clean.csv
     """
     from gramcli.cli.scoring import check_files, give
-    from gramcli.evaluation.score import score
+
+    with heavy_imports():
+        from gramcli.evaluation.score import score
 
     check_files(session, keep, report, output)
     with session.watch() as watch:

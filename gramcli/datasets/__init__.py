@@ -1,4 +1,7 @@
-"""Where items come from: a media folder, a manifest, or a dataset known by name."""
+"""Where items come from: a media folder, a manifest, or a dataset known by name.
+
+What reads them is imported when something is opened: whoever evaluates a store asks only what is known.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,9 @@ from pathlib import Path
 from gramcli.catalog import did_you_mean
 from gramcli.datasets.benchmark import Benchmark
 from gramcli.datasets.catalog import DATASETS, known_names, spelled
-from gramcli.datasets.folder import read_folder
 from gramcli.datasets.items import Dataset, Item, Origin
-from gramcli.datasets.manifest import read_manifest
 from gramcli.datasets.names import Finder
-from gramcli.datasets.opening import open_benchmark
 from gramcli.datasets.splits import of_split
-from gramcli.datasets.tables import PARSERS
 from gramcli.errors import UserError
 from gramcli.media.kinds import kind_of, shown
 
@@ -71,6 +70,9 @@ def _first_of_each(dataset: Dataset, limit: int | None) -> tuple[Item, ...]:
 
 
 def _open(data: str, root: Path | None, protocol: str | None, split: str | None, *, text_only: bool) -> Dataset:
+    from gramcli.datasets.folder import read_folder  # noqa: PLC0415 - see above
+    from gramcli.datasets.manifest import read_manifest  # noqa: PLC0415
+
     try:
         path = Finder(cases=False).find(Path(data))
         # A folder `msrvtt` in the working directory does not hide the dataset of that name once --root is given.
@@ -101,6 +103,8 @@ def _under(dataset: Dataset, protocol: str | None) -> Dataset:
 
 
 def _check_manifest_name(path: Path) -> None:
+    from gramcli.datasets.tables import PARSERS  # noqa: PLC0415 - see above
+
     if path.suffix.lower() not in PARSERS:
         kind = kind_of(path)
         what = f"a {kind} file" if kind != "other" else "no manifest by its suffix"
@@ -108,6 +112,9 @@ def _check_manifest_name(path: Path) -> None:
 
 
 def _registered(data: str, root: Path | None, protocol: str | None, split: str | None) -> Dataset:
+    from gramcli.datasets.opening import open_benchmark  # noqa: PLC0415 - see above
+    from gramcli.datasets.tables import PARSERS  # noqa: PLC0415
+
     if Path(data).suffix.lower() in PARSERS or len(Path(data).parts) > 1:
         raise UserError("input", f"{shown(Path(data))}: no such file or folder; check the path.")
     known, data = known_names(), spelled(data)

@@ -3,6 +3,8 @@
 What a text attends to (thousands of tokens an item) is too much to keep for every item, so it is made again: each
 item is decoded and goes through the towers once, is matched with the texts that have it on their shortlist or that
 it has on its own, and is forgotten. Memory is that of one item and one chunk of pairs, whatever the dataset.
+
+What decodes is imported when a head is asked: every evaluation imports this file.
 """
 
 from __future__ import annotations
@@ -10,14 +12,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
-from gramcli.datasets.items import Dataset, Item
-from gramcli.embedding.reading import Had, Missing, Reader, identity
-from gramcli.embedding.workers import Lost, open_pool
 from gramcli.encoders.base import Encoder
 from gramcli.errors import UserError
 from gramcli.evaluation.selection import Selection
@@ -32,6 +31,11 @@ from gramcli.scoring.reranking import rerank
 from gramcli.scoring.ties import placed, placed_positions
 from gramcli.store.layout import ABSENT, TEXT, input_digest, read_inputs, reason_of, state
 from gramcli.store.reader import Store
+
+if TYPE_CHECKING:
+    from gramcli.datasets.items import Dataset, Item
+    from gramcli.embedding.reading import Had, Missing
+    from gramcli.embedding.workers import Lost
 
 _ORDER = "vasd"
 Wanted = dict[str, dict[int, set[int]]]
@@ -114,6 +118,9 @@ class Reranker:
         needed: Mapping[str, Sequence[str]],
     ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
         """Read and prepare what the items need, some ahead of the model."""
+        from gramcli.embedding.reading import Reader  # noqa: PLC0415 - see above
+        from gramcli.embedding.workers import open_pool  # noqa: PLC0415
+
         reader = Reader(self.encoder.preprocessing, self.encoder.prepare, self.dataset.media_root)
         with open_pool(reader, self.workers, self.time_limit) as pool:
             waiting: deque[tuple[int, dict[str, Any]]] = deque()
@@ -132,6 +139,8 @@ class Reranker:
                 yield position, {name: [self._answer(store.ids[position], name, one)] for name, one in asked.items()}
 
     def _check_unchanged(self, item: Item, name: str, recorded: str | None) -> None:
+        from gramcli.embedding.reading import identity  # noqa: PLC0415 - see above
+
         now = identity(item.media[name], self.dataset.media_root)
         if recorded not in (None, input_digest(now)) and now[1:] != NOWHERE:  # else the reader says it is gone
             raise UserError(
@@ -141,6 +150,9 @@ class Reranker:
             )
 
     def _answer(self, item: str, name: str, asked: Any) -> Any:  # noqa: ANN401 - whatever the encoder takes
+        from gramcli.embedding.reading import Had, Missing  # noqa: PLC0415 - see above
+        from gramcli.embedding.workers import Lost  # noqa: PLC0415
+
         result: Had | Missing | Lost = asked if isinstance(asked, Had | Missing) else asked.result()
         if isinstance(result, Had):
             return result.value
@@ -346,6 +358,8 @@ def _captions(store: Store, items: Mapping[str, Item]) -> list[str]:
 
 
 def _asked(item: Item, name: str, pool: Any) -> Any:  # noqa: ANN401 - a future, or a text
+    from gramcli.embedding.reading import Had, Missing  # noqa: PLC0415 - see above
+
     if name == "subtitle":
         return Had(item.subtitle) if item.subtitle is not None else Missing("absent: no subtitle")
     if name not in item.media:

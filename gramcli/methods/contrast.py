@@ -123,10 +123,11 @@ def cross_entropy(logits: Tensor, own: Tensor, groups: Tensor, smoothing: float 
     Returns:
         Shape [n].
     """
+    ordered = groups.sort().values
+    if not bool((ordered[1:] == ordered[:-1]).any()):
+        return torch.nn.functional.cross_entropy(logits, own, reduction="none", label_smoothing=smoothing)
     excluded = groups[own].unsqueeze(1) == groups.unsqueeze(0)
     excluded[torch.arange(len(own), device=own.device), own] = False
-    if not bool(excluded.any()):
-        return torch.nn.functional.cross_entropy(logits, own, reduction="none", label_smoothing=smoothing)
     log_p = logits.masked_fill(excluded, -math.inf).log_softmax(dim=1)
     right = -log_p.gather(1, own.unsqueeze(1)).squeeze(1)
     if not smoothing:

@@ -176,9 +176,10 @@ class _Form(torch.autograd.Function):
         lines = matrix.permute(1, 2, 0).contiguous()
         ctx.save_for_backward(q, x, lines)
         form = q.new_zeros(q.shape[0], x.shape[1])
+        twice = _upper(lines)
         for block, c in _products(q, x):
             for a in range(len(x)):
-                form[block].addcmul_(c[:, a], _combined(c, lines[a]))
+                form[block].addcmul_(c[:, a], _combined(c[:, a:], twice[a, a:]))
         return form
 
     @staticmethod
@@ -189,14 +190,19 @@ class _Form(torch.autograd.Function):
         to_q, to_x, to_matrix = torch.empty_like(q), x.new_zeros(x.shape), torch.zeros_like(lines)
         with torch.autocast(q.device.type, enabled=False):
             for block, c in _products(q, x):
-                g = gradient[block]
-                weighted = g.unsqueeze(1) * c
+                g, by_c = gradient[block], torch.empty_like(c)
                 for a in range(len(x)):
-                    for b in range(len(x)):
-                        to_matrix[a, b] += (weighted[:, a] * c[:, b]).sum(dim=0)
-                by_c = torch.stack([_combined(weighted, line) for line in lines], dim=1).flatten(1).mul_(2.0)
+                    weighted = g * c[:, a]
+                    for b in range(a, len(x)):
+                        to_matrix[a, b] += torch.mul(weighted, c[:, b], out=by_c[:, b]).sum(dim=0)
+                weighted = 2.0 * g
+                for a in range(len(x)):
+                    torch.mul(_combined(c, lines[a]), weighted, out=by_c[:, a])
+                by_c = by_c.flatten(1)
                 torch.mm(by_c, x.flatten(0, 1), out=to_q[block])
                 to_x.flatten(0, 1).addmm_(by_c.T, q[block])
+        for a in range(len(x)):
+            to_matrix[a + 1 :, a] = to_matrix[a, a + 1 :]
         return to_q, to_x, to_matrix.permute(2, 0, 1)
 
 
@@ -207,6 +213,14 @@ def _products(q: Tensor, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
     for start in range(0, n, size):
         block = slice(start, min(start + size, n))
         yield block, (q[block] @ x.flatten(0, 1).T).view(block.stop - block.start, p, x.shape[1])
+
+
+def _upper(lines: Tensor) -> Tensor:
+    """Symmetric matrices [p, p, N] whose upper triangles alone give the same form: twice what is off the diagonal."""
+    twice = 2.0 * lines
+    for a in range(len(lines)):
+        twice[a, a] = lines[a, a]
+    return twice
 
 
 def _combined(c: Tensor, factors: Tensor) -> Tensor:

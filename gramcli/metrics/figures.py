@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gramcli.metrics.intervals import Floats, Integers, Interval, median_interval, plus_four
+from gramcli.metrics.intervals import Floats, Integers, Interval, median_interval, median_of, plus_four
 from gramcli.metrics.redrawn import Rivals, variances
 from gramcli.metrics.retrieval import Tied, average_precision, hit_at, ndcg_at, recall_at, reciprocal_rank
 from gramcli.metrics.significance import bootstrap_interval, bootstrap_means, weighted_median, wilson_interval
@@ -138,7 +138,7 @@ def direction_rows(
         bounds = interval_of(used, clusters, vector.n_candidates, uncertainty.method)
     rows = []
     for metric, numbers in used.items():
-        value = float(np.median(numbers) if metric == "MedR" else numbers.mean())
+        value = median_of(numbers) if metric == "MedR" else float(numbers.mean())
         low, high = bounds.get(metric, (None, None))
         rows.append(ResultRow(vector.task, vector.method, stage, metric, value, low, high, len(numbers)))
     return rows

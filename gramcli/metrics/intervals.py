@@ -106,11 +106,19 @@ def median_interval(values: Floats, clusters: Integers) -> Interval:
         >>> median_interval(np.arange(1.0, 101.0), np.arange(100))
         (41.0, 60.0)
     """
-    found = np.unique(values)
+    ordered = np.sort(values)
+    found = ordered[np.diff(ordered, prepend=-np.inf) > 0]
     low = _first(len(found), lambda k: plus_four_of((values <= found[k]).astype(np.float64), clusters)[1] >= 0.5)
     above = _first(len(found), lambda k: plus_four_of((values < found[k]).astype(np.float64), clusters)[0] > 0.5)
-    median = float(np.median(values))
+    median = median_of(values)
     return min(float(found[min(low, len(found) - 1)]), median), max(float(found[above - 1]), median)
+
+
+def median_of(values: Floats) -> float:
+    """The median of finite values, [n]; `np.median` would load NumPy's masked arrays, to look for one."""
+    n = len(values)
+    low, high = np.partition(values, ((n - 1) // 2, n // 2))[[(n - 1) // 2, n // 2]].tolist()
+    return float(low + high) / 2
 
 
 def _first(n: int, holds: Callable[[int], bool]) -> int:

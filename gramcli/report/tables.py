@@ -73,7 +73,7 @@ def evaluation_answer(evaluation: Evaluation) -> Answer:
     return Answer(
         tables=tuple(table for table in tables if table.rows),
         columns=tuple(field.name for field in fields(ResultRow)),
-        rows=tuple(asdict(row) for row in evaluation.results),
+        rows=tuple(dict(vars(row)) for row in evaluation.results),
         document=evaluation_document(evaluation),
         notes=tuple(evaluation.notes),
         left_out=len(evaluation.left_out),

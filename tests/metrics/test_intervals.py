@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gramcli.metrics.figures import interval_of
-from gramcli.metrics.intervals import median_interval, plus_four, plus_four_of, student_quantile
+from gramcli.metrics.intervals import median_interval, median_of, plus_four, plus_four_of, student_quantile
 
 SIZES = st.lists(st.integers(1, 6), min_size=1, max_size=12)
 
@@ -93,3 +93,8 @@ def test_coverage_of_few_queries_is_exact(n: int) -> None:
     for share in np.linspace(0.01, 0.99, 99):
         held = (ends[:, 0] <= share) & (share <= ends[:, 1])
         assert stats.binom.pmf(np.arange(n + 1), n, share)[held].sum() >= 0.94
+
+
+@given(st.lists(st.integers(1, 9).map(lambda k: k / 2), min_size=1, max_size=12))
+def test_the_median_is_numpy_s(values: list[float]) -> None:
+    assert median_of(np.array(values)) == np.median(values)
