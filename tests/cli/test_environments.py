@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gramcli.store import write_store
-from tests.cli.forks import serve
+from tests.forks import GRAM as GRAM_CODE
 
 HERE = str(Path(__file__).resolve().parents[2])
 GRAM = f"{shlex.quote(sys.executable)} -m gramcli"
@@ -72,19 +72,16 @@ def place(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def forked(tmp_path_factory):
-    """Run `gram` in a fork, where neither streams nor the start of Python are the point: torch takes two seconds."""
-    servers = {}
+@pytest.fixture
+def forked(forks):
+    """Run `gram` in a fork, where neither streams nor the start of Python are the point."""
+    late = ("torch", "torch._dynamo", "sklearn.feature_extraction.text")  # what commands import, and wait for
 
     def run_forked(line, cwd, *, rights="", **environment):
-        if rights not in servers:
-            servers[rights] = serve(rights, tmp_path_factory.mktemp("forks"), variables())
-        return servers[rights].gram(line, cwd, variables(**environment))
+        how = {"cwd": cwd, "environment": variables(**environment), "imports": late, "rights": rights}
+        return forks.run(GRAM_CODE, shlex.split(line), **how)
 
-    yield run_forked
-    for server in servers.values():
-        server.close()
+    return run_forked
 
 
 # Streams

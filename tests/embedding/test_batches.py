@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -170,11 +169,9 @@ print(summary.captions, len(summary.left_out), sorted(set(Hungry.seen)))
 @pytest.mark.parametrize(
     "kind", ["np.empty(25_000_000 * n)", "torch.empty(25_000_000 * n, dtype=torch.float64)"], ids=["numpy", "torch"]
 )
-def test_memory_that_really_runs_out(folder, tmp_path, kind):
+def test_memory_that_really_runs_out(folder, tmp_path, kind, forks):
     code = textwrap.dedent(LIMITED).replace("KIND", kind)
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), str(tmp_path / "little")], capture_output=True, text=True, check=False
-    )
+    done = forks.run(code, [folder, tmp_path / "little"])
     assert done.returncode == 0, done.stderr
     captions, failed, seen = done.stdout.split(maxsplit=2)
     assert (captions, failed) == ("22", "0"), done.stdout

@@ -13,7 +13,7 @@ from gramcli.errors import UserError
 from gramcli.evaluation.compare import compare
 from gramcli.evaluation.evaluate import evaluate
 from gramcli.evaluation.score import score
-from gramcli.report.page import page, scores_page, write_report
+from gramcli.report.page import scores_page, write_report
 from gramcli.report.page.answering import answers_of
 from gramcli.report.page.contenders import contests_of
 from gramcli.report.page.material import material_of
