@@ -1,7 +1,8 @@
 """Python in processes of its own that need not import torch, which takes two seconds: forks of one that has.
 
-A fork differs from a process that was started in what is settled before Python runs a line, encodings and hashes, and
-in what a library reads of its environment while it is imported.
+A fork differs from a process that was started in what is settled before Python runs a line, encodings and hashes, in
+what a library reads of its environment while it is imported, and in its end: it takes nothing down, which would take as
+long as the import.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 GRAM = "import runpy; runpy.run_module('gramcli', run_name='__main__', alter_sys=True)"
 SERVE = """
-import json, os, sys
+import json, os, sys, traceback
 for name in sys.argv[1:]:
     __import__(name)
 for line in sys.stdin:
@@ -30,10 +31,19 @@ for line in sys.stdin:
         os.environ.update(asked["environment"])
         for handle, path in ((1, asked["out"]), (2, asked["err"])):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), handle)
-        sys.argv = asked["arguments"]
-        exec(compile(asked["code"], "<string>", "exec"), {"__name__": "__main__"})
-        sys.exit()
+        sys.argv, code = asked["arguments"], 0
+        try:
+            exec(compile(asked["code"], "<string>", "exec"), {"__name__": "__main__"})
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else end.code is not None
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os._exit(0)
 """
 
 
