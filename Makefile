@@ -19,8 +19,7 @@ check: .venv/dev.stamp
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
-	$(BUILD_DOCS)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 docs: .venv/docs.stamp
 	$(BUILD_DOCS)

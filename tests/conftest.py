@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.forks import Forks
 
 # Time measures the machine, not the code: no example fails for having waited.
 settings.register_profile("gram", deadline=None)
@@ -34,3 +37,11 @@ def reference_data() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no reference data at {folder}: set GRAM_REFERENCE_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory) -> Iterator[Forks]:
+    """Runs Python in processes of its own that need not import torch."""
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield found
+    found.close()

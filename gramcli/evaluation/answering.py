@@ -1,20 +1,20 @@
-"""Questions to a ranking, as data, and their answers: all that an evaluation asks of pairs is asked at once."""
+"""All that an evaluation asks of pairs, at once: what scoring has a plan for, normalised scores, pooled items."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from gramcli.errors import UserError
 from gramcli.methods.base import AlignmentMethod
+from gramcli.scoring import plan
 from gramcli.scoring.maxpool import PooledRanks, pooled_ranks
 from gramcli.scoring.normalize import Normalization, rank_normalized
-from gramcli.scoring.ranking import RankOptions, Ranks, rank
+from gramcli.scoring.plan import answer
+from gramcli.scoring.ranks import RankOptions, Ranks
 from gramcli.scoring.screening import EVERYTHING, Presence
-from gramcli.scoring.topk import nearest, top_k
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ class Question:
         every_positive: Also give the rank of every positive.
         nearest: How many of the best candidates of each query are asked for, and of the queries of each candidate; all
             where there are fewer, 0 for none.
-        exact: Whether these are the best by the reference scores, or by float32 ones, which is faster.
+        in_order: Whether these come best first; else by row, which is cheaper to know.
         normalization: Ranks are by scores that this changes; None for scores as they are.
     """
 
@@ -45,7 +45,7 @@ class Question:
     both_directions: bool = True
     every_positive: bool = False
     nearest: int = 0
-    exact: bool = False
+    in_order: bool = False
     normalization: Normalization | None = None
 
     @property
@@ -76,8 +76,8 @@ class Answer:
 
     Attributes:
         ranks: The ranks.
-        nearest_forward: Rows of the best candidates of each query, best first, [n, k] int64; None where nobody asked,
-            or the method does not take the sides.
+        nearest_forward: Rows of the best candidates of each query, [n, k] int64; None where nobody asked, or the method
+            does not take the sides.
         nearest_backward: Rows of the best queries of each candidate, [N, k].
     """
 
@@ -104,11 +104,14 @@ def answer_all(
         UserError: As `gramcli.scoring.ranking.rank`, `gramcli.scoring.normalize.rank_normalized` and
             `gramcli.scoring.maxpool.pooled_ranks`.
     """
-    lean = [replace(one, every_positive=one.every_positive and _several(one.positives, one.sizes)) for one in questions]
     meter = Meter(options.progress, sum(map(_pairs, questions)) + sum(map(_pairs, pooled)))
-    answers = [_answer(one, options, meter) for one in lean]
-    complete = [_completed(question, found) for question, found in zip(questions, answers, strict=True)]
-    return complete, [_answer_pooled(one, meter) for one in pooled]
+    plain = [one for one in questions if one.normalization is None]
+    told = meter.part(sum(map(_pairs, plain)))
+    found = iter(answer([_asked(one) for one in plain], replace(options, progress=told)))
+    answers = [
+        _read(next(found)) if one.normalization is None else _normalized(one, options, meter) for one in questions
+    ]
+    return answers, [_answer_pooled(one, meter) for one in pooled]
 
 
 @dataclass
@@ -137,47 +140,39 @@ class Meter:
         return progress
 
 
-def _answer(question: Question, options: RankOptions, meter: Meter) -> Answer:
-    """One question by today's functions, each of which walks the pairs by itself: up to three walks."""
-    directions = (True, False) if question.both_directions else (True,)
-    searches = directions if question.nearest else ()
-    share, rest = divmod(_pairs(question), 1 + len(searches))
-    told = meter.part(share + rest)
-    how = replace(options, every_positive=question.every_positive, progress=told)
+def _asked(question: Question) -> plan.Question:
+    return plan.Question(
+        question.method,
+        question.queries,
+        question.candidates,
+        question.positives,
+        present=question.present,
+        both_directions=question.both_directions,
+        every_positive=question.every_positive,
+        nearest=question.nearest or None,
+        in_order=question.in_order,
+    )
+
+
+def _read(found: plan.Answer) -> Answer:
+    if found.ranks is None:
+        raise ValueError("ranks were asked for")
+    nearest = (one and one.rows for one in (found.nearest_forward, found.nearest_backward))
+    return Answer(found.ranks, *nearest)
+
+
+def _normalized(question: Question, options: RankOptions, meter: Meter) -> Answer:
+    """Ranks by normalised scores, which have no neighbours."""
+    how = replace(options, every_positive=question.every_positive, progress=meter.part(_pairs(question)))
+    normalization = question.normalization and replace(question.normalization, both_directions=question.both_directions)
     sides = question.queries, question.candidates, question.positives
-    if question.normalization:
-        normalization = replace(question.normalization, both_directions=question.both_directions)
-        ranks = rank_normalized(question.method, *sides, normalization, present=question.present, options=how)
-    else:
-        ranks = rank(
-            question.method, *sides, both_directions=question.both_directions, present=question.present, options=how
-        )
-    found = [_nearest(question, options, forward, meter.part(share)) for forward in searches]
-    return Answer(ranks, *found)
+    return Answer(rank_normalized(question.method, *sides, normalization, present=question.present, options=how))
 
 
 def _answer_pooled(question: PooledQuestion, meter: Meter) -> PooledRanks:
     told = meter.part(_pairs(question))
     sides = question.queries, question.candidates, question.owner
     found = pooled_ranks(question.method, *sides, present=question.present)
-    told(1, 1)
-    return found
-
-
-def _nearest(question: Question, options: RankOptions, forward: bool, told: Progress) -> Tensor | None:
-    """The best of each query, or with candidates asking; None where the method does not take the sides so."""
-    asking, answering = (question.queries, question.candidates)[:: 1 if forward else -1]
-    masks = (question.present.queries, question.present.candidates)[:: 1 if forward else -1]
-    if not takes(question.method, asking, answering):
-        found = None
-    else:
-        k = min(question.nearest, question.sizes[1 if forward else 0])
-        present = replace(question.present, queries=masks[0], candidates=masks[1])
-        sides = question.method, asking, answering, k
-        if question.exact:
-            found = top_k(*sides, present=present, device=options.device, dtype=options.dtype)[1]
-        else:
-            found = nearest(*sides, present=present, device=options.device)
     told(1, 1)
     return found
 
@@ -194,31 +189,3 @@ def takes(method: AlignmentMethod, queries: Mapping[str, Tensor], candidates: Ma
 def _pairs(question: Question | PooledQuestion) -> int:
     n, n_candidates = question.sizes
     return n * n_candidates
-
-
-def _several(positives: tuple[Tensor, Tensor], sizes: tuple[int, int]) -> bool:
-    """Whether some query has several right answers, or some candidate answers several queries."""
-    indptr, indices = positives
-    return int(indptr.diff().max()) > 1 or int(torch.bincount(indices, minlength=sizes[1]).max()) > 1
-
-
-def _completed(question: Question, answer: Answer) -> Answer:
-    """With the places of all right answers, where each is its query's only one and so stands at its rank."""
-    ranks = answer.ranks
-    if not question.every_positive or ranks.forward_positions is not None:
-        return answer
-    indptr, indices = question.positives
-    query = torch.repeat_interleave(torch.arange(len(indptr) - 1), indptr.diff())
-    forward = ranks.forward[query].double(), ranks.forward_ties[query] + 1
-    backward: tuple[Tensor | None, Tensor | None] = (None, None)
-    if ranks.backward is not None and ranks.backward_ties is not None:
-        candidate = indices.sort().values
-        backward = ranks.backward[candidate].double(), ranks.backward_ties[candidate] + 1
-    complete = replace(
-        ranks,
-        forward_positions=forward[0],
-        backward_positions=backward[0],
-        forward_position_ties=forward[1],
-        backward_position_ties=backward[1],
-    )
-    return replace(answer, ranks=complete)

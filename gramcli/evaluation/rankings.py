@@ -147,7 +147,7 @@ class Rankings:
                 both_directions=False in selection.directions or self.options.reranker is not None,
                 every_positive=shown,
                 nearest=self._listed(selection) if shown else 0,
-                exact=self.options.best > 0 or self.options.population == "items",
+                in_order=self.options.best > 0 or self.options.population == "items",
                 normalization=self.scores.normalization_of(selection),
             )
         )

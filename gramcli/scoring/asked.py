@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod
-from gramcli.scoring.checks import check_cutoff
 from gramcli.scoring.counting import Tally
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import PositivesLike, read_positives
@@ -32,7 +31,7 @@ class Question:
         both_directions: Also ask for every candidate.
         every_positive: Also rank every positive.
         nearest: How many of the best candidates of each query are wanted (with both directions: the other way round
-            too); None for none.
+            too), all where there are fewer; None for none.
         in_order: Whether these come best first; else by row, which is cheaper to know.
     """
 
@@ -124,13 +123,11 @@ def open_question(question: Question, device: str | torch.device) -> Asked:
     """Check a question's sides and make its thresholds.
 
     Raises:
-        UserError: As `gramcli.scoring.score_matrix`; the positives are malformed; more neighbours than there are.
+        UserError: As `gramcli.scoring.score_matrix`; or the positives are malformed.
     """
     chosen = as_method(question.method)
     q, c = open_sides(chosen, question.queries, question.candidates, present=question.present, device=device)
     asked = Asked(question, chosen, q, c)
-    if question.nearest is not None:
-        check_cutoff(question.nearest, min(c.n, q.n) if question.both_directions else c.n)
     if not question.ranks:
         return asked
     pairs = read_positives(question.positives, q.n, c.n, sides_text(q, c))

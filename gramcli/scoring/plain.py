@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gramcli.errors import UserError
+from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring import fused
 from gramcli.scoring.asked import Asked, Nearest
 from gramcli.scoring.best import best_plainly
@@ -15,7 +17,7 @@ from gramcli.scoring.memory import hand_back_freed
 from gramcli.scoring.prepared import prepare
 from gramcli.scoring.ranks import RankOptions
 from gramcli.scoring.scores import parts
-from gramcli.scoring.screening import COLUMN_TILE, ROW_TILE, Screen
+from gramcli.scoring.screening import COLUMN_TILE, ROW_TILE, Embeddings, Screen
 
 
 def answer_plainly(asked: Asked, options: RankOptions, progress: Callable[[int], None]) -> None:
@@ -35,10 +37,21 @@ def answer_plainly(asked: Asked, options: RankOptions, progress: Callable[[int],
 
 
 def _find_plainly(asked: Asked, k: int, dtype: torch.dtype) -> None:
-    order = asked.question.in_order
-    asked.nearest_forward = _found(best_plainly(asked.method, asked.queries, asked.candidates, k, dtype), order)
-    if asked.question.both_directions:
-        asked.nearest_backward = _found(best_plainly(asked.method, asked.candidates, asked.queries, k, dtype), order)
+    queries, candidates, order = asked.queries, asked.candidates, asked.question.in_order
+    asked.nearest_forward = _found(best_plainly(asked.method, queries, candidates, min(k, candidates.n), dtype), order)
+    if asked.question.both_directions and _takes(asked.method, candidates, queries):
+        asked.nearest_backward = _found(
+            best_plainly(asked.method, candidates, queries, min(k, queries.n), dtype), order
+        )
+
+
+def _takes(method: AlignmentMethod, asking: Embeddings, answering: Embeddings) -> bool:
+    """Whether a method is defined with the sides turned."""
+    try:
+        method.check(asking.k, answering.k, asking.d)
+    except UserError:
+        return False
+    return True
 
 
 def _found(best: tuple[Tensor, Tensor], in_order: bool) -> Nearest:

@@ -73,7 +73,8 @@ def rank(
         every_positive=(options or RankOptions()).every_positive,
     )
     (found,) = answer([asked], options)
-    assert found.ranks is not None
+    if found.ranks is None:
+        raise ValueError("ranks were asked for")
     return found.ranks
 
 

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.asked import Question
+from gramcli.scoring.checks import check_cutoff
 from gramcli.scoring.plan import answer
 from gramcli.scoring.ranks import RankOptions
 from gramcli.scoring.scores import as_method
-from gramcli.scoring.screening import EVERYTHING, Presence
+from gramcli.scoring.screening import EVERYTHING, Presence, open_sides
 
 
 def top_k(
@@ -42,24 +43,13 @@ def top_k(
     Raises:
         UserError: k is no whole number from 1 to N; otherwise as `gramcli.scoring.score_matrix`.
     """
-    chosen = as_method(method)
+    chosen, how = as_method(method), RankOptions(device=device, dtype=dtype)
+    open_sides(chosen, queries, candidates, present=present, device=device)
+    k = check_cutoff(k, len(next(iter(candidates.values()))))
     asked = Question(
         chosen, queries, candidates, present=present, ranks=False, both_directions=False, nearest=k, in_order=True
     )
-    (found,) = answer([asked], RankOptions(device=device, dtype=dtype))
-    return chosen.score(found.nearest_forward.keys), found.nearest_forward.rows
-
-
-def nearest(
-    method: AlignmentMethod,
-    queries: Mapping[str, Tensor],
-    candidates: Mapping[str, Tensor],
-    k: int,
-    *,
-    present: Presence = EVERYTHING,
-    device: str | torch.device = "cpu",
-) -> Tensor:
-    """The k best candidates of each query by row, shape [n, k], int64: which they are, not in which order."""
-    asked = Question(method, queries, candidates, present=present, ranks=False, both_directions=False, nearest=k)
-    (found,) = answer([asked], RankOptions(device=device))
-    return found.nearest_forward.rows
+    found = answer([asked], how)[0].nearest_forward
+    if found is None or found.keys is None:
+        raise ValueError("neighbours were asked for, in order")
+    return chosen.score(found.keys), found.rows

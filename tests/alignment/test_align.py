@@ -16,9 +16,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from gramcli.alignment.run import AlignOptions, train_heads
 from gramcli.alignment.work import _remedy
+from gramcli.cli.main import app
 from gramcli.errors import UserError
 from gramcli.evaluation.compare import compare
 from gramcli.evaluation.measure import EvalOptions, measure
@@ -56,10 +58,17 @@ def test_heads_of_unseen_items_find_each_other(store, tmp_path, loss):
     assert recall(store, tmp_path / "heads", loss.partition(":")[0]) > 0.4  # 40 items: chance is 0.025
 
 
+@pytest.fixture(scope="module")
+def start(store, tmp_path_factory):
+    """Heads of the cosine loss."""
+    folder = tmp_path_factory.mktemp("start") / "heads"
+    train_heads(store, folder, "cosine", options=options(epochs=20))
+    return folder
+
+
 @pytest.mark.parametrize("loss", ["pmrl", "symile", "gram:log=true", "triangle:squared=true", "gram"])
-def test_losses_that_do_not_see_signs_learn_from_heads_of_the_cosine_loss(store, tmp_path, loss):
-    train_heads(store, tmp_path / "start", "cosine", options=options(epochs=20))
-    found = train_heads(store, tmp_path / "heads", loss, options=options(lr=2e-3, init=tmp_path / "start"))
+def test_losses_that_do_not_see_signs_learn_from_heads_of_the_cosine_loss(store, start, tmp_path, loss):
+    found = train_heads(store, tmp_path / "heads", loss, options=options(lr=2e-3, init=start))
     assert found.history[-1].loss < found.history[0].loss
     assert recall(store, tmp_path / "heads", "cosine") > 0.4
 
@@ -503,15 +512,13 @@ def test_two_processes_follow_the_curve_of_one(store, tmp_path):
     arguments = ["align", str(store.path), "--loss", "gram", "--dim", "8", "--epochs", "4", "--batch-size", "20"]
     arguments += ["--lr", "0.01", "--dropout", "0.2", "--format", "json"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    alone = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "one")])
+    assert alone.exit_code == 0, alone.stderr
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gramcli"]
-    documents = []
-    for command, name in (([sys.executable, "-m", "gramcli"], "one"), (start, "two")):
-        output = ["-o", str(tmp_path / name)]
-        run = subprocess.run(
-            [*command, *arguments, *output], capture_output=True, text=True, env=environment, timeout=300, check=False
-        )
-        assert run.returncode == 0, run.stderr
-        documents.append(json.loads(run.stdout))
+    command = [*start, *arguments, "-o", str(tmp_path / "two")]
+    both = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert both.returncode == 0, both.stderr
+    documents = [json.loads(stdout) for stdout in (alone.stdout, both.stdout)]
     one, two = ([row["loss"] for row in document["results"]] for document in documents)
     np.testing.assert_allclose(one, two, rtol=1e-5)
     assert [row["R@1"] for row in documents[0]["results"]] == [row["R@1"] for row in documents[1]["results"]]

@@ -23,6 +23,18 @@ def clips(reference_data):
     return reference_data / "data" / "clips" / "annotations.json"
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def gram(gram, cache, monkeypatch):
+    """The same with one cache for all, so that the checkpoint embeds the clips once."""
+    monkeypatch.setenv("GRAM_CACHE", str(cache))
+    return gram
+
+
 def test_inspect_says_what_a_checkpoint_is(gram, checkpoint):
     facts = dict(gram.json("inspect", checkpoint)["facts"])
     assert facts["family"] == "gram"
@@ -57,7 +69,8 @@ def test_eval_a_checkpoint_with_its_matching_head(gram, checkpoint, clips):
 
 
 def test_a_shortlist_of_the_whole_gallery_is_said(gram, checkpoint, clips):
-    found = gram.json("eval", checkpoint, "--dataset", clips, "--task", "t2va", "--method", "gram", "--rerank", "itm")
+    asked = ("--task", "t2va", "--method", "gram", "--rerank", "itm", "--workers", "0")
+    found = gram.json("eval", checkpoint, "--dataset", clips, *asked)
     said = [note for note in found["notes"] if "re-ranks all" in note]
     assert said[0].startswith("t2va: rerank(50) re-ranks all 4 candidates, so every method ends with the same order")
     assert len(said) == 2
@@ -145,7 +158,7 @@ def test_zero_shot_by_a_checkpoint_s_own_text_tower(gram, checkpoint, clips, tmp
         "--task",
         "t2va",
     )
-    methods = ("--method", "cosine", "--method", "gram")
+    methods = ("--method", "cosine", "--method", "gram", "--workers", "0")
     found = gram.json("eval", checkpoint, "--dataset", "labelled.json", *asked, *methods)
     assert {(row["task"], row["method"]) for row in found["results"]} == {
         (task, method) for task in ("v2class", "va2class") for method in ("cosine", "gram")
@@ -173,7 +186,7 @@ def test_a_wrapped_checkpoint_is_evaluated_as_the_plain_one_and_says_so(gram, ch
     shutil.copy(checkpoint / "arch.json", tmp_path / "wrapped")
     lightning = {"state_dict": {f"model.{key}": tensor for key, tensor in state.items()}, "ema_state_dict": state}
     torch.save(lightning, tmp_path / "wrapped" / "last.ckpt")
-    asked = ("--dataset", clips, "--task", "t2va", "--method", "gram")
+    asked = ("--dataset", clips, "--task", "t2va", "--method", "gram", "--workers", "0")
     vocabulary = ("--tokenizer", checkpoint.parent / "bert-base-uncased" / "vocab.txt")
     wrapped, plain = gram.json("eval", "wrapped", *asked, *vocabulary), gram.json("eval", checkpoint, *asked)
     assert wrapped["results"] == plain["results"] and wrapped["ranks"] == plain["ranks"]
@@ -182,5 +195,5 @@ def test_a_wrapped_checkpoint_is_evaluated_as_the_plain_one_and_says_so(gram, ch
         "EMA weights lie beside under 'ema_state_dict', unused; to use them, save those of 'ema_state_dict' alone.",
     ]
     assert [note for note in wrapped["notes"] if note not in plain["notes"]] == said
-    embedded = gram.json("embed", clips, "-o", "emb", "--model", "wrapped", *vocabulary)
+    embedded = gram.json("embed", clips, "-o", "emb", "--model", "wrapped", "--workers", "0", *vocabulary)
     assert embedded["notes"][:2] == said

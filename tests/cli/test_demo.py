@@ -11,7 +11,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_the_demo_tells_the_whole_story_twice_the_same(gram, tmp_path):
-    first = gram.json("demo", "-o", "demo", "--items", "30")
+    first = gram.json("demo", "-o", "demo", "--items", "12")
     assert {row["task"] for row in first["results"]} == {"t2v", "v2t", "t2a", "a2t", "t2va", "va2t"}
     assert {row["method"] for row in first["results"]} == {"cosine", "gram", "pmrl"}
     assert first["comparison"]["names"] == ["demo/aligned_cosine@cosine", "demo/aligned_gram@gram"]
@@ -20,11 +20,11 @@ def test_the_demo_tells_the_whole_story_twice_the_same(gram, tmp_path):
     aligned = open_store(tmp_path / "demo" / "aligned_gram")
     assert aligned.shared_space
     assert set(aligned.modalities) == {"text", "video", "audio"}
-    again = gram("demo", "-o", "demo", "--items", "30")
+    again = gram("demo", "-o", "demo", "--items", "12")
     assert again.exit_code == 0, again.output
     assert "`gram align` trained" in again.stdout
     assert _figures((tmp_path / "demo" / "report.html").read_text()) == _figures(page)
-    assert "<pre>gram demo -o demo --items 30" in page
+    assert "<pre>gram demo -o demo --items 12" in page
     assert first["provenance"]["made"]["date"] == first["comparison"]["provenance"]["made"]["date"]
 
 

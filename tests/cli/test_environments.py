@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gramcli.store import write_store
+from tests.forks import GRAM as GRAM_CODE
 
 HERE = str(Path(__file__).resolve().parents[2])
 GRAM = f"{shlex.quote(sys.executable)} -m gramcli"
@@ -24,10 +25,15 @@ as_root = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), r
 has_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
 
+def variables(drop=(), **more):
+    """The environment of a command."""
+    env = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "GRAM_CACHE", *drop}}
+    return env | {"PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", **more}
+
+
 def run(words, cwd, *, rights="", drop=(), **environment):
     """Run a line of a shell; `gram` in it is ours."""
-    env = {name: value for name, value in os.environ.items() if name not in {"FORCE_COLOR", "GRAM_CACHE", *drop}}
-    env |= {"PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", **environment}
+    env = variables(drop, **environment)
     line = words.replace("gram ", f"{rights} {GRAM} ", 1)
     more = {"cwd": cwd, "env": env, "timeout": 120}
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, **more)
@@ -66,6 +72,18 @@ def place(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def forked(forks):
+    """Run `gram` in a fork, where neither streams nor the start of Python are the point."""
+    late = ("torch", "torch._dynamo", "sklearn.feature_extraction.text")  # what commands import, and wait for
+
+    def run_forked(line, cwd, *, rights="", **environment):
+        how = {"cwd": cwd, "environment": variables(**environment), "imports": late, "rights": rights}
+        return forks.run(GRAM_CODE, shlex.split(line), **how)
+
+    return run_forked
+
+
 # Streams
 
 
@@ -74,7 +92,7 @@ def test_a_closed_stdout_is_said(place, command):
     said(run(f"gram {command} >&-", place), 1, "gram: error: The answer could not be written: stdout is closed.")
 
 
-@pytest.mark.parametrize("command", ["eval emb --split all", "inspect emb", "methods --print-config"])
+@pytest.mark.parametrize("command", ["eval emb --split all", "inspect texts.csv", "methods --print-config"])
 def test_so_it_is_where_there_is_work_to_do(place, command):
     done = run(f"gram {command} -q >&-", place)
     said(done, 1, "stdout is closed")
@@ -95,12 +113,12 @@ def test_a_closed_stderr_changes_no_exit_code(place, command, code):
 
 def test_both_closed_and_stdin_too(place):
     assert run("gram methods <&- >&- 2>&-", place).returncode == 1
-    assert run("gram inspect emb <&-", place).returncode == 0
+    assert run("gram inspect texts.csv <&-", place).returncode == 0
 
 
 @has_full
 @pytest.mark.parametrize(
-    "command", ["methods", "--help", "--version", "inspect emb", "eval emb --split all -q --print-config"]
+    "command", ["methods", "--help", "--version", "inspect texts.csv", "eval emb --split all -q --print-config"]
 )
 def test_a_full_stdout_is_said(place, command):
     said(run(f"gram {command} >/dev/full", place), 1, "The answer could not be written: No space left on device.")
@@ -161,12 +179,12 @@ def test_nobody_may_name_a_cache(place, tmp_path):
         ("embed -o out", "gram.toml"),
     ],
 )
-def test_what_may_not_be_read_fails_and_is_named(place, name, command):
+def test_what_may_not_be_read_fails_and_is_named(forked, place, name, command):
     path = place / "hidden" / name.rstrip("/")
     path.parent.mkdir(exist_ok=True)
     path.mkdir(exist_ok=True) if name.endswith("/") else path.write_text("{}")
     path.chmod(0)
-    done = run(f"gram {command} hidden/{name} -q", place, rights=ORDINARY)
+    done = forked(f"{command} hidden/{name} -q", place, rights=ORDINARY)
     said(done, 1, "gram: error:", path.name)
 
 
@@ -174,14 +192,14 @@ def test_what_may_not_be_read_fails_and_is_named(place, name, command):
 @pytest.mark.parametrize(
     "command", ["eval emb2", "inspect emb2 --verify", "inspect weights.pt", "inspect weights.safetensors"]
 )
-def test_what_may_not_be_read_is_not_called_damaged(place, command):
+def test_what_may_not_be_read_is_not_called_damaged(forked, place, command):
     """Whoever followed "delete this file" would lose what only its owner can read."""
     if not (place / "emb2").exists():
         shutil.copytree(place / "emb", place / "emb2")
         for name in ("emb2/shards/00000.safetensors", "weights.pt", "weights.safetensors"):
             (place / name).touch()
             (place / name).chmod(0)
-    done = run(f"gram {command} -q", place, rights=ORDINARY)
+    done = forked(f"{command} -q", place, rights=ORDINARY)
     said(done, 1, "may not be read by this user (permission denied). Ask its owner")
     assert "damaged" not in done.stderr
 
@@ -193,25 +211,25 @@ def test_what_may_not_be_read_is_not_called_damaged(place, command):
      "eval emb --model heads:closed", "embed msrvtt --root closed -o out"],
 )  # fmt: skip
 @pytest.mark.parametrize("mode", [0o000, 0o644])
-def test_a_folder_that_may_not_be_entered_is_not_called_empty(place, command, mode):
+def test_a_folder_that_may_not_be_entered_is_not_called_empty(forked, place, command, mode):
     """Of the second mode it can be listed, and nothing in it be opened."""
     folder = place / "closed"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     (folder / "a.json").write_text("{}")
     folder.chmod(mode)
-    done = run(f"gram {command} -q", place, rights=ORDINARY)
+    done = forked(f"{command} -q", place, rights=ORDINARY)
     said(done, 1, "closed", "ermission denied", "chmod")
     assert "holds no" not in done.stderr
     assert "not found" not in done.stderr
 
 
 @as_root
-def test_a_settings_file_found_but_not_readable_fails(place, tmp_path):
+def test_a_settings_file_found_but_not_readable_fails(forked, place, tmp_path):
     folder = place / "settings"
     folder.mkdir()
     (folder / "gram.toml").touch(0)
-    said(run("gram methods -q", folder, rights=ORDINARY), 1, "gram.toml may not be read by this user")
+    said(forked("methods -q", folder, rights=ORDINARY), 1, "gram.toml may not be read by this user")
 
 
 def test_a_working_directory_that_is_gone(tmp_path):
@@ -233,22 +251,30 @@ def test_no_temporary_folder(place, tmp_path):
 
 
 @pytest.mark.parametrize("size", ["", "1"])
-def test_a_world_of_one_is_none(place, size, tmp_path):
-    command = f"gram align emb -o {tmp_path / 'heads'} --loss cosine --epochs 1 --dim 2 -q"
-    said(run(command, place, WORLD_SIZE=size), 0)
+def test_a_world_of_one_is_none(forked, place, size, tmp_path):
+    command = f"align emb -o {tmp_path / 'heads'} --loss cosine --epochs 1 --dim 2 -q"
+    said(forked(command, place, WORLD_SIZE=size), 0)
 
 
 @pytest.mark.parametrize("size", ["abc", "0", "2", "9" * 30])
-def test_a_world_that_no_torchrun_made_is_a_sentence(place, size, tmp_path):
-    command = f"gram align emb -o {tmp_path / 'heads'} --loss cosine --epochs 1 --dim 2 -q"
-    said(run(command, place, WORLD_SIZE=size), 1, "gram: error: WORLD_SIZE", "torchrun")
+def test_a_world_that_no_torchrun_made_is_a_sentence(forked, place, size, tmp_path):
+    command = f"align emb -o {tmp_path / 'heads'} --loss cosine --epochs 1 --dim 2 -q"
+    said(forked(command, place, WORLD_SIZE=size), 1, "gram: error: WORLD_SIZE", "torchrun")
 
 
 @pytest.mark.parametrize(
-    "variables",
+    "names",
+    [{"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"PYTHONIOENCODING": "ascii"}],
+    ids=str,
+)
+def test_variables_that_python_reads_as_it_starts(place, names):
+    said(run("gram eval emb --split all -q", place, **names), 0)
+    said(run("gram inspect näh -q", place, **names), 1, "gram: error:")
+
+
+@pytest.mark.parametrize(
+    "names",
     [
-        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"PYTHONIOENCODING": "ascii"},
         {"COLUMNS": "abc"},
         {"COLUMNS": "0"},
         {"COLUMNS": "-5", "FORCE_COLOR": "1"},
@@ -260,9 +286,9 @@ def test_a_world_that_no_torchrun_made_is_a_sentence(place, size, tmp_path):
     ],
     ids=str,
 )
-def test_variables_of_the_terminal(place, variables):
-    said(run("gram eval emb --split all -q", place, **variables), 0)
-    said(run("gram inspect näh -q", place, **variables), 1, "gram: error:")
+def test_variables_of_the_terminal(forked, place, names):
+    said(forked("eval emb --split all -q", place, **names), 0)
+    said(forked("inspect näh -q", place, **names), 1, "gram: error:")
 
 
 def test_no_color_is_obeyed(place):
@@ -271,7 +297,7 @@ def test_no_color_is_obeyed(place):
 
 @as_root
 @pytest.mark.parametrize("kind", ["file", "sealed", "below a file"])
-def test_a_cache_that_cannot_be_written(place, kind):
+def test_a_cache_that_cannot_be_written(forked, place, kind):
     cache = place / f"cache {kind}"
     if kind == "sealed":
         cache.mkdir(exist_ok=True)
@@ -279,10 +305,10 @@ def test_a_cache_that_cannot_be_written(place, kind):
     else:
         (place / "cache file").write_text("")
         cache = place / "cache file" if kind == "file" else place / "cache file" / "deeper"
-    command = "gram eval signal --dataset texts.csv --text-only -q"
-    said(run(command, place, rights=ORDINARY, GRAM_CACHE=str(cache)), 1, "gram: error:", str(cache))
+    command = "eval signal --dataset texts.csv --text-only -q"
+    said(forked(command, place, rights=ORDINARY, GRAM_CACHE=str(cache)), 1, "gram: error:", str(cache))
 
 
-def test_a_user_s_home_may_be_anything(place):
-    said(run("gram doctor", place, HOME="relative"), 0)
+def test_a_user_s_home_may_be_anything(forked, place):
+    said(forked("doctor", place, HOME="relative"), 0)
     shutil.rmtree(place / "relative", ignore_errors=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gramcli.cli.loading import heavy_imports
+from tests.forks import Forks
 from tests.small_stores import make_store
 
 PROBE = """
@@ -28,14 +28,21 @@ UNUSED = {"scipy", "scipy.stats", "sklearn", "pandas", "matplotlib", "transforme
 UNUSED |= {"numpy.ma", "gramcli.datasets.folder", "gramcli.datasets.survey", "gramcli.embedding.reading"}
 
 
-def imported(*arguments: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout.splitlines()[-1])
-    assert not report["code"], done.stderr
-    return set(report["modules"])
+Imported = Callable[..., set[str]]
+
+
+@pytest.fixture
+def imported(forks: Forks) -> Imported:
+    """What a command line imports, besides torch."""
+
+    def modules(*arguments: str) -> set[str]:
+        done = forks.run(PROBE, arguments)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout.splitlines()[-1])
+        assert not report["code"], done.stderr
+        return set(report["modules"])
+
+    return modules
 
 
 @pytest.mark.parametrize(
@@ -46,22 +53,26 @@ def imported(*arguments: str) -> set[str]:
         (),
     ],
 )
-def test_retrieval_imports_nothing_it_does_not_use(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_retrieval_imports_nothing_it_does_not_use(
+    tmp_path: Path, imported: Imported, options: tuple[str, ...]
+) -> None:
     make_store(tmp_path / "store")
     found = imported("eval", str(tmp_path / "store"), *options, "--format", "csv")
     assert "torch" in found
     assert not (UNUSED - ({"numpy.ma"} if "wilson" in options else set())) & found  # percentiles of bootstraps
+    assert "gramcli.evaluation.retrieval" in found
+    assert not UNUSED & found
     assert not {name for name in found if name.startswith("gramcli.metrics.") and name.endswith(("probe", "joint"))}
 
 
-def test_a_table_costs_no_terminal_library_where_there_is_no_terminal(tmp_path: Path) -> None:
+def test_a_table_costs_no_terminal_library_where_there_is_no_terminal(tmp_path: Path, imported: Imported) -> None:
     make_store(tmp_path / "store")
     found = imported("eval", str(tmp_path / "store"), "--task", "t2va", "--method", "gram")
     assert not (UNUSED - {"rich"}) & found
     assert not {"rich.console", "rich.table"} & found
 
 
-def test_geometry_is_imported_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_geometry_is_imported_when_it_is_asked_for(tmp_path: Path, imported: Imported) -> None:
     make_store(tmp_path / "store")
     found = imported("eval", str(tmp_path / "store"), "--metrics", "geometry", "--format", "csv")
     assert "gramcli.evaluation.geometry" in found

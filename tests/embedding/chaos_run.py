@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,7 @@ class Tiny:
         return (means / np.linalg.norm(means)).astype(np.float32)
 
 
-if __name__ == "__main__":
-    write_embeddings(
-        open_dataset(sys.argv[1]),
-        Tiny(),
-        sys.argv[2],
-        retry_failed=len(sys.argv) > 3,
-        options=EmbedOptions(workers=2, shard_size=2),
-    )
+def run(data: Path, store: Path, retry: bool = False) -> None:
+    """Embed a folder."""
+    options = EmbedOptions(workers=2, shard_size=2)
+    write_embeddings(open_dataset(str(data)), Tiny(), store, retry_failed=retry, options=options)

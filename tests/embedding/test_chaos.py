@@ -1,4 +1,4 @@
-"""A run killed at 50 random moments ends in the store of a run that nobody touched."""
+"""A run killed at 50 random moments ends in the store of a run that nobody touched; each goes on where it was."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from gramcli.errors import UserError
+from tests.embedding import chaos_run
+from tests.embedding.forked import ROOT, start
 from tests.media_factory import write_video, write_wav
 
-ROOT = Path(__file__).parents[2]
 KILLS = 50
 ITEMS = 120
-
-
-def _command(data: Path, store: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "tests.embedding.chaos_run", str(data), str(store), *more]
 
 
 def _files(store: Path) -> dict[str, bytes]:
@@ -31,14 +31,18 @@ def _files(store: Path) -> dict[str, bytes]:
     }
 
 
+def _inodes(store: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
+
+
 def _shard_count(store: Path) -> int:
     return len(list(store.glob("shards/*.safetensors")))
 
 
-def _wait_for_shards(process: subprocess.Popen[bytes], store: Path, more: int) -> None:
+def _wait_for_shards(process: BaseProcess, store: Path, more: int) -> None:
     """Wait until so many more shards are there, or the run has ended."""
     wanted = _shard_count(store) + more
-    while process.poll() is None and _shard_count(store) < wanted:
+    while process.is_alive() and _shard_count(store) < wanted:
         time.sleep(0.002)
 
 
@@ -59,18 +63,22 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.e2e
 def test_killed_at_fifty_random_moments(media: Path, tmp_path: Path) -> None:
-    subprocess.run(_command(media, tmp_path / "calm"), cwd=ROOT, check=True)
+    chaos_run.run(media, tmp_path / "calm")
     chance, store = random.Random(20261124), tmp_path / "chaos"
     killed, among_shards, finished_early = 0, 0, 0
     while killed < KILLS:
-        process = subprocess.Popen(_command(media, store, *["retry"] * chance.randint(0, 1)), cwd=ROOT)
+        retry, finished = bool(chance.randint(0, 1)), _inodes(store)
+        process = start(chaos_run.run, media, store, retry)
         if chance.random() < 0.2:  # some moments before or while the workers start
             time.sleep(chance.uniform(0.05, 0.5))
         else:  # most of them while shards are written, however fast the machine is
             _wait_for_shards(process, store, chance.randint(1, 3))
             time.sleep(chance.uniform(0, 0.03))
-        process.send_signal(chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
-        if process.wait() != 0:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(process.pid, chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+        process.join()
+        assert retry or finished.items() <= _inodes(store).items()  # what was finished is not written again
+        if process.exitcode != 0:
             killed += 1
             among_shards += 0 < _shard_count(store) < ITEMS // 2
         else:  # it had ended before: begin again, so that there is something to kill
@@ -78,7 +86,7 @@ def test_killed_at_fifty_random_moments(media: Path, tmp_path: Path) -> None:
             assert _files(store) == _files(tmp_path / "calm")
             store = tmp_path / f"chaos{finished_early}"
     assert among_shards >= KILLS // 2
-    subprocess.run(_command(media, store), cwd=ROOT, check=True)
+    chaos_run.run(media, store)
     assert _files(store) == _files(tmp_path / "calm")
 
 
@@ -98,11 +106,14 @@ def test_ctrl_c_stops_soon_and_says_how_to_resume(media: Path, tmp_path: Path) -
 
 @pytest.mark.e2e
 def test_a_second_run_on_one_store_is_refused_by_name(media: Path, tmp_path: Path) -> None:
-    first = subprocess.Popen(_command(media, tmp_path / "s"), cwd=ROOT)
+    first = start(chaos_run.run, media, tmp_path / "s")
     while not (tmp_path / "s" / "manifest.json").exists():
         time.sleep(0.002)
     os.kill(first.pid, signal.SIGSTOP)  # or it may have ended before the second has begun
-    second = subprocess.run(_command(media, tmp_path / "s"), cwd=ROOT, capture_output=True, text=True, check=False)
-    os.kill(first.pid, signal.SIGCONT)
-    assert f"is being written by another gram process (pid {first.pid} on " in second.stderr
-    assert first.wait() == 0
+    try:
+        with pytest.raises(UserError, match=rf"is being written by another gram process \(pid {first.pid} on "):
+            chaos_run.run(media, tmp_path / "s")
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    first.join()
+    assert first.exitcode == 0

@@ -2,12 +2,7 @@
 
 import hashlib
 import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +20,6 @@ from gramcli.errors import UserError
 from gramcli.results.runs import EmbedSummary
 from gramcli.store import open_store
 from tests.media_factory import write_image, write_subtitle, write_video, write_wav
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -265,48 +258,3 @@ def test_interrupting_keeps_what_is_finished(clips: Path, tmp_path: Path, signal
 def test_negative_workers(clips: Path, tmp_path: Path, signal_encoder: Encoder) -> None:
     with pytest.raises(UserError, match="--workers must not be below 0; got -1"):
         write_embeddings(open_dataset(str(clips)), signal_encoder, tmp_path / "s", options=EmbedOptions(workers=-1))
-
-
-RUN = """
-import sys
-from gramcli.datasets import open_dataset
-from gramcli.embedding.options import EmbedOptions
-from gramcli.embedding.writing import write_embeddings
-from gramcli.encoders import load_encoder
-tell = lambda done, *_: print(done, flush=True)
-write_embeddings(open_dataset(sys.argv[1]), load_encoder("signal"), sys.argv[2],
-      options=EmbedOptions(shard_size=3, workers=2), progress=tell)
-"""
-
-
-def _killed_run(data: Path, store: Path, lines: int, delay: float) -> int:
-    """Run `embed` in a process of its own, killed `delay` seconds after so many lines of progress; returns its code."""
-    command = [sys.executable, "-c", RUN, str(data), str(store)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        for _ in range(lines):
-            process.stdout.readline()  # type: ignore[union-attr]
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        return process.wait()
-
-
-def test_kill_9_and_run_again(tmp_path: Path) -> None:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    for number in range(90):
-        write_wav(folder / f"{number:02d}.wav", seconds=0.5, hz=200 + 20 * number)
-        (folder / f"{number:02d}.txt").write_text(f"tone number {number}\n")
-    encoder = load_encoder("signal")
-    write_embeddings(open_dataset(str(folder)), encoder, tmp_path / "whole", options=EmbedOptions(shard_size=3))
-    chance, store, kills = random.Random(7), tmp_path / "s", 0
-    for _ in range(4):
-        before = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
-        kills += _killed_run(folder, store, chance.randint(8, 20), chance.uniform(0, 0.02)) == -signal.SIGKILL
-        after = {path.name: path.stat().st_ino for path in store.glob("shards/?????.safetensors")}
-        assert before.items() <= after.items()
-    assert kills >= 3
-    summary = write_embeddings(open_dataset(str(folder)), encoder, store, options=EmbedOptions(shard_size=3))
-    assert 0 < summary.shards_reused < 30
-    assert _shards(store) == _shards(tmp_path / "whole")
-    assert (store / "items.csv").read_bytes() == (tmp_path / "whole" / "items.csv").read_bytes()
-    assert not list(store.rglob("*.tmp"))

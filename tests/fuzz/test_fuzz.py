@@ -7,33 +7,30 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forks import Forks
 from tests.fuzz.attack import verdict
 from tests.fuzz.samples import GROUPS, run
 
-ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("GRAM_FUZZ_ROUNDS", "60"))
 SLOW = ("checkpoints", "cache")  # they load a model each time: a third of the rounds
 SEED = os.environ.get("GRAM_FUZZ_SEED", "1")
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_damaged_files_end_in_a_sentence(tmp_path: Path, group: str) -> None:
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GRAM_CACHE": "cache"}
+def test_damaged_files_end_in_a_sentence(tmp_path: Path, group: str, forks: Forks) -> None:
+    settings = {**os.environ, "OMP_NUM_THREADS": "1", "GRAM_CACHE": "cache"}
     settings.pop("FORCE_COLOR", None)
     rounds = ROUNDS // (3 if group in SLOW else 1)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.attack", group, SEED, str(rounds), str(tmp_path)],
-        env=settings,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = forks.run(
+        "from tests.fuzz.attack import main; main()",
+        [group, SEED, rounds, tmp_path],
+        environment=settings,
+        imports=("torch", "torch._dynamo", "sklearn.feature_extraction.text", "tests.fuzz.samples"),
     )
     attempt = tmp_path / "attempt.txt"
     assert done.returncode == 0, (attempt.read_text() if attempt.exists() else "", done.stderr[-2000:])

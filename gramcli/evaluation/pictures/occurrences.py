@@ -13,7 +13,7 @@ from gramcli.methods.base import AlignmentMethod
 from gramcli.metrics.geometry.rows import subsample
 from gramcli.metrics.hubness import occurrence_skewness, occurrence_skewness_chance
 from gramcli.results.pictures import Occurrences
-from gramcli.scoring.topk import nearest
+from gramcli.scoring.plan import Question, answer
 
 K: Final = 10
 MOST_SCORES: Final = 1_000_000
@@ -38,7 +38,11 @@ def occurrences(selection: Selection, name: str, method: AlignmentMethod, seed: 
     k = min(K, max(1, size // 2))
     chosen = subsample(n, max(1, MOST_SCORES // size), seed)
     queries, candidates, present = part_of(selection, chosen, torch.arange(size))
-    best = nearest(method, queries, candidates, k, present=present)
+    asked = Question(method, queries, candidates, present=present, ranks=False, both_directions=False, nearest=k)
+    found = answer([asked])[0].nearest_forward
+    if found is None:
+        raise ValueError("neighbours were asked for")
+    best = found.rows
     counts = torch.bincount(best.flatten(), minlength=size)
     hubs = [(selection.candidate_ids[c], int(counts[c])) for c in counts.argsort(descending=True, stable=True)[:HUBS]]
     return Occurrences(

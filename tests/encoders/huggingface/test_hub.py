@@ -6,10 +6,8 @@ import http.server
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.hub import announcement, chosen
 from gramcli.errors import UserError
 from tests.encoders.huggingface.conftest import Made
+from tests.forks import Forks
 
-ROOT = Path(__file__).parents[3]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OLDER = "89abcdef0123456789abcdef0123456789abcdef"
 CODE = """
@@ -40,16 +38,21 @@ for spec in sys.argv[1:]:
 """
 
 
-def _run(specs: list[str], home: Path, **environment: str) -> list[str]:
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture
+def run(forks: Forks) -> Run:
     """Load models in a process of its own, as the hub's switches are read when it is imported."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *specs],
-        env={**kept, "HF_HOME": str(home), "PYTHONPATH": str(ROOT), "NO_PROXY": "*", "no_proxy": "*", **environment},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+
+    def load(specs: list[str], home: Path, **environment: str) -> list[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
+        kept |= {"HF_HOME": str(home), "NO_PROXY": "*", "no_proxy": "*"}
+        done = forks.run(CODE, specs, environment={**kept, **environment}, imports=("torch", "torch._dynamo"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return load
 
 
 @pytest.fixture
@@ -69,8 +72,8 @@ def home(tmp_path: Path, made: Made) -> Path:
     return tmp_path / "hf"
 
 
-def test_models_of_the_cache_are_pinned_to_a_commit_and_need_no_network(home: Path) -> None:
-    said = _run(["hf:org/tiny", f"hf:org/tiny@{OLDER}", "hf:org/other"], home, HF_HUB_OFFLINE="1")
+def test_models_of_the_cache_are_pinned_to_a_commit_and_need_no_network(home: Path, run: Run) -> None:
+    said = run(["hf:org/tiny", f"hf:org/tiny@{OLDER}", "hf:org/other"], home, HF_HUB_OFFLINE="1")
     assert said == [
         f"LOADED hf:org/tiny {COMMIT}",
         f"LOADED hf:org/tiny {OLDER}",
@@ -79,9 +82,9 @@ def test_models_of_the_cache_are_pinned_to_a_commit_and_need_no_network(home: Pa
     ]
 
 
-def test_the_switch_of_transformers_counts_and_a_snapshot_that_is_not_whole_is_said(home: Path) -> None:
+def test_the_switch_of_transformers_counts_and_a_snapshot_that_is_not_whole_is_said(home: Path, run: Run) -> None:
     (home / "hub/models--org--tiny/snapshots" / OLDER / "model.safetensors").unlink()
-    whole, part = _run(["hf:org/tiny", f"hf:org/tiny@{OLDER}"], home, TRANSFORMERS_OFFLINE="1")
+    whole, part = run(["hf:org/tiny", f"hf:org/tiny@{OLDER}"], home, TRANSFORMERS_OFFLINE="1")
     assert whole == f"LOADED hf:org/tiny {COMMIT}"
     assert part.startswith("REFUSED ") and "has no weights: no model.safetensors" in part
 
@@ -136,10 +139,12 @@ def _hub(folder: Path, extra: dict[str, bytes]) -> Iterator[str]:
         server.server_close()
 
 
-def test_a_download_says_what_and_how_large_first_and_takes_what_is_needed(made: Made, tmp_path: Path) -> None:
+def test_a_download_says_what_and_how_large_first_and_takes_what_is_needed(
+    made: Made, tmp_path: Path, run: Run
+) -> None:
     extra = {"pytorch_model.bin": b"p" * 5000, "onnx/model.onnx": b"o" * 5000, "model.fp16.safetensors": b"h" * 900}
     with _hub(made("clip"), extra) as endpoint:
-        *said, unknown = _run(["hf:org/tiny", "hf:org/none"], tmp_path, HF_ENDPOINT=endpoint)
+        *said, unknown = run(["hf:org/tiny", "hf:org/none"], tmp_path, HF_ENDPOINT=endpoint)
     size = sum(path.stat().st_size for path in made("clip").iterdir())
     count = len(list(made("clip").iterdir()))
     assert said == [
@@ -150,7 +155,7 @@ def test_a_download_says_what_and_how_large_first_and_takes_what_is_needed(made:
     snapshot = tmp_path / "hub/models--org--tiny/snapshots" / COMMIT
     assert {path.name for path in snapshot.iterdir()} == {path.name for path in made("clip").iterdir()}
     # From then on it is there, without any hub.
-    there, other = _run(["hf:org/tiny", "hf:org/other"], tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    there, other = run(["hf:org/tiny", "hf:org/other"], tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert there == f"LOADED hf:org/tiny {COMMIT}" and "and the hub cannot be reached." in other
     assert "REFUSED The hub has no model org/none, or it is private" in unknown
 

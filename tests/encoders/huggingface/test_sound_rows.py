@@ -10,6 +10,7 @@ from gramcli.encoders.base import EncoderOptions
 from gramcli.encoders.huggingface.encoder import load
 from gramcli.encoders.huggingface.families import family_of
 from tests.encoders.huggingface.tiny_sound import tiny_clap, tiny_pe_av
+from tests.forks import Forks
 
 
 @pytest.mark.parametrize("kind", ["clap", "pe_audio_video", "pe_audio", "pe_video"])
@@ -21,7 +22,7 @@ def test_a_row_names_the_modalities_of_its_models(kind: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["clap", "pe_audio_video"])
-def test_without_transformers_a_sentence_says_how_to_install_it(kind: str, tmp_path: Path) -> None:
+def test_without_transformers_a_sentence_says_how_to_install_it(kind: str, tmp_path: Path, forks: Forks) -> None:
     folder = tiny_clap(tmp_path, fusion=False) if kind == "clap" else tiny_pe_av(tmp_path, kind)
     code = f"""
 import sys
@@ -33,8 +34,7 @@ try:
 except UserError as error:
     print(error)
 """
-    root = Path(__file__).parents[3]
-    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    ran = forks.run(code)
     assert ran.stdout.startswith("Models of Hugging Face need the package transformers")
     assert ran.stdout.endswith("Install it: pip install 'gramcli[hf]'\n")
 

@@ -218,14 +218,14 @@ def test_a_folder_whose_name_ends_like_an_option_is_a_folder(copy):
     assert load_encoder(f"st:{odd}:truncate_dim=8").dims["text"] == 8
 
 
-def test_a_missing_extra_is_a_sentence_with_the_install_line():
+def test_a_missing_extra_is_a_sentence_with_the_install_line(forks):
     program = (
         "import sys; sys.modules['sentence_transformers'] = None\n"
         "from gramcli.encoders import load_encoder\n"
         "try: load_encoder('st:org/model')\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
-    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = forks.run(program).stdout
     assert said == ("UserError st: needs sentence-transformers, which is not installed: pip install 'gramcli[st]'\n")
 
 

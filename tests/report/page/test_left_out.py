@@ -14,6 +14,7 @@ from gramcli.report.page import answer_page, comparison_page, page
 from gramcli.results.records import Comparison
 from tests.made_results import comparison, evaluation
 
+BARE = replace(evaluation(20), results=(), ranks=())  # nothing of it is drawn, which takes a second
 STORE = {"path": "emb", "fingerprint": "f", "items": 300}
 
 
@@ -48,17 +49,17 @@ def compared(provenances: list[dict[str, Any]], n: int = 100) -> Comparison:
     ],
 )
 def test_what_was_evaluated_is_named(facts: dict[str, Any], expected: str) -> None:
-    text = page(replace(evaluation(20), provenance=evaluated(**facts), left_out=()))
+    text = page(replace(BARE, provenance=evaluated(**facts), left_out=()))
     assert said(text) == f"Left out {expected}"
 
 
 def test_a_record_that_names_no_items_claims_no_more() -> None:
-    text = page(replace(evaluation(20), left_out=()))
+    text = page(replace(BARE, left_out=()))
     assert said(text) == "Left out Of the items evaluated nothing was left out."
 
 
 def test_items_that_are_listed_stand_with_what_was_evaluated() -> None:
-    text = page(replace(evaluation(20), provenance=evaluated(split="test", n=100)))
+    text = page(replace(BARE, provenance=evaluated(split="test", n=100)))
     assert "Evaluated were 100 of the store's 300 items (split test)." in said(text)
     assert "clip_7" in said(text)
 
