@@ -1,4 +1,4 @@
-"""One question by itself, by torch passes on any device: tiles of its own products, screened by `gramcli.scoring.counting`."""
+"""One question by itself, by torch passes on any device: tiles of its own products (`gramcli.scoring.counting`)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Answer questions about all pairs of two sides, each pair walked once for all of them.
 
 A `Question` says what is asked: ranks, neighbours, of which sides, under which method. Questions whose products are
-with the same rows go together: a tile of products is made once, and every formula runs over it while it is in the cache
-(`gramcli.scoring.walk`). What has no formula there (several vectors on both sides, a GPU, little work, a machine without
-numba) is walked by itself (`gramcli.scoring.plain`). The answers are the same.
+with the same rows go together: a tile of products is made once, and every formula runs over it while it is in the
+cache (`gramcli.scoring.walk`). What has no formula there (several vectors on both sides, a GPU, little work, a machine
+without numba) is walked by itself (`gramcli.scoring.plain`). The answers are the same.
 """
 
 from __future__ import annotations

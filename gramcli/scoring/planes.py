@@ -83,7 +83,7 @@ class UnitRows:
     def rows(self, part: slice, dtype: torch.dtype) -> Tensor:
         """Rows of unit length (zero where absent), shape [part, d], float32 or bfloat16."""
         if self._plain and dtype == torch.float32:
-            return self.parts[0][part]
+            return self.parts[0][part].contiguous()
         if dtype not in self._kept:
             if self.parts[0].numel() * dtype.itemsize > _KEPT_BYTES:
                 return self._made(part, dtype)

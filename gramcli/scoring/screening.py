@@ -349,6 +349,7 @@ def _largest_length(vectors: Tensor) -> Tensor:
 
 
 def native_bfloat16(dtype: torch.dtype) -> bool:
+    """Whether the CPU multiplies numbers of this dtype, bfloat16, by instructions of its own."""
     if dtype != torch.bfloat16:
         return False
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

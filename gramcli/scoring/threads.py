@@ -1,8 +1,13 @@
-"""A pool of threads for compiled loops, which release the interpreter lock; as many as torch takes."""
+"""A pool of threads for compiled loops, which release the interpreter lock; as many as torch takes.
+
+Not numba's threads: its own layer ends the process when it is entered from two threads at once, and GNU OpenMP's does
+not survive a fork.
+"""
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -33,3 +38,7 @@ def shared(work: Callable[[int, int], T], n: int, least: int = 1) -> list[T]:
 @functools.lru_cache(maxsize=1)
 def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="gramcli")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork has none of its parent's threads

@@ -1,4 +1,4 @@
-"""A tile of a compiled walk: counted for every question by the products that decide most of it, and refined where not."""
+"""A tile of a compiled walk: counted for every question by products that decide most of it, refined where not."""
 
 from __future__ import annotations
 

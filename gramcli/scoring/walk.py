@@ -22,7 +22,7 @@ from torch import Tensor
 from gramcli.methods.base import Formula
 from gramcli.scoring import screening
 from gramcli.scoring.asked import Asked
-from gramcli.scoring.compiled.loading import ready
+from gramcli.scoring.compiled.loading import loops
 from gramcli.scoring.memory import hand_back_freed
 from gramcli.scoring.nearest import Lists
 from gramcli.scoring.plain import count_plainly
@@ -33,6 +33,7 @@ from gramcli.scoring.scores import parts
 from gramcli.scoring.tiles import Tile
 
 _TILE: Final = (1024, 2048)
+_WORTH_WALKING: Final = 1 << 26  # multiplications from which loading the loops is cheaper than torch's passes
 _MOST_VECTORS: Final = 8  # what the bounds of the formulas allow for
 _AMPLIFIED: Final = 64.0  # times `Formula.size`: beyond it a candidate is counted in another way
 _NEARLY_DEPENDENT: Final = 1e-3  # distance of a unit vector to the span of those before it
@@ -50,7 +51,8 @@ def compiled_walks(asked: Sequence[Asked], options: RankOptions) -> tuple[list[W
     if (
         torch.device(options.device).type != "cpu"
         or options.dtype not in (None, torch.bfloat16, torch.float32)
-        or not ready(work)
+        or work < _WORTH_WALKING
+        or not loops(work)
     ):
         return [], list(asked)
     walks: list[Walk] = []
@@ -213,7 +215,7 @@ class Walk:
 
 
 def _n_degenerate(asked: Asked, which: int, gram: Tensor) -> int:
-    """Items of the side with several vectors that are dependent: only where they nearly are, the vectors are looked at."""
+    """Items of the side with several vectors that are dependent: vectors are looked at only where they nearly are."""
     side = one_side(asked, which)
     if side.k == 1:
         return 0

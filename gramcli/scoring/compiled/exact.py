@@ -13,44 +13,32 @@ Constants come as arguments: numba's cache on disk knows this file's date, not t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.methods import linalg
+from gramcli.scoring.compiled.building import Function, kernel
+from gramcli.scoring.threads import shared
 
 _ROUND = 1.5 * 2.0**52  # x + _ROUND - _ROUND is x rounded to an integer, half to even, for |x| < 2^51
 _SHIFT = 2.0**linalg.SLICE_BITS
 _WORTH_A_THREAD: Final = 1 << 15  # numbers: about 20 microseconds
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def _kernel(function: Function, fastmath: bool | set[str] = False) -> Function:
-    """Compile when first called, without the interpreter's lock; kept on disk where a folder can be written."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
-    try:
-        return cast("Function", numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # "no locator available": neither this folder nor the user's cache can be written
-        return cast("Function", numba.njit(**options)(function))
-
-
 def _reorderable(function: Function) -> Function:
-    return _kernel(function, {"reassoc", "contract"})
+    return kernel(function, {"reassoc", "contract"})
 
 
-@_kernel
+@kernel
 def _halved(x: Vector, width: int) -> float:
     """Sum of x[:width] by repeated halving; overwrites it."""
     while width > 1:
@@ -65,7 +53,7 @@ def _halved(x: Vector, width: int) -> float:
     return total
 
 
-@_kernel
+@kernel
 def _tree_dot(x: Vector, y: Vector, room: Vector) -> float:
     """Sum of x * y by repeated halving."""
     d = len(x)
@@ -78,7 +66,7 @@ def _tree_dot(x: Vector, y: Vector, room: Vector) -> float:
     return _halved(room, half + d % 2)
 
 
-@_kernel
+@kernel
 def _tree_sums(start: int, stop: int, x: Vector, out: Vector) -> None:
     """Rows [n, d] -> [n]."""
     d = x.shape[1]
@@ -90,7 +78,7 @@ def _tree_sums(start: int, stop: int, x: Vector, out: Vector) -> None:
         out[i] = _halved(room, d)
 
 
-@_kernel
+@kernel
 def _unit_rows(start: int, stop: int, x: Vector, out: Vector) -> None:
     """Rows [n, d], float32 or float64 -> unit rows, float64."""
     d = x.shape[1]
@@ -106,7 +94,7 @@ def _unit_rows(start: int, stop: int, x: Vector, out: Vector) -> None:
             unit[k] = unit[k] / length
 
 
-@_kernel
+@kernel
 def _project_out(basis: Vector, count: int, i: int, rest: Vector, room: Vector) -> None:
     """Subtract from rest [d] its components along the first `count` vectors of item i."""
     for a in range(count):
@@ -116,7 +104,7 @@ def _project_out(basis: Vector, count: int, i: int, rest: Vector, room: Vector) 
             rest[k] = rest[k] - along * vector[k]
 
 
-@_kernel
+@kernel
 def _orthonormalise(
     start: int,
     stop: int,
@@ -148,7 +136,7 @@ def _orthonormalise(
             diagonal[b, i] = length if present[b, i] else 1.0
 
 
-@_kernel
+@kernel
 def _whole(x: float) -> float:
     return (x + _ROUND) - _ROUND
 
@@ -158,7 +146,7 @@ def _plus_product(total: float, x: float, y: float) -> float:
     return total + x * y
 
 
-@_kernel
+@kernel
 def _block_product(x: Vector, y: Vector) -> float:
     """Exact product of at most one block's numbers, joined from its three levels."""
     high, middle, low = 0.0, 0.0, 0.0
@@ -174,7 +162,7 @@ def _block_product(x: Vector, y: Vector) -> float:
     return (high + (middle + low * (1.0 / _SHIFT)) * (1.0 / _SHIFT)) * (1.0 / (_SHIFT * _SHIFT))
 
 
-@_kernel
+@kernel
 def _pair_products(
     start: int, stop: int, sides: tuple[Vector, Vector], pairs: tuple[Rows, Rows], block: int, out: Vector
 ) -> None:
@@ -253,18 +241,6 @@ def _array(x: Tensor) -> Any:  # noqa: ANN401 - a numpy array of the tensor's dt
     return x.detach().contiguous().numpy()
 
 
-def _in_threads(kernel: Any, n: int, work: int, *given: Any) -> None:  # noqa: ANN401 - a compiled function, its arguments
-    """Run a kernel over rows 0 to n, each of so much work, on as many threads as torch may use.
-
-    Threads of our own, not numba's: those are a second pool beside torch's, cannot be entered from two threads at once
-    (its own layer ends the process then), and do not survive a fork (GNU OpenMP).
-    """
-    count = min(torch.get_num_threads(), max(1, n * work // _WORTH_A_THREAD))
-    if count == 1:
-        kernel(0, n, *given)
-        return
-    bounds = [n * k // count for k in range(count + 1)]
-    with ThreadPoolExecutor(count) as pool:
-        running = [pool.submit(kernel, *part, *given) for part in pairwise(bounds)]
-        for one in running:
-            one.result()
+def _in_threads(work_on: Any, n: int, work: int, *given: Any) -> None:  # noqa: ANN401 - a compiled function, its arguments
+    """Run a kernel over rows 0 to n, each of so much work."""
+    shared(lambda start, stop: work_on(start, stop, *given), n, least=-(-_WORTH_A_THREAD // max(1, work)))

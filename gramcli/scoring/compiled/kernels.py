@@ -10,18 +10,19 @@ belongs to the candidate alone (`gramcli.methods.base.Formula`):
     secular   key = the root of l - 1 - sum y_k^2 / (l - mu_k) beyond all mu     pmrl
     area      key = (u.w)^2 - |u|^2 |w|^2, u = q - m_1, w = q - m_2              triangle
 
-Bounds, with a roundoff of 2^-24. A product is off by at most e = err + rel |c|: err is the rounding of the vectors and of
-the sum, rel that of a product stored in bfloat16. So y_k is off by at most r_k e, r_k = sum_l |A_kl|; err has 16 roundoffs
-to spare for the rounding of A and of the sum of up to 8 terms. Then
+Bounds, with a roundoff of 2^-24. A product is off by at most e = err + rel |c|: err is the rounding of the vectors and
+of the sum, rel that of a product stored in bfloat16. So y_k is off by at most r_k e, r_k = sum_l |A_kl|; err has 16
+roundoffs to spare for the rounding of A and of the sum of up to 8 terms. Then
 
     product   r e
     volume    sum_k 2 |y_k| r_k e + (r_k e)^2, and 2^-19 s for the sum of up to 8 squares, which is about s at most
     secular   Weyl: |E|_2 <= sqrt(p) e, for A is orthogonal. Newton's steps start left of the root, at the larger of
-              what it were with the largest mu alone and with all mu as the smallest. The function f rises with a slope of 1 at least, so the root lies within |f(l)| of
-              any l, to its left only as far as that. Terms are positive: their rounding is a relative change of y_k^2,
-              gaps taken as 1e-6 or more are a change of mu_k by as much; 128 m roundoffs and 2e-6 cover both
-    area      a polynomial of degree 2: it moves by 2 |w|^2 - 2 u.w and 2 |u|^2 - 2 u.w times the
-              errors of c_1 and c_2, and at most 4 e^2; and 256 roundoffs
+              what it were with the largest mu alone and with all mu as the smallest. The function f rises with a slope
+              of 1 at least, so the root lies within |f(l)| of any l, to its left only as far as that start. Terms are
+              positive: their rounding is a relative change of y_k^2, and gaps taken as 1e-6 or more are a change of
+              mu_k by as much; 128 m roundoffs and 2e-6 cover both
+    area      a polynomial of degree 2: it moves by (2 |w|^2 - 2 u.w) and (2 |u|^2 - 2 u.w) times the errors of c_1 and
+              c_2, and at most 4 e^2; and 256 roundoffs
 
 Slacks are taken 1e-4 too large for their own rounding. Contraction to fused multiply-adds only removes roundings. A
 candidate whose A is NaN is neither above nor open: it is counted elsewhere.
@@ -33,10 +34,12 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-# ruff: noqa: ANN401, ANN001, ANN202, PLR0913, PLR0917
+from gramcli.scoring.compiled.building import Function, kernel
+
+# ruff: noqa: ANN401, ANN001, ANN201, ANN202, PLR0912, PLR0913, PLR0917
 # numba types arguments from the call; scratch room comes from outside, so that nothing is allocated per row.
 
 BLOCK: Final = 512
@@ -60,6 +63,14 @@ _RESIDUAL = np.float32(1.01)
 _STEPS = 3
 
 
+def _inner(function: Function) -> Function:
+    return kernel(function, FAST, error_model="numpy")
+
+
+def _in_any_order(function: Function) -> Function:
+    return kernel(function, FAST | {"reassoc"}, error_model="numpy")
+
+
 @intrinsic
 def widened(_context, number):
     """float32 as it is, or from the bits of a bfloat16 number."""
@@ -77,13 +88,13 @@ def widened(_context, number):
     return types.float32(types.float32), as_it_is
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def scratch(p: Any) -> Any:
     """Room for one block: products and squares [2 p, BLOCK]; error, two sums, key, slack [5, BLOCK]."""
     return np.empty((2 * p, BLOCK), np.float32), np.empty((5, BLOCK), np.float32)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def block_keys(family, planes, use, i, j, m, at, weights, reach, constants, error, products, room) -> Any:
     """Keys of pairs (i, j .. j + m) of a tile and their slacks, into room[3] and room[4].
 
@@ -122,7 +133,7 @@ def block_keys(family, planes, use, i, j, m, at, weights, reach, constants, erro
         _area(m, at, constants, products, room)
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _combined(p, m, at, line, products, y):
     """Y = sum_l A_l c_l of one row of A."""
     first, c = line[0, at : at + m], products[0]
@@ -134,7 +145,7 @@ def _combined(p, m, at, line, products, y):
             y[q] += weight[q] * other[q]
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _product(p, m, at, weights, reach, products, room):
     e, key, slack, r = room[0], room[3], room[4], reach[0, at : at + m]
     _combined(p, m, at, weights[0], products, key)
@@ -142,7 +153,7 @@ def _product(p, m, at, weights, reach, products, room):
         slack[q] = _WIDER * r[q] * e[q] + _TINY
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _volume(p, m, at, weights, reach, constants, products, room):
     e, y, along, key, slack = room[0], room[1], room[2], room[3], room[4]
     n_lines = len(weights)
@@ -160,7 +171,7 @@ def _volume(p, m, at, weights, reach, constants, products, room):
         slack[q] = _WIDER * e[q] * (_TWO * along[q] + e[q] * squares[q]) + _SUM * s[q] + _TINY
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _secular(p, m, at, weights, constants, products, room):
     e, rest, slope, key, slack = room[0], room[1], room[2], room[3], room[4]
     top, bottom, whole, least = constants[p - 1, at : at + m], constants[0, at : at + m], slope, products[0]
@@ -199,7 +210,7 @@ def _secular(p, m, at, weights, constants, products, room):
         slack[q] = spread * e[q] + _RESIDUAL * beside + rounding
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _area(m, at, constants, products, room):
     e, key, slack, own = room[0], room[3], room[4], constants[0, at : at + m]
     one, other = products[0], products[1]
@@ -210,7 +221,7 @@ def _area(m, at, constants, products, room):
         slack[q] = _WIDER * e[q] * (slope + _FOUR * e[q]) + _AREA_ROUNDING
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@_inner
 def count_rows(
     family, planes, use, part, at, weights, reach, constants, error, row_levels, column_levels, rows, columns, opened
 ) -> Any:
@@ -278,7 +289,7 @@ def count_rows(
     return found
 
 
-@njit(fastmath=FAST, error_model="numpy")
+@_inner
 def _put(high, low, place, most, least, where) -> None:
     """Insert a pair into a list [k], highest first, whose last falls out."""
     k = len(high) - 1
@@ -288,7 +299,7 @@ def _put(high, low, place, most, least, where) -> None:
     high[k], low[k], place[k] = most, least, where
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@_inner
 def best_of_rows(family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place) -> None:
     """Keep the best of some rows of a tile.
 
@@ -322,9 +333,9 @@ def best_of_rows(family, planes, use, part, at, weights, reach, constants, error
                         _put(high[i], low[i], place[i], most, room[3, q] - room[4, q], numbers[j + q])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@_inner
 def best_of_columns(family, planes, use, part, at, weights, reach, constants, error, numbers, high, low, place) -> None:
-    """Keep the best of some columns of a tile: as `best_of_rows`, with `part` and lists of columns, `numbers` of rows."""
+    """Keep the best of some columns of a tile: as `best_of_rows`, with `part` and lists of columns, names of rows."""
     products, room = scratch(len(use))
     for j in range(part[0], part[1], BLOCK):
         m = min(BLOCK, part[1] - j)
@@ -344,7 +355,7 @@ def best_of_columns(family, planes, use, part, at, weights, reach, constants, er
                         last[q] = high[j + q, -1]
 
 
-@njit(fastmath=FAST | {"reassoc"}, error_model="numpy")
+@_in_any_order
 def _dot(x, y):
     """Sum of products in any order, which the bound on float32 products allows."""
     total = np.float32(0)
@@ -353,14 +364,14 @@ def _dot(x, y):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@_inner
 def pair_dots(left, right, rows, columns, part, out) -> None:
     """Products of chosen rows of a tile: left [R, d], right [C, d], positions [K], to out [K], all float32."""
     for k in range(part[0], part[1]):
         out[k] = _dot(left[rows[k]], right[columns[k]])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@_inner
 def decide(family, planes, use, weights, reach, constants, error, levels, verdict) -> None:
     """Keys of chosen pairs against their thresholds.
 
@@ -384,3 +395,17 @@ def decide(family, planes, use, weights, reach, constants, error, levels, verdic
                 verdict[j + q] = 1
             else:
                 verdict[j + q] = 2 if room[3, q] + room[4, q] >= levels[0, j + q] else 0
+
+
+def warm_up() -> None:
+    """Compile, or read from disk, all of the above."""
+    one, use, error = np.zeros((1, 1, 1), np.float32), np.zeros(1, np.int64), np.zeros(2, np.float32)
+    row, whole = np.zeros((1, 1), np.float32), np.zeros((1, 1), np.int64)
+    levels = np.zeros((2, 1, 1), np.float32)
+    formula = PRODUCT, one, use, (0, 1), 0, one, row, row, error
+    for planes in (one, one.astype(np.uint16)):
+        count_rows(PRODUCT, planes, *formula[2:], levels, levels, whole, whole.copy(), use)
+    for keep in (best_of_rows, best_of_columns):
+        keep(*formula, use, row, row.copy(), whole)
+    pair_dots(row, row, use, use, (0, 1), np.zeros(1, np.float32))
+    decide(PRODUCT, one, use, one, row, row, error, levels[:, 0].copy(), np.zeros(1, np.int8))

@@ -51,13 +51,9 @@ def _announcer(base: Any) -> Any:  # noqa: ANN401 - numba's Listener, which is i
     class Announcer(base):  # type: ignore[misc]
         """Listens to numba."""
 
-        told = False
-
         def on_start(self, _event: object) -> None:
             """A function is not in the cache."""
-            if not self.told:
-                _LOG.warning("compiling the exact arithmetic for this CPU (once; it takes some seconds)")
-            self.told = True
+            _tell()
 
         def on_end(self, _event: object) -> None:
             """Nothing to say."""
@@ -65,16 +61,48 @@ def _announcer(base: Any) -> Any:  # noqa: ANN401 - numba's Listener, which is i
     return Announcer()
 
 
+def loops(work: int) -> bool:
+    """Whether to walk tiles by compiled loops: as `ready`, and these can be had too."""
+    return ready(work) and _loops()
+
+
+@functools.cache
+def _loops() -> bool:
+    try:
+        from gramcli.scoring.compiled import kernels  # noqa: PLC0415 - after numba is known to work
+
+        with announced():
+            kernels.warm_up()
+    except Exception as error:
+        _LOG.debug("no compiled loops: %s: %s", type(error).__name__, error)
+        return False
+    return True
+
+
+@functools.cache
+def _tell() -> None:
+    _LOG.warning("compiling for this CPU (once; it takes some seconds)")
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Say once if something is being compiled within."""
+    from numba.core import event  # noqa: PLC0415 - whoever comes here has it loaded
+
+    with event.install_listener("numba:compile", _announcer(event.Listener)):
+        yield
+
+
 @functools.cache
 def _kernels() -> Kernels | None:
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return None
     try:
-        from numba.core import event  # noqa: PLC0415 - what this module is for
+        import numba  # noqa: F401, PLC0415 - what this module is for
 
         from gramcli.scoring.compiled import exact  # noqa: PLC0415
 
-        with event.install_listener("numba:compile", _announcer(event.Listener)):
+        with announced():
             exact.warm_up()
     except Exception as error:
         _LOG.debug("no compiled code: %s: %s", type(error).__name__, error)
