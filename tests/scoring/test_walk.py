@@ -146,15 +146,10 @@ def test_threads_change_nothing(monkeypatch, threads: int) -> None:
 
 def test_float64_float16_and_rows_apart_in_memory(monkeypatch) -> None:
     one, several = made(60, "t", 1.0, 1), made(60, "va", 1.0, 2)
-    for change in (
-        Tensor.double,
-        Tensor.half,
-        Tensor.bfloat16,
-        lambda x: x.repeat(1, 2)[:, ::2],
-        lambda x: x.T.clone().T,
-    ):
-        asked = [Question(m, {k: change(x) for k, x in one.items()}, {k: change(x) for k, x in several.items()})
-                 for m in ("gram", "symile")]  # fmt: skip
+    apart = (lambda x: x.repeat(1, 2)[:, ::2], lambda x: x.T.clone().T)
+    for change in (Tensor.double, Tensor.half, Tensor.bfloat16, *apart):
+        sides = [{name: change(x) for name, x in side.items()} for side in (one, several)]
+        asked = [Question(method, *sides) for method in ("gram", "symile")]
         compiled(monkeypatch, False)
         expected = answer(asked)
         compiled(monkeypatch, True)
@@ -170,13 +165,13 @@ def test_questions_with_the_same_rows_walk_together(monkeypatch) -> None:
     assert seen == [(len(asked), 3)]  # video, audio, and their product
 
 
-def test_progress_counts_every_question_once(monkeypatch) -> None:
-    for yes in (True, False):
-        compiled(monkeypatch, yes)
-        told = []
-        answer(questions(50, 50, 1.0, nearest=2), RankOptions(progress=lambda *one: told.append(one)))
-        assert told[-1] == (9 * 2500, 9 * 2500)
-        assert told == sorted(told)
+@pytest.mark.parametrize("yes", [True, False])
+def test_progress_counts_every_question_once(monkeypatch, yes: bool) -> None:
+    compiled(monkeypatch, yes)
+    told = []
+    answer(questions(50, 50, 1.0, nearest=2), RankOptions(progress=lambda *one: told.append(one)))
+    assert told[-1] == (9 * 2500, 9 * 2500)
+    assert told == sorted(told)
 
 
 def test_bfloat16_is_the_default_only_where_the_cpu_has_it(monkeypatch) -> None:
