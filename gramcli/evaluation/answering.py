@@ -157,14 +157,19 @@ def _asked(question: Question) -> plan.Question:
 def _read(found: plan.Answer) -> Answer:
     if found.ranks is None:
         raise ValueError("ranks were asked for")
-    nearest = (one and one.rows for one in (found.nearest_forward, found.nearest_backward))
-    return Answer(found.ranks, *nearest)
+    return Answer(found.ranks, _rows(found.nearest_forward), _rows(found.nearest_backward))
+
+
+def _rows(found: plan.Nearest | None) -> Tensor | None:
+    return None if found is None else found.rows
 
 
 def _normalized(question: Question, options: RankOptions, meter: Meter) -> Answer:
     """Ranks by normalised scores, which have no neighbours."""
     how = replace(options, every_positive=question.every_positive, progress=meter.part(_pairs(question)))
-    normalization = question.normalization and replace(question.normalization, both_directions=question.both_directions)
+    if question.normalization is None:
+        raise ValueError("no normalisation was asked for")
+    normalization = replace(question.normalization, both_directions=question.both_directions)
     sides = question.queries, question.candidates, question.positives
     return Answer(rank_normalized(question.method, *sides, normalization, present=question.present, options=how))
 

@@ -25,7 +25,7 @@ from gramcli.scoring.normalizations import NORMALIZATIONS, NormalizationRow
 from gramcli.scoring.normalizers import Normalizer, Setting, Tile
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import Positives, PositivesLike, read_positives
-from gramcli.scoring.ranking import Direction, RankOptions, Ranks
+from gramcli.scoring.ranks import Direction, RankOptions, Ranks
 from gramcli.scoring.scores import as_method, index, key_tiles, parts
 from gramcli.scoring.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, sides_text
 

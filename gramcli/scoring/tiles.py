@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -191,7 +191,7 @@ class Opened:
             counts[across].index_put_((self.level[here], along[here]), one, accumulate=True)
 
 
-def _part_of(kernel: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 - a kernel's arrays
+def _part_of(kernel: Any, *args: Any) -> None:  # noqa: ANN401 - a kernel and its arrays
     """Call a kernel with its part before the last argument: what `shared` appends."""
     *arrays, out, start, stop = args
     kernel(*arrays, (start, stop), out)

@@ -141,17 +141,18 @@ class Walk:
         counters = [direction.counter if direction else None for direction in (asked.forward, asked.backward)]
         both = [asked.queries.n, asked.candidates.n]
         lists = [
-            Lists(both[0], wanted) if wanted else None,
-            Lists(both[1], wanted) if wanted and asked.question.both_directions else None,
+            Lists(both[0], min(wanted, both[1])) if wanted else None,
+            Lists(both[1], min(wanted, both[0])) if wanted and asked.question.both_directions else None,
         ]
         bfloat16 = screening.native_bfloat16(torch.bfloat16) and not wanted
         dtype = self.options.dtype or (torch.bfloat16 if bfloat16 else torch.float32)
-        numbers = [x.to(torch.float32).contiguous().numpy() for x in (weights, torch.cat([reach, squares]), constants)]
+        exact = weights, torch.cat([reach, squares]), constants
+        rounded = [x.to(torch.float32).contiguous().numpy() for x in exact]
         self.runs.append(
             Run(
                 asked,
                 single,
-                (FAMILIES[formula.family], *numbers),
+                (FAMILIES[formula.family], rounded[0], rounded[1], rounded[2]),
                 np.array(use, dtype=np.int64),
                 elsewhere,
                 dtype,
@@ -164,6 +165,9 @@ class Walk:
 
     def run(self, progress: Callable[[int], None]) -> None:
         """Walk all tiles, and settle what is open."""
+        if any(any(run.lists) for run in self.runs):  # these need float32 products, which then serve all
+            for run in self.runs:
+                run.dtype = torch.float32
         planes = Planes(self.single, self._operands, self.options.tile or _TILE)
         n = len(self.single.length)
         for columns in parts(self.n_columns, planes.tile[1]):

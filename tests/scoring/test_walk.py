@@ -135,6 +135,15 @@ def test_any_sizes_and_positives(n: int, N: int, seed: int, noise: float) -> Non
         assert same(answer(asked, RankOptions(tile=(16, 16))), expected)
 
 
+def test_neighbours_are_all_there_are_where_there_are_fewer(monkeypatch) -> None:
+    asked = questions(12, 9, 1.0, positives=torch.arange(12) % 9, nearest=50, in_order=True)
+    compiled(monkeypatch, False)
+    expected = answer(asked)
+    compiled(monkeypatch, True)
+    assert same(answer(asked), expected)
+    assert expected[0].nearest_forward.rows.shape == (12, 9)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_change_nothing(monkeypatch, threads: int) -> None:
     asked = questions(120, 130, 1.0, positives=torch.arange(120), nearest=3)
