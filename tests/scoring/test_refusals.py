@@ -79,7 +79,7 @@ def test_dtypes(dtype) -> None:
             call()
 
 
-@pytest.mark.parametrize("tile", [(0, 5), (5, 0), (-3, 5), (2.0, 5), (True, 5), (5,), 5, None])
+@pytest.mark.parametrize("tile", [(0, 5), (5, 0), (-3, 5), (2.0, 5), (True, 5), (5,), 5, "ab"])
 def test_tiles(tile) -> None:
     for call in (lambda: RankOptions(tile=tile), lambda: next(score_tiles("gram", TEXT, VIDEO, tile=tile))):
         with pytest.raises(UserError, match=r"A tile is \(rows, columns\), whole numbers from 1 on"):
