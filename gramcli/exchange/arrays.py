@@ -308,7 +308,9 @@ def text_rows(array: NDArray[Any]) -> list[Any]:
         >>> text_rows(np.array([[b"a", b"b"]])), text_rows(np.array([["a"], ["b"]]))
         ([['a', 'b']], ['a', 'b'])
     """
-    flat = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in array.reshape(-1)]
+    flat = [
+        one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one) for one in array.reshape(-1)
+    ]
     width = prod(array.shape[1:])
     return flat if width < 2 else [flat[k : k + width] for k in range(0, len(flat), width)]
 

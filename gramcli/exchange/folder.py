@@ -158,7 +158,15 @@ def _captions(folder: Path, ids: set[str]) -> Facts:
     for identity in sorted(ids):
         path = folder / f"{identity}.txt"
         if path.is_file():
-            text = decode_text(read_regular(path, _CAPTION_LIMIT))
+            text = decode_text(_caption(path))
             if text and text.strip():
                 facts.captions[identity] = (text.strip(),)
     return facts
+
+
+def _caption(path: Path) -> bytes:
+    try:
+        return read_regular(path, _CAPTION_LIMIT)
+    except OSError as error:
+        said = f"is the caption of an item, and cannot be read ({error.strerror})"
+        raise wrong(shown(path), said, "Move it elsewhere") from error

@@ -142,7 +142,7 @@ def _text(value: Value, source: str) -> str:
         words = len(value) > 1 and all(isinstance(part, str) for part in value)
         value = " ".join(value) if words else value[0]
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "backslashreplace")
     if not isinstance(value, str | int | float) or is_missing(value):
         raise wrong(source, f"must be texts; found {'NaN' if is_missing(value) else type(value).__name__}")
     try:
