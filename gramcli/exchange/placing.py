@@ -150,13 +150,13 @@ def matched(parts: Sequence[Recognised], told: Told, *, fold: bool = True) -> Ma
 def _folded(one: Features, ids: Sequence[str], facts: Facts, told: Told) -> Features:
     """Text of which each item has as many captions as an axis has places, with a row for each."""
     owners = ids if one.ids is None else one.ids
-    k = captions_of_each(one, owners, facts.captions) if one.name == TEXT else None
-    if k is None:
+    counts = captions_of_each(one, owners, facts.captions) if one.name == TEXT else None
+    if counts is None:
         return one
-    told.notes.append(
-        f"{one.name}: axis 0 of an item was taken for the {k} captions of each item; --time-axis 0 pools it."
-    )
-    return folded(one, owners, k)
+    fewest, most = int(counts.min()), int(counts.max())
+    k = f"{most} captions" if fewest == most else f"{fewest} to {most} captions"
+    told.notes.append(f"{one.name}: axis 0 of an item was taken for the {k} of each item; --time-axis 0 pools it.")
+    return folded(one, owners, counts)
 
 
 def taken_for(one: Features) -> str:

@@ -1,4 +1,4 @@
-"""`gram import` keeps apart what is apart: items of several splits, ids of bytes, parts, and what a mask or class means."""
+"""`gram import` keeps apart what is apart: items of several splits, ids of bytes, parts; masks and classes as meant."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_table_of_captions_may_name_an_item_of_which_there_is_text_alone(here:
 @pytest.mark.parametrize("key", ["video_padding_mask", "video_key_padding_mask", "video_pad_mask"])
 def test_a_mask_of_padding_means_two_things_and_is_refused(key: str, here: Path, draw: Draw) -> None:
     np.savez("x.npz", video=draw(2, 3, 4), **{key: np.array([[0, 0, 1], [0, 1, 1]])})
-    with pytest.raises(UserError, match="some tools write 1 for padding and others for what is none. Call it video_"):
+    with pytest.raises(UserError, match="some tools write 1 for padding"):
         import_features("x.npz", "store")
 
 
@@ -142,14 +142,58 @@ def test_the_event_of_a_video_of_ave_is_no_background(here: Path) -> None:
 
 @pytest.mark.parametrize("lost", ["img_emb/img_emb_1.npy", "text_emb/text_emb_0.npy", "metadata/metadata_2.parquet"])
 def test_folders_of_clip_retrieval_with_other_parts_are_refused(lost: str, here: Path, draw: Draw) -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     for folder in ("img_emb", "text_emb", "metadata"):
         Path(folder).mkdir()
     for k in range(3):
         np.save(f"img_emb/img_emb_{k}.npy", draw(2, 4))
         np.save(f"text_emb/text_emb_{k}.npy", draw(2, 4))
-        pa.parquet.write_table(pa.table({"image_path": [f"{k}a", f"{k}b"]}), f"metadata/metadata_{k}.parquet")
+        pq.write_table(pa.table({"image_path": [f"{k}a", f"{k}b"]}), f"metadata/metadata_{k}.parquet")
     assert import_features(".", "store").items == 6
     Path(lost).unlink()
     with pytest.raises(UserError, match=f"has no part {lost.rpartition('_')[2][0]} in {lost.partition('/')[0]}"):
         import_features(".", "other")
+
+
+def test_columns_that_are_not_read_are_named_and_an_index_of_texts_is_the_ids(here: Path, draw: Draw) -> None:
+    pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    rows = list(draw(2, 4))
+    pd.DataFrame({"filename": ["a", "b"], "seconds": [1.0, 2.0], "video": rows}).to_parquet("x.parquet")
+    found = import_features("x.parquet", "store")
+    assert "were not read: filename (" in " ".join(found.notes)
+    assert "seconds (double)." in " ".join(found.notes)
+    pd.DataFrame({"video": rows}, index=["a", "b"]).to_parquet("y.parquet")
+    assert import_features("y.parquet", "y").notes == ()
+    assert open_store("y").ids == ("a", "b")
+    pd.DataFrame({"video": rows}, index=[7, 3]).to_parquet("z.parquet")  # rows of a longer table
+    import_features("z.parquet", "z")
+    assert open_store("z").ids == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([b"a", b"\xe9"], ("a", r"\xe9")),
+        ([1.0, 2.0], ("1", "2")),
+        ([1.5, 2.0], "id holds double, no ids. Save texts or whole numbers"),
+        ([1.0, None], "id has no id in row 2. Give every row one"),
+        ([True, False], "id holds bool, no ids"),
+    ],
+)
+def test_ids_of_a_table_of_any_kind(ids: list[Any], said: str | tuple[str, ...], here: Path, draw: Draw) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"id": ids, "video": draw(2, 4).tolist()}), "x.parquet")
+    if isinstance(said, str):
+        with pytest.raises(UserError, match=said):
+            import_features("x.parquet", "store")
+    else:
+        import_features("x.parquet", "store")
+        assert open_store("store").ids == said
+
+
+def test_an_empty_list_is_told_from_a_vector_of_another_length(here: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"id": ["a", "b"], "video": [[], [1.0, 2.0]]}), "x.parquet")
+    with pytest.raises(UserError, match="Write null where there is no vector, not an empty list"):
+        import_features("x.parquet", "store")
