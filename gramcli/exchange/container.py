@@ -23,6 +23,7 @@ from gramcli.exchange.names import (
     role_of,
 )
 from gramcli.exchange.values import (
+    Listed,
     Value,
     captions_of,
     ids_of,
@@ -65,6 +66,9 @@ def interpret(
     Raises:
         UserError: No features, or features that do not fit each other.
     """
+    if any(role_of(key) == "ids" or modality_of(key) for key in values):  # then an array of a list is one item's
+        values = {key: _each(value, f"{source}, {key}") if isinstance(value, Listed) else value
+                  for key, value in values.items()}  # fmt: skip
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     if inner and len(inner) == len(values):
         if all(is_split(key) for key in inner):
@@ -118,10 +122,12 @@ def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str |
     """Items by id: each array is one item's, which is all NaN where there is none.
 
     Raises:
-        UserError: Their shapes do not fit each other.
+        UserError: Their shapes do not fit each other, or those of the steps of one.
     """
     ids = list(arrays)
     there = [rows for rows in arrays.values() if rows is not None]
+    if odd := next((key for key, rows in arrays.items() if rows is not None and None in rows.inner), None):
+        raise wrong(f"{source}, {odd}", "has steps of different shapes", "Save one array for each item")
     shapes = [(rows.n, *rows.inner) for rows in there]
     inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
     dtype, every = there[0].dtype, list(arrays.values())
@@ -132,6 +138,20 @@ def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str |
 
     found = Features(name or name_of(_stem(source)), EachRows(get, len(ids), inner, dtype), source, ids)
     return Recognised(kind, [found], ids=f"keys of {source}")
+
+
+def _are_steps(values: Mapping[str, Mapping[str, Value]]) -> bool:
+    """Whether lists of arrays are each the time steps of an item, rather than the items of a modality."""
+    unequal = len({len(one) for one in values.values()}) > 1
+    return (unequal or len(values) > _FEW) and not any(map(modality_of, values))
+
+
+def _each(held: Mapping[str, Value], source: str) -> Rows:
+    """The arrays of a list as rows, one of each item."""
+    every: list[Rows] = list(held.values())
+    shapes = [(rows.n, *rows.inner) for rows in every]
+    inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
+    return EachRows(lambda k: np.asarray(every[k].read(np.arange(every[k].n))), len(every), inner, every[0].dtype)
 
 
 def nothing(inner: Sequence[int | None]) -> NDArray[np.float32]:
@@ -146,6 +166,8 @@ def _stem(source: str) -> str:
 
 def _nested(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
     """{expert: {id: array}}, {expert: {pooling: {id: array}}}, {id: {modality: array}}."""
+    if all(isinstance(one, Listed) for one in values.values()) and _are_steps(values):
+        return by_id({key: _each(one, f"{source}, {key}") for key, one in values.items()}, source, kind)
     first = next(iter(values.values()))
     if all(isinstance(one, Mapping) for one in first.values()) and first:
         chosen = {expert: _chosen(expert, pools, source) for expert, pools in values.items()}

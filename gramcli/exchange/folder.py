@@ -38,7 +38,7 @@ def read_folder(operands: Sequence[Operand]) -> Recognised | None:
     if len(operands) != 1 or not operands[0].is_folder:
         return None
     one = operands[0]
-    suffix, files = next(((suffix, found) for suffix in SUFFIXES if (found := _files(one.path, suffix))), ("", {}))
+    suffix, files = _first_files(one.path)
     if not files:
         return None
     keyed = _keyed([path.stem for path in files.values()], one.name)
@@ -60,6 +60,14 @@ def read_folder(operands: Sequence[Operand]) -> Recognised | None:
     found.notes += _left_out(one.path, suffix)
     found.facts = _captions(one.path, {identity for paths in modalities.values() for identity in paths})
     return found
+
+
+def _first_files(folder: Path) -> tuple[str, dict[str, Path]]:
+    """The first suffix of which a folder has files, and these."""
+    for suffix in SUFFIXES:
+        if files := _files(folder, suffix):
+            return suffix, files
+    return "", {}
 
 
 def _files(folder: Path, suffix: str) -> dict[str, Path]:

@@ -114,10 +114,11 @@ def _take_ave(found: Recognised, path: Path, rows: Any) -> None:  # noqa: ANN401
 
 def _ave_events(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     """The event of each video, [n, classes] -> [n]: the last of AVE's 29 classes is no event, however long it lasts."""
-    if seconds.shape[1] != _AVE_CLASSES:
-        return seconds.argmax(axis=1)
-    events = seconds[:, :-1]
-    return np.where(events.any(axis=1), events.argmax(axis=1), _AVE_CLASSES - 1)
+    found: NDArray[np.int64] = seconds.argmax(axis=1)
+    if seconds.shape[1] == _AVE_CLASSES:
+        events = seconds[:, :-1]
+        found = np.where(events.any(axis=1), events.argmax(axis=1), _AVE_CLASSES - 1)
+    return found
 
 
 def _ave_splits(orders: Mapping[Path, Any], n: int) -> list[str | None]:

@@ -145,6 +145,8 @@ class _Work:
     pooling: Pooling
 
     def __post_init__(self) -> None:
+        if not len(self.found.ids):
+            raise wrong(shown(self.operands[0].path), "holds no items: it has no rows")
         if len(self.found.ids) > MOST_ITEMS:
             raise wrong(shown(self.operands[0].path), f"has {len(self.found.ids):,} items; at most {MOST_ITEMS:,}")
         for one in self.found.placed:

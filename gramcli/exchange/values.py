@@ -20,6 +20,10 @@ ALL_STEPS: Final = 2**62
 """The length of an item of which all time steps count."""
 
 
+class Listed(dict[str, Value]):
+    """The arrays of a list, by their place: of several items, or of one."""
+
+
 def is_rows(value: Value) -> bool:
     """Whether a value is an array."""
     return hasattr(value, "read") and hasattr(value, "inner")

@@ -143,3 +143,50 @@ def test_a_caption_file_of_any_size_is_a_sentence(here: Path, draw: Draw) -> Non
         file.truncate(2**31)
     with pytest.raises(UserError, match="is the caption of an item, and cannot be read"):
         import_features("f", "store")
+
+
+def test_an_array_of_a_list_is_one_items_where_ids_or_modalities_stand_beside_it(here: Path, draw: Draw) -> None:
+    steps = [draw(k, 4) for k in (1, 3, 2)]
+    wanted = np.stack([one.mean(axis=0) for one in steps])
+    held = {"video": steps, "ids": ["a", "b", "c"], "audio": list(draw(3, 5))}
+    Path("x.pkl").write_bytes(pickle.dumps(held))
+    torch.save({key: [torch.from_numpy(x) for x in one] if key != "ids" else one for key, one in held.items()}, "x.pt")
+    for file in ("x.pkl", "x.pt"):
+        import_features(file, "store", overwrite=True)
+        assert open_store("store").ids == ("a", "b", "c")
+        assert np.allclose(vectors("video"), wanted)
+        assert np.array_equal(vectors("audio"), np.stack(held["audio"]))
+    Path("y.pkl").write_bytes(pickle.dumps({"text": list(draw(4, 5)), "video": steps}))
+    with pytest.raises(UserError, match="text has 4 rows for 3 items"):
+        import_features("y.pkl", "other")
+
+
+def test_lists_of_other_keys_are_the_steps_of_items(here: Path, draw: Draw) -> None:
+    held = {"v1": list(draw(4, 3)), "v2": list(draw(2, 3))}
+    Path("x.pkl").write_bytes(pickle.dumps(held))
+    import_features("x.pkl", "store")
+    assert open_store("store").ids == ("v1", "v2")
+    assert np.allclose(vectors("x"), [np.mean(one, axis=0) for one in held.values()])
+    Path("y.pkl").write_bytes(pickle.dumps({"v1": [draw(2, 3), draw(1, 3)], "v2": [draw(2, 3)]}))
+    with pytest.raises(UserError, match="v1 has steps of different shapes"):
+        import_features("y.pkl", "other")
+
+
+def test_what_lies_by_columns_in_a_packed_archive_is_read(here: Path, draw: Draw) -> None:
+    video = draw(20_000, 4)
+    np.savez_compressed("x.npz", video=np.asfortranarray(video), audio=np.asfortranarray(draw(20_000, 3, 2)))
+    import_features("x.npz", "store")  # several shards, so that it is read again
+    assert np.array_equal(vectors("video"), video)
+
+
+def test_what_has_no_rows_is_named(here: Path) -> None:
+    np.save("video.npy", np.zeros((0, 4), np.float32))
+    with pytest.raises(UserError, match="holds no items: it has no rows"):
+        import_features("video.npy", "store")
+
+
+def test_targets_of_several_classes_are_told(here: Path, draw: Draw) -> None:
+    torch.save(torch.from_numpy(draw(2, 4)), "features_test.pt")
+    torch.save(torch.ones(2, 3), "targets_test.pt")
+    found = import_features(".", "store")
+    assert "holds [3] numbers for each item, which are no class: left out" in " ".join(found.notes)
