@@ -150,7 +150,7 @@ def _text(value: Value, source: str) -> str:
     if not isinstance(value, str | int | float) or is_missing(value):
         raise wrong(source, f"must be texts; found {'NaN' if is_missing(value) else type(value).__name__}")
     try:
-        return str(value)
+        return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     except ValueError as error:  # Python writes no number of more than some thousand digits
         raise wrong(source, "holds a number of thousands of digits, which is no text") from error
 

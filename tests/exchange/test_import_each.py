@@ -190,3 +190,13 @@ def test_targets_of_several_classes_are_told(here: Path, draw: Draw) -> None:
     torch.save(torch.ones(2, 3), "targets_test.pt")
     found = import_features(".", "store")
     assert "holds [3] numbers for each item, which are no class: left out" in " ".join(found.notes)
+
+
+def test_whole_numbers_are_spelled_alike_in_lists_and_in_arrays(here: Path, draw: Draw) -> None:
+    held = {"video": torch.from_numpy(draw(2, 4)), "ids": [7.0, 9.0], "labels": [1.0, 2.0]}
+    torch.save(held, "x.pt")
+    torch.save({**held, "ids": torch.tensor([7, 9]), "labels": torch.tensor([1, 2])}, "y.pt")
+    for file in ("x.pt", "y.pt"):
+        import_features(file, "store", overwrite=True)
+        opened = open_store("store")
+        assert (opened.ids, opened.labels) == (("7", "9"), ("1", "2"))
