@@ -64,7 +64,8 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
         held = _named(one, values_of(one))
         for key, value in held.items():
             if key in values:
-                raise wrong(shown(one.path), f"has the key '{key}' of another file", "Write name=FILE for each")
+                remedy = "Write name=FILE for each" if one.name is None else "Give each a name of its own"
+                raise wrong(shown(one.path), f"has the key '{key}' of another file", remedy)
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
     return interpret(values, _files(operands), "arrays", files, time_axis_of(operands))

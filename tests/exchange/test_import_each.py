@@ -200,3 +200,20 @@ def test_whole_numbers_are_spelled_alike_in_lists_and_in_arrays(here: Path, draw
         import_features(file, "store", overwrite=True)
         opened = open_store("store")
         assert (opened.ids, opened.labels) == (("7", "9"), ("1", "2"))
+
+
+def test_a_store_within_the_folder_that_is_read_is_none_of_what_is_read(here: Path, draw: Draw) -> None:
+    for name in ("a", "b"):
+        np.save(f"{name}.npy", draw(3, 4))
+    first = import_features(".", "store").path
+    assert import_features(".", "store").path == first  # the same again: nothing changed that was read
+    np.save("b.npy", draw(3, 4))
+    with pytest.raises(UserError, match="the feature files changed"):
+        import_features(".", "store")
+
+
+def test_a_second_text_is_refused_before_it_is_read(here: Path, draw: Draw) -> None:
+    np.save("text.npy", draw(3, 4))
+    np.save("video.npy", draw(3, 4))
+    with pytest.raises(UserError, match=r"would be 'text@b', a second text. Import it as text .* join: gram join A B:"):
+        import_features(["text.npy", "video.npy"], rename={"text": "text@b"}, dry_run=True)
