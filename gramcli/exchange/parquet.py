@@ -157,6 +157,8 @@ class Parts:
         self.pieces = [(k, piece) for k, file in enumerate(files) for piece in range(len(file.sizes))]
         self.ends = np.cumsum([size for file in files for size in file.sizes]).tolist()
         names = files[0].schema.names
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise wrong(self.source, f"has two columns called '{twice}'", "Name them apart")
         if odd := next((file for file in files if file.schema.names != names), None):
             raise wrong(shown(odd.path), f"has other columns than {shown(files[0].path)}", "Import them apart")
         refuse_beyond(self.n, self.source)

@@ -7,6 +7,7 @@ import json
 import pickle
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,3 +218,20 @@ def test_a_second_text_is_refused_before_it_is_read(here: Path, draw: Draw) -> N
     np.save("video.npy", draw(3, 4))
     with pytest.raises(UserError, match=r"would be 'text@b', a second text. Import it as text .* join: gram join A B:"):
         import_features(["text.npy", "video.npy"], rename={"text": "text@b"}, dry_run=True)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_single_values_beside_arrays_are_left_out(save: Any, here: Path, draw: Draw) -> None:
+    save("x.npz", video=draw(3, 4), rate=25.0, model="clip", audio=np.nan, n=3)
+    found = import_features("x.npz", "store")
+    assert [one.name for one in found.modalities] == ["video"]
+    for said in ("rate is no features", "model is no features", "n is no features", "audio is NaN or None"):
+        assert said in " ".join(found.notes)
+
+
+def test_two_columns_of_one_name_are_named(here: Path, draw: Draw) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    column = pa.array(draw(2, 4).tolist())
+    pq.write_table(pa.table([pa.array(["a", "b"]), column, column], names=["id", "video", "video"]), "x.parquet")
+    with pytest.raises(UserError, match="has two columns called 'video'"):
+        import_features("x.parquet", "store")
