@@ -184,7 +184,8 @@ class StreamRows:
     def __init__(self, begin: Callable[[], IO[bytes]], layout: Layout, source: object) -> None:
         if not layout.shape:
             raise wrong(source, "is a single number, not rows")
-        if layout.fortran and len(layout.shape) > 1:
+        self._by_columns = layout.fortran and len(layout.shape) > 1
+        if self._by_columns and layout.nbytes > MOST_ITEM_BYTES:
             raise wrong(source, "lies column by column", "Save numpy.ascontiguousarray of it")
         self._begin, self._layout, self._source = begin, layout, source
         self.n, self.inner, self.dtype = layout.shape[0], layout.shape[1:], layout.name
@@ -192,18 +193,31 @@ class StreamRows:
         self._next = 0
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
-        """Return some rows; going back begins the stream anew."""
+        """Return some rows; going back begins the stream anew, as every reading of what lies by columns does."""
+        if self._by_columns:
+            whole = np.frombuffer(self._whole(), self._layout.dtype).reshape(self._layout.shape, order="F")
+            taken: NDArray[Any] = whole[positions]
+            return taken
         parts = [self._run(int(positions[start]), stop - start) for start, stop in runs(positions)]
         shape = (len(positions), *self._layout.shape[1:])
         found = np.frombuffer(b"".join(parts), self._layout.dtype).reshape(shape)
         return widened(found) if self._layout.bf16 else found
 
+    def _whole(self) -> bytes:
+        self._restart()
+        data = self._take(self._layout.nbytes, keep=True)
+        self._next = self.n
+        return data
+
+    def _restart(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream, self._next = self._begin(), 0
+
     def _run(self, first: int, count: int) -> bytes:
         row = prod(self._layout.shape[1:]) * self._layout.dtype.itemsize
         if self._stream is None or first < self._next:
-            if self._stream is not None:
-                self._stream.close()
-            self._stream, self._next = self._begin(), 0
+            self._restart()
         self._take((first - self._next) * row, keep=False)
         self._next = first + count
         return self._take(count * row, keep=True)
@@ -308,7 +322,9 @@ def text_rows(array: NDArray[Any]) -> list[Any]:
         >>> text_rows(np.array([[b"a", b"b"]])), text_rows(np.array([["a"], ["b"]]))
         ([['a', 'b']], ['a', 'b'])
     """
-    flat = [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in array.reshape(-1)]
+    flat = [
+        one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one) for one in array.reshape(-1)
+    ]
     width = prod(array.shape[1:])
     return flat if width < 2 else [flat[k : k + width] for k in range(0, len(flat), width)]
 

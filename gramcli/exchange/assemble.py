@@ -321,11 +321,20 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def stamped(paths: Sequence[Path]) -> list[list[Any]]:
-    """Return name, size and modification time of files, in folders of each below: what changes when they do."""
+def stamped(paths: Sequence[Path], output: Path | None = None) -> list[list[Any]]:
+    """Return name, size and modification time of files, in folders of each below: what changes when they do.
+
+    Args:
+        paths: Files and folders.
+        output: A store that is being written, which may lie in one of the folders and is none of what is read.
+    """
     found = []
+    own = None if output is None else output.resolve()
     for path in paths:
+        holds = own is not None and own.is_relative_to(path.resolve())
         for one in (path, *_below(path)):
+            if holds and own and (own.is_relative_to(place := one.resolve()) or place.is_relative_to(own)):
+                continue
             status = one.stat()
             found.append([str(one.relative_to(path.parent)), status.st_size, status.st_mtime_ns])
     return found

@@ -161,7 +161,7 @@ def wrong(source: object, what: str, remedy: str = "Write the file again, or lea
 
 
 def texts_as_keys(pairs: Iterable[tuple[Any, Any]], source: object) -> dict[str, Any]:
-    """Return keys and values as a dictionary of texts.
+    """Return keys and values as a dictionary of texts; bytes are UTF-8.
 
     Raises:
         UserError: Two keys, such as 1 and "1", are one text, or a key cannot be written.
@@ -169,7 +169,7 @@ def texts_as_keys(pairs: Iterable[tuple[Any, Any]], source: object) -> dict[str,
     found: dict[str, Any] = {}
     for key, value in pairs:
         try:
-            text = str(key)
+            text = key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else str(key)
         except ValueError as error:  # Python writes no number of more than some thousand digits
             raise wrong(source, "has a key that is a number of thousands of digits") from error
         if text in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ from gramcli.exchange.common_items import Matched
 from gramcli.exchange.operands import Operand
 from gramcli.store.rows import DIGESTS, StoreRows, is_captioned
 
-_REMEDY = "Embed the same captions in the same order, or join stores of which only one has text."
+_REMEDY = "Embed the same captions, or join stores of which only one has text."
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,15 @@ class Captions:
         counts: How many each item has, shape [items].
         source: Number of the store that says which texts they are, -1 where an item has none, shape [items].
         known: Whether every item's source says so.
+        order: Number of a store -> the row that stands in the place of each of its caption rows, where its captions
+            stand in another order than in their source.
         notes: What was decided, one sentence each.
     """
 
     counts: NDArray[np.int64]
     source: NDArray[np.int64]
     known: bool
+    order: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -52,7 +55,7 @@ def match_captions(operands: Sequence[Operand], rows: Sequence[StoreRows], match
         work.refuse_gaps(k)
     used = {int(k) for k in np.unique(work.source[work.counts > 0])}
     known = bool(texts) and all(rows[k].knows_texts for k in used or texts)
-    return Captions(work.counts, work.source, known, tuple(work.notes))
+    return Captions(work.counts, work.source, known, work.order, tuple(work.notes))
 
 
 def caption_rows(starts: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -82,6 +85,7 @@ class _Matching:
     counts: NDArray[np.int64] = field(init=False)
     source: NDArray[np.int64] = field(init=False)
     notes: list[str] = field(default_factory=list)
+    order: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.matched.items)
@@ -144,12 +148,31 @@ class _Matching:
                 continue
             own, theirs = self._texts(k, here), self._texts(other, here)
             if bool((own != theirs).any()):
-                owner = np.repeat(here, self.counts[here])
-                wrong = np.unique(owner[own != theirs])
-                more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
-                where = f"{self.operands[other].label} than in {self.operands[k].label}"
-                raise UserError("usage", f"{self._item(int(wrong[0]))} has other captions in {where}{more}. {_REMEDY}")
+                self._reorder(k, other, here, own, theirs)
         return known
+
+    def _reorder(
+        self, k: int, other: int, items: NDArray[np.int64], own: NDArray[np.int64], theirs: NDArray[np.int64]
+    ) -> None:
+        """Take the captions of store k in the order of their source, where they are the same.
+
+        Raises:
+            UserError: They are not.
+        """
+        owner = np.repeat(items, self.counts[items])
+        sorted_own, sorted_theirs = np.lexsort((own, owner)), np.lexsort((theirs, owner))
+        wrong = np.unique(owner[own[sorted_own] != theirs[sorted_theirs]])
+        if len(wrong):
+            more = f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else ""
+            where = f"{self.operands[other].label} than in {self.operands[k].label}"
+            raise UserError("usage", f"{self._item(int(wrong[0]))} has other captions in {where}{more}. {_REMEDY}")
+        starts = self.rows[k].caption_starts
+        rows = caption_rows(starts, self.matched.places[k][items])
+        order = self.order.setdefault(k, np.arange(int(starts[-1])))
+        order[rows[sorted_theirs]] = rows[sorted_own]
+        n, label = len(np.unique(owner[own != theirs])), self.operands[k].label
+        has = "item has" if n == 1 else "items have"
+        self.notes.append(f"{n:,} {has} the captions in another order in {label}: they were matched by their words.")
 
     def _texts(self, k: int, items: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = self.rows[k]

@@ -136,9 +136,12 @@ FORMATS: Final = Catalog(
         FormatRow(
             "folder",
             target="gramcli.exchange.folder:read_folder",
-            summary="One .npy file for each item: ID.npy or ID_KEY.npy, [d] or [T, d].",
-            layout=("A folder: ID.npy or ID_KEY.npy of each item, [d] or [T, d]; ID.txt beside it holds a caption."),
-            recognised="a folder with .npy files",
+            summary="One file for each item: ID.npy or ID_KEY.npy, [d] or [T, d]; or .pkl, .pt.",
+            layout=(
+                "A folder: ID.npy or ID_KEY.npy of each item, [d] or [T, d]; ID.txt beside it holds a caption. Or "
+                ".pkl of an array, .pt of a tensor, where there is no .npy."
+            ),
+            recognised="a folder with .npy files, or else .pkl or .pt",
             source="video_features, HowTo100M, clip-video-encode",
         ),
         FormatRow(

@@ -14,6 +14,7 @@ from gramcli.media.kinds import shown
 
 _FILE: Final = re.compile(r"(features|targets)_(train|val|test)\.pt")
 _ORDER: Final = ("train", "val", "test")
+_IMAGES: Final = "image: features of CLIP_benchmark are taken for images; --rename image=NAME says otherwise."
 
 
 def read_clip_benchmark(operands: Sequence[Operand]) -> Recognised | None:
@@ -23,7 +24,7 @@ def read_clip_benchmark(operands: Sequence[Operand]) -> Recognised | None:
         return None
     rows: list[Rows] = []
     ids: list[str] = []
-    facts = Facts()
+    facts, notes = Facts(), [_IMAGES]
     for split in [one for one in _ORDER if ("features", one) in paths]:
         path = paths["features", split]
         held = _tensor(path)
@@ -32,14 +33,14 @@ def read_clip_benchmark(operands: Sequence[Operand]) -> Recognised | None:
         ids += mine
         facts.splits |= dict.fromkeys(mine, split)
         if ("targets", split) in paths:
-            facts.labels |= _targets(paths["targets", split], mine)
+            facts.labels |= _targets(paths["targets", split], mine, notes)
     source = shown(operands[0].path)
     return Recognised(
         "clip-benchmark",
         [Features("image", ChainRows(rows, source), source, ids)],
         facts,
         ids="split and row",
-        notes=["image: features of CLIP_benchmark are taken for images; --rename image=NAME says otherwise."],
+        notes=notes,
     )
 
 
@@ -65,7 +66,7 @@ def _tensor(path: Path) -> Any:  # noqa: ANN401 - rows
     return rows
 
 
-def _targets(path: Path, ids: Sequence[str]) -> dict[str, str]:
+def _targets(path: Path, ids: Sequence[str], notes: list[str]) -> dict[str, str]:
     import numpy as np  # noqa: PLC0415 - with torch
 
     rows = _tensor(path)
@@ -73,5 +74,8 @@ def _targets(path: Path, ids: Sequence[str]) -> dict[str, str]:
         raise wrong(shown(path), f"has {rows.n:,} targets for {len(ids):,} features", "Extract the features again")
     values = np.asarray(rows.read(np.arange(rows.n)))
     if values.ndim != 1:
+        notes.append(
+            f"{shown(path)} holds {list(values.shape[1:])} numbers for each item, which are no class: left out."
+        )
         return {}
     return {one: str(int(value)) for one, value in zip(ids, values.tolist(), strict=True)}

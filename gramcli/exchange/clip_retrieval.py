@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from gramcli.exchange.arrays import ChainRows, FileRows, read_npy_header
@@ -36,15 +36,37 @@ def read_clip_retrieval(operands: Sequence[Operand]) -> Recognised | None:
         source = shown(root / folder)
         rows: list[Rows] = [_rows(path) for path in parts]
         found.features.append(Features(_FOLDERS[folder], ChainRows(rows, source), source))
-    if metadata := _parts(root / "metadata", ".parquet"):
+    metadata = _parts(root / "metadata", ".parquet")
+    _refuse_gaps({**held, **({"metadata": metadata} if metadata else {})}, shown(root))
+    if metadata:
         _take_metadata(found, metadata)
     return found
+
+
+def _refuse_gaps(held: Mapping[str, Sequence[Path]], source: str) -> None:
+    """Refuse folders of other parts: rows that follow a missing one would be of other items.
+
+    Raises:
+        UserError: A folder has a part that another lacks.
+    """
+    numbers = {folder: {_number(path) for path in parts} for folder, parts in held.items()}
+    every = set().union(*numbers.values())
+    for folder, own in numbers.items():
+        if lost := every - own:
+            other = next(name for name, more in numbers.items() if min(lost) in more)
+            said = f"has no part {min(lost)} in {folder}, and one in {other}"
+            raise wrong(source, said, "Restore it, or take that part out of every folder")
 
 
 def _parts(folder: Path, suffix: str) -> list[Path]:
     """The parts of a folder in the order of their numbers."""
     paths = [path for path in folder.glob(f"*{suffix}") if not path.name.startswith(".")] if folder.is_dir() else []
-    return sorted(paths, key=lambda path: (int(match[1]) if (match := _NUMBER.search(path.stem)) else -1, path.name))
+    return sorted(paths, key=lambda path: (_number(path), path.name))
+
+
+def _number(path: Path) -> int:
+    """Of a part; -1 of a file without one."""
+    return int(match[1]) if (match := _NUMBER.search(path.stem)) else -1
 
 
 def _rows(path: Path) -> Rows:

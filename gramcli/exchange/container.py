@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
-from gramcli.exchange.arrays import ChainRows, EachRows, common_shape
+from gramcli.exchange.arrays import EachRows, common_shape
 from gramcli.exchange.base import Features, Recognised, Rows, wrong
+from gramcli.exchange.by_split import by_split
 from gramcli.exchange.masks import masked
-from gramcli.exchange.names import folded, lengths_of, mask_of, modality_of, name_of, rank_of, role_of
+from gramcli.exchange.names import (
+    folded,
+    is_padding_mask,
+    lengths_of,
+    mask_of,
+    modality_of,
+    name_of,
+    rank_of,
+    role_of,
+)
 from gramcli.exchange.values import (
-    ALL_STEPS,
+    Listed,
     Value,
     captions_of,
     ids_of,
@@ -56,11 +66,14 @@ def interpret(
     Raises:
         UserError: No features, or features that do not fit each other.
     """
+    if any(role_of(key) == "ids" or modality_of(key) for key in values):  # then an array of a list is one item's
+        values = {key: _each(value, f"{source}, {key}") if isinstance(value, Listed) else value
+                  for key, value in values.items()}  # fmt: skip
     inner = {key: value for key, value in values.items() if isinstance(value, Mapping)}
     if inner and len(inner) == len(values):
         if all(is_split(key) for key in inner):
             parts = {key: interpret(value, f"{source}, {key}", kind, None, time_axis) for key, value in inner.items()}
-            return _by_split(parts, source)
+            return by_split(parts, source)
         return _nested(inner, source, kind)
     holes = [key for key, value in values.items() if is_missing(value)]
     arrays = {key: value for key, value in values.items() if is_rows(value) and key not in set(holes)}
@@ -109,10 +122,12 @@ def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str |
     """Items by id: each array is one item's, which is all NaN where there is none.
 
     Raises:
-        UserError: Their shapes do not fit each other.
+        UserError: Their shapes do not fit each other, or those of the steps of one.
     """
     ids = list(arrays)
     there = [rows for rows in arrays.values() if rows is not None]
+    if odd := next((key for key, rows in arrays.items() if rows is not None and None in rows.inner), None):
+        raise wrong(f"{source}, {odd}", "has steps of different shapes", "Save one array for each item")
     shapes = [(rows.n, *rows.inner) for rows in there]
     inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
     dtype, every = there[0].dtype, list(arrays.values())
@@ -123,6 +138,20 @@ def by_id(arrays: Mapping[str, Rows | None], source: str, kind: str, name: str |
 
     found = Features(name or name_of(_stem(source)), EachRows(get, len(ids), inner, dtype), source, ids)
     return Recognised(kind, [found], ids=f"keys of {source}")
+
+
+def _are_steps(values: Mapping[str, Mapping[str, Value]]) -> bool:
+    """Whether lists of arrays are each the time steps of an item, rather than the items of a modality."""
+    unequal = len({len(one) for one in values.values()}) > 1
+    return (unequal or len(values) > _FEW) and not any(map(modality_of, values))
+
+
+def _each(held: Mapping[str, Value], source: str) -> Rows:
+    """The arrays of a list as rows, one of each item."""
+    every: list[Rows] = list(held.values())
+    shapes = [(rows.n, *rows.inner) for rows in every]
+    inner = common_shape(cast("list[tuple[int, ...]]", shapes), source)
+    return EachRows(lambda k: np.asarray(every[k].read(np.arange(every[k].n))), len(every), inner, every[0].dtype)
 
 
 def nothing(inner: Sequence[int | None]) -> NDArray[np.float32]:
@@ -137,6 +166,8 @@ def _stem(source: str) -> str:
 
 def _nested(values: Mapping[str, Mapping[str, Value]], source: str, kind: str) -> Recognised:
     """{expert: {id: array}}, {expert: {pooling: {id: array}}}, {id: {modality: array}}."""
+    if all(isinstance(one, Listed) for one in values.values()) and _are_steps(values):
+        return by_id({key: _each(one, f"{source}, {key}") for key, one in values.items()}, source, kind)
     first = next(iter(values.values()))
     if all(isinstance(one, Mapping) for one in first.values()) and first:
         chosen = {expert: _chosen(expert, pools, source) for expert, pools in values.items()}
@@ -232,6 +263,9 @@ def _masked(one: Features, mask: Rows, source: str, found: Recognised) -> Featur
     if len(one.rows.inner) < 2:
         found.notes.append(f"{source} is a mask of time steps, of which {one.name} has none: left out.")
         return one
+    if is_padding_mask(source.rpartition(", ")[2]):
+        said = "is a mask of padding, in which some tools write 1 for padding and others for what is none"
+        raise wrong(source, said, f"Call it {one.name}_mask, with 1 for each step that counts")
     rows, lengths = masked(one.rows, mask, source)
     both = lengths if one.lengths is None else np.minimum(lengths, one.lengths)
     return replace(one, rows=rows, lengths=both)
@@ -268,15 +302,19 @@ def _owners(
     if "owners" not in roles:
         return None
     key = roles["owners"]
-    value = values[key]
+    value, known = values[key], set(ids or ())
     if is_rows(value) and ids:
         numbers = integers_of(value, f"{source}, {key}")
-        if not folded(key).endswith(_OF_ROWS) and set(map(str, numbers)) <= set(ids):
+        if not folded(key).endswith(_OF_ROWS) and set(map(str, numbers)) <= known:
             return [str(k) for k in numbers]
         if odd := next((k for k in numbers if not 0 <= k < len(ids)), None):
             raise wrong(f"{source}, {key}", f"names row {odd} of {len(ids)} items")
         return [ids[k] for k in numbers]
-    return texts_of(value, f"{source}, {key}")
+    owners = texts_of(value, f"{source}, {key}")
+    if ids and (stranger := next((one for one in owners if one not in known), None)) is not None:
+        said = f"has a caption of '{stranger}', which is no item of the ids beside it"
+        raise wrong(f"{source}, {key}", said, "Correct the ids, or leave what is not needed out")
+    return owners
 
 
 def _take_facts(
@@ -305,58 +343,3 @@ def _take_facts(
             for one, some in zip(owners, captions, strict=True):
                 gathered.setdefault(one, []).extend(some)
             found.facts.captions.update({one: tuple(every) for one, every in gathered.items()})
-
-
-def _by_split(parts: Mapping[str, Recognised], source: str) -> Recognised:
-    """Put the splits of a file one after the other."""
-    first = next(iter(parts.values()))
-    names = [one.name for one in first.features]
-    if not names:
-        raise wrong(source, f"holds no features in {next(iter(parts))}", "Name a file with arrays of floats")
-    for split, part in parts.items():
-        if sorted(one.name for one in part.features) != sorted(names):
-            raise wrong(source, f"has other modalities in {split} than in {next(iter(parts))}")
-    whole = Recognised(first.format, [], ids=first.ids, notes=[note for part in parts.values() for note in part.notes])
-    for name in names:
-        found = [next(one for one in part.features if one.name == name) for part in parts.values()]
-        rows = ChainRows([one.rows for one in found], f"{source}, {name}")
-        ids = _split_ids(parts, found)
-        every = _split_lengths(found)
-        whole.features.append(Features(name, rows, f"{source}, {name}", ids, every))
-    for split, part in parts.items():
-        for role in ("labels", "captions"):
-            getattr(whole.facts, role).update(getattr(part.facts, role))
-            if part.row_facts.get(role):
-                whole.row_facts[role] = [*whole.row_facts.get(role, ()), *part.row_facts[role]]
-        one = part.features[0]
-        whole.facts.splits |= dict.fromkeys(one.ids or [f"{split}/{k}" for k in range(one.rows.n)], split)
-    if not first.features[0].ids:
-        for role in ("labels", "captions"):
-            texts = whole.row_facts.pop(role, None)
-            if texts and len(texts) == len(whole.features[0].ids or ()):
-                pairs = zip(whole.features[0].ids or (), texts, strict=True)
-                getattr(whole.facts, role).update(
-                    {
-                        key: (text,) if role == "captions" and isinstance(text, str) else text
-                        for key, text in pairs
-                        if text is not None
-                    }
-                )
-        whole.ids = "split and row"
-    return whole
-
-
-def _split_lengths(found: Sequence[Features]) -> NDArray[Any] | None:
-    """The lengths of all splits; of one that says none, all steps."""
-    if all(one.lengths is None for one in found):
-        return None
-    return np.concatenate(
-        [np.full(one.rows.n, ALL_STEPS) if one.lengths is None else one.lengths for one in found], dtype=np.int64
-    )
-
-
-def _split_ids(parts: Mapping[str, Recognised], found: Sequence[Features]) -> list[str]:
-    ids: list[str] = []
-    for split, one in zip(parts, found, strict=True):
-        ids += one.ids if one.ids else [f"{split}/{k}" for k in range(one.rows.n)]
-    return ids

@@ -60,6 +60,7 @@ class ExportFacts(msgspec.Struct):
         fingerprint: Of the store.
         inputs: Modality -> for each item the digest of what it was made from, None where it was not: the store's
             inputs.json, by which leakage and changed media are found.
+        findings: What was found of the model while the store was made: its notes.json, which evaluations say.
     """
 
     gram_export: Size
@@ -72,6 +73,7 @@ class ExportFacts(msgspec.Struct):
     texts_known: bool
     fingerprint: Sha256
     inputs: dict[str, list[str | None]] = {}
+    findings: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Outgoing:
             self.rows.knows_texts,
             self.store.fingerprint(),
             self._inputs(),
+            dict(self.store.findings),
         )
         return json.dumps(msgspec.to_builtins(found), allow_nan=False).encode("ascii")
 

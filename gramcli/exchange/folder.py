@@ -1,4 +1,4 @@
-"""`folder`: one .npy file for each item, `<id>.npy` or `<id>_<key>.npy`, as video_features and HowTo100M write."""
+"""`folder`: one file for each item, `<id>.npy` or `<id>_<key>.npy`, as video_features and HowTo100M write."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from gramcli.exchange.arrays import NPY, EachRows, Layout, array_from, common_shape, read_npy_header, refuse_beyond
-from gramcli.exchange.base import MOST_ITEM_BYTES, Facts, Features, Operand, Recognised, wrong
+from gramcli.exchange.arrays import EachRows, common_shape, refuse_beyond
+from gramcli.exchange.base import Facts, Features, Operand, Recognised, wrong
+from gramcli.exchange.item_files import SUFFIXES, loaded, shape_of
 from gramcli.exchange.names import name_of
-from gramcli.files.reading import open_regular, read_regular
+from gramcli.files.reading import read_regular
 from gramcli.media.kinds import shown
 from gramcli.media.text import decode_text
 
@@ -28,16 +29,16 @@ _KNOWN: Final = frozenset({
 })
 # fmt: on
 _NO_FEATURES: Final = frozenset({"fps", "timestamps_ms"})
-_OTHERS: Final = (".npz", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5", ".parquet", ".safetensors", ".tar")
+_OTHERS: Final = (".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5", ".parquet", ".safetensors", ".tar")
 _CAPTION_LIMIT: Final = 2**20
 
 
 def read_folder(operands: Sequence[Operand]) -> Recognised | None:
-    """Read one folder of .npy files; `name=FOLDER` names its modality."""
+    """Read one folder of a file for each item, .npy, or where there is none .pkl, .pt; `name=FOLDER` names all."""
     if len(operands) != 1 or not operands[0].is_folder:
         return None
     one = operands[0]
-    files = _npy_files(one.path)
+    suffix, files = _first_files(one.path)
     if not files:
         return None
     keyed = _keyed([path.stem for path in files.values()], one.name)
@@ -56,30 +57,39 @@ def read_folder(operands: Sequence[Operand]) -> Recognised | None:
         found.features.append(_features(name, paths, shown(one.path)))
     if not found.features:
         return None
-    found.notes += _left_out(one.path)
+    found.notes += _left_out(one.path, suffix)
     found.facts = _captions(one.path, {identity for paths in modalities.values() for identity in paths})
     return found
 
 
-def _npy_files(folder: Path) -> dict[str, Path]:
-    """The .npy files of a folder by stem, in the order of their names; those of folders below are not looked at."""
+def _first_files(folder: Path) -> tuple[str, dict[str, Path]]:
+    """The first suffix of which a folder has files, and these."""
+    for suffix in SUFFIXES:
+        if files := _files(folder, suffix):
+            return suffix, files
+    return "", {}
+
+
+def _files(folder: Path, suffix: str) -> dict[str, Path]:
+    """The files of a folder by stem, in the order of their names; those of folders below are not looked at."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(".npy"))
+            names = sorted(entry.name for entry in entries if entry.name.endswith(suffix))
     except OSError as error:
         raise wrong(shown(folder), f"cannot be read ({error.strerror})", "Check its permissions") from error
     refuse_beyond(len(names), shown(folder))
-    return {name[:-4]: folder / name for name in names if not name.startswith(".")}
+    return {name.removesuffix(suffix): folder / name for name in names if not name.startswith(".")}
 
 
-def _left_out(folder: Path) -> list[str]:
+def _left_out(folder: Path, suffix: str) -> list[str]:
     """Say which features of a folder are not read: those of other formats, and folders below."""
     with os.scandir(folder) as entries:
         held = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
-    files = [name for name, below in held if not below and name.lower().endswith(_OTHERS)]
+    others = tuple(one for one in _OTHERS if one != suffix)
+    files = [name for name, below in held if not below and name.lower().endswith(others)]
     folders = [name for name, below in held if below]
     said = (
-        [f"{len(files):,} file{'s' * (len(files) > 1)} of features that are no .npy, such as '{files[0]}'"]
+        [f"{len(files):,} file{'s' * (len(files) > 1)} of features that are no {suffix}, such as '{files[0]}'"]
         if files
         else []
     )
@@ -108,48 +118,14 @@ def _ending(stem: str) -> tuple[str, str]:
 
 
 def _features(name: str, paths: dict[str, Path], source: str) -> Features:
-    layouts = [_layout(path) for path in paths.values()]
-    inner = common_shape([layout.shape for layout in layouts], source)
+    found = [shape_of(path) for path in paths.values()]
+    inner = common_shape([shape for shape, _ in found], source)
     every = list(paths.values())
 
     def get(k: int) -> NDArray[Any]:
         return loaded(every[k])
 
-    return Features(name, EachRows(get, len(every), inner, layouts[0].name), source, list(paths))
-
-
-def _layout(path: Path) -> Layout:
-    with _opened(path) as file:
-        if not file.peek(1).startswith(NPY[:1]):
-            raise wrong(shown(path), "is no .npy file")
-        layout = read_npy_header(file, shown(path))
-    if layout.nbytes > MOST_ITEM_BYTES:
-        raise wrong(shown(path), f"declares {layout.nbytes:,} bytes for one item; at most {MOST_ITEM_BYTES:,} are read")
-    return layout
-
-
-def _opened(path: Path) -> Any:  # noqa: ANN401 - a context of the open file
-    try:
-        return _checked(path)
-    except OSError as error:
-        raise wrong(shown(path), f"cannot be read ({error.strerror})") from error
-
-
-def _checked(path: Path) -> Any:  # noqa: ANN401 - as above
-    with open_regular(path):
-        return open_regular(path)
-
-
-def loaded(path: Path) -> NDArray[Any]:
-    """Return the array of an .npy file of one item.
-
-    Raises:
-        UserError: It cannot be read, or is too large.
-    """
-    try:
-        return array_from(read_regular(path, MOST_ITEM_BYTES + 2**20), shown(path))
-    except OSError as error:
-        raise wrong(shown(path), f"cannot be read ({error.strerror})") from error
+    return Features(name, EachRows(get, len(every), inner, found[0][1]), source, list(paths))
 
 
 def _captions(folder: Path, ids: set[str]) -> Facts:
@@ -158,7 +134,15 @@ def _captions(folder: Path, ids: set[str]) -> Facts:
     for identity in sorted(ids):
         path = folder / f"{identity}.txt"
         if path.is_file():
-            text = decode_text(read_regular(path, _CAPTION_LIMIT))
+            text = decode_text(_caption(path))
             if text and text.strip():
                 facts.captions[identity] = (text.strip(),)
     return facts
+
+
+def _caption(path: Path) -> bytes:
+    try:
+        return read_regular(path, _CAPTION_LIMIT)
+    except OSError as error:
+        said = f"is the caption of an item, and cannot be read ({error.strerror})"
+        raise wrong(shown(path), said, "Move it elsewhere") from error

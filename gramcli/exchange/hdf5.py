@@ -181,7 +181,7 @@ def _texts(dataset: Any, where: str, room: TextRoom) -> list[Any]:  # noqa: ANN4
         flat = np.asarray(piece, dtype=object).reshape(-1).tolist()
         if not fixed:
             room.take(len(flat), sum(map(len, flat)), where)
-        found += [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in flat]
+        found += [one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one) for one in flat]
     row = prod(dataset.shape[1:]) if dataset.shape else 1
     return found if row < 2 else [found[k : k + row] for k in range(0, len(found), row)]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AVE: Final = "avadataset"
+_AVE_CLASSES: Final = 29  # 28 events, and what is between them
 _SUFFIXES: Final = (".h5", ".hdf5", ".hdf")
 _EXPERT: Final = re.compile(r"features\.(.+)")
 _CAPTION: Final = re.compile(r"raw_captions\.(\d+)")
@@ -105,10 +106,19 @@ def _take_ave(found: Recognised, path: Path, rows: Any) -> None:  # noqa: ANN401
         raise wrong(f"{shown(path)}, {_AVE}", "is no array of features")
     if "label" in path.stem.casefold() or rows.dtype.startswith(("int", "uint")):
         every = np.asarray(rows.read(np.arange(rows.n)), dtype=np.float64).reshape(rows.n, -1, rows.inner[-1])
-        found.row_facts["labels"] = [str(k) for k in every.mean(axis=1).argmax(axis=1).tolist()]
+        found.row_facts["labels"] = list(map(str, _ave_events(every.sum(axis=1)).tolist()))
         return
     name = "video" if len(rows.inner) > 2 else "audio" if rows.inner[-1] == 128 else name_of(path.stem)
     found.features.append(Features(name, rows, f"{shown(path)}, {_AVE}"))
+
+
+def _ave_events(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The event of each video, [n, classes] -> [n]: the last of AVE's 29 classes is no event, however long it lasts."""
+    found: NDArray[np.int64] = seconds.argmax(axis=1)
+    if seconds.shape[1] == _AVE_CLASSES:
+        events = seconds[:, :-1]
+        found = np.where(events.any(axis=1), events.argmax(axis=1), _AVE_CLASSES - 1)
+    return found
 
 
 def _ave_splits(orders: Mapping[Path, Any], n: int) -> list[str | None]:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gramcli.exchange.arrays import ChainRows, refuse_beyond
-from gramcli.exchange.base import Features, Operand, Recognised, wrong
+from gramcli.exchange.arrays import refuse_beyond
+from gramcli.exchange.arrow_messages import refuse_packed
+from gramcli.exchange.base import Operand, Recognised, wrong
+from gramcli.exchange.by_split import by_split
 from gramcli.exchange.parquet import Parts, table_of
 from gramcli.exchange.parquet_files import arrow_errors
 from gramcli.files.reading import check_regular, read_regular
@@ -33,7 +35,7 @@ def read_hf_dataset(operands: Sequence[Operand]) -> Recognised | None:
             or not all(isinstance(one, str) and _is_name(one) for one in splits)
         ):
             raise wrong(shown(root / _DICT), "does not list its splits", "Save the dataset again")
-        return _joined({split: _dataset(root / split, title) for split in splits})
+        return by_split({split: _dataset(root / split, title) for split in splits}, shown(root))
     return _dataset(root, title) if (root / _STATE).is_file() else None
 
 
@@ -75,6 +77,7 @@ class _ArrowFile:
             import pyarrow as pa  # noqa: PLC0415 - only this format needs it
 
             check_regular(path)
+            refuse_packed(path, shown(path))
             reader = pa.ipc.open_stream(pa.memory_map(str(path), "r"))
             self.schema = reader.schema
             self._batches = list(reader)
@@ -91,31 +94,3 @@ class _ArrowFile:
     def texts(self, name: str, k: int) -> list[Any]:
         """Return a column of batch k, as the only part of it."""
         return [self.piece(name, k)]
-
-
-def _joined(parts: dict[str, Recognised]) -> Recognised:
-    """The splits of a DatasetDict, one after the other."""
-    first = next(iter(parts.values()))
-    whole = Recognised(first.format, [], ids=first.ids, notes=[note for part in parts.values() for note in part.notes])
-    owners = {split: _ids_of(split, part) for split, part in parts.items()}
-    for k, one in enumerate(first.features):
-        found = [part.features[k] for part in parts.values()]
-        if any(other.name != one.name for other in found):
-            raise wrong(one.source, "is not in every split", "Import the splits apart")
-        ids = [identity for split in parts for identity in owners[split]]
-        whole.features.append(Features(one.name, ChainRows([part.rows for part in found], one.source), one.source, ids))
-    for split, part in parts.items():
-        for role in ("labels", "captions"):
-            getattr(whole.facts, role).update(getattr(part.facts, role))
-            for identity, value in zip(owners[split], part.row_facts.get(role, ()), strict=False):
-                if value is not None:
-                    getattr(whole.facts, role)[identity] = (
-                        (value,) if role == "captions" and isinstance(value, str) else value
-                    )
-        whole.facts.splits |= dict.fromkeys(owners[split], split)
-    return whole
-
-
-def _ids_of(split: str, part: Recognised) -> Sequence[str]:
-    one = part.features[0]
-    return one.ids if one.ids is not None else [f"{split}/{k}" for k in range(one.rows.n)]

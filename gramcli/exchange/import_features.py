@@ -21,7 +21,7 @@ from gramcli.exchange.recognise import recognised
 from gramcli.media.kinds import shown
 from gramcli.results.imports import Imported, ImportedModality
 from gramcli.results.watch import NOBODY, Watch
-from gramcli.store.layout import OK, Plan, digest, reason_of, state
+from gramcli.store.layout import OK, TEXT, Plan, digest, is_text, reason_of, state
 from gramcli.store.writer import StoreWriter, counted
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
     _rename(parts, rename or {})
     _suspect(parts, {one.name for one in operands} | set((rename or {}).values()))
     found = matched(parts, told, fold=time_axis is None)
-    work = _Work(operands, parts, told, found, Pooling(pool, time_axis or 0))
+    work = _Work(operands, parts, told, found, Pooling(pool, time_axis or 0), None if output is None else Path(output))
     plan = work.plan(shared_space, dataset, model)
     progress = watch.stage("Reading" if dry_run else "Importing")
     if dry_run or output is None:
@@ -113,6 +113,9 @@ def _rename(parts: Sequence[Recognised], names: Mapping[str, str]) -> None:
             raise UserError("usage", f"--rename {old}={new}: there is no '{old}'. Found: {', '.join(known)}.")
     for one in features:
         one.name = names.get(one.name, one.name)
+        if is_text(one.name) and one.name != TEXT:
+            remedy = "Import it as text into a store of its own, and join: gram join A B:text=" + one.name
+            raise wrong(one.source, f"would be '{one.name}', a second text", remedy)
     for part in parts:
         part.status = {names.get(name, name): status for name, status in part.status.items()}
 
@@ -136,6 +139,7 @@ class _Work:
         told: What the user's own files say.
         found: The items.
         pooling: How time becomes one vector.
+        output: The store to write.
     """
 
     operands: Sequence[Operand]
@@ -143,8 +147,11 @@ class _Work:
     told: Told
     found: Matched
     pooling: Pooling
+    output: Path | None = None
 
     def __post_init__(self) -> None:
+        if not len(self.found.ids):
+            raise wrong(shown(self.operands[0].path), "holds no items: it has no rows")
         if len(self.found.ids) > MOST_ITEMS:
             raise wrong(shown(self.operands[0].path), f"has {len(self.found.ids):,} items; at most {MOST_ITEMS:,}")
         for one in self.found.placed:
@@ -169,7 +176,7 @@ class _Work:
         dims = {one.features.name: dim_of(one, self.pooling) for one in self.found.placed}
         model, data = self._model(shared_space, named), self._dataset(dataset)
         sources = {
-            "feature files": digest(stamped([one.path for one in self.operands])),
+            "feature files": digest(stamped([one.path for one in self.operands], self.output)),
             "ids and texts": digest([self.told.sha256, _texts_of(self.found)]),
         }
         items = LazyItems(self.found.ids, facts)

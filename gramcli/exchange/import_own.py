@@ -9,7 +9,7 @@ from typing import Final
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import Operand, Recognised
-from gramcli.exchange.own import Part, is_export, read_export, restore
+from gramcli.exchange.own import Part, check_export, is_export, read_export, restore
 from gramcli.results.imports import Imported, ImportedModality
 from gramcli.results.watch import Watch
 from gramcli.store.layout import OK, is_text, reason_of, state
@@ -64,6 +64,8 @@ def import_own(
         )
     with read_export(list(files)) as parts:
         found = _described(parts, output)
+        if output is None:
+            check_export(parts, watch)
     if output is not None:
         restore(list(files), output, overwrite=overwrite, watch=watch)
     return found

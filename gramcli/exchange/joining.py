@@ -97,9 +97,9 @@ class _Work:
     def _vectors(self, k: int, name: str, places: NDArray[np.int64]) -> NDArray[np.float32]:
         there = places >= 0
         if is_text(name):
-            found: NDArray[np.float32] = self._rows[k].take(
-                name, caption_rows(self._rows[k].caption_starts, places[there])
-            )
+            rows = caption_rows(self._rows[k].caption_starts, places[there])
+            order = self._captions.order.get(k)
+            found: NDArray[np.float32] = self._rows[k].take(name, rows if order is None else order[rows])
             return found
         out = np.zeros((len(places), self._operands[k].store.dims[name]), np.float32)
         out[there] = self._rows[k].take(name, places[there])

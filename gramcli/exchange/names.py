@@ -55,7 +55,8 @@ _ROLES: Final[dict[str, tuple[str, ...]]] = {
 _ROLE_OF: Final = {word: role for role, words in _ROLES.items() for word in words}
 _WHOLE: Final = {"sequence_output": "text"}  # CLIP4Clip's name
 _LENGTHS: Final = re.compile(r"(.+)_(?:lengths?|lens?)")
-_MASK: Final = re.compile(r"(.+?)(?:_attention|_padding)?_masks?")
+_MASK: Final = re.compile(r"(.+?)(?:_attention|_(?:key_)?pad(?:ding)?)?_masks?")
+_PADDING: Final = re.compile(r".+_pad(?:ding)?_masks?")
 _NEAR: Final = re.compile(r"([a-z]{2,})(?:\d\w*|_\w+)?|([tvasdi])_\w+")
 _LETTERS: Final = re.compile(r"[tvasdi]{2,6}")
 
@@ -135,6 +136,16 @@ def mask_of(key: str) -> str | None:
     """
     found = _MASK.fullmatch(folded(key))
     return name_of(found[1]) if found else None
+
+
+def is_padding_mask(key: str) -> bool:
+    """Return whether a mask may say 1 of steps that are padding: PyTorch's do, those of others do not.
+
+    Example:
+        >>> is_padding_mask("video_key_padding_mask"), is_padding_mask("video_mask")
+        (True, False)
+    """
+    return bool(_PADDING.fullmatch(folded(key)))
 
 
 def near_of(name: str) -> str | None:

@@ -19,6 +19,7 @@ from gramcli.results.schema import Source, read_json
 from gramcli.results.watch import NOBODY, Watch
 from gramcli.store.items import ItemRow, parse_items
 from gramcli.store.layout import Plan, PlannedItem, digest, has_row, is_text
+from gramcli.store.notes import keep_notes
 from gramcli.store.rows import DIGESTS, OWNERS
 from gramcli.store.shards import ShardContent
 from gramcli.store.writer import StoreWriter
@@ -101,6 +102,7 @@ def restore(
         plan = _plan(parts)
         progress = watch.stage("Importing", "shards")
         with StoreWriter.open(Path(output), plan, overwrite=overwrite) as writer:
+            keep_notes(writer.path, parts[0].facts.findings)
             missing = set(writer.missing_shards())
             for index in range(plan.n_shards):  # also those that are there: files are read in order
                 content = _content(parts, plan, plan.shard_range(index))
@@ -110,6 +112,25 @@ def restore(
             found = _fingerprint(parts, plan, writer)
             writer.finish()
     return found
+
+
+def check_export(parts: Sequence[Part], watch: Watch = NOBODY) -> None:
+    """Read all of an export and write nothing.
+
+    Args:
+        parts: Its files.
+        watch: Sees the progress.
+
+    Raises:
+        UserError: As `restore`.
+    """
+    plan = _plan(parts)
+    writer = StoreWriter(Path(), plan, lock=-1)
+    progress = watch.stage("Reading", "shards")
+    for index in range(plan.n_shards):
+        writer.look_at(index, _content(parts, plan, plan.shard_range(index)))
+        progress(index + 1, plan.n_shards)
+    _fingerprint(parts, plan, writer)
 
 
 def _files(path: Path) -> list[Path]:
@@ -322,7 +343,8 @@ def _fingerprint(parts: Sequence[Part], plan: Plan, writer: StoreWriter) -> str:
         raise UserError(
             "input",
             f"{', '.join(str(part.path) for part in parts)}: the content is not what gram exported. Restore the file, "
-            f"or take its '{MARK}' out: then it is imported as any other.",
+            f"or take its '{MARK}' out: then it is imported as any other."
+            + (f" If it was restored since {writer.path} was begun, add --overwrite." if writer.reused else ""),
         )
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from gramcli.exchange.arrays import refuse_beyond, runs
 from gramcli.exchange.base import MOST_ITEM_BYTES, Features, Operand, Recognised, wrong
 from gramcli.exchange.names import folded, modality_of, name_of
-from gramcli.exchange.parquet_facts import take_facts, take_long_facts
+from gramcli.exchange.parquet_facts import checked_ids, take_facts, take_long_facts, unread_note
 from gramcli.exchange.parquet_files import arrow_errors, opened_parquet, spelled
 from gramcli.exchange.parquet_steps import Nulls, StepRows, is_list, is_steps, step_type
 from gramcli.exchange.text_room import TextRoom
@@ -33,6 +33,7 @@ _IDS: Final = (
     "path",
     "url",
     "uid",
+    "index_level_0",  # an index that pandas has no name for; of texts only, for one of numbers counts rows
 )
 _ONE_MODEL: Final = "Keep those of one model"
 
@@ -120,7 +121,8 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
         lengths = column.drop_null().value_lengths().to_numpy(zero_copy_only=False)
         if len(lengths) and (lengths != dim).any():
             odd = int(lengths[lengths != dim][0])
-            raise wrong(source, f"has vectors of {dim} and of {odd} dimensions", _ONE_MODEL)
+            remedy = _ONE_MODEL if odd else "Write null where there is no vector, not an empty list"
+            raise wrong(source, f"has vectors of {dim} and of {odd} dimensions", remedy)
         values = column.drop_null().flatten()
     numbers = values.to_numpy(zero_copy_only=False)
     if valid.all():
@@ -155,6 +157,8 @@ class Parts:
         self.pieces = [(k, piece) for k, file in enumerate(files) for piece in range(len(file.sizes))]
         self.ends = np.cumsum([size for file in files for size in file.sizes]).tolist()
         names = files[0].schema.names
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise wrong(self.source, f"has two columns called '{twice}'", "Name them apart")
         if odd := next((file for file in files if file.schema.names != names), None):
             raise wrong(shown(odd.path), f"has other columns than {shown(files[0].path)}", "Import them apart")
         refuse_beyond(self.n, self.source)
@@ -178,6 +182,8 @@ class Parts:
         """
         if self.is_nested(name) and not self.is_texts(name):
             raise wrong(f"{self.source}, {name}", f"holds {self.schema.field(name).type}, not texts")
+        if str(kind := self.schema.field(name).type).endswith("_view"):  # each may be all of the file
+            raise wrong(f"{self.source}, {name}", f"is of the type {kind}", f"Save it as {str(kind)[: -len('_view')]}")
         found: list[Any] = []
         for file, piece in self.pieces:
             for chunk in self.files[file].texts(name, piece):
@@ -192,6 +198,14 @@ class Parts:
 
         kind = self.schema.field(name).type
         return bool(pa.types.is_nested(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+    def is_text(self, name: str) -> bool:
+        """Whether a column has a text for each row."""
+        import pyarrow as pa  # noqa: PLC0415 - as above
+
+        kind = self.schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     def is_texts(self, name: str) -> bool:
         """Whether a column has a list of texts for each row."""
@@ -230,6 +244,7 @@ def table_of(parts: Parts, kind: str) -> Recognised:
         stored = plain or (name_of(parts.title) if alone else name_of(name))
         found.features.append(Features(stored, rows, f"{parts.source}, {name}", ids[1] if ids else None))
     take_facts(found, parts, ids[1] if ids else None)
+    found.notes += unread_note(parts, {*vectors, *(ids[:1] if ids else ())})
     return found
 
 
@@ -273,32 +288,23 @@ def _dim(parts: Parts, name: str, source: str) -> int:
     for k in range(len(parts.pieces)):
         column = parts.load(name, k)
         for chunk in column.chunks if hasattr(column, "chunks") else [column]:
-            lengths = chunk.drop_null().value_lengths()
-            if len(lengths):
-                return int(lengths[0].as_py())
+            lengths = chunk.drop_null().value_lengths().to_numpy(zero_copy_only=False)
+            if lengths.any():
+                return int(lengths[lengths > 0][0])
     raise wrong(source, "has no vector in any row")
 
 
 def _ids(parts: Parts, names: Sequence[str]) -> tuple[str, list[str]] | None:
     by_name = {folded(name): name for name in names}
     name = next((by_name[one] for one in _IDS if one in by_name), None)
-    if name is None:
+    if name is None or (folded(name) == _IDS[-1] and not parts.is_text(name)):
         return None
-    return name, _checked_ids(parts, name)
-
-
-def _checked_ids(parts: Parts, name: str) -> list[str]:
-    values = parts.texts(name)
-    if any(one is None or not isinstance(one, str | int) for one in values):
-        row = next(k for k, one in enumerate(values) if one is None or not isinstance(one, str | int))
-        what = name if name == "modality" else "id"
-        raise wrong(f"{parts.source}, {name}", f"has no {what} in row {row + 1}", "Give every row one")
-    return [str(one) for one in values]
+    return name, checked_ids(parts, name)
 
 
 def _long(parts: Parts, kind: str) -> Recognised:
     """A row for each item and modality: `id, modality, vector`."""
-    ids, modalities = _checked_ids(parts, "id"), _checked_ids(parts, "modality")
+    ids, modalities = checked_ids(parts, "id"), checked_ids(parts, "modality")
     column = np.array(modalities)
     features = []
     for name in dict.fromkeys(modalities):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
-from gramcli.exchange.base import Facts, Recognised
+from gramcli.exchange.base import Facts, Recognised, wrong
 from gramcli.exchange.names import folded, role_of
 from gramcli.exchange.values import is_missing
 
@@ -16,7 +16,51 @@ if TYPE_CHECKING:
 
 _CAPTIONS: Final = ("caption", "captions", "text", "sentence", "sentences", "desc")
 _KINDS: Final = ("splits", "labels")
+_SHOWN: Final = 5  # columns that a note names
+_LONGEST: Final = 60
 _Told = str | tuple[str, ...] | None
+
+
+def checked_ids(parts: Parts, name: str) -> list[str]:
+    """Return the ids of a column, or its names: texts, and whole numbers, which pandas makes fractions beside a gap.
+
+    Raises:
+        UserError: A row has none, or they are of another kind.
+    """
+    values = parts.texts(name)
+    if set(map(type, values)) == {str}:
+        return values
+    found: list[str] = []
+    for row, value in enumerate(values, 1):
+        if is_missing(value):
+            what = name if name == "modality" else "id"
+            raise wrong(f"{parts.source}, {name}", f"has no {what} in row {row:,}", "Give every row one")
+        if isinstance(value, bool) or not isinstance(value, str | bytes | int | float) or _has_fraction(value):
+            held = parts.schema.field(name).type
+            raise wrong(f"{parts.source}, {name}", f"holds {held}, no ids", "Save texts or whole numbers")
+        found.append(_spelled(value))
+    return found
+
+
+def _has_fraction(value: str | bytes | float) -> bool:
+    return isinstance(value, float) and not value.is_integer()
+
+
+def _spelled(value: str | bytes | float) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+def unread_note(parts: Parts, read: Container[str]) -> list[str]:
+    """Say which columns of a table are neither vectors, ids nor facts: ids of another name may be among them."""
+    left = [
+        f"{field.name} ({field.type})"[:_LONGEST]
+        for field in parts.schema
+        if field.name not in read and not _kind(field.name)
+    ]
+    more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+    return [f"Columns of {parts.source} that were not read: {', '.join(left[:_SHOWN])}{more}."] if left else []
 
 
 def take_facts(found: Recognised, parts: Parts, ids: Sequence[str] | None) -> None:

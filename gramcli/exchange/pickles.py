@@ -13,7 +13,7 @@ from gramcli.exchange.container import interpret
 from gramcli.exchange.names import name_of
 from gramcli.exchange.stored_arrays import TORCH
 from gramcli.exchange.unpickling import unpickled
-from gramcli.exchange.values import Value
+from gramcli.exchange.values import Listed, Value
 from gramcli.media.kinds import shown
 
 _STARTS: Final = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(d", b"(l", b"}", b"]q")
@@ -95,7 +95,7 @@ def _value(value: Any, source: str) -> Value:  # noqa: ANN401 - from the file
     if isinstance(value, Mapping):
         return {key: _value(one, f"{source}, {key}") for key, one in texts_as_keys(value.items(), source).items()}
     if isinstance(value, list | tuple) and value and all(isinstance(one, np.ndarray) for one in value):
-        return {str(k): _value(one, source) for k, one in enumerate(value)}
+        return Listed({str(k): _value(one, source) for k, one in enumerate(value)})
     if isinstance(value, list | tuple) and value and all(isinstance(one, int | float) for one in value):
         numbers = np.asarray(value)  # of whole numbers beyond 64 bits it makes objects, or rounds them
         rounded = numbers.dtype.kind == "f" and all(isinstance(one, int) for one in value)

@@ -150,13 +150,13 @@ def matched(parts: Sequence[Recognised], told: Told, *, fold: bool = True) -> Ma
 def _folded(one: Features, ids: Sequence[str], facts: Facts, told: Told) -> Features:
     """Text of which each item has as many captions as an axis has places, with a row for each."""
     owners = ids if one.ids is None else one.ids
-    k = captions_of_each(one, owners, facts.captions) if one.name == TEXT else None
-    if k is None:
+    counts = captions_of_each(one, owners, facts.captions) if one.name == TEXT else None
+    if counts is None:
         return one
-    told.notes.append(
-        f"{one.name}: axis 0 of an item was taken for the {k} captions of each item; --time-axis 0 pools it."
-    )
-    return folded(one, owners, k)
+    fewest, most = int(counts.min()), int(counts.max())
+    k = f"{most} captions" if fewest == most else f"{fewest} to {most} captions"
+    told.notes.append(f"{one.name}: axis 0 of an item was taken for the {k} of each item; --time-axis 0 pools it.")
+    return folded(one, owners, counts)
 
 
 def taken_for(one: Features) -> str:
@@ -189,6 +189,7 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
         return listed, parts[0].ids
     if named:
         every = list(dict.fromkeys(identity for one in media for identity in one.ids or ()))
+        every += _only_text(features, every, told)
         own = next(part.ids for part in parts if any(one.ids is not None for one in part.features))
         if told.ids is not None and (told.by_ids or len(named) < len(features)):
             return _told_items(features, every, told.ids, told) or (every, own)
@@ -197,6 +198,23 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
         return told.ids, told.ids_source
     media = [one for one in features if one.name != TEXT] or list(features)
     return [str(k) for k in range(media[0].rows.n)], "by row"
+
+
+def _only_text(features: Sequence[Features], others: Sequence[str], told: Told) -> list[str]:
+    """Items of which there is text and nothing else; none where text is of other items altogether."""
+    text = next((one for one in features if one.name == TEXT), None)
+    if text is None:
+        return []
+    owners = text.ids
+    if owners is None:
+        owners = told.text_ids if told.text_ids is not None and len(told.text_ids) == text.rows.n else []
+    known = set(others)
+    alone = [identity for identity in dict.fromkeys(owners) if identity not in known]
+    if not alone or known.isdisjoint(owners):
+        return []
+    has = "item has" if len(alone) == 1 else "items have"
+    told.notes.append(f"text: {len(alone):,} {has} text and nothing else, such as '{alone[0]}'.")
+    return alone
 
 
 def _told_items(

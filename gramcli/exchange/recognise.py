@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +16,7 @@ from gramcli.exchange.base import Operand, Reader, Recognised, wrong
 from gramcli.exchange.catalog import FORMATS
 from gramcli.media.kinds import shown
 
+_BY_THEMSELVES: Final = (".parquet", ".h5", ".hdf5", ".csd", ".safetensors", ".tar")
 _SHOWN: Final = 3  # files that a message names
 _DEEPEST: Final = 3  # levels of folders that are looked at for a hint
 _MOST_FOLDERS: Final = 50
@@ -58,9 +60,10 @@ def _format_of(one: Operand) -> str:
     what = "a folder" if one.is_folder else "a file"
     known = ", ".join(FORMATS.names())
     start = "" if one.is_folder else f" (it starts with {_printable(one.head[:16])!r})"
+    hint = _below(one) or _inside(one.path) if one.is_folder else ""
     raise UserError(
         "input",
-        f"{shown(one.path)} is {what} of no known format{start}.{_below(one) if one.is_folder else ''} "
+        f"{shown(one.path)} is {what} of no known format{start}.{hint} "
         f"Name it with --from; known: {known} (gram import --formats tells what each looks like).",
     )
 
@@ -72,6 +75,18 @@ def _below(one: Operand) -> str:
         if row is not None:
             return f" Its folder {shown(folder)} is of the format '{row}': name that."
     return ""
+
+
+def _inside(folder: Path) -> str:
+    """Name the files of a folder that might be of a known format by themselves."""
+    counts = Counter(Path(entry.name).suffix for entry in _scanned(folder) if entry.is_file())
+    held = [(n, suffix) for suffix, n in counts.items() if suffix in _BY_THEMSELVES]
+    if not held:
+        return ""
+    n, suffix = max(held)
+    return (
+        f" It holds {n:,} {suffix} file{'s' * (n > 1)}: name {'those' if n > 1 else 'that'}, {shown(folder)}/*{suffix}."
+    )
 
 
 def _folders_below(path: Path) -> list[Path]:

@@ -50,6 +50,7 @@ _LARGEST_HEADER: Final = 100 * 2**20
 _SAFE: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
                 "I8": "|i1", "U8": "|u1", "BOOL": "|b1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}  # fmt: skip
 _LOCAL_HEADER: Final = 30
+_LONGEST_SINGLE: Final = 2**20  # bytes of a value that is no array
 _GRAM: Final = ("feat_t", "feat_v", "feat_a", "feat_s", "feat_d")
 
 
@@ -64,7 +65,8 @@ def read_arrays(operands: Sequence[Operand]) -> Recognised | None:
         held = _named(one, values_of(one))
         for key, value in held.items():
             if key in values:
-                raise wrong(shown(one.path), f"has the key '{key}' of another file", "Write name=FILE for each")
+                remedy = "Write name=FILE for each" if one.name is None else "Give each a name of its own"
+                raise wrong(shown(one.path), f"has the key '{key}' of another file", remedy)
             values[key] = value
             files[key] = shown(one.path) if len(held) == 1 else f"{shown(one.path)}, {key}"
     return interpret(values, _files(operands), "arrays", files, time_axis_of(operands))
@@ -216,12 +218,26 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room:
     if begin + layout.nbytes != member.file_size:
         had = f"{list(layout.shape)} {layout.name} in {member.file_size - begin:,} bytes"
         raise wrong(source, f"is not what its header declares: {had}")
+    if not layout.shape:
+        return _single(path, member, begin, layout, source)
     rows: Rows
     if member.compress_type == zipfile.ZIP_STORED:
         rows = FileRows(path, _data_offset(path, member, source) + begin, layout, source)
     else:
         rows = StreamRows(lambda: _opened_member(path, member, begin), layout, source)
     return _texts_or(rows, layout, room, source)
+
+
+def _single(path: Path, member: zipfile.ZipInfo, begin: int, layout: Layout, source: str) -> Any:  # noqa: ANN401 - as above
+    """A number or a text that stands beside arrays, as one of one row."""
+    if layout.nbytes > _LONGEST_SINGLE:
+        raise wrong(source, f"is one value of {layout.nbytes:,} bytes", "Leave it out")
+    try:
+        with _opened_member(path, member, begin) as stream:
+            value = np.frombuffer(stream.read(layout.nbytes), layout.dtype)
+    except Exception as error:  # what a damaged stream raises is the library's affair
+        raise wrong(source, f"is damaged ({error})", "Copy or download it again") from error
+    return text_rows(value) if layout.dtype.kind in "SU" else ArrayRows(value)
 
 
 def _data_offset(path: Path, member: zipfile.ZipInfo, source: str) -> int:

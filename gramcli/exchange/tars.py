@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ARRAYS: Final = ("npy", "npz", "pth", "pt")
+_SHOWN: Final = 5  # endings that a note names
 _TEXT_LIMIT: Final = 2**20
 _HEADER_LIMIT: Final = 2**20  # bytes of a name or of attributes that a header may announce
 _ARCHIVES_LIMIT: Final = 2**29  # bytes of arrays that archives within a shard may unpack to, all of them together
@@ -96,7 +97,7 @@ def read_tars(operands: Sequence[Operand]) -> Recognised | None:
     if not all(is_tar(one) for one in operands):
         return None
     held: dict[str, dict[str, _Member]] = defaultdict(dict)
-    facts = Facts()
+    facts, unread = Facts(), Counter[str]()
     for one in operands:
         for member in _members(one.path):
             key, ending = _key(member.name)
@@ -105,13 +106,25 @@ def read_tars(operands: Sequence[Operand]) -> Recognised | None:
                 _put(held[".".join(before)], key, member)
             elif last in ("txt", "json", "cls"):
                 _take_facts(facts, key, last, member)
+            else:
+                unread[ending] += 1
     if not held:
-        raise wrong(shown(operands[0].path), "holds no features (.npy, .npz, .pth)", "Name shards of features")
+        had = f" but {_listed(unread)}" if unread else ""
+        raise wrong(shown(operands[0].path), f"holds no features (.npy, .npz, .pth){had}", "Name shards of features")
     found = Recognised("webdataset", [], facts, ids="keys of the shards")
+    if unread:
+        found.notes.append(f"Members of {shown(operands[0].path)} that were not read: {_listed(unread)}.")
     for modality, members in held.items():
         refuse_beyond(len(members), shown(operands[0].path))
         found.features += _features(modality, members, operands[0].path)
     return found
+
+
+def _listed(endings: Mapping[str, int]) -> str:
+    """Endings of members, and how many have them, the most frequent first."""
+    few = sorted(endings.items(), key=lambda pair: (-pair[1], pair[0]))[:_SHOWN]
+    more = f" and {len(endings) - _SHOWN} more" if len(endings) > _SHOWN else ""
+    return ", ".join(f"*.{ending[:40]} ({n:,})" for ending, n in few) + more
 
 
 def _put(members: dict[str, _Member], key: str, member: _Member) -> None:

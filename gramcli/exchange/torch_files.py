@@ -14,6 +14,7 @@ import torch
 
 from gramcli.errors import UserError
 from gramcli.exchange.base import texts_as_keys, wrong
+from gramcli.exchange.values import Listed
 from gramcli.files.pickled_keys import check_holdings
 from gramcli.files.pickles import UnsafePickleError
 from gramcli.files.reading import LARGE, check_regular, open_regular
@@ -140,5 +141,5 @@ def _value(value: Any, source: str, depth: int) -> Any:  # noqa: ANN401 - as the
         keyed = texts_as_keys(value.items(), source)
         return {key: _value(one, f"{source}, {key}", depth + 1) for key, one in keyed.items()}
     if isinstance(value, list | tuple) and value and all(isinstance(one, torch.Tensor) for one in value):
-        return {str(k): _value(one, f"{source}, {k}", depth + 1) for k, one in enumerate(value)}
+        return Listed({str(k): _value(one, f"{source}, {k}", depth + 1) for k, one in enumerate(value)})
     return list(value) if isinstance(value, list | tuple) else value

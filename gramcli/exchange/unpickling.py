@@ -255,25 +255,29 @@ class _Within:
     """A file whose readings must lie within it: a declared size is checked before memory is set aside."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._size = file, size
+        self._file, self._size, self._at = file, size, 0
 
     def read(self, n: int) -> bytes:
-        """Read n bytes, passing over what is long.
+        """Read n bytes.
 
         Raises:
             UserError: The file has no more so many.
         """
-        if n > self._size - self._file.tell():
+        if n > self._size - self._at:
             raise UserError("input", f"it declares a value of {n:,} bytes, more than the file has")
-        return self._file.read(n)
+        data = self._file.read(n)
+        self._at += len(data)
+        return data
 
     def readline(self) -> bytes:
         """Read to the end of a line."""
-        return self._file.readline(2**20)
+        line = self._file.readline(2**20)
+        self._at += len(line)
+        return line
 
     def tell(self) -> int:
         """Where it is."""
-        return self._file.tell()
+        return self._at
 
 
 def _look_through(file: IO[bytes], size: int) -> None:

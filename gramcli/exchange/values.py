@@ -20,6 +20,10 @@ ALL_STEPS: Final = 2**62
 """The length of an item of which all time steps count."""
 
 
+class Listed(dict[str, Value]):
+    """The arrays of a list, by their place: of several items, or of one."""
+
+
 def is_rows(value: Value) -> bool:
     """Whether a value is an array."""
     return hasattr(value, "read") and hasattr(value, "inner")
@@ -142,11 +146,11 @@ def _text(value: Value, source: str) -> str:
         words = len(value) > 1 and all(isinstance(part, str) for part in value)
         value = " ".join(value) if words else value[0]
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "backslashreplace")
     if not isinstance(value, str | int | float) or is_missing(value):
         raise wrong(source, f"must be texts; found {'NaN' if is_missing(value) else type(value).__name__}")
     try:
-        return str(value)
+        return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     except ValueError as error:  # Python writes no number of more than some thousand digits
         raise wrong(source, "holds a number of thousands of digits, which is no text") from error
 

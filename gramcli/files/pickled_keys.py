@@ -15,6 +15,7 @@ _MARK: Final = -1
 _PLAIN: Final = 0
 _TUPLE: Final = 1
 _CONTAINERS: Final = frozenset({"EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "LIST", "DICT", "FROZENSET"})
+_EMPTY: Final = frozenset({"EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"})
 _TUPLES: Final = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
 _MARKED: Final = frozenset(
     {"TUPLE", "LIST", "DICT", "FROZENSET", "INST", "OBJ", "APPENDS", "SETITEMS", "ADDITEMS", "POP_MARK"}
@@ -49,6 +50,9 @@ class Holdings:
         name = opcode.name
         if name in _CONTAINERS:
             self._contain()
+            if name in _EMPTY:  # the most frequent of all in a file of nothing else
+                self._stack.append(_PLAIN)
+                return
         if name in _WHOLE and abs(argument) >= 2**64:
             raise UnsafePickleError("it holds a whole number of more than 64 bits")
         if name in _MARKED:

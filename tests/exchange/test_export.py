@@ -18,12 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from gramcli import import_features
 from gramcli.errors import UserError
 from gramcli.exchange import export_store, restore
 from gramcli.exchange.export_layout import MARK
 from gramcli.exchange.formats_out import FORMATS
 from gramcli.exchange.own import is_export
 from gramcli.store import Store, open_store, write_store
+from gramcli.store.notes import keep_notes
 from tests.exchange.stores import contents, of_ids, written
 
 IDS = [f"clip {k}" for k in range(8)]
@@ -198,7 +200,23 @@ def test_a_changed_vector_is_noticed(to: str, store: Store, tmp_path: Path) -> N
         place = table.column_names.index("vector")
         pq.write_table(table.set_column(place, "vector", [vectors]).cast(table.schema), path)
     with pytest.raises(UserError, match="the content is not what gram exported"):
+        import_features(path, dry_run=True)
+    with pytest.raises(UserError, match="the content is not what gram exported"):
         restore(path, tmp_path / "again")
+    export_store(store, path)
+    with pytest.raises(UserError, match=r"restored since .*again was begun, add --overwrite"):
+        restore(path, tmp_path / "again")
+    restore(path, tmp_path / "again", overwrite=True)
+    assert files_of(tmp_path / "again") == files_of(store.path)
+
+
+@pytest.mark.parametrize("to", NAMES)
+def test_what_was_found_of_the_model_comes_back(to: str, store: Store, tmp_path: Path) -> None:
+    keep_notes(store.path, {"video": "its encoder is not deterministic"})
+    export_store(store.path, tmp_path / f"out.{to}")
+    import_features(tmp_path / f"out.{to}", tmp_path / "again")
+    assert files_of(tmp_path / "again") == files_of(store.path)
+    assert open_store(tmp_path / "again").findings == {"video": "its encoder is not deterministic"}
 
 
 @pytest.mark.parametrize("to", NAMES)

@@ -20,7 +20,7 @@ from tests.exchange.forged_amounts import AMOUNTS
 
 ROOM = 2**30  # bytes of memory that all of them may take beyond what is there before
 SECONDS = 60
-SOON = 20  # seconds, for what is told before it is read
+SOON = 20  # seconds of the processor, for what is told before it is read
 
 
 def test_there_are_a_hundred_of_them() -> None:
@@ -37,11 +37,12 @@ lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(
 held = 1024 * int(lines["VmData"].split()[0])
 resource.setrlimit(resource.RLIMIT_DATA, (held + int(sys.argv[1]), resource.RLIM_INFINITY))
 for number, line in enumerate(sys.stdin):
-    begin = time.perf_counter()
+    begin, worked = time.perf_counter(), time.process_time()
     result = CliRunner().invoke(app, ["import", line.rstrip("\\n"), "-o", f"store{number}"])
     error = result.exception
     print(json.dumps({
         "code": result.exit_code, "said": result.stderr, "out": result.stdout, "seconds": time.perf_counter() - begin,
+        "worked": time.process_time() - worked,
         "raised": None if error is None or isinstance(error, SystemExit) else repr(error),
     }), flush=True)
 """
@@ -76,7 +77,7 @@ def test_what_holds_too_much_is_told_so(name: str, tmp_path: Path, process: subp
     file, forge, said = AMOUNTS[name]
     found = ended(name, tmp_path / file, forge, process)
     assert said in found["said"], found
-    assert found["seconds"] < SOON
+    assert found["worked"] < SOON
 
 
 def ended(name: str, path: Path, forge: FORGE, process: subprocess.Popen[str]) -> dict[str, Any]:

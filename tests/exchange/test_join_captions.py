@@ -55,6 +55,25 @@ def test_each_caption_keeps_its_row_of_each_text(known: tuple[bool, bool], tmp_p
     assert figures[0] == pytest.approx(figures[1])
 
 
+def test_captions_in_another_order_are_matched_by_their_words(tmp_path: Path) -> None:
+    a = captioned(tmp_path / "a", [0, 1, 2, 3, 4, 5])
+    turned = {(3, 0): "caption (3, 2)", (3, 1): "caption (3, 0)", (3, 2): "caption (3, 1)"}
+    turned |= {(1, 0): "caption (1, 1)", (1, 1): "caption (1, 0)"}
+    b = captioned(tmp_path / "b", [4, 2, 5, 0, 3, 1], seed=1, said=turned)
+    c = captioned(tmp_path / "c", [1, 3, 0, 2, 4, 5], seed=2)
+    parts = [(one, {"text": f"text@{k}", "video": f"video_{k}"}) for k, one in zip("bc", (b, c), strict=True)]
+    summary = join_stores(a, *parts, output=tmp_path / "ab")
+    found = open_store(tmp_path / "ab")
+    place = {said: place for place, said in turned.items()}
+    pairs = [(item, k) for item in range(6) for k in range(COUNTS[item])]
+    for name, seed, of in (("text@b", 1, place), ("text@c", 2, {})):
+        for row, pair in zip(found.embeddings(name).numpy(), pairs, strict=True):
+            wanted = np.random.default_rng([seed, *of.get(f"caption {pair}", pair)]).normal(size=4).astype(np.float32)
+            np.testing.assert_array_equal(row, wanted)
+    assert found.caption_digests().equal(a.caption_digests())
+    assert any("2 items have the captions in another order in" in note for note in summary.notes)
+
+
 def test_other_words_are_refused_with_the_first_case(tmp_path: Path) -> None:
     a = captioned(tmp_path / "a", [0, 1, 2, 3, 4, 5])
     b = captioned(tmp_path / "b", [5, 4, 3, 2, 1, 0], seed=1, said={(3, 1): "another", (5, 0): "others"})
