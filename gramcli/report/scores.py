@@ -89,7 +89,7 @@ def _verdict(one: ItemScores, provenance: Mapping[str, Any]) -> str:
     misfit = ", ".join(f"{name} {count:,}" for name, count in named.most_common())
     return (
         f"{what}: {flagged:,} of {n} {provenance['per']}s are flagged as misaligned, of which on average at most "
-        f"{provenance['fdr']:.0%} are aligned{f'; what does not fit: {misfit}' if misfit else ''}."
+        f"{100 * provenance['fdr']:g}% are aligned{f'; what does not fit: {misfit}' if misfit else ''}."
     )
 
 
