@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 
 from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
+from gramcli.files.owned import refuse_owned
 from gramcli.files.writing import disk_errors, replacing
 from gramcli.results.scores import Scores
 from gramcli.store.reader import Store, open_store
@@ -51,6 +52,7 @@ def write_kept(path: Path, store: str | Path | Store, found: Scores, behind: Ori
         UserError: Another suffix, or the file cannot be written.
     """
     check_manifest_path(path)
+    refuse_owned(path)
     opened = store if isinstance(store, Store) else open_store(store)
     behind = originals(opened) if behind is None else behind
     kept = _Kept(opened, found, behind)

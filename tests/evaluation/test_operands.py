@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -157,8 +159,10 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("g=runs/gram_s1.json,linked.json", "emb@gram"), "g holds linked.json twice"),
         (
             ("g=runs/gram_s1.json,copy.json", "emb@gram"),
-            "g holds copy.json, a copy of runs/gram_s1.json: a seed counts",
+            "g holds copy.json, a copy of runs/gram_s1.json or the same evaluated again: a seed counts once",
         ),
+        (("g=runs/gram_s1.json,again.json", "emb@gram"), "g holds again.json, a copy of runs/gram_s1.json"),
+        (("g=emb@gram,moved@gram", "emb@pmrl"), "g holds moved@gram, a copy of emb@gram"),
         (("emb@gram", "emb@pmrl", "emb@pmrl"), "emb@pmrl is to be compared twice"),
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
@@ -171,6 +175,11 @@ def test_a_path_that_exists_wins(here: Path) -> None:
 def test_what_cannot_be_meant_is_a_sentence(here: Path, operands: tuple[str, ...], said: str) -> None:
     Path("linked.json").symlink_to("runs/gram_s1.json")
     Path("copy.json").write_bytes(Path("runs/gram_s1.json").read_bytes())
+    again = json.loads(Path("copy.json").read_text())
+    again["provenance"]["made"] = {"date": "2030-01-01T00:00:00+00:00", "command": "gram eval again", "commit": None}
+    again["provenance"]["store"]["path"] = "elsewhere"
+    Path("again.json").write_text(json.dumps(again))
+    shutil.copytree("emb", "moved")
     with pytest.raises(UserError, match=said):
         compare(*operands)
 
