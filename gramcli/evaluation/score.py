@@ -30,6 +30,8 @@ from gramcli.results.watch import NOBODY, Progress, Watch
 from gramcli.store.reader import Store, open_store
 from gramcli.store.splits import chosen_items
 
+_ASKING: Final = ("cosine", "centroid", "span")
+"""Measures to which it matters who asks."""
 LEAST: Final = 20
 """Items that a part must have: fewer say nothing of each other."""
 
@@ -254,15 +256,21 @@ def _notes(found: Sequence[ItemScores]) -> list[str]:
     said = []
     for one in found:
         if one.facts["lower_quality"]:
+            share = f"{one.facts['mismatched_share_likeliest']:.0%}"
             said.append(
-                f"{one.task} {one.method}: nothing is flagged. About {one.facts['mismatched_share_likeliest']:.0%} of the "
-                "items stand apart below the others, but fit better than mismatched ones do: they may be aligned, and "
-                "of a lower quality, and no false discovery rate can be held among them. Sort by z and look."
+                f"{one.task} {one.method}: nothing is flagged. About {share} stand apart below the "
+                "others, but fit better than mismatched ones do: they may be aligned, and of a lower "
+                "quality, and no false discovery rate can be held among them. Sort by z and look."
             )
         elif one.facts["mismatched_share"] == 0:
             said.append(
                 f"{one.task} {one.method}: nothing is flagged, for no share of mismatched items is needed to explain "
                 "the scores: there are none, too few, or the model does not tell them from aligned ones."
+            )
+        if one.method.partition(":")[0] in _ASKING and len(one.modalities) > 2:
+            said.append(
+                f"{one.task} {one.method}: each z is measured with its modality asking for all others, score as the "
+                "task asks."
             )
         if one.method.partition(":")[0] == "triangle":
             said.append(f"{one.task} {one.method}: what is left without a modality is measured by cosine.")

@@ -29,4 +29,6 @@ def refuse_owned(path: Path) -> None:
     within = folder.parent if folder.name == _SHARDS else folder
     own = folder.name == _SHARDS or place.name in _NAMES
     if own and place.is_file() and any((within / name).is_file() for name in _RECORDS):
-        raise UserError("usage", f"{path} is a part of {within.name}, which cannot be read without it. Name another file.")
+        raise UserError(
+            "usage", f"{path} is a part of {within.name}, which cannot be read without it. Name another file."
+        )

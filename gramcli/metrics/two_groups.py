@@ -226,7 +226,8 @@ class _Fits:
         """
         known = share * self._known
         lower = self._counts * known / np.maximum(known + (1 - share) * density, _TINY)
-        points = [self._minimum(self._alone, self._starts[k], one) for k, one in enumerate((lower, self._counts - lower))]
+        counts = (lower, self._counts - lower)
+        points = [self._minimum(self._alone, *pair) for pair in zip(self._starts, counts, strict=True)]
         start = np.concatenate([[np.log(share / (1 - share))], *(one.x for one in points)])
         best = self._minimum(self._both, start, free=1)
         return float(best.fun), self._density(best.x[1 : 1 + len(self._scale)])

@@ -33,8 +33,8 @@ class ItemScores:
         culprits: Number of the modality that does not fit, of flagged rows; else -1.
         facts: What was found of all rows together: `n`, `flagged`, `mismatched_share` (of the items, at least),
             `mismatched_share_likeliest`, `lower_quality` (1 where a group of items fits badly, but better than
-            mismatched ones: then nothing is flagged), `mismatched_made`, `detected` (share of mismatched items that would be
-            flagged), `culprit_right` (how often the modality is named rightly, None where none is).
+            mismatched ones: then nothing is flagged), `mismatched_made`, `detected` (share of mismatched items that
+            would be flagged), `culprit_right` (how often the modality is named rightly, None where none is).
     """
 
     task: str

@@ -1,9 +1,10 @@
 """Where rows stand among mismatched ones: each modality of a row in turn is replaced by that of other items.
 
-The score of a row is held against the scores of the same row with other items' vectors in one modality's place, all
-else equal. The distance to their mean in their standard deviations is its z: whatever makes a row a hub or an anti-hub
-(vectors that agree with everything, or with nothing) is in both, and cancels. If that modality is of another item too,
-the row is one of those that it is held against, so its z is a draw from theirs.
+The score of a row, the modality in question asking for all others, is held against those of the same row with other
+items' vectors in that modality's place. (Who asks matters to cosine, centroid and span; not to the others.) The
+distance to their mean in their standard deviations is its z: whatever makes a row a hub or an anti-hub (vectors that
+agree with everything, or with nothing) is in both, and cancels. If that modality is of another item too, the row is one
+of those that it is held against, so its z is a draw from theirs.
 """
 
 from __future__ import annotations
