@@ -75,7 +75,7 @@ def judge(found: Stood, made: Stood, truth: NDArray[np.int64], rate: float) -> V
     ordered = np.sort(reference)
     below = np.searchsorted(ordered, fit, side="left")
     at_most = np.searchsorted(ordered, fit, side="right")
-    groups = split_groups(fit, reference)
+    groups = split_groups(fit, reference, [reference[truth == k] for k in range(len(made.z))])
     p_aligned = groups.p_values(fit)
     q = groups.q_values(fit)
     flagged = q <= rate
