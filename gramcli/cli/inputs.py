@@ -15,14 +15,19 @@ _PATTERN: Final = re.compile(r"[*?\[]")
 
 
 def check_apart(*outputs: Path | None) -> None:
-    """Refuse to write over a file that the command line also names otherwise, or over a part of a store.
+    """Refuse a folder that is not there, and a file that the command line also names otherwise, or that a store needs.
 
     Args:
         outputs: Where the command writes to; None where nothing is.
 
     Raises:
-        UserError: One of them is such a file.
+        UserError: One of them is.
     """
+    for one in outputs:
+        if one is not None and not one.parent.is_dir():
+            raise UserError(
+                "failed", f"{one} could not be written: there is no folder {one.parent}. Make the folder first."
+            )
     there = [one for one in outputs if one is not None and one.is_file()]
     if not there:
         return

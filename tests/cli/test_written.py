@@ -121,6 +121,24 @@ def test_a_part_of_a_store_is_not_written_over(gram, store, tmp_path, words):
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "STORE", "-o", "none/a.json"],
+        ["eval", "STORE", "--report", "none/a.html"],
+        ["eval", "STORE", "--per-query", "none/a.csv"],
+        ["score", "STORE", "--keep", "none/a.csv"],
+        ["compare", "STORE@gram", "STORE@cosine", "-o", "none/a.csv"],
+    ],
+)
+def test_a_folder_that_is_not_there_is_said_before_the_work(gram, store, monkeypatch, words):
+    for name in ("evaluation.evaluate.evaluate", "evaluation.score.score", "evaluation.compare.compare"):
+        monkeypatch.setattr(f"gramcli.{name}", lambda *_, **__: pytest.fail("worked first"))
+    result = gram(*[word.replace("STORE", str(store)) for word in words])
+    assert result.exit_code == 1
+    assert "could not be written: there is no folder none. Make the folder first." in result.stderr
+
+
 def test_an_answer_in_a_store_is_written_again(gram, store, tmp_path):
     store = shutil.copytree(store, tmp_path / "emb")
     for _ in range(2):
