@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gramcli.cli.options import PageOut, ResultArg, RootOpt, SourceOpt
 from gramcli.cli.session import Session
+from gramcli.errors import UserError
 
 
 def report_command(
@@ -18,8 +19,11 @@ def report_command(
 
     Example: gram report run.json -o page.html --dataset clips/
     """
+    from gramcli.report import PAGE_SUFFIXES
     from gramcli.report.page.saved import write_with_notes
 
+    if output and output.suffix.lower() not in PAGE_SUFFIXES:
+        raise UserError("usage", f"-o {output}: the report is an HTML page; name it .html.")
     session.check_suffixes(output, None)
     written, notes = write_with_notes(file, output=output, dataset=dataset, root=root)
     for note in notes:

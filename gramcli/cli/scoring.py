@@ -22,9 +22,11 @@ def check_files(session: Session, keep: Path | None, report: Path | None, output
     session.check_output(output)
     session.check_suffixes(report, None)
     if keep:
+        from gramcli.cli.inputs import check_apart
         from gramcli.exchange.kept import check_manifest_path
 
         check_manifest_path(keep)
+        check_apart(keep)
 
 
 def give(session: Session, store: Path, found: Scores, files: Files) -> None:

@@ -106,11 +106,14 @@ class Session:
             self.say(f"Note: {answer.left_out} left out (items x modalities); {where}.")
 
     def check_output(self, output: Path | None) -> None:
-        """Refuse a file of no known form before any work is done for it.
+        """Refuse a file of no known form, or one that the command reads, before any work is done for it.
 
         Raises:
-            UserError: Its suffix is unknown and no `--format` was given.
+            UserError: Its suffix is unknown and no `--format` was given; or it is what the command reads.
         """
+        from gramcli.cli.inputs import check_apart
+
+        check_apart(output)
         if output and self.output_format is None:
             from gramcli.report.files import check_suffix
 
@@ -120,9 +123,12 @@ class Session:
         """Refuse other suffixes than those of a page and of a table of queries, before any work is done.
 
         Raises:
-            UserError: One of them is foreign.
+            UserError: One of them is foreign, or a file that the command reads.
         """
+        from gramcli.cli.inputs import check_apart
         from gramcli.report import PAGE_SUFFIXES
+
+        check_apart(report, per_query)
 
         if report and report.suffix.lower() not in PAGE_SUFFIXES:
             raise UserError("usage", f"--report {report}: the report is an HTML page; name it .html.")

@@ -31,7 +31,8 @@ def changes(duel: Duel, most: int) -> list[QueryChange]:
     """
     a, b = duel.figures("MRR")
     gained = query_gains(a.mean(axis=0), b.mean(axis=0))
-    places = np.flatnonzero(duel.asked)
+    places, gains = np.flatnonzero(duel.asked), np.zeros(len(duel.asked))
+    gains[places] = gained
     order = np.argsort(-gained, kind="stable")
     best = [k for k in order if gained[k] > 0][:most]
     worst = [k for k in order[::-1] if gained[k] < 0][:most]
@@ -51,6 +52,7 @@ def changes(duel: Duel, most: int) -> list[QueryChange]:
             rank_b=float(sides[1][k]),
             best_a=first.best[k] if first.best else (),
             best_b=second.best[k] if second.best else (),
+            gain=float(gains[k]),
         )
         for k in places[[*best, *worst]].tolist()
     ]

@@ -14,6 +14,7 @@ from gramcli.evaluation.asked import Asked
 from gramcli.evaluation.comparison import PRIMARY, CompareOptions, compare_evaluations
 from gramcli.evaluation.evaluate import evaluate
 from gramcli.evaluation.operands import Named, Run, named_operands, with_baseline
+from gramcli.evaluation.twins import same
 from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.documents import load_evaluation
 from gramcli.results.making import MADE, making
@@ -127,17 +128,18 @@ def compare(  # noqa: PLR0913 - a keyword for each option of the command
 
 
 def _refuse_copies(contender: Named, evaluations: Sequence[Evaluation]) -> None:
-    """Refuse a saved evaluation that is another seed's, copied.
+    """Refuse an evaluation that is another seed's: a copy, or the same thing evaluated again.
 
     Raises:
         UserError: Two say the same of what was evaluated and have the same figures.
     """
-    pairs = zip(contender.runs, evaluations, strict=True)
-    saved = [(run, found) for run, found in pairs if run.kind == "json"]
-    for (run, found), (other, same) in combinations(saved, 2):
-        if (found.provenance, found.results) == (same.provenance, same.results):
+    pairs = combinations(zip(contender.runs, evaluations, strict=True), 2)
+    for (run, found), (other, twin) in pairs:
+        if same(found, twin):
             raise UserError(
-                "usage", f"{contender.name} holds {other.text}, a copy of {run.text}: a seed counts once. Leave it out."
+                "usage",
+                f"{contender.name} holds {other.text}, a copy of {run.text} or the same evaluated again: a seed counts "
+                "once. Leave it out.",
             )
 
 

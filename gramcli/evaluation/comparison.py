@@ -108,8 +108,18 @@ def _duels(contenders: Sequence[Contender], options: CompareOptions) -> tuple[li
     first, *others = contenders
     duels: list[Duel] = []
     notes: list[str] = []
+    owners: dict[tuple[str, str], str] = {}
     for other in others:
         found = pairs(first, other)
+        for _, vector in found:
+            label = other.label(vector.method)
+            owner = owners.setdefault((vector.task, label), other.name)
+            if owner != other.name:
+                raise UserError(
+                    "usage",
+                    f"{label} is to be compared twice, as {owner} and as {other.name}; name it once, for every test "
+                    "counts in p Holm.",
+                )
         notes += narrowed(first, [a for a, _ in found], other)
         notes += narrowed(other, [b for _, b in found], first)
         primary = primary_tasks([a.task for a, _ in found], options.primary)

@@ -29,6 +29,7 @@ from gramcli.results.records import Evaluation, RankVector
 RETRIEVAL: Final = ("R@1", "R@5", "R@10", "MRR")
 CLASSIFICATION: Final = ("accuracy", "top5", "macro_f1")
 LEVEL: Final = 0.05
+_EQUAL: Final = 1e-6
 _HITS: Final = {"accuracy": 1, "top5": 5}
 _SHOWN: Final = 8  # characters of a digest
 Run = str | Path | Evaluation
@@ -51,7 +52,8 @@ def leaderboard(
         test, Holm over all pairs of the group.
 
     Raises:
-        UserError: No run, one named twice, one that is no evaluation, or nothing left of what was asked for.
+        UserError: No run, one named twice, one that is no evaluation or whose figures are not those of its ranks, or
+            nothing left of what was asked for.
 
     Example:
         >>> leaderboard("runs/a.json", "runs/b.json", tasks=["t2va"])  # doctest: +SKIP
@@ -63,6 +65,8 @@ def leaderboard(
     every = [one for name, found in named for one in entrants_of(name, found, columns)]
     chosen = _chosen(every, "task", listed(tasks))
     chosen = _chosen(chosen, "method", listed(methods))
+    for one in chosen:
+        _check_figures(one, columns)
     left_out = [_unlisted(name, every) for name, _ in named if name not in {one.run for one in chosen}]
     groups = grouped(chosen)
     rows: list[LeaderRow] = []
@@ -192,6 +196,29 @@ def _tests(vectors: Sequence[RankVector | None], metric: str, group: int, start:
         PairTest(group, start + i, start + j, one.value, one.low, one.high, one.p_value, p, one.test)
         for (i, j, one), p in zip(pairs, adjusted, strict=True)
     ]
+
+
+def _check_figures(entrant: Entrant, columns: Sequence[str]) -> None:
+    """Refuse figures that are not those of the ranks, by which rows are told apart.
+
+    Raises:
+        UserError: One was altered.
+    """
+    vector, ties = entrant.vector, entrant.rows.get("tie_rate")
+    if vector is None or (ties is not None and ties.value and not vector.tied):  # how ties stand is not recorded
+        return
+    for metric in (name for name in columns if name in entrant.rows and name not in _HITS):
+        figure, stated = _figure(vector, metric), entrant.rows[metric].value
+        asked = np.isfinite(np.array(vector.ranks))
+        if figure is None or stated is None or not asked.any():
+            continue
+        value = float(figure[asked].mean())
+        if abs(value - stated) > _EQUAL:
+            raise UserError(
+                "input",
+                f"{entrant.run}: {metric} of {vector.task} under {vector.method} is {stated:g} in its results and "
+                f"{value:g} by its ranks, so one of them was altered. Evaluate again.",
+            )
 
 
 def _cutoff(metric: str) -> str:

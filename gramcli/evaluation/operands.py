@@ -84,7 +84,8 @@ def named_operands(operands: Sequence[Operand | Sequence[Operand]], on: str | No
             continue
         name, given = _name(str(one))
         key = name if given else f"\0{number}"
-        before = found.get(key, Named(name, (), ()))
+        made_before = [other.name for other in found.values() if any(run.kind == "evaluation" for run in other.runs)]
+        before = found.get(key, Named(_unique(name, made_before), (), ()))
         found[key] = replace(before, given=(*before.given, one), runs=(*before.runs, *_read(str(one), on, models)))
     for contender in found.values():
         runs = [run for run in contender.runs if run.kind != "evaluation"]

@@ -21,6 +21,7 @@ from gramcli.evaluation.selection import default_tasks
 from gramcli.evaluation.views import views_note
 from gramcli.methods import get_method
 from gramcli.methods.base import AlignmentMethod
+from gramcli.metrics.noise import varies
 from gramcli.modalities import Task, listed, tasks_from
 from gramcli.results.making import MADE, making
 from gramcli.results.records import LeftOut
@@ -29,6 +30,8 @@ from gramcli.results.watch import NOBODY, Progress, Watch
 from gramcli.store.reader import Store, open_store
 from gramcli.store.splits import chosen_items
 
+_ASKING: Final = ("cosine", "centroid", "span")
+"""Measures to which it matters who asks."""
 LEAST: Final = 20
 """Items that a part must have: fewer say nothing of each other."""
 
@@ -126,22 +129,21 @@ class _Work:
             left_out |= dict.fromkeys(lacking)
             notes.append(views_note(self.store, task, (True,)))
             for part in parts:
-                if len(part.items) < LEAST:
+                draw = draw_pool(part, options.seed)
+                if why := _unfit(draw, alone=len(parts) == 1):
                     lone = [self.store.ids[k] for k in part.items.tolist()]
-                    _check_some(part, len(parts))
-                    why = f"only {len(lone)} items have just {part.task.name}, of {LEAST} needed"
                     left_out |= dict.fromkeys(LeftOut(name, part.label, why) for name in lone)
                     continue
-                found += self._part(part, methods)
+                found += self._part(draw, methods)
         how = EvalOptions(options.split, options.limit, options.missing, seed=options.seed)
         provenance = store_provenance(self.store, how)
         provenance |= {"fdr": options.fdr, "per": options.per, "seed": options.seed, "kinds": ["score"]}
         said = [*store_notes(self.store, how), *notes, *_notes(found)]
         return Scores(provenance, tuple(found), tuple(left_out), tuple(dict.fromkeys(filter(None, said))))
 
-    def _part(self, part: Part, methods: Sequence[tuple[str, AlignmentMethod]]) -> list[ItemScores]:
+    def _part(self, draw: Draw, methods: Sequence[tuple[str, AlignmentMethod]]) -> list[ItemScores]:
         """Score the items of a part by every method: one pass over them, one over mismatched ones."""
-        draw = draw_pool(part, self.options.seed)
+        part = draw.part
         measures = [Measure(part.task, method, draw.pool) for _, method in methods]
         made, truth = self._mismatched(draw, measures)
         held = self._held(draw, measures)
@@ -188,13 +190,27 @@ def _room(m: int, units: int) -> Held:
     return Held(np.empty(units), z, np.empty((m, units)), z_without)
 
 
-def _check_some(part: Part, n_parts: int) -> None:
-    if n_parts == 1:
-        raise UserError(
-            "input",
-            f"Task {part.label}: {len(part.items)} items are too few to be held against each other; score needs "
-            f"{LEAST} or more.",
-        )
+def _unfit(draw: Draw, *, alone: bool) -> str:
+    """Why the items of a part cannot be held against each other; empty where they can.
+
+    Raises:
+        UserError: They cannot, and the part is all there is.
+    """
+    part, n = draw.part, len(draw.part.items)
+    same = " and ".join(name for name, rows in draw.pool.vectors.items() if not varies(rows))
+    if n < LEAST:
+        why = f"Task {part.label}: {n} items are too few to be held against each other; score needs {LEAST} or more."
+        other = f"only {n} items have just {part.task.name}, of {LEAST} needed"
+    elif same:
+        drawn = len(draw.chosen)
+        which = f"all {n:,} items" if drawn == n else f"all {drawn:,} items that were drawn of {n:,}"
+        why = f"Task {part.label}: {which} have the same {same}, so by that none is told from another. Ask without it."
+        other = f"{which} that have just {part.task.name} have the same {same}"
+    else:
+        return ""
+    if alone:
+        raise UserError("input", why)
+    return other
 
 
 def _scores(part: Part, name: str, held: Held, verdicts: Verdicts) -> ItemScores:
@@ -239,11 +255,28 @@ def _notes(found: Sequence[ItemScores]) -> list[str]:
     """What a reader of the flags must know."""
     said = []
     for one in found:
-        if one.facts["mismatched_share"] == 0:
+        if one.facts["lower_quality"]:
+            share = f"{one.facts['mismatched_share_likeliest']:.0%}"
+            said.append(
+                f"{one.task} {one.method}: nothing is flagged. About {share} stand apart below the "
+                "others, but fit better than mismatched ones do: they may be aligned, and of a lower "
+                "quality, and no false discovery rate can be held among them. Sort by z and look."
+            )
+        elif one.facts["mismatched_share"] == 0:
             said.append(
                 f"{one.task} {one.method}: nothing is flagged, for no share of mismatched items is needed to explain "
                 "the scores: there are none, too few, or the model does not tell them from aligned ones."
             )
+        if one.method.partition(":")[0] in _ASKING and len(one.modalities) > 2:
+            said.append(
+                f"{one.task} {one.method}: each z is measured with its modality asking for all others, score as the "
+                "task asks."
+            )
         if one.method.partition(":")[0] == "triangle":
             said.append(f"{one.task} {one.method}: what is left without a modality is measured by cosine.")
+    if any(one.facts["flagged"] for one in found):
+        said.append(
+            "The rate supposes aligned items of one quality: aligned ones that the model can hardly tell from "
+            "mismatched ones are flagged beyond it. Look at what is flagged before you drop it."
+        )
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gramcli.results.making import MADE
 from gramcli.results.records import Evaluation
@@ -22,7 +23,7 @@ def distinct(named: Sequence[_Named]) -> tuple[list[_Named], list[str]]:
     kept: list[_Named] = []
     notes: list[str] = []
     for name, found in named:
-        twin = next((other for other, before in kept if _same(before, found)), None)
+        twin = next((other for other, before in kept if same(before, found)), None)
         if twin is None:
             kept.append((name, found))
         else:
@@ -30,9 +31,17 @@ def distinct(named: Sequence[_Named]) -> tuple[list[_Named], list[str]]:
     return kept, notes
 
 
-def _same(a: Evaluation, b: Evaluation) -> bool:
-    """Whether two have the same figures, ranks, questions and origin, whenever they were made."""
+def same(a: Evaluation, b: Evaluation) -> bool:
+    """Whether two have the same figures, ranks, questions and origin, whenever and wherever they were made."""
     if (a.results, a.questions) != (b.results, b.questions):
         return False
-    origins = [{key: value for key, value in one.provenance.items() if key != MADE} for one in (a, b)]
-    return origins[0] == origins[1] and repr(a.ranks) == repr(b.ranks)  # as text: a rank may be NaN
+    return _origin(a) == _origin(b) and repr(a.ranks) == repr(b.ranks)  # as text: a rank may be NaN
+
+
+def _origin(evaluation: Evaluation) -> dict[str, Any]:
+    """Its provenance without when it was made, and where the store lay, which its fingerprint names."""
+    found = {key: value for key, value in evaluation.provenance.items() if key != MADE}
+    store = found.get("store")
+    if isinstance(store, dict) and store.get("fingerprint"):
+        found["store"] = {key: value for key, value in store.items() if key != "path"}
+    return found

@@ -12,7 +12,8 @@ from typing import IO, Any, Final
 
 from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
-from gramcli.files.writing import disk_errors, replacing
+from gramcli.files.owned import refuse_owned
+from gramcli.files.writing import replacing
 from gramcli.results.scores import Scores
 from gramcli.store.reader import Store, open_store
 from gramcli.store.splits import chosen_items
@@ -51,14 +52,20 @@ def write_kept(path: Path, store: str | Path | Store, found: Scores, behind: Ori
         UserError: Another suffix, or the file cannot be written.
     """
     check_manifest_path(path)
+    refuse_owned(path)
     opened = store if isinstance(store, Store) else open_store(store)
     behind = originals(opened) if behind is None else behind
     kept = _Kept(opened, found, behind)
     rows = list(kept.rows())
     if not rows:
         raise UserError("input", f"--keep {path}: every item was flagged, so there is nothing to keep.")
-    with disk_errors(path), replacing(path.resolve()) as file:
-        _FORMS[path.suffix.lower()](file, rows)
+    try:
+        with replacing(path.resolve()) as file:
+            _FORMS[path.suffix.lower()](file, rows)
+    except OSError as error:
+        raise UserError(
+            "failed", f"--keep {path} could not be written: {error.strerror}. Name another file."
+        ) from error
     return [f"Wrote {path}: {len(rows):,} of {kept.asked:,} items.", *kept.notes(rows)]
 
 

@@ -98,12 +98,8 @@ def change_tables(comparison: Comparison) -> list[Table]:
     """The queries gained most of each task and pair, and those lost most."""
     groups: dict[tuple[str, str, str, str], list[QueryChange]] = {}
     for one in comparison.changes:
-        groups.setdefault((one.task, one.a, one.b, _direction(one)), []).append(one)
+        groups.setdefault((one.task, one.a, one.b, one.direction), []).append(one)
     return [_change_table(comparison, key, found) for key, found in groups.items()]
-
-
-def _direction(change: QueryChange) -> str:
-    return "gained" if change.rank_b < change.rank_a else "lost"
 
 
 def _change_table(comparison: Comparison, key: tuple[str, str, str, str], found: Sequence[QueryChange]) -> Table:
@@ -137,7 +133,7 @@ def change_rows(comparison: Comparison) -> list[dict[str, Any]]:
     return [
         {
             **{name: getattr(one, name) for name in ("task", "a", "b", "query", "caption", "text", "rank_a", "rank_b")},
-            "change": _direction(one),
+            "change": one.direction,
             **{f"top{k + 1}_a": name for k, name in enumerate(one.best_a[:LISTED])},
             **{f"top{k + 1}_b": name for k, name in enumerate(one.best_b[:LISTED])},
         }

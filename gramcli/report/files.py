@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gramcli.errors import UserError
+from gramcli.files.owned import refuse_owned
 from gramcli.files.writing import replacing, write_atomic, write_special
 from gramcli.report import FRAME_SUFFIX, PAGE_SUFFIXES, SUFFIX_FORMATS, Format, known_suffixes
 
@@ -26,9 +27,10 @@ def write_result(path: Path, data: str | bytes) -> None:
         data: The content; text is written as UTF-8.
 
     Raises:
-        UserError: The folder is missing, or the file system refuses.
+        UserError: The folder is missing, or the file system refuses; or it is a part of a store or of heads.
     """
     content = _content(data)
+    refuse_owned(path)
     with written_errors(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             write_special(path, content)

@@ -87,13 +87,21 @@ def _tabulated(table: Table, style: str, escape: Callable[[str], str]) -> str:
 
 def _markdown(answer: Answer) -> str:
     lead = "\n".join(f"- {markdown(line)}" for line in answer.lead)
-    tables = (_tabulated(table, "github", markdown) for table in answer.tables)
-    return "\n\n".join(filter(None, [lead, *tables])) + "\n"
+    parts = [lead]
+    for number, table in enumerate(answer.tables):
+        parts += [markdown(table.title) if number else "", _tabulated(table, "github", markdown)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _latex(answer: Answer) -> str:
     lead = "\n".join(f"% {terminal(line)}" for line in answer.lead)
-    return "\n\n".join(filter(None, [lead, *map(_latex_table, answer.tables)])) + "\n"
+    return "\n\n".join(filter(None, [lead, *map(_latex_titled, answer.tables, range(len(answer.tables)))])) + "\n"
+
+
+def _latex_titled(table: Table, number: int) -> str:
+    """A table after what it is, as a comment; the first of an answer goes without saying."""
+    title = f"% {terminal(table.title)}\n" if number and table.title else ""
+    return title + _latex_table(table)
 
 
 def _latex_table(table: Table) -> str:

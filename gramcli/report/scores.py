@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Final, overload
 
 from gramcli.errors import UserError
+from gramcli.files.owned import refuse_owned
 from gramcli.files.writing import replacing
 from gramcli.report import FRAME_SUFFIX, SUFFIX_FORMATS, Format
 from gramcli.report.answer import Answer, Table
@@ -75,6 +76,7 @@ def write_scores(path: Path, found: Scores, chosen: Format | None) -> Format | N
     writer = _WRITERS.get(form.value if form else suffix)
     if writer is None or (path.exists() and not path.is_file()):
         return write_answer(path, scores_answer(found), chosen)
+    refuse_owned(path)
     with written_errors(path), replacing(path.resolve()) as file:
         writer(file, found)
     return form
@@ -89,7 +91,7 @@ def _verdict(one: ItemScores, provenance: Mapping[str, Any]) -> str:
     misfit = ", ".join(f"{name} {count:,}" for name, count in named.most_common())
     return (
         f"{what}: {flagged:,} of {n} {provenance['per']}s are flagged as misaligned, of which on average at most "
-        f"{provenance['fdr']:.0%} are aligned{f'; what does not fit: {misfit}' if misfit else ''}."
+        f"{100 * provenance['fdr']:g}% are aligned{f'; what does not fit: {misfit}' if misfit else ''}."
     )
 
 

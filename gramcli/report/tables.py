@@ -155,7 +155,7 @@ def gain_tables(grouped: Mapping[_Key, Mapping[str, ResultRow]], provenance: Map
 
 
 def _against(pair: Mapping[str, Any]) -> str:
-    bounds = (signed_text(GAIN, pair[name]) for name in ("difference", "low", "high"))
+    bounds = (signed_text(GAIN, pair.get(name)) for name in ("difference", "low", "high"))
     return f"{pair['task']} {with_interval(*bounds)}"
 
 

@@ -20,6 +20,7 @@ class _Recorded(msgspec.Struct):
     """What is read of a provenance; the rest is only shown."""
 
     seeds: dict[str, int] = {}
+    evaluations: list[dict[str, Any]] = []
 
 
 class _Document(msgspec.Struct):

@@ -62,6 +62,12 @@ class _Direction(msgspec.Struct):
     candidates: list[str]
 
 
+class _Task(msgspec.Struct):
+    """What became of a task's items."""
+
+    left_out: Count | None = None
+
+
 class _Provenance(msgspec.Struct):
     """What is read of a provenance; the rest is only shown."""
 
@@ -75,6 +81,7 @@ class _Provenance(msgspec.Struct):
     normalize: _Normalization | str | None = None
     gains: list[_Gain] = []
     directions: list[_Direction] = []
+    tasks: dict[str, _Task] = {}
 
 
 class _Recorded(msgspec.Struct):

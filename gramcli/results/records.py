@@ -236,6 +236,7 @@ class QueryChange:
         rank_b: The same under B.
         best_a: Ids of the best few answers of A, of its first seed; empty where they are not known.
         best_b: The same of B.
+        gain: What B gains in 1 / rank, the mean over seeds, by which it is listed; None where an older file lacks it.
     """
 
     task: str
@@ -248,6 +249,13 @@ class QueryChange:
     rank_b: float
     best_a: tuple[str, ...] = ()
     best_b: tuple[str, ...] = ()
+    gain: float | None = None
+
+    @property
+    def direction(self) -> str:
+        """`gained` or `lost`: by 1 / rank, of which the mean may rise while the mean rank falls behind."""
+        better = self.rank_b < self.rank_a if self.gain is None else self.gain > 0
+        return "gained" if better else "lost"
 
 
 @dataclass(frozen=True, repr=False)

@@ -32,8 +32,9 @@ class ItemScores:
             `without_X` and `z_without_X`.
         culprits: Number of the modality that does not fit, of flagged rows; else -1.
         facts: What was found of all rows together: `n`, `flagged`, `mismatched_share` (of the items, at least),
-            `mismatched_share_likeliest`, `mismatched_made`, `detected` (share of mismatched items that would be
-            flagged), `culprit_right` (how often the modality is named rightly, None where none is).
+            `mismatched_share_likeliest`, `lower_quality` (1 where a group of items fits badly, but better than
+            mismatched ones: then nothing is flagged), `mismatched_made`, `detected` (share of mismatched items that
+            would be flagged), `culprit_right` (how often the modality is named rightly, None where none is).
     """
 
     task: str

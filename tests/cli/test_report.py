@@ -16,7 +16,9 @@ def test_a_saved_evaluation_becomes_a_page_beside_it(gram, store):
     html = Path("run.html").read_text()
     assert f"gram eval {store} --task t2va -o run.json" in html
     assert {task["task"] for task in data_of(html)["tasks"]} == {"t2va", "va2t"}
-    assert gram("report", "run.json", "-o", "page.pdf").exit_code == 2
+    foreign = gram("report", "run.json", "-o", "page.pdf")
+    assert foreign.exit_code == 2
+    assert "-o page.pdf: the report is an HTML page" in foreign.stderr
     assert "does not exist" in gram("report", "nothing.json").stderr
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -72,3 +74,72 @@ def test_other_outputs_have_their_suffixes(gram, store, tmp_path, option, file, 
     assert result.exit_code == 2, result.output
     assert said in " ".join(result.output.split())
     assert not (tmp_path / file).exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "a.json", "b.json", "-o", "a.json"],
+        ["compare", "x=a.json,b.json", "b.json", "-o", "./b.json"],
+        ["compare", "a.json@gram", "b.json", "-o", "linked.json"],
+        ["compare", "*.json", "b.json", "-o", "b.json"],
+        ["leaderboard", "a.json", "b.json", "--output=b.json"],
+        ["eval", "signal", "--dataset", "clips.csv", "-o", "clips.csv"],
+        ["eval", "signal", "--dataset", "clips.csv", "--per-query", "clips.csv"],
+    ],
+)
+def test_what_is_read_is_not_written_over(gram, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.json", "b.json", "clips.csv"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "linked.json").symlink_to("a.json")
+    result = gram(*words)
+    assert result.exit_code == 2
+    assert "is read by this command, and would be written over. Name another file." in result.stderr
+    assert [(tmp_path / name).read_text() for name in ("a.json", "b.json", "clips.csv")] == [
+        "a.json", "b.json", "clips.csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "STORE", "-o", "STORE/items.csv"],
+        ["eval", "STORE", "-o", "STORE/manifest.json"],
+        ["score", "STORE", "--keep", "STORE/items.csv"],
+        ["score", "STORE", "-o", "STORE/items.csv"],
+        ["matrix", "STORE", "--task", "t2v", "--method", "cosine", "-o", "STORE/items.csv"],
+        ["matrix", "STORE", "--task", "t2v", "--method", "cosine", "-o", "STORE/shards/00000.safetensors"],
+    ],
+)
+def test_a_part_of_a_store_is_not_written_over(gram, store, tmp_path, words):
+    store = shutil.copytree(store, tmp_path / "emb")
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    result = gram(*[word.replace("STORE", str(store)) for word in words])
+    assert result.exit_code == 2
+    assert "which cannot be read without it. Name another file." in result.stderr
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eval", "STORE", "-o", "none/a.json"],
+        ["eval", "STORE", "--report", "none/a.html"],
+        ["eval", "STORE", "--per-query", "none/a.csv"],
+        ["score", "STORE", "--keep", "none/a.csv"],
+        ["compare", "STORE@gram", "STORE@cosine", "-o", "none/a.csv"],
+    ],
+)
+def test_a_folder_that_is_not_there_is_said_before_the_work(gram, store, monkeypatch, words):
+    for name in ("evaluation.evaluate.evaluate", "evaluation.score.score", "evaluation.compare.compare"):
+        monkeypatch.setattr(f"gramcli.{name}", lambda *_, **__: pytest.fail("worked first"))
+    result = gram(*[word.replace("STORE", str(store)) for word in words])
+    assert result.exit_code == 1
+    assert "could not be written: there is no folder none. Make the folder first." in result.stderr
+
+
+def test_an_answer_in_a_store_is_written_again(gram, store, tmp_path):
+    store = shutil.copytree(store, tmp_path / "emb")
+    for _ in range(2):
+        assert gram("eval", store, "--task", "t2v", "--method", "cosine", "-o", store / "run.json").exit_code == 0

@@ -55,6 +55,24 @@ def test_ranks_of_seeds_are_means_and_answers_those_of_the_first() -> None:
     assert (change.rank_a, change.best_a) == (3.0, ("best of 0", "next"))
 
 
+def test_what_is_gained_over_seeds_is_not_listed_as_lost() -> None:
+    """1, 1, 9 has a larger mean of 1 / rank than 2, 2, 2, and a worse mean rank."""
+    a, b = [made([2.0, 1.0])] * 3, [made([rank, 1.0]) for rank in (1.0, 1.0, 9.0)]
+    (change,) = (found := compare_evaluations([a, b], ["A", "B"], CompareOptions(diff_queries=5))).changes
+    assert (change.direction, change.rank_a, change.rank_b) == ("gained", 2.0, 11 / 3)
+    assert "gains most" in repr(found)
+    assert "loses most" not in repr(found)
+
+
+def test_what_ties_gain_is_not_listed_as_lost() -> None:
+    """A right answer among three that tie is first as often as third: 11 / 18 by 1 / rank, at the same mean rank."""
+    a, b = made([2.0, 1.0]), made([2.0, 1.0])
+    b = replace(b, ranks=(replace(b.ranks[0], tied=((0, 2, 1),)),))
+    (change,) = (found := listed(a, b, 5)).changes
+    assert (change.direction, round(change.gain or 0, 3)) == ("gained", 0.111)
+    assert "loses most" not in repr(found)
+
+
 def test_answers_that_were_not_kept_are_said() -> None:
     found = listed(made([2.0]), made([1.0], best=False), 3)
     assert (found.changes[0].best_a, found.changes[0].best_b) == (("best of 0", "next"), ())

@@ -267,3 +267,19 @@ def test_the_same_evaluation_twice_is_listed_and_tested_once(tmp_path: Path) -> 
     assert sorted(row.run for row in found.rows) == ["a.json", "b.json"]
     assert len(found.tests) == 1
     assert "copy.json holds the same evaluation as a.json: it is listed and tested once." in found.notes
+
+
+@pytest.mark.parametrize("metric", ["R@1", "MRR"])
+def test_a_figure_that_is_not_that_of_the_ranks_is_refused(metric: str) -> None:
+    """It would stand first by what it says, and last by the tests."""
+    honest = made(0.2)
+    rows = tuple(replace(row, value=0.99) if row.metric == metric else row for row in honest.results)
+    with pytest.raises(UserError, match=f"run 2: {metric} of t2v under gram is 0.99 in its results and 0.[0-9]+ by"):
+        leaderboard(made(0.6), replace(honest, results=rows))
+
+
+def test_ties_of_which_an_older_file_says_nothing_are_no_alteration() -> None:
+    honest = made(0.2)
+    ties = ResultRow("t2v", "gram", "raw", "tie_rate", 0.1, None, None, N)
+    rows = (*(replace(row, value=0.25) if row.metric == "R@1" else row for row in honest.results), ties)
+    assert len(leaderboard(made(0.6), replace(honest, results=rows)).rows) == 2

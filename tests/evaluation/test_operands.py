@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,11 +70,17 @@ def test_seeds_are_named_in_any_way_that_a_shell_leaves(here: Path, operands: tu
 
 
 def test_a_list_is_one_contender_in_python(here: Path) -> None:
-    single = measure(open_store("seed1"), tasks=TASK, methods=["gram"])
-    found = compare("runs/gram_s1.json", ["runs/cosine_s1.json", "runs/cosine_s2.json"], [single, single])
+    single, other = (measure(open_store(name), tasks=TASK, methods=["gram"]) for name in ("seed1", "seed2"))
+    found = compare("runs/gram_s1.json", ["runs/cosine_s1.json", "runs/cosine_s2.json"], [single, other])
     assert found.names[1:] == ("2 seeds of runs/cosine_s1.json", "2 seeds of seed1")
     assert {row.seeds_b for row in found.rows} == {2}
     assert any("a single seed, which is taken to vary as those of the other side" in note for note in found.notes)
+
+
+def test_one_evaluation_is_not_two_seeds_in_python_either(here: Path) -> None:
+    single = measure(open_store("seed1"), tasks=TASK, methods=["gram"])
+    with pytest.raises(UserError, match="a seed counts once"):
+        compare("runs/gram_s1.json", [single, single])
 
 
 def test_what_looks_like_seeds_but_is_compared_one_by_one_is_said(here: Path) -> None:
@@ -157,9 +165,12 @@ def test_a_path_that_exists_wins(here: Path) -> None:
         (("g=runs/gram_s1.json,linked.json", "emb@gram"), "g holds linked.json twice"),
         (
             ("g=runs/gram_s1.json,copy.json", "emb@gram"),
-            "g holds copy.json, a copy of runs/gram_s1.json: a seed counts",
+            "g holds copy.json, a copy of runs/gram_s1.json or the same evaluated again: a seed counts once",
         ),
+        (("g=runs/gram_s1.json,again.json", "emb@gram"), "g holds again.json, a copy of runs/gram_s1.json"),
+        (("g=emb@gram,moved@gram", "emb@pmrl"), "g holds moved@gram, a copy of emb@gram"),
         (("emb@gram", "emb@pmrl", "emb@pmrl"), "emb@pmrl is to be compared twice"),
+        (("emb@gram", "emb", "emb@gram"), "emb@gram is to be compared twice, as emb and as emb@gram; name it once"),
         (("emb@gram",), "at least one more; got only emb@gram"),
         ((), "at least one more; got only none"),
         (("emb@gram", ""), "An operand of compare is empty"),
@@ -171,6 +182,11 @@ def test_a_path_that_exists_wins(here: Path) -> None:
 def test_what_cannot_be_meant_is_a_sentence(here: Path, operands: tuple[str, ...], said: str) -> None:
     Path("linked.json").symlink_to("runs/gram_s1.json")
     Path("copy.json").write_bytes(Path("runs/gram_s1.json").read_bytes())
+    again = json.loads(Path("copy.json").read_text())
+    again["provenance"]["made"] = {"date": "2030-01-01T00:00:00+00:00", "command": "gram eval again", "commit": None}
+    again["provenance"]["store"]["path"] = "elsewhere"
+    Path("again.json").write_text(json.dumps(again))
+    shutil.copytree("emb", "moved")
     with pytest.raises(UserError, match=said):
         compare(*operands)
 
@@ -223,3 +239,12 @@ def test_the_baseline_against_itself_shows_no_difference(here: Path) -> None:
     found = compare("emb@gram", "emb@gram", tasks="t2v")
     assert {row.delta for row in found.rows} == {0.0}
     assert found.verdicts[0].sentence.startswith("t2v R@1: no difference between A and B is shown")
+
+
+def test_an_evaluation_and_a_store_of_one_path_have_two_names(here: Path) -> None:
+    made = measure(open_store("emb"), tasks=TASK, methods=["gram"], options=EvalOptions())
+    found = compare("runs/gram_s1.json", made, "emb", tasks=["t2v"], methods=["gram"])
+    assert found.names == ("runs/gram_s1.json", "emb", "emb (2)")
+    assert [one.sentence.partition(" is shown")[0] for one in found.verdicts] == [
+        f"t2v R@1: no difference between A and {letter}" for letter in "BC"
+    ]

@@ -17,7 +17,7 @@ from tests.small_stores import make_store
 NAMES = ("text", "video", "audio")
 
 
-def made(path, vectors, captions=1):
+def made(path, vectors, captions=1, status=None):
     """A store of vectors in memory."""
     n = len(vectors["video"])
     write_store(
@@ -27,7 +27,7 @@ def made(path, vectors, captions=1):
         labels=[None] * n,
         embeddings={name: one.astype(np.float32) for name, one in vectors.items()},
         caption_items=np.repeat(np.arange(n), captions),
-        status={},
+        status=status or {},
         model={"id": "made", "shared_space": True},
         dataset={"id": "made", "protocol": "manifest", "annotation_sha256": None},
     )
@@ -84,12 +84,59 @@ def test_what_is_left_without_a_modality_is_measured(tmp_path):
         np.testing.assert_allclose(found.columns[f"z_without_{name}"], pair.columns["z"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("method", ["gram", "cosine", "symile"])
+def test_a_modality_that_does_not_vary_is_refused(method, tmp_path):
+    """Such as silence: whose sound is another's has the same, and rounding alone would tell them apart."""
+    vectors, _ = drawn(60, 16, 2.0)
+    vectors["audio"] = np.repeat(vectors["audio"][:1], 60, axis=0)
+    store = made(tmp_path / "s", vectors)
+    with pytest.raises(UserError, match="all 60 items have the same audio"):
+        gramcli.score(store, "t2va", method)
+    assert len(gramcli.score(store, "t2v", method).scores[0]) == 60
+
+
+def test_a_modality_that_hardly_ever_varies_tells_nothing_by_rounding(tmp_path, monkeypatch):
+    """All that stand in for a sound may be alike though the store has another one."""
+    monkeypatch.setattr("gramcli.evaluation.misalignment.mismatched.DRAWS", 20)
+    vectors, _ = drawn(60, 16, 2.0)
+    vectors["audio"][1:] = vectors["audio"][1]
+    (found,) = gramcli.score(made(tmp_path / "s", vectors), "t2va", "gram").scores
+    assert np.abs(found.columns["z_audio"][1:]).max() < 10
+    assert np.abs(found.columns["z_without_text"][1:]).max() < 20
+
+
+def test_a_part_that_does_not_vary_is_left_out(tmp_path):
+    vectors, _ = drawn(60, 16, 2.0)
+    vectors["video"][30:] = vectors["video"][30]
+    vectors["audio"][30:] = 0
+    store = made(tmp_path / "s", vectors, status={"audio": ["ok"] * 30 + ["absent"] * 30})
+    found = gramcli.score(store, "t2va", "gram", missing="present")
+    assert [one.task for one in found.scores] == ["t2va"]
+    assert {one.reason for one in found.left_out} == {"all 30 items that have just t2v have the same video"}
+
+
 @pytest.mark.parametrize("task", ["t2va", "t2v"])
-def test_items_that_are_all_alike_flag_nobody(task, tmp_path):
+def test_items_that_are_all_alike_are_refused(task, tmp_path):
     store = made(tmp_path / "s", {name: np.ones((30, 8)) for name in NAMES})
-    (found,) = gramcli.score(store, task, "gram").scores
-    assert not found.columns["flagged"].any()
-    assert np.isfinite(found.columns["z"]).all()
+    with pytest.raises(UserError, match="have the same text"):
+        gramcli.score(store, task, "gram")
+
+
+def test_items_of_two_qualities_are_not_flagged_and_it_is_said(tmp_path):
+    draw = np.random.default_rng(4)
+    common, noise = draw.normal(size=(400, 32)), np.repeat([1.5, 0.4], [120, 280])[:, None]
+    vectors = {name: common + noise * draw.normal(size=(400, 32)) for name in NAMES}
+    found = gramcli.score(made(tmp_path / "s", vectors), "t2va", "gram")
+    assert not found.scores[0].columns["flagged"].any()
+    assert found.scores[0].facts["lower_quality"]
+    assert any("fit better than mismatched ones do" in note for note in found.notes)
+
+
+def test_a_flag_comes_with_what_its_rate_supposes(tmp_path):
+    vectors, _ = drawn(300, 32, 2.0, swapped=0.1)
+    found = gramcli.score(made(tmp_path / "s", vectors), "t2va", "gram")
+    assert found.scores[0].facts["flagged"]
+    assert any(note.startswith("The rate supposes aligned items of one quality") for note in found.notes)
 
 
 def test_two_modalities_have_no_one_that_does_not_fit(tmp_path):

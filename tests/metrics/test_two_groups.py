@@ -38,6 +38,30 @@ def test_the_false_discovery_rate_is_held(shape, share):
     assert proportions.mean() <= RATE + 2 * error
 
 
+@pytest.mark.parametrize(("middle", "share"), [(1.0, 0), (1.0, 0.05), (1.5, 0)])
+def test_the_false_discovery_rate_is_held_where_aligned_items_are_of_two_qualities(middle, share):
+    """The lower ones fit better than mismatched ones, and their shape is not that of these: nothing is claimed."""
+    proportions, unlike = [], []
+    for seed in range(3):
+        draw = np.random.default_rng([seed, 5])
+        k = round(share * 1000)
+        low = draw.normal(middle, 1.3, 300)
+        values = np.concatenate([draw.normal(size=k), low, draw.normal(8, 2, 700 - k)])
+        groups = split_groups(values, draw.normal(size=3000))
+        flagged = groups.q_values(values) <= RATE
+        proportions.append(flagged[k:].sum() / max(1, flagged.sum()))
+        unlike.append(groups.unlike)
+    assert np.mean(proportions) <= RATE
+    assert any(unlike)
+
+
+@pytest.mark.parametrize("shape", ["close", "apart", "skewed to the left"])
+def test_mismatched_items_are_known_for_what_they_are(shape):
+    draw = np.random.default_rng(3)
+    values = np.concatenate([draw.normal(size=200), ALIGNED[shape](draw, 800)])
+    assert not split_groups(values, draw.normal(size=3000)).unlike
+
+
 def test_what_stands_apart_is_found():
     assert simulated("apart", 0.05, 500, 6)[:, 1].mean() >= 0.7
     assert simulated("apart", 0.2, 500, 6)[:, 1].mean() >= 0.85

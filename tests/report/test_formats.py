@@ -70,6 +70,16 @@ def test_markdown_reads_back_as_a_table():
     assert len(rows) == 2 + 12
 
 
+def test_every_table_but_the_first_is_told_from_the_others():
+    """Groups of a leaderboard are not comparable, and queries are gained or lost: only titles say so."""
+    tables = tuple(Table(("a",), (("x",),), frozenset({"a"}), f"Group {k}: 50 % of_it|") for k in (1, 2))
+    answer = Answer(tables, (), (), {})
+    assert render(answer, Format.latex).splitlines()[0] == r"\begin{tabular}{l}"
+    assert "\n\n% Group 2: 50 % of_it|\n\\begin{tabular}" in render(answer, Format.latex)
+    assert render(answer, Format.markdown).startswith("| a")
+    assert "\n\nGroup 2: 50 % of_it\\|\n\n| a" in render(answer, Format.markdown)
+
+
 def test_latex_escapes_what_latex_would_read():
     text = render(evaluation_answer(odd_evaluation()), Format.latex)
     assert r"\toprule" in text

@@ -1,9 +1,10 @@
 """Where rows stand among mismatched ones: each modality of a row in turn is replaced by that of other items.
 
-The score of a row is held against the scores of the same row with other items' vectors in one modality's place, all
-else equal. The distance to their mean in their standard deviations is its z: whatever makes a row a hub or an anti-hub
-(vectors that agree with everything, or with nothing) is in both, and cancels. If that modality is of another item too,
-the row is one of those that it is held against, so its z is a draw from theirs.
+The score of a row, the modality in question asking for all others, is held against those of the same row with other
+items' vectors in that modality's place. (Who asks matters to cosine, centroid and span; not to the others.) The
+distance to their mean in their standard deviations is its z: whatever makes a row a hub or an anti-hub (vectors that
+agree with everything, or with nothing) is in both, and cancels. If that modality is of another item too, the row is one
+of those that it is held against, so its z is a draw from theirs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Floats = NDArray[np.float64]
 
 DRAWS: Final = 1000
 """Other items that stand in for each modality of a row; all others where there are fewer."""
-_LEAST_SPREAD: Final = 1e-12
+_ROUNDING: Final = 2.0**-21  # of the scores of a row: what float32 leaves of others that are all alike
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,11 @@ def _matched(method: AlignmentMethod, asking: Side, answering: Side) -> Tensor:
 
 
 def _standing(matched: Tensor, tile: Tensor, own: tuple[Places, Places]) -> Floats:
-    """Distance of each row's score to the mean of its column, in standard deviations, its own vectors left out."""
+    """Distance of each row's score to the mean of its column, in standard deviations, its own vectors left out.
+
+    0 where only rounding tells the others of a column apart.
+    """
+    largest = torch.maximum(tile.amax(dim=0), -tile.amin(dim=0)).double()
     centre = tile.mean(dim=0)
     tile -= centre  # in its own dtype: sums of centred values lose nothing that a z has
     columns, rows = (torch.from_numpy(one) for one in own)
@@ -183,8 +188,9 @@ def _standing(matched: Tensor, tile: Tensor, own: tuple[Places, Places]) -> Floa
     sums = tile.sum(dim=0).double().index_add_(0, rows, -again)
     squares = tile.square_().sum(dim=0).double().index_add_(0, rows, -again.square())
     mean = sums / counts
-    spread = ((squares - sums * mean) / (counts - 1)).clamp(min=_LEAST_SPREAD**2).sqrt()
-    found: Floats = ((matched - centre.double() - mean) / spread).numpy()
+    spread = ((squares - sums * mean) / (counts - 1)).clamp(min=0).sqrt()
+    told = spread > _ROUNDING * largest
+    found: Floats = torch.where(told, (matched - centre.double() - mean) / torch.where(told, spread, 1.0), 0.0).numpy()
     return found
 
 

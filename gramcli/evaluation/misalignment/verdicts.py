@@ -35,7 +35,8 @@ class Verdicts:
         q: Of `p_aligned`, by Benjamini and Hochberg with a second look, [n].
         flagged: Whether q is at most the rate asked for, [n].
         culprit: Number of the modality that does not fit, of flagged units; else -1, [n].
-        facts: What was found of the whole: shares of mismatched items, how often the modality is named rightly.
+        facts: What was found of the whole: shares of mismatched items, whether a lower group is not one of them, how
+            often the modality is named rightly.
     """
 
     z: Floats
@@ -74,7 +75,7 @@ def judge(found: Stood, made: Stood, truth: NDArray[np.int64], rate: float) -> V
     ordered = np.sort(reference)
     below = np.searchsorted(ordered, fit, side="left")
     at_most = np.searchsorted(ordered, fit, side="right")
-    groups = split_groups(fit, reference)
+    groups = split_groups(fit, reference, [reference[truth == k] for k in range(len(made.z))])
     p_aligned = groups.p_values(fit)
     q = groups.q_values(fit)
     flagged = q <= rate
@@ -92,6 +93,7 @@ def judge(found: Stood, made: Stood, truth: NDArray[np.int64], rate: float) -> V
             "flagged": int(flagged.sum()),
             "mismatched_share": groups.share,
             "mismatched_share_likeliest": groups.likeliest,
+            "lower_quality": int(groups.unlike),
             "mismatched_made": len(ordered),
             "detected": _detected(reference, fit, flagged),
             "culprit_right": right,

@@ -123,6 +123,8 @@ PAIR = {"task": "t2v", "method": "gram", "R@1": 0.5, "difference": 0.1, "low": 0
         ({"gains": [{**GAIN, "pairs": None}]}, r"gains\[0\].pairs must be a list"),
         ({"gains": [{**GAIN, "pairs": [None]}]}, r"gains\[0\].pairs\[0\] must be an object"),
         ({"gains": [{**GAIN, "pairs": [{**PAIR, "low": "x"}]}]}, r"pairs\[0\].low must be a number"),
+        ({"tasks": {"t2v": "x"}}, "tasks must be an object; got a string"),
+        ({"tasks": {"t2v": {"left_out": "<b>"}}}, "left_out must be a whole number"),
         ({"directions": [{"task": "t2v", "query": 1, "candidates": []}]}, r"directions\[0\].query must be a list"),
     ],
 )
@@ -131,6 +133,23 @@ def test_what_an_evaluation_says_of_itself_is_checked(measured, tmp_path: Path, 
     document["provenance"] |= provenance
     (tmp_path / "x.json").write_text(json.dumps(document))
     with pytest.raises(UserError, match=said):
+        write_report(tmp_path / "x.json")
+
+
+def test_a_gain_without_an_interval_is_shown_without_one(measured, tmp_path: Path) -> None:
+    document = json.loads(measured.to_json())
+    for gain in document["provenance"]["gains"]:
+        for pair in gain["pairs"]:
+            del pair["low"], pair["difference"]
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    assert "over each pair" in write_report(tmp_path / "x.json").read_text()
+
+
+@pytest.mark.parametrize("evaluations", [3, "x", {"a": 1}, [None], ["x"]])
+def test_what_a_comparison_says_of_its_evaluations_is_checked(tmp_path: Path, evaluations) -> None:
+    document = {"schema": 1, "names": ["a", "b"], "results": [], "provenance": {"evaluations": evaluations}}
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match="evaluations"):
         write_report(tmp_path / "x.json")
 
 
