@@ -15,6 +15,7 @@ from gramcli.report.page.material import NOTHING, Material
 from gramcli.report.plots.catalog import KINDS
 from gramcli.report.plots.draw import drawings
 from gramcli.report.plots.subject import Subject, history_of
+from gramcli.report.trainings import Trained
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.results.runs import Alignment
 
@@ -48,9 +49,11 @@ def drawings_of(
         return _shown(replace(subject, store=None), said)
 
 
-def training_drawings(found: Alignment) -> list[Shown]:
-    """Return the learning curves of a training."""
-    return _shown(Subject(history=history_of(found)))
+def training_drawings(found: Alignment | Sequence[Trained]) -> list[Shown]:
+    """Return the learning curves of a training, or of those that made the heads of an evaluation."""
+    if not isinstance(found, Alignment):
+        return _shown(Subject(histories=tuple(one.history for one in found if one.history is not None)))
+    return _shown(Subject(histories=(history_of(found),)))
 
 
 def side_by_side(contests: Sequence[Contest]) -> Evaluation | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +23,7 @@ from gramcli.report.page.rendering import rendered
 from gramcli.report.page.scope import UNLISTED, covered
 from gramcli.report.scores import scores_answer
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
+from gramcli.report.trainings import MOST, Trained, settings_table, training_command, trainings_between, trainings_of
 from gramcli.results.records import Comparison, Evaluation, LeftOut
 from gramcli.results.runs import Alignment
 
@@ -44,6 +45,7 @@ _SECTIONS: Final = {
     "comparisons": ("comparison", "Comparison"),
     "data": ("queries", "Query by query"),
     "drawings": ("figures", "In pictures"),
+    "trained": ("training", "How the heads were trained"),
     "further": ("further", "Further tables"),
     "notes": ("notes", "Notes"),
     "left_out": ("left-out", "Left out"),
@@ -88,6 +90,7 @@ def page(
         tables=own[:1],
         comparisons=compared.tables if compared else (),
         drawings=drawings_of(evaluation, comparison, material),
+        trained=_trained(trainings_between(comparison) if comparison else trainings_of(evaluation.provenance)),
         further=own[1:],
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
@@ -122,6 +125,7 @@ def comparison_page(
         tables=unsaid,
         said=_queries_said(comparison, first),
         drawings=drawings_of(side_by_side(contests), comparison, said=first),
+        trained=_trained(trainings_between(comparison)),
         notes=answer.notes,
         left_out=_left_out(comparison.left_out),
         covered=covered(comparison.provenance, nothing=not comparison.left_out, rows=comparison.rows),
@@ -185,7 +189,7 @@ def _recorded(heads: Path) -> dict[str, Any]:
 
 def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts: Any) -> str:  # noqa: ANN401 - of many kinds
     nothing: dict[str, Any] = dict.fromkeys(
-        ("remarks", "verdicts", "sides", "cards", "comparisons", "drawings", "further"), ()
+        ("remarks", "verdicts", "sides", "cards", "comparisons", "drawings", "further", "trained"), ()
     )
     whole = nothing | {"subtitle": "", "data": "", "said": ()} | parts
     whole |= {"provenance": provenance_table(provenance), "command": command_of(provenance)}
@@ -195,6 +199,29 @@ def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts
             whole |= {"data": Markup(found.data), "said": (*whole["said"], *found.said)}  # noqa: S704 - escaped for a script element
     contents = [entry for key, entry in _SECTIONS.items() if whole[key] or (key == "data" and whole["said"])]
     return rendered(contents=contents, **whole)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """How heads were trained: a table, the command of each with a word on whose it is, learning curves."""
+
+    table: Table
+    commands: tuple[tuple[str, str], ...]
+    drawings: Sequence[Shown]
+
+
+def _trained(found: Sequence[Trained]) -> _Training | None:
+    table = settings_table(found)
+    if table is None:
+        return None
+    commands = tuple((_whose(one), command) for one in found[:MOST] if (command := training_command(one)))
+    return _Training(table, commands, training_drawings(found))
+
+
+def _whose(one: Trained) -> str:
+    store = str(one.plan.get("store") or "")[:8]
+    where = f"; STORE is the one of fingerprint {store}..., which gram inspect STORE says" if store else ""
+    return f"The command that trains {f'the heads of {one.names}' if one.names else 'such heads'} again{where}:"
 
 
 def _left_out(entries: Sequence[LeftOut]) -> Table:

@@ -9,6 +9,7 @@ from gramcli.report.answer import Table, counted, listing
 
 LISTED: Final = 20
 _MADE: Final = "made"
+_RECORD: Final = "heads.record"  # of a training: the page has a part for it
 _SEVERAL: Final = ("evaluations", "runs")
 
 
@@ -44,6 +45,8 @@ def _spread(key: str, value: object) -> list[tuple[str, str]]:
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
+    if prefix.endswith(_RECORD):
+        return []
     if isinstance(value, Mapping) and value:
         return [row for key, inner in value.items() for row in _flat(f"{prefix}.{key}" if prefix else str(key), inner)]
     if isinstance(value, (list, tuple)):

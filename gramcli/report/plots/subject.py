@@ -23,12 +23,19 @@ class History:
         best: Number of the epoch that was kept.
         metric: The validation figure that chose it.
         warm_up: Epochs of the stage by the cosine loss that came before; 0 where there was none.
+        name: What its panels are called; empty where there is no other.
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     metric: str
     warm_up: int = 0
+    name: str = ""
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch that was kept; a curve of few points holds it, whatever else it leaves out."""
+        return next(one for one in self.epochs if one.epoch == self.best)
 
 
 def history_of(found: Alignment) -> History:
@@ -45,7 +52,7 @@ class Subject:
         evaluation: Figures and ranks.
         comparison: Differences to a baseline.
         pictures: What was computed from vectors.
-        history: Of training.
+        histories: Of training, one for each heads.
         store: What pictures are computed from, where they are asked for and not there yet.
         captions: Item id -> a text of it, for points that say what they are.
         tasks: Only these, in the words of results; none means that the figure chooses.
@@ -56,7 +63,7 @@ class Subject:
     evaluation: Evaluation | None = None
     comparison: Comparison | None = None
     pictures: Pictures | None = None
-    history: History | None = None
+    histories: tuple[History, ...] = ()
     store: Store | None = None
     captions: Mapping[str, str] = field(default_factory=dict)
     tasks: tuple[str, ...] = ()
