@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
+from gramcli.heads.projection import seen_as
 from gramcli.store.reader import Store, open_store
 
 
@@ -56,8 +57,13 @@ def material_of(provenance: Mapping[str, Any], data: str | None = None, root: st
         store = open_store(path)
     except UserError as error:
         return Material(notes=(f"Items are shown by their ids, for the store is not there: {error}",))
-    if store.fingerprint() == recorded.get("fingerprint"):
-        return behind(store, store, originals(store, data, root))
+    try:
+        seen = seen_as(store, recorded)
+    except UserError as error:
+        why = f"Answers and vectors are not shown, for the heads that the store was seen through are not there: {error}"
+        return replace(unseen := behind(store, None, originals(store, data, root)), notes=(*unseen.notes, why))
+    if seen.fingerprint() == recorded.get("fingerprint"):
+        return behind(store, seen, originals(store, data, root))
     if store.manifest["dataset"] == provenance.get("dataset") and len(store.ids) == recorded.get("items"):
         return behind(store, None, originals(store, data, root))
     said = f"Items are shown by their ids: {path} is not the store that was evaluated, its fingerprint differs."

@@ -15,7 +15,7 @@ from gramcli.report.align import alignment_answer
 from gramcli.report.answer import Table, listing
 from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_of, subtitle, subtitle_of
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
-from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
+from gramcli.report.page.drawings import Shown, drawings_of, pictures_between, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
 from gramcli.report.page.material import Material, material_of
 from gramcli.report.page.provenance import command_of, provenance_table
@@ -115,6 +115,7 @@ def comparison_page(
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
     contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
+    beside = side_by_side(contests)
     first = _FIRST_SEED if any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows) else ""
     return _page(
         contests,
@@ -124,7 +125,8 @@ def comparison_page(
         sides=sides_of(comparison),
         tables=unsaid,
         said=_queries_said(comparison, first),
-        drawings=drawings_of(side_by_side(contests), comparison, said=first),
+        drawings=drawings_of(beside, comparison, said=first, pictures=pictures_between(contests)),
+        further=evaluation_answer(beside).tables if beside else (),
         trained=_trained(trainings_between(comparison)),
         notes=answer.notes,
         left_out=_left_out(comparison.left_out),

@@ -151,16 +151,18 @@ def store_of(evaluation: Evaluation) -> tuple[Store | None, str]:
     Args:
         evaluation: As it was read.
     """
-    from gramcli.store import open_store  # noqa: PLC0415 - torch loads here
+    from gramcli.heads.projection import seen_as  # noqa: PLC0415 - torch loads here
+    from gramcli.store import open_store  # noqa: PLC0415 - as above
 
     recorded = evaluation.provenance.get("store")
     path = recorded.get("path") if isinstance(recorded, dict) else None
     if not isinstance(recorded, dict) or not isinstance(path, str):
         return None, "This evaluation does not say which store it was made from."
     try:
-        store = open_store(path)
-    except (UserError, OSError, ValueError):
-        return None, f"The store of this evaluation, {path}, is not there, or it cannot be read."
+        store = seen_as(open_store(path), recorded)
+    except (UserError, OSError, ValueError) as error:
+        why = f" {error}" if recorded.get("through") else ""
+        return None, f"The store of this evaluation, {path}, is not there, or it cannot be read.{why}"
     if store.fingerprint() == recorded.get("fingerprint"):
         return store, ""
     model = evaluation.provenance.get("model")
