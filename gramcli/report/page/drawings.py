@@ -22,8 +22,6 @@ from gramcli.results.pictures import Pictures
 from gramcli.results.records import Comparison, Evaluation, RankVector, ResultRow
 from gramcli.results.runs import Alignment
 
-_LONGEST_NAME: Final = 16
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -31,6 +29,7 @@ class Shown:
 
     svg: Markup
     caption: str
+    slim: Markup = Markup()
 
 
 def drawings_of(
@@ -93,14 +92,14 @@ def pictures_between(contests: Sequence[Contest]) -> Pictures | None:
             continue
         once = _store_of(one) not in drawn
         drawn.add(_store_of(one))
-        name = "" if alone else _named(one)
+        name = "" if alone else one.short
         found.append(
             Pictures(
-                tuple(replace(each, method=_named(one)) for each in made.scores),
+                tuple(replace(each, method=one.short) for each in made.scores),
                 tuple(replace(each, name=name) for each in made.spectra if once),
                 tuple(replace(each, name=name) for each in made.maps if once),
-                tuple(replace(each, method=_named(one)) for each in made.hubs),
-                tuple(replace(each, method=_named(one)) for each in made.matrices),
+                tuple(replace(each, method=one.short) for each in made.hubs),
+                tuple(replace(each, method=one.short) for each in made.matrices),
             )
         )
     if not found:
@@ -112,24 +111,19 @@ def _store_of(one: Contender) -> str:
     return str(one.provenance.get("store"))
 
 
-def _named(one: Contender) -> str:
-    """What a figure calls a contender: its letter, and its name where that is short."""
-    return one.letter if len(one.name) > _LONGEST_NAME else f"{one.letter} {one.name}"
-
-
 def _renamed(one: Contender) -> RankVector:
-    return replace(one.vector, method=_named(one))
+    return replace(one.vector, method=one.short)
 
 
 def _rows(one: Contender) -> list[ResultRow]:
     vector = one.vector
     own = [row for row in one.results if row.task == vector.task and stage_named(row) == vector.method]
-    return [replace(row, method=_named(one)) for row in own]
+    return [replace(row, method=one.short) for row in own]
 
 
 def _gains(one: Contender) -> list[dict[str, Any]]:
     """What a contender's joint task is held against, under the name that figures give the contender."""
-    vector, name = one.vector, _named(one)
+    vector, name = one.vector, one.short
     return [
         {
             **gain,
@@ -146,5 +140,5 @@ def _shown(subject: Subject, said: str = "") -> list[Shown]:
     for one in drawings(subject):
         more = "" if KINDS.row(one.name).needs == "comparison" else said
         # The SVG is matplotlib's own output, which escapes the names in it.
-        found.append(Shown(Markup(one.svg), f"{one.caption} {more}".strip()))  # noqa: S704
+        found.append(Shown(Markup(one.svg), f"{one.caption} {more}".strip(), Markup(one.slim)))  # noqa: S704
     return found

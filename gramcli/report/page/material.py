@@ -10,6 +10,7 @@ from typing import Any
 from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
 from gramcli.heads.projection import seen_as
+from gramcli.results.records import Comparison
 from gramcli.store.reader import Store, open_store
 
 
@@ -68,6 +69,27 @@ def material_of(provenance: Mapping[str, Any], data: str | None = None, root: st
         return behind(store, None, originals(store, data, root))
     said = f"Items are shown by their ids: {path} is not the store that was evaluated, its fingerprint differs."
     return Material(notes=(said,))
+
+
+def materials_of(
+    comparison: Comparison, data: str | None = None, root: str | Path | None = None
+) -> list[Material]:
+    """Find what is behind each side of a comparison; a store that several sides name is opened once.
+
+    Args:
+        comparison: With its sides.
+        data: As for `material_of`.
+        root: As there.
+
+    Raises:
+        UserError: As there.
+    """
+    found: dict[str, Material] = {}
+    for side in comparison.sides:
+        key = str(side.provenance.get("store"))
+        if key not in found:
+            found[key] = material_of(side.provenance, data, root)
+    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
 
 
 def behind(store: Store, ranked: Store | None, found: Originals) -> Material:

@@ -17,7 +17,7 @@ from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_o
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
 from gramcli.report.page.drawings import Shown, drawings_of, pictures_between, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
-from gramcli.report.page.material import Material, material_of
+from gramcli.report.page.material import Material, material_of, materials_of
 from gramcli.report.page.provenance import command_of, provenance_table
 from gramcli.report.page.rendering import rendered
 from gramcli.report.page.scope import UNLISTED, covered
@@ -36,8 +36,8 @@ _FIRST_SEED: Final = (
     "Of a contender of several seeds this is the first seed alone; Results and Verdict have the means over seeds."
 )
 _NO_QUERIES: Final = (
-    "A comparison's JSON holds no ranks, so its queries cannot be shown; gram compare ... --report page.html shows "
-    "them."
+    "This comparison's JSON holds no ranks, so its queries cannot be shown: an older gram wrote it. Compare again to "
+    "see them."
 )
 _SECTIONS: Final = {
     "verdicts": ("verdict", "Verdict"),
@@ -77,7 +77,7 @@ def page(
     answer = evaluation_answer(evaluation)
     compared = comparison_answer(comparison) if comparison else None
     own = [table for table in answer.tables if table not in left_out_tables(evaluation.left_out)]
-    between = contests_between(comparison, _materials(comparison, material)) if comparison else []
+    between = contests_between(comparison, _bare(comparison, material)) if comparison else []
     contests = [_titled(one, ", compared") for one in between] + contests_of(evaluation, material)
     return _page(
         contests,
@@ -114,7 +114,7 @@ def comparison_page(
     """
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
-    contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
+    contests = contests_between(comparison, materials_of(comparison) if materials is None else materials)
     beside = side_by_side(contests)
     first = _FIRST_SEED if any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows) else ""
     return _page(
@@ -230,15 +230,9 @@ def _left_out(entries: Sequence[LeftOut]) -> Table:
     return listing(_LEFT_OUT, [(one.id, one.modality, one.reason) for one in entries], "What no figure covers, and why")
 
 
-def _materials(comparison: Comparison, known: Material | None = None) -> list[Material]:
-    """What is behind each side; a store that several sides name is opened once."""
-    found: dict[str, Material] = {}
-    for side in comparison.sides:
-        store = str(side.provenance.get("store"))
-        if store not in found:
-            # Answers are not ranked anew from the store of another side.
-            found[store] = material_of(side.provenance) if known is None else replace(known, store=None)
-    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
+def _bare(comparison: Comparison, known: Material) -> list[Material]:
+    """The items that are known, for each side; answers are not ranked anew from the store of another side."""
+    return [replace(known, store=None)] * len(comparison.sides)
 
 
 def _queries_said(comparison: Comparison, first: str) -> tuple[str, ...]:
