@@ -68,7 +68,9 @@ def trainings_of(provenance: Mapping[str, Any], name: str = "") -> list[Trained]
     """The heads that made the model of an evaluation, or parts of a joined one; none where there are none."""
     model = _mapping(provenance.get("model"))
     parts = [_mapping(one.get("model")) for one in model.get("parts") or () if isinstance(one, Mapping)]
-    return [Trained(name, str(one.get("id")), heads) for one in (model, *parts) if (heads := _mapping(one.get("heads")))]
+    return [
+        Trained(name, str(one.get("id")), heads) for one in (model, *parts) if (heads := _mapping(one.get("heads")))
+    ]
 
 
 def trainings_between(comparison: Comparison) -> list[Trained]:
@@ -138,8 +140,9 @@ def _settings(one: Trained) -> Iterator[tuple[str, str]]:
     yield "weight decay", _number(plan.get("weight_decay"))
     yield "dropout", _number(plan.get("dropout"))
     yield "batch size", _number(plan.get("batch_size"))
-    yield "temperature at first", "the loss's own" if plan and plan.get("temperature") is None else _number(
-        plan.get("temperature")
+    yield (
+        "temperature at first",
+        "the loss's own" if plan and plan.get("temperature") is None else _number(plan.get("temperature")),
     )
     yield "shape", _shape(plan)
     yield "seed", _number(plan.get("seed"))

@@ -152,8 +152,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
 def ranks_document(ranks: Sequence[RankVector]) -> list[dict[str, Any]]:
     """Return ranks as JSON has them; `best` only where it was asked for."""
     return [
-        {name: value for name, value in asdict(vector).items() if value or name != _WHERE_ASKED_FOR}
-        for vector in ranks
+        {name: value for name, value in asdict(vector).items() if value or name != _WHERE_ASKED_FOR} for vector in ranks
     ]
 
 

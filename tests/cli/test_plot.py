@@ -106,7 +106,7 @@ def test_training_is_drawn_from_heads(gram, store):
         (["a.json", "recal", "-o", "x.svg"], 2, "Did you mean 'recall'?"),
         (["recall"], 2, "Name a file first: gram plot FILE recall"),
         (["a.json", "recall", "-o", "x.jpg"], 2, "no form of a figure"),
-        (["a.json", "training", "-o", "x.svg"], 2, "training is drawn from heads that `gram align` wrote."),
+        (["a.json", "training", "-o", "x.svg"], 2, "training is drawn from heads that `gram align` wrote, or"),
         (["a.json", "differences", "-o", "x.svg"], 2, "two or more evaluations"),
         (["c.json", "map", "-o", "x.svg"], 2, "map is drawn from a store"),
         (["a.json", "recall", "-o", "x.svg", "--task", "t2d"], 1, "nothing to draw as recall (of t2d)"),

@@ -104,7 +104,9 @@ def pictures_between(contests: Sequence[Contest]) -> Pictures | None:
         )
     if not found:
         return None
-    return Pictures(*(tuple(chain.from_iterable(getattr(one, kind.name) for one in found)) for kind in fields(Pictures)))
+    return Pictures(
+        *(tuple(chain.from_iterable(getattr(one, kind.name) for one in found)) for kind in fields(Pictures))
+    )
 
 
 def _store_of(one: Contender) -> str:

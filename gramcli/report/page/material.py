@@ -71,9 +71,7 @@ def material_of(provenance: Mapping[str, Any], data: str | None = None, root: st
     return Material(notes=(said,))
 
 
-def materials_of(
-    comparison: Comparison, data: str | None = None, root: str | Path | None = None
-) -> list[Material]:
+def materials_of(comparison: Comparison, data: str | None = None, root: str | Path | None = None) -> list[Material]:
     """Find what is behind each side of a comparison; a store that several sides name is opened once.
 
     Args:

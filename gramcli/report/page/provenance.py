@@ -10,6 +10,8 @@ from gramcli.report.answer import Table, counted, listing
 LISTED: Final = 20
 _MADE: Final = "made"
 _RECORD: Final = "heads.record"  # of a training: the page has a part for it
+_COMMIT: Final = "made.commit"
+_SEEDS: Final = "seeds."  # of a comparison: how many each contender has, none by its number
 _SEVERAL: Final = ("evaluations", "runs")
 
 
@@ -54,4 +56,8 @@ def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
             return [(prefix, f"{counted(len(value), 'table')}, in the JSON")]
         more = f", and {len(value) - LISTED} more in the JSON" if len(value) > LISTED else ""
         return [(prefix, ", ".join(str(inner) for inner in value[:LISTED]) + more)]
+    if prefix.endswith(_COMMIT) and value is None:
+        return [(prefix, "none: it was not run inside a git repository")]
+    if prefix.startswith(_SEEDS) and isinstance(value, int):
+        return [(prefix, counted(value, "run"))]
     return [(prefix, "-" if value is None else str(value))]

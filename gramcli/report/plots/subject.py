@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+LEAST_DIRECTIONS: Final = 2
+"""Of a heat map: one is no matrix."""
+_NO_SIDE: Final = ("class", "pool")
+"""What answers a classification, and a query among the candidates of all modalities."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,3 +90,16 @@ def breadth(task: str) -> tuple[int, bool]:
     query, _, rest = task.partition("/")[0].partition("2")
     candidates = rest.partition("_")[0]
     return len(query) + len(candidates), query in {"t", "text"}
+
+
+def ends_of(task: str) -> tuple[str, str] | None:
+    """What asks and what answers; None of a part of a task, a pooled one, a classification.
+
+    Example:
+        >>> ends_of("t2va"), ends_of("va2class"), ends_of("t2va/t2v"), ends_of("t2pool")
+        (('t', 'va'), None, None, None)
+    """
+    query, separator, candidates = task.partition("2")
+    if not separator or "/" in task or "_" in task or candidates in _NO_SIDE or not query or not candidates:
+        return None
+    return query, candidates
