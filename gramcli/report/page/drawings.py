@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from markupsafe import Markup
 
@@ -29,7 +29,7 @@ class Shown:
 
     svg: Markup
     caption: str
-    slim: Markup = Markup()
+    slim: Markup | None = None
 
 
 def drawings_of(
@@ -142,5 +142,5 @@ def _shown(subject: Subject, said: str = "") -> list[Shown]:
     for one in drawings(subject):
         more = "" if KINDS.row(one.name).needs == "comparison" else said
         # The SVG is matplotlib's own output, which escapes the names in it.
-        found.append(Shown(Markup(one.svg), f"{one.caption} {more}".strip(), Markup(one.slim)))  # noqa: S704
+        found.append(Shown(Markup(one.svg), f"{one.caption} {more}".strip(), Markup(one.slim) if one.slim else None))  # noqa: S704
     return found

@@ -56,8 +56,13 @@ def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
             return [(prefix, f"{counted(len(value), 'table')}, in the JSON")]
         more = f", and {len(value) - LISTED} more in the JSON" if len(value) > LISTED else ""
         return [(prefix, ", ".join(str(inner) for inner in value[:LISTED]) + more)]
-    if prefix.endswith(_COMMIT) and value is None:
-        return [(prefix, "none: it was not run inside a git repository")]
-    if prefix.startswith(_SEEDS) and isinstance(value, int):
-        return [(prefix, counted(value, "run"))]
-    return [(prefix, "-" if value is None else str(value))]
+    return [(prefix, _said(prefix, value))]
+
+
+def _said(key: str, value: object) -> str:
+    """One value in words, where it alone would be misread."""
+    if key.endswith(_COMMIT) and value is None:
+        return "none: it was not run inside a git repository"
+    if key.startswith(_SEEDS) and isinstance(value, int):
+        return counted(value, "run")
+    return "-" if value is None else str(value)

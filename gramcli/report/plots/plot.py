@@ -145,7 +145,8 @@ def _refuse_without_store(source: Source, split: str | None, limit: int | None) 
     Raises:
         UserError: Something that is no store was to be.
     """
-    measured = source.subject.evaluation or source.subject.comparison or source.subject.histories
+    there = source.subject
+    measured = there.evaluation or there.comparison or (there.histories and there.store is None)
     given = next((name for name, value in (("--split", split), ("--limit", limit)) if value is not None), None)
     if measured and given:
         raise UserError("usage", f"{given} is about the items of a STORE; leave it out, or name the store.")
