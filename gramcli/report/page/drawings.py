@@ -82,7 +82,7 @@ def pictures_between(contests: Sequence[Contest]) -> Pictures | None:
     contenders = [one for one in (widest.contenders if widest else ()) if one.material.store is not None]
     alone = len({_store_of(one) for one in contenders}) == 1
     for one in contenders:
-        seen = Evaluation(one.provenance, one.results, (), (one.vector,))
+        seen = Evaluation(dict(one.provenance), one.results, (), (one.vector,))
         if " " in one.vector.method:  # a second stage: its scores are not those of vectors
             continue
         subject = Subject(evaluation=seen, store=one.material.store, tasks=(one.vector.task,))

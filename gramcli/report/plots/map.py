@@ -41,7 +41,7 @@ def modality_map(subject: Subject) -> Picture | None:
         panels = [figure.subplots()] if figure else []
         if figure is None:
             figure, panels = grid(len(shown), 2, 3.9)
-        hover = {}
+        hover: dict[str, tuple[str, ...]] = {}
         for number, (axes, one) in enumerate(zip(panels, shown, strict=True)):
             hover |= _draw(axes, one, subject, number)
             axes.set_xlabel(f"first component, {100 * one.explained[0]:.0f} % of the variance")
