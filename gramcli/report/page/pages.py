@@ -91,7 +91,7 @@ def page(
         comparisons=compared.tables if compared else (),
         drawings=drawings_of(evaluation, comparison, material),
         trained=_trained(trainings_between(comparison) if comparison else trainings_of(evaluation.provenance)),
-        further=own[1:],
+        further=(*own[1:], *_of_contenders(between)),
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
         covered=covered(evaluation.provenance, nothing=not evaluation.left_out),
@@ -228,6 +228,13 @@ def _whose(one: Trained) -> str:
 
 def _left_out(entries: Sequence[LeftOut]) -> Table:
     return listing(_LEFT_OUT, [(one.id, one.modality, one.reason) for one in entries], "What no figure covers, and why")
+
+
+def _of_contenders(contests: Sequence[Contest]) -> list[Table]:
+    """Gains, hubness and the like of every contender of a comparison that stands on an evaluation's page."""
+    beside = side_by_side(contests)
+    tables = evaluation_answer(beside).tables[1:] if beside else ()
+    return [replace(table, title=f"Of the contenders of the comparison: {table.title}") for table in tables]
 
 
 def _bare(comparison: Comparison, known: Material) -> list[Material]:
