@@ -80,9 +80,12 @@ def modality_map(selection: Selection, seed: int) -> ModalityMap:
 
 
 def _gaps(rows: Mapping[str, Tensor]) -> Iterator[Gap]:
+    """Of each pair, over the items that have both: an absent modality is a row of zeros under `--missing zero`."""
     for a, b in combinations(rows, 2):
-        chance = modality_gap_chance(rows[a], rows[b]) if len(rows[a]) > 1 else None
-        yield Gap(a, b, modality_gap(rows[a], rows[b]), chance)
+        both = rows[a].any(dim=1) & rows[b].any(dim=1)
+        x, y = rows[a][both], rows[b][both]
+        if len(x):
+            yield Gap(a, b, modality_gap(x, y), modality_gap_chance(x, y) if len(x) > 1 else None)
 
 
 def _points(x: Tensor, centre: Tensor, directions: Tensor) -> tuple[Point, ...]:
