@@ -97,6 +97,14 @@ def test_training_is_drawn_from_heads(gram, store):
     assert gram("plot", "heads:heads", "training", "-o", "t.svg").exit_code == 0
     done = gram("plot", store, "map", "--model", "heads:heads", "--split", "test", "-o", "m.svg")
     assert done.exit_code == 0, done.output
+    seen = ("eval", store, "--model", "heads:heads", "--split", "test", "--task", "t2v", "--method", "cosine")
+    assert gram(*seen, "--format", "json", "-o", "seen.json").exit_code == 0
+    assert {"training", "map", "scores"} <= set(kinds(gram.json("plot", "seen.json")))
+    shutil.move("heads", "elsewhere")
+    assert "training" in kinds(gram.json("plot", "seen.json"))  # the evaluation has the curve itself
+    gone = gram("plot", "seen.json", "map", "-o", "m.svg")
+    assert gone.exit_code == 2
+    assert "heads holds no heads" in gone.stderr
 
 
 @pytest.mark.parametrize(
