@@ -63,6 +63,7 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         given, _, order = self.make_parser(ctx).parse_args(args=list(args))
         _refuse_repeated(ctx, order)
+        _refuse_empty(ctx, given)
         if given.get("help"):
             return super().parse_args(ctx, args)
         from gramcli.cli.configuration import Configuration
@@ -95,6 +96,15 @@ def _refuse_repeated(ctx: Any, order: list[Any]) -> None:  # noqa: ANN401 - Type
     for one in order:
         if one.param_type_name == "option" and not one.multiple and not one.is_flag and order.count(one) > 1:
             raise typer.BadParameter("it is given more than once and takes one value.", ctx=ctx, param=one)
+
+
+def _refuse_empty(ctx: Any, given: dict[str, Any]) -> None:  # noqa: ANN401 - Typer's
+    """Refuse an operand without a letter: as a path it would be the folder that one stands in."""
+    for one in ctx.command.params:
+        value = given.get(one.name) if one.param_type_name == "argument" else None
+        words = value if isinstance(value, (list, tuple)) else [value]
+        if any(isinstance(word, str) and not word.strip() for word in words):
+            raise typer.BadParameter("it is empty. Is a variable of the shell not set?", ctx=ctx, param=one)
 
 
 def _refuse_beyond(ctx: Any) -> None:  # noqa: ANN401 - Typer's

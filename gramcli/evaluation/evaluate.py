@@ -131,5 +131,6 @@ def evaluate(  # noqa: PLR0913 - a keyword for each option of the command
         reference, relevant, allow_trained, directions, pool,  # type: ignore[arg-type]
     )
     measured = measure(store, tasks=wanted, methods=methods, options=options)
-    return replace(measured, provenance=measured.provenance | {MADE: made})
+    through = {"store": {**measured.provenance["store"], "through": model}} if model else {}
+    return replace(measured, provenance=measured.provenance | through | {MADE: made})
 # fmt: on

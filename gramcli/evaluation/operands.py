@@ -160,7 +160,7 @@ def _name(text: str) -> tuple[str, bool]:
 
 
 def _read(text: str, on: str | None, models: bool) -> list[Run]:
-    if not text:
+    if not text.strip() or text.startswith("@"):
         raise UserError("usage", "An operand of compare is empty. Give a store, STORE@METHOD, or an evaluation's JSON.")
     if text.endswith("=") and not Path(text).exists():
         raise UserError("usage", f"{text} names no file after the =. Give {text}FILE, or {text}FILE,FILE for seeds.")

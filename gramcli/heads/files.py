@@ -16,6 +16,7 @@ from gramcli.errors import UserError, refuse_pointer
 from gramcli.files.reading import LARGE, read_regular
 from gramcli.files.writing import disk_errors, make_folder, write_atomic
 from gramcli.heads.model import Heads
+from gramcli.heads.record import record_of
 from gramcli.heads.remarks import outcome_of
 from gramcli.heads.schema import HeadsFile, check_curves
 from gramcli.heads.unfinished import STATE
@@ -62,6 +63,7 @@ class SavedHeads:
                 "trained": list(self.config["trained"]),
                 "selected": list(self.config["selected"]),
                 "training": outcome_of(self.config),
+                "record": record_of(self.config),
             },
         }
 

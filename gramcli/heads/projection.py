@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from gramcli.errors import UserError
+from gramcli.heads.files import PREFIX, load_heads
 from gramcli.store.layout import TEXT, has_row
 from gramcli.store.notes import keep_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -53,6 +54,20 @@ def project(store: Store, saved: SavedHeads) -> Store:
         )
     seen = store.under(names)
     return seen.mapped({name: _projected(seen, saved, name) for name in names}, saved.describe())
+
+
+def seen_as(store: Store, recorded: Mapping[str, object]) -> Store:
+    """A store as an evaluation saw it: through the heads that its provenance names, else as it is.
+
+    Args:
+        store: What is at the recorded path.
+        recorded: The `store` of a provenance: `through` is `heads:DIR`, where it was seen through heads.
+
+    Raises:
+        UserError: The heads are not there or damaged, or as `project`.
+    """
+    through = recorded.get("through")
+    return project(store, load_heads(through)) if isinstance(through, str) and through.startswith(PREFIX) else store
 
 
 def _projected(store: Store, saved: SavedHeads, name: str) -> Tensor:

@@ -60,7 +60,7 @@ def write_curves(found: Alignment) -> None:
     from gramcli.report.plots.draw import picture  # noqa: PLC0415 - matplotlib loads here only
     from gramcli.report.plots.subject import Subject, history_of  # noqa: PLC0415 - as above
 
-    subject = Subject(history=history_of(found))
+    subject = Subject(histories=(history_of(found),))
     write_beside(found.path / FIGURE, picture(subject, "training").document())
 
 

@@ -155,7 +155,7 @@ def latex(text: object) -> str:
         >>> latex("50 % of a_b"), latex("[x]")
         ('50 \\% of a\\_b', '{[}x]')
     """
-    return re.sub(r"^([\[*])", r"{\1}", terminal(text).translate(_LATEX))
+    return re.sub(r"^(\s*)([\[*])", r"\1{\2}", terminal(text).translate(_LATEX))
 
 
 def csv_cell(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Final
 
 from gramcli.report import Format
@@ -117,7 +118,9 @@ def _latex_table(table: Table) -> str:
 
 
 def _latex_cell(table: Table, row: int, column: int) -> str:
-    text = latex(table.rows[row][column]).replace(" +- ", r" $\pm$ ")
+    text = latex(table.rows[row][column])
+    if table.columns[column] not in table.left:  # a figure with its spread, not a name
+        text = re.sub(r"(?<=\d) \+- (?=\d)", r" $\\pm$ ", text)
     text = rf"\textbf{{{text}}}" if (row, column) in table.best else text
     return rf"{text}$^{{\dagger}}$" if (row, column) in table.significant else text
 

@@ -27,6 +27,7 @@ from gramcli.report.comparisons import (
     verdict_lines,
 )
 from gramcli.report.geometry import geometry_tables, is_geometry, with_chance
+from gramcli.results.comparisons import sides_document
 from gramcli.results.documents import evaluation_document
 from gramcli.results.records import SCHEMA, Comparison, ComparisonRow, Evaluation, LeftOut, Reference, ResultRow
 
@@ -284,6 +285,7 @@ def comparison_answer(comparison: Comparison) -> Answer:
             "verdicts": [asdict(one) for one in comparison.verdicts],
             "results": rows,
             "changes": [asdict(one) for one in comparison.changes],
+            "sides": sides_document(comparison),
             "left_out": [asdict(item) for item in comparison.left_out],
             "notes": list(comparison.notes),
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -88,7 +89,7 @@ class _Recorded(msgspec.Struct):
     provenance: _Provenance
 
 
-class _Ranks(msgspec.Struct):
+class Ranks(msgspec.Struct):
     """A `RankVector` as it is written."""
 
     task: str
@@ -106,7 +107,7 @@ class _Document(msgspec.Struct):
     provenance: dict[str, Any]
     results: tuple[ResultRow, ...]
     left_out: tuple[LeftOut, ...]
-    ranks: list[_Ranks]
+    ranks: list[Ranks]
     notes: tuple[str, ...] = ()
     reference: tuple[Reference, ...] = ()
     questions: tuple[Questions, ...] = ()
@@ -128,15 +129,19 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
         "provenance": evaluation.provenance,
         "results": [asdict(row) for row in evaluation.results],
         "left_out": [asdict(item) for item in evaluation.left_out],
-        "ranks": [_written(vector) for vector in evaluation.ranks],
+        "ranks": ranks_document(evaluation.ranks),
         "questions": [_shallow(one) for one in evaluation.questions],
         "notes": list(evaluation.notes),
     }
     return document | ({"reference": published} if published else {})
 
 
-def _written(vector: RankVector) -> dict[str, Any]:
-    return {name: value for name, value in _shallow(vector).items() if value or name != _WHERE_ASKED_FOR}
+def ranks_document(ranks: Sequence[RankVector]) -> list[dict[str, Any]]:
+    """Return ranks as JSON has them; `best` only where it was asked for."""
+    return [
+        {name: value for name, value in _shallow(vector).items() if value or name != _WHERE_ASKED_FOR}
+        for vector in ranks
+    ]
 
 
 def _shallow(record: RankVector | Questions) -> dict[str, Any]:
@@ -215,14 +220,27 @@ def evaluation_of(document: dict[str, Any], path: Path) -> Evaluation:
         provenance=found.provenance,
         results=found.results,
         left_out=found.left_out,
-        ranks=tuple(_rank_vector(source, number, one) for number, one in enumerate(found.ranks)),
+        ranks=rank_vectors(source, found.ranks),
         notes=found.notes,
         reference=found.reference,
         questions=found.questions,
     )
 
 
-def _rank_vector(source: Source, number: int, found: _Ranks) -> RankVector:
+def rank_vectors(source: Source, found: Sequence[Ranks]) -> tuple[RankVector, ...]:
+    """Return the ranks of a document.
+
+    Args:
+        source: The document, for messages.
+        found: As they were written.
+
+    Raises:
+        UserError: They contradict one another.
+    """
+    return tuple(_rank_vector(source, number, one) for number, one in enumerate(found))
+
+
+def _rank_vector(source: Source, number: int, found: Ranks) -> RankVector:
     """The ranks of one task and method, their fields held against each other.
 
     Raises:

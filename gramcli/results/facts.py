@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gramcli.results.schema import Count
+from gramcli.results.schema import Count, Size
 
 Name = str | int | float | bool | None
 """What names something: a string, or whatever `write_store` was given for one."""
@@ -33,6 +33,34 @@ class Outcome(msgspec.Struct):
     after: float | None = None
 
 
+class CurveFacts(msgspec.Struct):
+    """A learning curve by column, each as long as `epoch`."""
+
+    epoch: list[Size] = []
+    loss: list[float | None] = []
+    validation_loss: list[float | None] = []
+    measures: dict[str, list[float | None]] = {}
+
+    def __post_init__(self) -> None:
+        if any(len(one) != len(self.epoch) for one in (self.loss, self.validation_loss, *self.measures.values())):
+            raise ValueError("the columns of a learning curve differ in length")
+
+
+class StageFacts(msgspec.Struct):
+    """Epochs of a stage that came before: done, and the one kept."""
+
+    done: Count
+    kept: Count
+
+
+class RecordFacts(msgspec.Struct):
+    """How heads were trained, as `gramcli.heads.record` takes it from heads.json."""
+
+    plan: dict[str, str | int | float | bool | list[str] | None] = {}
+    curve: CurveFacts | None = None
+    warm_up: StageFacts | None = None
+
+
 class HeadsFacts(msgspec.Struct):
     """What a model made of heads says of them."""
 
@@ -42,6 +70,7 @@ class HeadsFacts(msgspec.Struct):
     trained: list[str] = []
     selected: list[str] = []
     training: Outcome | None = None
+    record: RecordFacts | None = None
 
 
 class PartFacts(msgspec.Struct):

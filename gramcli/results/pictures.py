@@ -75,6 +75,7 @@ class Spectrum:
         mean_share: Mean of `share`: PMRL's alignment.
         mean_share_shuffled: The same with a side of another item.
         note: In words, which items these are.
+        name: Of whose vectors these are; empty where there is no other.
     """
 
     task: str
@@ -87,6 +88,17 @@ class Spectrum:
     mean_share: float
     mean_share_shuffled: float | None
     note: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far apart two modalities lie: the distance of their centroids, and what one true centroid would show."""
+
+    a: str
+    b: str
+    distance: float
+    chance: float | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,8 @@ class ModalityMap:
         points: Per modality, one point per item.
         explained: Shares of the variance that the two components hold.
         note: In words, which items these are and what the plane was fitted to.
+        gaps: Of each pair of modalities, over the items that the plane was fitted to.
+        name: Of whose vectors these are; empty where there is no other.
     """
 
     task: str
@@ -108,6 +122,8 @@ class ModalityMap:
     points: tuple[tuple[Point, ...], ...]
     explained: Point
     note: str
+    gaps: tuple[Gap, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def test_json_holds_verdicts_and_queries(saved, store):
     assert [one["task"] for one in found["verdicts"]] == ["t2va"]
     assert {"outcome", "detectable", "sentence"} <= set(found["verdicts"][0])
     assert set(found["changes"][0]) >= {"query", "caption", "text", "rank_a", "rank_b", "best_a", "best_b"}
-    assert "sides" not in found
+    assert [{row["method"] for row in side["results"]} for side in found["sides"]] == [{"cosine"}, {"gram"}]
+    assert [side["ranks"][0]["method"] for side in found["sides"]] == ["cosine", "gram"]
 
 
 def test_queries_are_the_rows_of_a_csv(gram, store):

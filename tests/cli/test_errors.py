@@ -123,3 +123,12 @@ def test_long_sentences_break_at_words_on_a_terminal(monkeypatch, capsys):
     assert len(lines) > 2
     assert "a/very/long/path/that-has-hyphens-and-is-never-broken.csv," in lines
     assert all(len(line) <= 40 or " " not in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "words", [("compare", "a.json", ""), ("eval", ""), ("score", " "), ("plot", ""), ("report", "")]
+)
+def test_an_operand_without_a_letter_is_called_empty(gram, words):
+    done = gram(*words)
+    assert done.exit_code == 2
+    assert "it is empty. Is a variable of the shell not set?" in done.output

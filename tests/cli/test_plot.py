@@ -97,6 +97,14 @@ def test_training_is_drawn_from_heads(gram, store):
     assert gram("plot", "heads:heads", "training", "-o", "t.svg").exit_code == 0
     done = gram("plot", store, "map", "--model", "heads:heads", "--split", "test", "-o", "m.svg")
     assert done.exit_code == 0, done.output
+    seen = ("eval", store, "--model", "heads:heads", "--split", "test", "--task", "t2v", "--method", "cosine")
+    assert gram(*seen, "--format", "json", "-o", "seen.json").exit_code == 0
+    assert {"training", "map", "scores"} <= set(kinds(gram.json("plot", "seen.json")))
+    shutil.move("heads", "elsewhere")
+    assert "training" in kinds(gram.json("plot", "seen.json"))  # the evaluation has the curve itself
+    gone = gram("plot", "seen.json", "map", "-o", "m.svg")
+    assert gone.exit_code == 2
+    assert "heads holds no heads" in gone.stderr
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,7 @@ def test_training_is_drawn_from_heads(gram, store):
         (["a.json", "recal", "-o", "x.svg"], 2, "Did you mean 'recall'?"),
         (["recall"], 2, "Name a file first: gram plot FILE recall"),
         (["a.json", "recall", "-o", "x.jpg"], 2, "no form of a figure"),
-        (["a.json", "training", "-o", "x.svg"], 2, "training is drawn from heads that `gram align` wrote."),
+        (["a.json", "training", "-o", "x.svg"], 2, "training is drawn from heads that `gram align` wrote, or"),
         (["a.json", "differences", "-o", "x.svg"], 2, "two or more evaluations"),
         (["c.json", "map", "-o", "x.svg"], 2, "map is drawn from a store"),
         (["a.json", "recall", "-o", "x.svg", "--task", "t2d"], 1, "nothing to draw as recall (of t2d)"),

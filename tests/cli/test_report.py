@@ -48,7 +48,7 @@ def test_a_comparison_has_a_page_with_the_answers_of_both(gram, store):
     assert gram("report", "c.json", "-o", "again.html").exit_code == 0
     again = Path("again.html").read_text()
     assert "<h2>Verdict</h2>" in again
-    assert 'id="data"' not in again  # a comparison's JSON holds no ranks
+    assert data_of(again) == data_of(html)  # ranks, answers and captions of both sides
 
 
 def test_a_training_has_a_page_with_its_curves(gram, store):

@@ -224,6 +224,8 @@ def test_an_evaluation_s_page_and_pictures_write_hidden_letters_out():
 
 
 @given(TEXT)
+@example(" +- ")
+@example("\n[")
 @many
 def test_latex_holds_no_command_of_a_name(name):
     lines = render(table_of(name), Format.latex).splitlines()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Final
 
 import torch
@@ -10,8 +12,9 @@ from torch import Tensor
 from gramcli.errors import UserError
 from gramcli.evaluation.pictures.pairs import first_of_each_item
 from gramcli.evaluation.selection import Selection
+from gramcli.metrics.geometry.pair import modality_gap, modality_gap_chance
 from gramcli.metrics.geometry.rows import subsample, unit
-from gramcli.results.pictures import ModalityMap, Point
+from gramcli.results.pictures import Gap, ModalityMap, Point
 
 SHOWN: Final = 200
 """Items that are drawn."""
@@ -72,7 +75,17 @@ def modality_map(selection: Selection, seed: int) -> ModalityMap:
     plane = "" if len(fitted) == len(shown) else f"; the plane is that of {len(fitted):,} of them"
     ids = tuple(selection.candidate_ids[k] for k in candidate[shown].tolist())
     explained = (float(shares[0]), float(shares[1]))
-    return ModalityMap(selection.label(), tuple(named), ids, points, explained, some + plane)
+    gaps = tuple(_gaps({name: unit(x[rows[fitted]]) for name, (x, rows) in named.items()}))
+    return ModalityMap(selection.label(), tuple(named), ids, points, explained, some + plane, gaps)
+
+
+def _gaps(rows: Mapping[str, Tensor]) -> Iterator[Gap]:
+    """Of each pair, over the items that have both: an absent modality is a row of zeros under `--missing zero`."""
+    for a, b in combinations(rows, 2):
+        both = rows[a].any(dim=1) & rows[b].any(dim=1)
+        x, y = rows[a][both], rows[b][both]
+        if len(x):
+            yield Gap(a, b, modality_gap(x, y), modality_gap_chance(x, y) if len(x) > 1 else None)
 
 
 def _points(x: Tensor, centre: Tensor, directions: Tensor) -> tuple[Point, ...]:

@@ -18,6 +18,7 @@ from gramcli.store.layout import is_text
 Key = tuple[str, int]
 """Id of a query's item, and the query's number among those of the item."""
 _LETTERS: Final = frozenset(LETTERS)
+_LONGEST_NAME: Final = 16
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Contender:
         material: What can be shown of that.
         results: Its figures.
         letter: What a comparison calls it; empty where names are short enough.
+        short: What a figure calls it: its letter and name, or, where a name is long, letter and method.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Contender:
     material: Material
     results: tuple[ResultRow, ...] = ()
     letter: str = ""
+    short: str = ""
 
     @cached_property
     def places(self) -> dict[Key, int]:
@@ -143,4 +146,8 @@ def _shortly(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
         (k for k, level in enumerate(zip(*folders, strict=False)) if len(set(level)) > 1), min(map(len, folders))
     )
     cut = len("/".join(folders[0][:shared])) + 1 if shared and len(names) > 1 else 0
-    return tuple(replace(one, name=one.name[cut:]) for one in contenders)
+    fits = max(len(name[cut:]) for name in names) <= _LONGEST_NAME
+    return tuple(
+        replace(one, name=one.name[cut:], short=f"{one.letter} {one.name[cut:] if fits else one.vector.method}")
+        for one in contenders
+    )

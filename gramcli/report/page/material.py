@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gramcli.embedding.origin import Originals, originals
 from gramcli.errors import UserError
+from gramcli.heads.projection import seen_as
+from gramcli.results.records import Comparison
 from gramcli.store.reader import Store, open_store
 
 
@@ -56,12 +58,36 @@ def material_of(provenance: Mapping[str, Any], data: str | None = None, root: st
         store = open_store(path)
     except UserError as error:
         return Material(notes=(f"Items are shown by their ids, for the store is not there: {error}",))
-    if store.fingerprint() == recorded.get("fingerprint"):
-        return behind(store, store, originals(store, data, root))
+    try:
+        seen = seen_as(store, recorded)
+    except UserError as error:
+        why = f"Answers and vectors are not shown, for the heads that the store was seen through are not there: {error}"
+        return replace(unseen := behind(store, None, originals(store, data, root)), notes=(*unseen.notes, why))
+    if seen.fingerprint() == recorded.get("fingerprint"):
+        return behind(store, seen, originals(store, data, root))
     if store.manifest["dataset"] == provenance.get("dataset") and len(store.ids) == recorded.get("items"):
         return behind(store, None, originals(store, data, root))
     said = f"Items are shown by their ids: {path} is not the store that was evaluated, its fingerprint differs."
     return Material(notes=(said,))
+
+
+def materials_of(comparison: Comparison, data: str | None = None, root: str | Path | None = None) -> list[Material]:
+    """Find what is behind each side of a comparison; a store that several sides name is opened once.
+
+    Args:
+        comparison: With its sides.
+        data: As for `material_of`.
+        root: As there.
+
+    Raises:
+        UserError: As there.
+    """
+    found: dict[str, Material] = {}
+    for side in comparison.sides:
+        key = str(side.provenance.get("store"))
+        if key not in found:
+            found[key] = material_of(side.provenance, data, root)
+    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
 
 
 def behind(store: Store, ranked: Store | None, found: Originals) -> Material:

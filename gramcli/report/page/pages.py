@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,14 +15,15 @@ from gramcli.report.align import alignment_answer
 from gramcli.report.answer import Table, listing
 from gramcli.report.page.cards import MAX_CARDS, best_per_task, rulings, sides_of, subtitle, subtitle_of
 from gramcli.report.page.contenders import Contest, contests_between, contests_of
-from gramcli.report.page.drawings import Shown, drawings_of, side_by_side, training_drawings
+from gramcli.report.page.drawings import Shown, drawings_of, pictures_between, side_by_side, training_drawings
 from gramcli.report.page.explorer import explorer
-from gramcli.report.page.material import Material, material_of
+from gramcli.report.page.material import Material, material_of, materials_of
 from gramcli.report.page.provenance import command_of, provenance_table
 from gramcli.report.page.rendering import rendered
 from gramcli.report.page.scope import UNLISTED, covered
 from gramcli.report.scores import scores_answer
 from gramcli.report.tables import comparison_answer, evaluation_answer, left_out_tables
+from gramcli.report.trainings import MOST, Trained, settings_table, training_command, trainings_between, trainings_of
 from gramcli.results.records import Comparison, Evaluation, LeftOut
 from gramcli.results.runs import Alignment
 
@@ -35,8 +36,8 @@ _FIRST_SEED: Final = (
     "Of a contender of several seeds this is the first seed alone; Results and Verdict have the means over seeds."
 )
 _NO_QUERIES: Final = (
-    "A comparison's JSON holds no ranks, so its queries cannot be shown; gram compare ... --report page.html shows "
-    "them."
+    "This comparison's JSON holds no ranks, so its queries cannot be shown: an older gram wrote it. Compare again to "
+    "see them."
 )
 _SECTIONS: Final = {
     "verdicts": ("verdict", "Verdict"),
@@ -44,6 +45,7 @@ _SECTIONS: Final = {
     "comparisons": ("comparison", "Comparison"),
     "data": ("queries", "Query by query"),
     "drawings": ("figures", "In pictures"),
+    "trained": ("training", "How the heads were trained"),
     "further": ("further", "Further tables"),
     "notes": ("notes", "Notes"),
     "left_out": ("left-out", "Left out"),
@@ -75,7 +77,7 @@ def page(
     answer = evaluation_answer(evaluation)
     compared = comparison_answer(comparison) if comparison else None
     own = [table for table in answer.tables if table not in left_out_tables(evaluation.left_out)]
-    between = contests_between(comparison, _materials(comparison, material)) if comparison else []
+    between = contests_between(comparison, _bare(comparison, material)) if comparison else []
     contests = [_titled(one, ", compared") for one in between] + contests_of(evaluation, material)
     return _page(
         contests,
@@ -88,7 +90,8 @@ def page(
         tables=own[:1],
         comparisons=compared.tables if compared else (),
         drawings=drawings_of(evaluation, comparison, material),
-        further=own[1:],
+        trained=_trained(trainings_between(comparison) if comparison else trainings_of(evaluation.provenance)),
+        further=(*own[1:], *_of_contenders(between)),
         notes=tuple(dict.fromkeys((*answer.notes, *(compared.notes if compared else ())))),
         left_out=_left_out(evaluation.left_out),
         covered=covered(evaluation.provenance, nothing=not evaluation.left_out),
@@ -111,7 +114,8 @@ def comparison_page(
     """
     answer = comparison_answer(comparison)
     unsaid = [table for table in answer.tables if table not in left_out_tables(comparison.left_out)]
-    contests = contests_between(comparison, _materials(comparison) if materials is None else materials)
+    contests = contests_between(comparison, materials_of(comparison) if materials is None else materials)
+    beside = side_by_side(contests)
     first = _FIRST_SEED if any(max(row.seeds_a, row.seeds_b) > 1 for row in comparison.rows) else ""
     return _page(
         contests,
@@ -121,7 +125,9 @@ def comparison_page(
         sides=sides_of(comparison),
         tables=unsaid,
         said=_queries_said(comparison, first),
-        drawings=drawings_of(side_by_side(contests), comparison, said=first),
+        drawings=drawings_of(beside, comparison, said=first, pictures=pictures_between(contests)),
+        further=evaluation_answer(beside).tables if beside else (),
+        trained=_trained(trainings_between(comparison)),
         notes=answer.notes,
         left_out=_left_out(comparison.left_out),
         covered=covered(comparison.provenance, nothing=not comparison.left_out, rows=comparison.rows),
@@ -185,7 +191,7 @@ def _recorded(heads: Path) -> dict[str, Any]:
 
 def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts: Any) -> str:  # noqa: ANN401 - of many kinds
     nothing: dict[str, Any] = dict.fromkeys(
-        ("remarks", "verdicts", "sides", "cards", "comparisons", "drawings", "further"), ()
+        ("remarks", "verdicts", "sides", "cards", "comparisons", "drawings", "further", "trained"), ()
     )
     whole = nothing | {"subtitle": "", "data": "", "said": ()} | parts
     whole |= {"provenance": provenance_table(provenance), "command": command_of(provenance)}
@@ -197,19 +203,43 @@ def _page(contests: Sequence[Contest], *, provenance: Mapping[str, Any], **parts
     return rendered(contents=contents, **whole)
 
 
+@dataclass(frozen=True)
+class _Training:
+    """How heads were trained: a table, the command of each with a word on whose it is, learning curves."""
+
+    table: Table
+    commands: tuple[tuple[str, str], ...]
+    drawings: Sequence[Shown]
+
+
+def _trained(found: Sequence[Trained]) -> _Training | None:
+    table = settings_table(found)
+    if table is None:
+        return None
+    commands = tuple((_whose(one), command) for one in found[:MOST] if (command := training_command(one)))
+    return _Training(table, commands, training_drawings(found))
+
+
+def _whose(one: Trained) -> str:
+    store = str(one.plan.get("store") or "")[:8]
+    where = f"; STORE is the one of fingerprint {store}..., which gram inspect STORE says" if store else ""
+    return f"The command that trains {f'the heads of {one.names}' if one.names else 'such heads'} again{where}:"
+
+
 def _left_out(entries: Sequence[LeftOut]) -> Table:
     return listing(_LEFT_OUT, [(one.id, one.modality, one.reason) for one in entries], "What no figure covers, and why")
 
 
-def _materials(comparison: Comparison, known: Material | None = None) -> list[Material]:
-    """What is behind each side; a store that several sides name is opened once."""
-    found: dict[str, Material] = {}
-    for side in comparison.sides:
-        store = str(side.provenance.get("store"))
-        if store not in found:
-            # Answers are not ranked anew from the store of another side.
-            found[store] = material_of(side.provenance) if known is None else replace(known, store=None)
-    return [found[str(side.provenance.get("store"))] for side in comparison.sides]
+def _of_contenders(contests: Sequence[Contest]) -> list[Table]:
+    """Gains, hubness and the like of every contender of a comparison that stands on an evaluation's page."""
+    beside = side_by_side(contests)
+    tables = evaluation_answer(beside).tables[1:] if beside else ()
+    return [replace(table, title=f"Of the contenders of the comparison: {table.title}") for table in tables]
+
+
+def _bare(comparison: Comparison, known: Material) -> list[Material]:
+    """The items that are known, for each side; answers are not ranked anew from the store of another side."""
+    return [replace(known, store=None)] * len(comparison.sides)
 
 
 def _queries_said(comparison: Comparison, first: str) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ from gramcli.report.answer import Table, counted, listing
 
 LISTED: Final = 20
 _MADE: Final = "made"
+_RECORD: Final = "heads.record"  # of a training: the page has a part for it
+_COMMIT: Final = "made.commit"
+_SEEDS: Final = "seeds."  # of a comparison: how many each contender has, none by its number
 _SEVERAL: Final = ("evaluations", "runs")
 
 
@@ -44,6 +47,8 @@ def _spread(key: str, value: object) -> list[tuple[str, str]]:
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
+    if prefix.endswith(_RECORD):
+        return []
     if isinstance(value, Mapping) and value:
         return [row for key, inner in value.items() for row in _flat(f"{prefix}.{key}" if prefix else str(key), inner)]
     if isinstance(value, (list, tuple)):
@@ -51,4 +56,13 @@ def _flat(prefix: str, value: object) -> list[tuple[str, str]]:
             return [(prefix, f"{counted(len(value), 'table')}, in the JSON")]
         more = f", and {len(value) - LISTED} more in the JSON" if len(value) > LISTED else ""
         return [(prefix, ", ".join(str(inner) for inner in value[:LISTED]) + more)]
-    return [(prefix, "-" if value is None else str(value))]
+    return [(prefix, _said(prefix, value))]
+
+
+def _said(key: str, value: object) -> str:
+    """One value in words, where it alone would be misread."""
+    if key.endswith(_COMMIT) and value is None:
+        return "none: it was not run inside a git repository"
+    if key.startswith(_SEEDS) and isinstance(value, int):
+        return counted(value, "run")
+    return "-" if value is None else str(value)

@@ -11,7 +11,7 @@ import msgspec
 from gramcli.errors import UserError
 from gramcli.report.answer import Answer, Table, counted
 from gramcli.report.files import write_result
-from gramcli.report.page.material import material_of
+from gramcli.report.page.material import material_of, materials_of
 from gramcli.report.page.pages import answer_page, comparison_page, page
 from gramcli.report.tables import left_out_tables
 from gramcli.results.comparisons import comparison_from, is_comparison
@@ -82,10 +82,15 @@ def _rendered(
         compared = comparison_from(beside, source) if isinstance(beside, dict) else None
         material = material_of(evaluation.provenance, dataset, root)
         return page(evaluation, compared, material=material), material.notes
+    compared = comparison_from(document, source) if is_comparison(document) else None
+    if compared is not None and compared.sides:
+        materials = materials_of(compared, dataset, root)
+        notes = tuple(dict.fromkeys(note for one in materials for note in one.notes))
+        return comparison_page(compared, materials=materials), notes
     if dataset is not None:
         raise UserError("usage", f"--dataset is for the items of an evaluation; {source} names none. Leave it out.")
-    if is_comparison(document):
-        return comparison_page(comparison_from(document, source)), ()
+    if compared is not None:
+        return comparison_page(compared), ()
     held = checked(document, _Other, Source(source, "input", "Write it anew."))
     return answer_page(_answer(document, held), f"Results of {source.name}", held.provenance or {}), ()
 

@@ -14,7 +14,7 @@ SOURCES: Final[dict[Need, str]] = {
     "classes": "an evaluation with --metrics classification, or a store with labels",
     "vectors": "a store, or an evaluation whose store is still there",
     "comparison": "a comparison's JSON, or two or more evaluations",
-    "training": "heads that `gram align` wrote",
+    "training": "heads that `gram align` wrote, or what was made with them",
 }
 """What a kind needs -> what has it."""
 

@@ -13,6 +13,8 @@ from gramcli.report.plots.style import INK, name_of, styled
 from gramcli.results.wording import p_text
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from gramcli.report.plots.subject import Subject
     from gramcli.results.records import Comparison, ComparisonRow
 
@@ -71,7 +73,18 @@ def _picture(rows: list[ComparisonRow], metric: str, total: int, title: str) -> 
     scale = "in points" if is_per_cent(metric) else ""
     label = f"difference of {metric} {scale}".rstrip() + ", 95 % interval"
     heading = title or (f"{name_of(others[0], 38)} minus {name_of(baseline, 38)}" if alone else f"minus {baseline}")
-    figure, axes = forest_figure("differences", lines, label, (None, None))
+    figure, slim = (_drawn(rows, lines, label, "" if one else heading, slim=one) for one in (False, True))
+    found = [verdict(row) for row in rows]
+    counted = ", ".join(f"{found.count(one)} {one}" for one in _LOOKS if one in found)
+    what = f"{others[0]} minus {baseline}" if alone else f"each minus {baseline}"
+    more = f" The first {len(rows)} of {total}." if total > len(rows) else ""
+    caption = f"Differences of {metric}, {what}, with 95 % intervals; verdict by p Holm below 0.05: {counted}.{more}"
+    return Picture("differences", caption, figure, slim=slim)
+
+
+def _drawn(rows: list[ComparisonRow], lines: list[Line], label: str, heading: str, *, slim: bool) -> Figure:
+    """The forest of differences, each mark in the look of its verdict."""
+    figure, axes = forest_figure("differences", lines, label, (None, None), slim=slim)
     with styled("differences"):
         marks = [line for line in axes.get_lines() if line.get_linestyle() == "None"]
         bars = [line for line in axes.get_lines() if line.get_linestyle() != "None"]
@@ -89,11 +102,7 @@ def _picture(rows: list[ComparisonRow], metric: str, total: int, title: str) -> 
         axes.set_xlim(-max(end, 1e-9), max(end, 1e-9))
         headed(figure, heading, list(seen.values()), list(seen))
         figure.set_figheight(figure.get_figheight() + 0.5)
-    counted = ", ".join(f"{found.count(one)} {one}" for one in _LOOKS if one in found)
-    what = f"{others[0]} minus {baseline}" if alone else f"each minus {baseline}"
-    more = f" The first {len(rows)} of {total}." if total > len(rows) else ""
-    caption = f"Differences of {metric}, {what}, with 95 % intervals; verdict by p Holm below 0.05: {counted}.{more}"
-    return Picture("differences", caption, figure)
+    return figure
 
 
 def _line(row: ComparisonRow, group: str, name: str) -> Line:

@@ -11,6 +11,7 @@ from gramcli.report.plots.heat import heat, numbers
 from gramcli.report.plots.panels import grid, headed
 from gramcli.report.plots.picture import Picture
 from gramcli.report.plots.style import SMALL, name_of, styled
+from gramcli.report.plots.subject import LEAST_DIRECTIONS, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from gramcli.results.records import ResultRow
 
 MOST_PANELS: Final = 4
-LEAST: Final = 2
 METRIC: Final = "R@1"
 
 
@@ -41,7 +41,9 @@ def directions(subject: Subject) -> Picture | None:
         if row.metric == METRIC and is_number(row.value) and row.stage == "raw" and subject.keeps(row.task, row.method)
         and ends_of(row.task)
     ]  # fmt: skip
-    methods = [m for m in dict.fromkeys(row.method for row in rows) if sum(row.method == m for row in rows) >= LEAST]
+    methods = [
+        m for m in dict.fromkeys(row.method for row in rows) if sum(row.method == m for row in rows) >= LEAST_DIRECTIONS
+    ]
     methods.sort(key=lambda m: -sum(row.method == m for row in rows))  # those of every direction first
     shown = methods[:MOST_PANELS]
     if not shown:
@@ -61,19 +63,6 @@ def directions(subject: Subject) -> Picture | None:
     )
     more = f" Shown: {len(shown)} of {len(methods)} methods." if len(methods) > len(shown) else ""
     return Picture("directions", caption + more, figure)
-
-
-def ends_of(task: str) -> tuple[str, str] | None:
-    """What asks and what answers; None of a part of a task, a pooled one, a classification.
-
-    Example:
-        >>> ends_of("t2va"), ends_of("va2class"), ends_of("t2va/t2v")
-        (('t', 'va'), None, None)
-    """
-    query, separator, candidates = task.partition("2")
-    if not separator or "/" in task or "_" in task or candidates == "class" or not query or not candidates:
-        return None
-    return query, candidates
 
 
 def _sides(rows: Iterable[ResultRow]) -> list[str]:

@@ -13,6 +13,7 @@ from gramcli.report.plots.picture import Picture
 from gramcli.report.plots.style import (
     INK,
     SMALL,
+    WIDTH,
     colour,
     distinct,
     faint_grid,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gramcli.results.records import ResultRow
 
 LINE: Final = 0.2  # inches
+SLIM: Final = 3.7  # inches, the width of a phone
 MOST_LINES: Final = 60
 
 
@@ -83,12 +85,13 @@ def forest(subject: Subject, metric: str = "R@1") -> Picture | None:
     lines = [_line(row, looks[row.method]) for row in found[:MOST_LINES]]
     name = "forest" if metric == "R@1" else metric
     top = 100.0 if metric == "accuracy" else None
-    figure, _ = forest_figure(name, lines, f"{metric} in per cent, 95 % interval", (0.0, top), subject.title)
+    label, ends = f"{metric} in per cent, 95 % interval", (0.0, top)
+    figure, slim = (forest_figure(name, lines, label, ends, subject.title, slim=one)[0] for one in (False, True))
     more = "" if len(found) <= MOST_LINES else f" The first {MOST_LINES} of {len(found)}; --task chooses others."
     what = "R@1 of every task and method" if metric == "R@1" else "Accuracy of every classifier"
     if metric not in ("R@1", "accuracy"):
         what = f"{metric} of every task and method"
-    return Picture(name, f"{what}; the bar is the 95 % interval.{more}", figure)
+    return Picture(name, f"{what}; the bar is the 95 % interval.{more}", figure, slim=slim)
 
 
 def accuracy(subject: Subject) -> Picture | None:
@@ -102,7 +105,13 @@ def stage_named(row: ResultRow) -> ResultRow:
 
 
 def forest_figure(
-    name: str, lines: Sequence[Line], label: str, ends: tuple[float | None, float | None], title: str = ""
+    name: str,
+    lines: Sequence[Line],
+    label: str,
+    ends: tuple[float | None, float | None],
+    title: str = "",
+    *,
+    slim: bool = False,
 ) -> tuple[Figure, Axes]:
     """Draw lines from the top, each group under its heading.
 
@@ -112,29 +121,28 @@ def forest_figure(
         label: Of the axis.
         ends: Of the axis; None leaves it to the lines.
         title: Above; may be empty.
+        slim: For a phone's width: names and figures stand above each line, not beside it.
 
     Returns:
         The figure, and its axes, to which more can be added.
     """
     groups = list(dict.fromkeys(line.group for line in lines))
-    n_rows = len(lines) + (1.25 * len(groups) if any(groups) else 0)
+    step = 2.0 if slim else 1.0
+    n_rows = step * len(lines) + (1.25 * len(groups) if any(groups) else 0)
     with styled(name):
-        figure = new_figure(0.62 + LINE * n_rows + (0.25 if title else 0))
+        figure = new_figure(0.62 + LINE * n_rows + (0.25 if title else 0), SLIM if slim else WIDTH)
         axes = figure.subplots()
         place, ticks, names = 0.0, [], distinct(line.name for line in lines)
         for number, group in enumerate(groups):
             if group:
                 place += 0.25 if number else 0.0
-                axes.annotate(
-                    name_of(group), (0, place), xycoords=("axes fraction", "data"), xytext=(-6, 0),
-                    textcoords="offset points", ha="right", va="center", fontweight="bold",
-                )  # fmt: skip
+                _head(axes, place, group, slim=slim)
                 place += 1.0
             for line in (one for one in lines if one.group == group):
-                _draw(axes, place, line)
+                _draw(axes, place + step - 1, line, f"{names[line.name]}: {line.words}" if slim else "")
                 ticks.append((place, names[line.name]))
-                place += 1.0
-        axes.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
+                place += step
+        axes.set_yticks([] if slim else [at for at, _ in ticks], [] if slim else [text for _, text in ticks])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_ylim(place - 0.4, -0.6)
@@ -146,20 +154,28 @@ def forest_figure(
     return figure, axes
 
 
+def _head(axes: Axes, place: float, group: str, *, slim: bool) -> None:
+    axes.annotate(
+        name_of(group), (0, place), xycoords=("axes fraction", "data"), xytext=(0 if slim else -6, 0),
+        textcoords="offset points", ha="left" if slim else "right", va="center", fontweight="bold",
+    )  # fmt: skip
+
+
 def _line(row: ResultRow, look: int) -> Line:
     value, low, high = (None if one is None else 100 * one for one in (row.value, row.low, row.high))
     words = f"{value:.1f}" if low is None or high is None else f"{value:.1f} [{low:.1f}, {high:.1f}]"
     return Line(row.task, row.method, value or 0.0, low, high, words, look)
 
 
-def _draw(axes: Axes, place: float, line: Line) -> None:
+def _draw(axes: Axes, place: float, line: Line, above: str) -> None:
+    """A mark with its interval; its words to the right, or with its name above it."""
     shade = colour(line.look)
     if line.low is not None and line.high is not None:
         axes.plot([line.low, line.high], [place, place], color=shade, linewidth=2, solid_capstyle="butt")
     axes.plot([line.value], [place], marker(line.look), color=shade, markersize=6, clip_on=False, zorder=3)
     axes.annotate(
-        line.words, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
-        va="center", fontsize=SMALL, color=INK,
+        above or line.words, (0 if above else 1, place - (0.9 if above else 0)), xycoords=("axes fraction", "data"),
+        xytext=(0 if above else 6, 0), textcoords="offset points", va="center", fontsize=SMALL, color=INK,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,11 +29,13 @@ class Drawing:
         name: Its kind, as `gram plot` names it.
         caption: A sentence or two for those who see it and those who cannot.
         svg: An `<svg>` element; everything in it is escaped.
+        slim: The same for a phone's width; empty where the one shrinks well enough.
     """
 
     name: str
     caption: str
     svg: str
+    slim: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Picture:
         caption: What it shows and how to read it.
         figure: The matplotlib figure.
         hover: Group of marks -> what each of them says when the mouse rests on it.
+        slim: The same figure for a phone's width, where words stand beside the marks; None where there is none.
     """
 
     name: str
     caption: str
     figure: Figure
     hover: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slim: Figure | None = None
 
     def svg(self) -> str:
         """An `<svg>` element in the ink and font of the page it is put into."""
@@ -62,7 +66,8 @@ class Picture:
 
     def drawing(self) -> Drawing:
         """The figure as a page shows it."""
-        return Drawing(self.name, self.caption, self.svg())
+        slim = replace(self, name=f"{self.name}-slim", figure=self.slim, hover={}).svg() if self.slim else ""
+        return Drawing(self.name, self.caption, self.svg(), slim)
 
     def save(self, path: str | Path) -> Path:
         """Write the figure in the form that the suffix names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from gramcli.errors import UserError
 from gramcli.report.answer import Answer, listing
 from gramcli.report.plots.catalog import KINDS, Kind
 from gramcli.report.plots.sources import Source, Target, open_source, subject_for
-from gramcli.report.plots.subject import Subject
+from gramcli.report.plots.subject import LEAST_DIRECTIONS, Subject, ends_of
 from gramcli.results.records import SCHEMA
 
 if TYPE_CHECKING:
@@ -120,7 +121,11 @@ def _serves(source: Source, kind: Kind) -> bool:
     evaluation = source.subject.evaluation
     if kind.name == "accuracy":
         return "classes" in source.offers if evaluation is None else _has(source, "accuracy")
-    if evaluation is not None and kind.name in ("forest", "directions"):
+    if evaluation is not None and kind.name == "directions":
+        every = [row for row in evaluation.results if row.metric == "R@1" and row.stage == "raw" and ends_of(row.task)]
+        counts = Counter(row.method for row in every if row.value is not None)
+        return max(counts.values(), default=0) >= LEAST_DIRECTIONS
+    if evaluation is not None and kind.name == "forest":
         return _has(source, "R@1")
     return True
 
@@ -140,7 +145,8 @@ def _refuse_without_store(source: Source, split: str | None, limit: int | None) 
     Raises:
         UserError: Something that is no store was to be.
     """
-    measured = source.subject.evaluation or source.subject.comparison or source.subject.history
+    there = source.subject
+    measured = there.evaluation or there.comparison or (there.histories and there.store is None)
     given = next((name for name, value in (("--split", split), ("--limit", limit)) if value is not None), None)
     if measured and given:
         raise UserError("usage", f"{given} is about the items of a STORE; leave it out, or name the store.")

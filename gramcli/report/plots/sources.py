@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gramcli.encoders import looks_like_heads
 from gramcli.errors import UserError
 from gramcli.report.plots.subject import History, Subject, breadth
+from gramcli.report.trainings import Trained, trainings_between, trainings_of
 from gramcli.results.comparisons import comparison_from, is_comparison
 from gramcli.results.documents import is_evaluation, load_evaluation, read_document
 from gramcli.results.records import Comparison, Evaluation
@@ -72,10 +73,11 @@ def open_source(targets: Sequence[Target], model: str | None = None) -> Source:
         from gramcli.evaluation.target import seen_through  # noqa: PLC0415 - torch loads here
 
         store = seen_through(found.store, model)
-        return Source(replace(found, store=store), _offered_by_store(store))
+        found = replace(found, store=store, histories=_histories(trainings_of(store.manifest)))
+        return Source(found, _offered_by_store(store) | _trained(found))
     if found.evaluation is not None:
-        return Source(found, _offered_by(found.evaluation))
-    return Source(found, frozenset({"comparison"} if found.comparison else {"training"}))
+        return Source(found, _offered_by(found.evaluation) | _trained(found))
+    return Source(found, _trained(found) | ({"comparison"} if found.comparison else set()))
 
 
 def subject_for(source: Source, kind: Kind, subject: Subject, options: EvalOptions) -> Subject:
@@ -149,16 +151,18 @@ def store_of(evaluation: Evaluation) -> tuple[Store | None, str]:
     Args:
         evaluation: As it was read.
     """
-    from gramcli.store import open_store  # noqa: PLC0415 - torch loads here
+    from gramcli.heads.projection import seen_as  # noqa: PLC0415 - torch loads here
+    from gramcli.store import open_store  # noqa: PLC0415 - as above
 
     recorded = evaluation.provenance.get("store")
     path = recorded.get("path") if isinstance(recorded, dict) else None
     if not isinstance(recorded, dict) or not isinstance(path, str):
         return None, "This evaluation does not say which store it was made from."
     try:
-        store = open_store(path)
-    except (UserError, OSError, ValueError):
-        return None, f"The store of this evaluation, {path}, is not there, or it cannot be read."
+        store = seen_as(open_store(path), recorded)
+    except (UserError, OSError, ValueError) as error:
+        why = f" {error}" if recorded.get("through") else ""
+        return None, f"The store of this evaluation, {path}, is not there, or it cannot be read.{why}"
     if store.fingerprint() == recorded.get("fingerprint"):
         return store, ""
     model = evaluation.provenance.get("model")
@@ -216,6 +220,14 @@ def _measured(store: Store, kind: Kind, subject: Subject, options: EvalOptions) 
     return measure(store, tasks=tasks, methods=() if classes else subject.methods, options=how)
 
 
+def _histories(found: Sequence[Trained]) -> tuple[History, ...]:
+    return tuple(one.history for one in found if one.history is not None)
+
+
+def _trained(subject: Subject) -> frozenset[Need]:
+    return frozenset({"training"} if subject.histories else ())
+
+
 def _offered_by(evaluation: Evaluation) -> frozenset[Need]:
     found: set[Need] = set()
     if evaluation.results:
@@ -239,14 +251,15 @@ def _compared(targets: Sequence[Target], model: str | None) -> Source:
     if model is not None:
         raise UserError("usage", "--model is of one STORE; to compare what heads make of it, evaluate through each.")
     operands: list[Any] = list(targets)
-    return Source(Subject(comparison=compare(*operands)), frozenset({"comparison"}))
+    found = _of_comparison(compare(*operands))
+    return Source(found, _trained(found) | {"comparison"})
 
 
 def _opened(target: Target) -> Subject:
     if isinstance(target, Evaluation):
-        return Subject(evaluation=target)
+        return _of_evaluation(target)
     if isinstance(target, Comparison):
-        return Subject(comparison=target)
+        return _of_comparison(target)
     if not isinstance(target, (str, Path)):
         return Subject(store=target)
     path = Path(str(target).removeprefix("heads:")) if not Path(target).exists() else Path(target)
@@ -255,7 +268,7 @@ def _opened(target: Target) -> Subject:
 
         return Subject(store=open_store(path))
     if path.is_dir() and looks_like_heads(path):
-        return Subject(history=_history(path))
+        return Subject(histories=(_history(path),))
     if path.suffix.lower() == ".json" and path.is_file():
         return _of_document(path)
     what = "is none of these" if path.exists() else "does not exist"
@@ -266,12 +279,20 @@ def _opened(target: Target) -> Subject:
     )
 
 
+def _of_evaluation(found: Evaluation) -> Subject:
+    return Subject(evaluation=found, histories=_histories(trainings_of(found.provenance)))
+
+
+def _of_comparison(found: Comparison) -> Subject:
+    return Subject(comparison=found, histories=_histories(trainings_between(found)))
+
+
 def _of_document(path: Path) -> Subject:
     document = read_document(path)
     if is_comparison(document):
-        return Subject(comparison=comparison_from(document, path))
+        return _of_comparison(comparison_from(document, path))
     if is_evaluation(document):
-        return Subject(evaluation=load_evaluation(path))
+        return _of_evaluation(load_evaluation(path))
     raise UserError("input", f"{path} is JSON, but neither an evaluation's nor a comparison's.")
 
 

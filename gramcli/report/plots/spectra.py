@@ -51,7 +51,11 @@ def spectra(subject: Subject) -> Picture | None:
 def _words(one: Spectrum) -> str:
     other = "" if one.mean_share_shuffled is None else f", shuffled {one.mean_share_shuffled:.3f}"
     m = len(one.modalities)
-    return f"{one.task} {one.mean_share:.3f}{other} (orthogonal {1 / m:.3f}, alike 1); {one.note}"
+    return f"{_titled(one)} {one.mean_share:.3f}{other} (orthogonal {1 / m:.3f}, alike 1); {one.note}"
+
+
+def _titled(one: Spectrum) -> str:
+    return f"{one.task} {one.name}".strip()
 
 
 def _values(panel: Axes, one: Spectrum) -> None:
@@ -63,7 +67,7 @@ def _values(panel: Axes, one: Spectrum) -> None:
     panel.set_xlim(0.5, m + 0.5)
     panel.set_ylim(0, 1.06 * m**0.5)
     panel.set_ylabel("singular value")
-    panel.set_title(name_of(one.task), loc="left")
+    panel.set_title(name_of(_titled(one)), loc="left")
     faint_grid(panel, "y")
 
 

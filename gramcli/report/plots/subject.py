@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+LEAST_DIRECTIONS: Final = 2
+"""Of a heat map: one is no matrix."""
+_NO_SIDE: Final = ("class", "pool")
+"""What answers a classification, and a query among the candidates of all modalities."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,12 +28,19 @@ class History:
         best: Number of the epoch that was kept.
         metric: The validation figure that chose it.
         warm_up: Epochs of the stage by the cosine loss that came before; 0 where there was none.
+        name: What its panels are called; empty where there is no other.
     """
 
     epochs: tuple[Epoch, ...]
     best: int
     metric: str
     warm_up: int = 0
+    name: str = ""
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch that was kept; a curve of few points holds it, whatever else it leaves out."""
+        return next(one for one in self.epochs if one.epoch == self.best)
 
 
 def history_of(found: Alignment) -> History:
@@ -45,7 +57,7 @@ class Subject:
         evaluation: Figures and ranks.
         comparison: Differences to a baseline.
         pictures: What was computed from vectors.
-        history: Of training.
+        histories: Of training, one for each heads.
         store: What pictures are computed from, where they are asked for and not there yet.
         captions: Item id -> a text of it, for points that say what they are.
         tasks: Only these, in the words of results; none means that the figure chooses.
@@ -56,7 +68,7 @@ class Subject:
     evaluation: Evaluation | None = None
     comparison: Comparison | None = None
     pictures: Pictures | None = None
-    history: History | None = None
+    histories: tuple[History, ...] = ()
     store: Store | None = None
     captions: Mapping[str, str] = field(default_factory=dict)
     tasks: tuple[str, ...] = ()
@@ -78,3 +90,16 @@ def breadth(task: str) -> tuple[int, bool]:
     query, _, rest = task.partition("/")[0].partition("2")
     candidates = rest.partition("_")[0]
     return len(query) + len(candidates), query in {"t", "text"}
+
+
+def ends_of(task: str) -> tuple[str, str] | None:
+    """What asks and what answers; None of a part of a task, a pooled one, a classification.
+
+    Example:
+        >>> ends_of("t2va"), ends_of("va2class"), ends_of("t2va/t2v"), ends_of("t2pool")
+        (('t', 'va'), None, None, None)
+    """
+    query, separator, candidates = task.partition("2")
+    if not separator or "/" in task or "_" in task or candidates in _NO_SIDE or not query or not candidates:
+        return None
+    return query, candidates

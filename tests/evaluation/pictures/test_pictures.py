@@ -113,6 +113,18 @@ def test_the_map_has_one_point_of_every_modality_of_an_item(several):
     assert np.allclose(np.abs(np.array(found.points[0])), np.abs(theirs))
 
 
+def test_a_map_says_the_gap_of_each_pair(several):
+    for policy, n in (("drop", N - 2), ("zero", N)):
+        found = projection.modality_map(selected(several, missing=policy), seed=0)
+        assert len(found.ids) == n
+        assert [(one.a, one.b) for one in found.gaps] == [("text", "video"), ("text", "audio"), ("video", "audio")]
+    x, y = (several.embeddings(name).double() for name in ("video", "audio"))
+    both = y.any(dim=1)
+    x, y = x[both] / x[both].norm(dim=1, keepdim=True), y[both] / y[both].norm(dim=1, keepdim=True)
+    gap, spread = float((x.mean(0) - y.mean(0)).norm()), float((x - y).var(dim=0).sum()) / len(x)
+    assert (found.gaps[2].distance, found.gaps[2].chance) == pytest.approx((gap, spread**0.5), rel=1e-5)
+
+
 def test_a_map_of_many_items_shows_some(store, monkeypatch):
     monkeypatch.setattr(projection, "SHOWN", 10)
     monkeypatch.setattr(projection, "FITTED", 20)

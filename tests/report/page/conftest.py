@@ -15,11 +15,15 @@ from gramcli.datasets.generated import generate_dataset
 from gramcli.embedding.options import EmbedOptions
 from gramcli.embedding.writing import write_embeddings
 from gramcli.encoders import load_encoder
+from gramcli.evaluation.comparison import CompareOptions, compare_evaluations
 from gramcli.evaluation.evaluate import evaluate
-from gramcli.report.page import page
+from gramcli.evaluation.leaderboard import leaderboard
+from gramcli.evaluation.score import score
+from gramcli.report.page import comparison_page, page, scores_page
 from gramcli.report.page.material import Material
 from gramcli.results.records import Comparison, Evaluation, LeftOut, RankVector, ResultRow
 from tests.made_results import comparison, evaluation
+from tests.report.test_trainings import model
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SWITCHES = [
@@ -105,6 +109,27 @@ def real_page(measured: Evaluation) -> str:
 def two_sided() -> str:
     """An evaluation and a comparison, without media; some rules apply to a table of 120 queries only."""
     return page(evaluation(120), comparison(), material=Material(notes=("No store.",)))
+
+
+@pytest.fixture(scope="session")
+def other_pages(measured: Evaluation, embedded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A comparison of two methods under heads, without the items; scores; a leaderboard."""
+    sides = [
+        replace(
+            measured,
+            provenance={**measured.provenance, "store": None, "model": model(sha)},
+            results=tuple(row for row in measured.results if row.method == method),
+            ranks=tuple(one for one in measured.ranks if one.method == method),
+        )
+        for method, sha in (("cosine", "a" * 64), ("gram", "b" * 64))
+    ]
+    found = compare_evaluations(sides, ["runs/cosine", "runs/gram"], CompareOptions(diff_queries=3))
+    board = leaderboard(*sides).report(tmp_path_factory.mktemp("board") / "board.html")
+    return {
+        "compare": comparison_page(found, materials=[Material(), Material()]),
+        "score": scores_page(score(embedded, tasks=["t2v"], methods=["cosine"])),
+        "leaderboard": board.read_text(encoding="utf-8"),
+    }
 
 
 def hostile_evaluation(n: int = 40) -> tuple[Evaluation, Material]:

@@ -50,6 +50,23 @@ def test_a_page_is_whole_quiet_and_accessible(visit, real_page, width, scheme):
     assert broken == []
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", ["compare", "score", "leaderboard"])
+def test_the_other_pages_are_whole_quiet_and_accessible(visit, other_pages, name, width, scheme):
+    seen = visit(other_pages[name], width, scheme)
+    tab = seen.tab
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert len(seen.asked) == 1
+    assert seen.said == []
+    tab.evaluate(axe())
+    broken = tab.evaluate("axe.run().then(found => found.violations.map(v => v.id + ' ' + v.nodes[0].html))")
+    assert broken == []
+    if name == "compare":
+        assert tab.locator("#training svg:visible").count() == 1
+        assert tab.locator(".drawing.slim:visible").count() == (2 if width == 390 else 0)
+        assert tab.locator(".drawing.wide:visible").count() == (0 if width == 390 else 2)
+
+
 def test_nothing_of_others_becomes_markup(visit):
     found, material = hostile_evaluation()
     seen = visit(

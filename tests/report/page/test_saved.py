@@ -18,7 +18,8 @@ from gramcli.report.page.answering import answers_of
 from gramcli.report.page.contenders import contests_of
 from gramcli.report.page.material import material_of
 from gramcli.report.page.saved import write_with_notes
-from gramcli.results.documents import load_evaluation
+from gramcli.results.comparisons import comparison_from
+from gramcli.results.documents import load_evaluation, read_document, strict
 from tests.report.page.test_explorer import data_of
 
 
@@ -79,8 +80,15 @@ def test_media_that_moved_are_named(embedded: Path, measured, tmp_path: Path) ->
 def test_a_comparison_is_read_back(embedded: Path, tmp_path: Path) -> None:
     found = compare(f"{embedded}@cosine", f"{embedded}@gram", tasks=["t2va"], split="all")
     (tmp_path / "c.json").write_text(found.to_json())
+    read = comparison_from(read_document(tmp_path / "c.json"), tmp_path / "c.json")
+    told = [(one.provenance, one.results, one.ranks) for one in read.sides]
+    assert told == [(strict(one.provenance), one.results, one.ranks) for one in found.sides]
+    document = json.loads(found.to_json())
+    old = {name: value for name, value in document.items() if name != "sides"}
+    (tmp_path / "c.json").write_text(json.dumps(old))
     html = write_report(tmp_path / "c.json").read_text()
     assert "B - A" in html
+    assert "an older gram wrote it" in html
     with pytest.raises(UserError, match="--dataset is for the items of an evaluation"):
         write_report(tmp_path / "c.json", dataset="clips")
 
@@ -150,6 +158,23 @@ def test_what_a_comparison_says_of_its_evaluations_is_checked(tmp_path: Path, ev
     document = {"schema": 1, "names": ["a", "b"], "results": [], "provenance": {"evaluations": evaluations}}
     (tmp_path / "x.json").write_text(json.dumps(document))
     with pytest.raises(UserError, match="evaluations"):
+        write_report(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("sides", "said"),
+    [
+        ([{"results": [], "ranks": []}], "do not fit each other"),
+        ([{"results": [], "ranks": []}] * 3, "do not fit each other"),
+        ([{"results": []}] * 2, "ranks"),
+        ([{"results": [], "ranks": [{"task": "t2v", "method": "gram", "query_ids": ["a"], "ranks": [3.0],
+                                     "n_candidates": 2}]}] * 2, "a rank of 3 among 2"),
+    ],
+)  # fmt: skip
+def test_what_a_comparison_says_of_its_sides_is_checked(tmp_path: Path, sides, said: str) -> None:
+    document = {"schema": 1, "names": ["a", "b"], "results": [], "provenance": {"evaluations": [{}, {}]}}
+    (tmp_path / "x.json").write_text(json.dumps(document | {"sides": sides}))
+    with pytest.raises(UserError, match=said):
         write_report(tmp_path / "x.json")
 
 

@@ -66,7 +66,7 @@ def whole(store):
         comparison=compared(
             difference("t2va", 0.05, 0.001), difference("va2t", -0.04, 0.01), difference("t2v", 0.0, 1.0)
         ),
-        history=History(epochs, 3, "MRR"),
+        histories=(History(epochs, 3, "MRR"),),
         store=store,
         captions={"item00": "<i>dogs & cats"},
     )
@@ -302,5 +302,5 @@ def test_pictures_given_are_not_computed_again(whole, store):
 
 def test_a_stage_that_came_first_is_in_the_caption(whole):
     assert "came first" not in picture(whole, "training").caption
-    started = replace(whole, history=replace(whole.history, warm_up=12))
+    started = replace(whole, histories=(replace(whole.histories[0], warm_up=12),))
     assert "A stage by the cosine loss of 12 epochs came first" in picture(started, "training").caption
