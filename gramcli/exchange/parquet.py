@@ -67,13 +67,15 @@ class ColumnRows:
         return vectors_of(column, self.inner[0], self._source)
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
-        """Return some rows; where they do not come in order, the piece that was read last is kept."""
+        """Return some rows; where they do not come in order, each piece is read once, and the last one kept."""
         found: NDArray[Any] = np.empty((len(positions), *self.inner), self.dtype)
         if self._stream.serves(positions):
             for start, stop in runs(positions):
                 self._stream.read(int(positions[start]), found[start:stop])
             return found
-        owners = np.searchsorted(self._ends, positions, side="right")
+        order = np.argsort(positions, kind="stable")
+        ranked = positions[order]
+        owners = np.searchsorted(self._ends, ranked, side="right")
         for start, stop in runs(owners, step=0):
             piece = int(owners[start])
             first = int(self._ends[piece - 1]) if piece else 0
@@ -82,7 +84,7 @@ class ColumnRows:
                 column = self._piece(piece)
                 self._nulls.add(column, first)
                 self._held = (piece, self._vectors(column))
-            found[start:stop] = self._held[1][positions[start:stop] - first]
+            found[order[start:stop]] = self._held[1][ranked[start:stop] - first]
         return found
 
 
@@ -97,6 +99,8 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
     if isinstance(column, pa.ChunkedArray):
         chunks = [vectors_of(chunk, dim, source) for chunk in column.chunks]
         return np.concatenate(chunks) if len(chunks) > 1 else chunks[0] if chunks else np.zeros((0, dim), np.float32)
+    if not column.null_count and (plain := _in_place(column, dim)) is not None:
+        return plain
     valid = np.ones(len(column), bool) if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_fixed_size_list(column.type):
         if column.type.list_size != dim:
@@ -114,6 +118,21 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
         return whole
     found = np.full((len(column), dim), np.nan, numbers.dtype if numbers.dtype.kind == "f" else np.float32)
     found[valid] = numbers.reshape(-1, dim)
+    return found
+
+
+def _in_place(column: Any, dim: int) -> NDArray[Any] | None:  # noqa: ANN401 - as above
+    """Lists without nulls as [rows, d], where they lie; None where they are not all of that length."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if pa.types.is_fixed_size_list(column.type):
+        first, end, even = column.offset * dim, (column.offset + len(column)) * dim, column.type.list_size == dim
+    else:
+        offsets = column.offsets.to_numpy(zero_copy_only=False)
+        first, end, even = int(offsets[0]), int(offsets[-1]), bool((np.diff(offsets) == dim).all())
+    found: NDArray[Any] | None = None
+    if even:
+        found = column.values.slice(first, end - first).to_numpy(zero_copy_only=False).reshape(-1, dim)
     return found
 
 

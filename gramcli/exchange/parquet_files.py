@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
 _BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
 _FEW: Final = 64
-_CACHED: Final = 2**20  # bytes of a batch of vectors
+_CACHED: Final = 2**19  # bytes of a batch of vectors
 _BUFFER: Final = 2**20
 _WIDTHS: Final = {"FLOAT": 4, "DOUBLE": 8, "INT32": 4, "INT64": 8, "INT96": 12}
 _MOST_RATIO: Final = 300

@@ -117,7 +117,7 @@ def format_items(parts: Iterable[ItemColumns], modalities: Sequence[str]) -> str
 def _lines(part: ItemColumns, modalities: Sequence[str], start: int) -> str:
     """The lines of some items, whose first caption row is `start`."""
     ids, splits, labels = map(_column, (part.ids, part.splits, part.labels))
-    distinct = {id(one): one for one in part.status}  # rows share their states: each is joined once
+    distinct = dict(zip(map(id, part.status), part.status, strict=True))  # rows share their states: each is joined once
     tails = {key: "".join(f",{_quoted(one[name])}" for name in modalities) + "\n" for key, one in distinct.items()}
     if len(tails) == 1 and not any(part.captions) and not any(splits) and not any(labels):
         tail = f",,,{start},{start}{next(iter(tails.values()))}"  # they differ in nothing but their ids
