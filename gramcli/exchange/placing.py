@@ -99,7 +99,7 @@ class LazyItems(Sequence[PlannedItem]):
 
     def __getitem__(self, place: int | slice) -> PlannedItem | list[PlannedItem]:
         """Return an item, or a list of some."""
-        if isinstance(place, int):
+        if not isinstance(place, slice):
             one = self._ids[place]
             return PlannedItem(one, self._splits.get(one), self._labels.get(one))
         ids = self._ids[place]

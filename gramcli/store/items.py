@@ -70,7 +70,7 @@ class ItemColumns(Sequence[ItemRow]):
 
     def __getitem__(self, place: int | slice) -> ItemRow | ItemColumns:
         """Return a row, or some of them."""
-        if isinstance(place, int):
+        if not isinstance(place, slice):
             row = self.ids[place], self.splits[place], self.labels[place], self.captions[place], self.status[place]
             return ItemRow(*row)
         some = self.ids[place], self.splits[place], self.labels[place], self.captions[place], self.status[place]
