@@ -72,7 +72,7 @@ class ColumnStream:
 
     def _begin(self, piece: int) -> None:
         self._piece, self._parts = piece, iter(self._batches(piece))
-        self._next, self._rest = int(self._ends[piece - 1]) if piece else 0, self._rest[:0]
+        self._next, self._rest = int(self._ends[piece - 1]) if piece else 0, self._rest[:0].copy()
 
     def _take(self, most: int) -> NDArray[Any]:
         """The next rows, at least one of them."""
@@ -87,4 +87,6 @@ class ColumnStream:
                 raise wrong(self._source, f"ends after {self._next:,} rows of the {self._ends[-1]:,} that it declares")
         some, self._rest = self._rest[:most], self._rest[most:]
         self._next += len(some)
+        if self._next == self._ends[self._piece]:  # let go of the library's reader, which is not at its end yet
+            self._parts, self._rest = iter(()), self._rest[:0].copy()
         return some

@@ -51,10 +51,11 @@ class ColumnRows:
     """
 
     def __init__(self, parts: Parts, name: str, source: str, dim: int, dtype: str) -> None:
-        self._ends, self._source = np.asarray(parts.ends, dtype=np.int64), source
+        self._ends = np.asarray(parts.ends, dtype=np.int64)
         self.n, self.inner, self.dtype = parts.n, (dim,), dtype
         self._piece: Callable[[int], Any] = partial(parts.load, name)
         self._nulls = Nulls(self.n)
+        self._vectors: Callable[[Any], NDArray[Any]] = partial(vectors_of, dim=dim, source=source)
         batches = partial(parts.batches, name)
         self._stream = ColumnStream(self._ends, batches, self._vectors, self._nulls, source)
         self._held: tuple[int, NDArray[Any]] | None = None
@@ -62,9 +63,6 @@ class ColumnRows:
     def is_null(self, position: int) -> bool:
         """Whether a row that was read has no vector in the file."""
         return position in self._nulls
-
-    def _vectors(self, column: Any) -> NDArray[Any]:  # noqa: ANN401 - the library's
-        return vectors_of(column, self.inner[0], self._source)
 
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return some rows; where they do not come in order, each piece is read once, and the last one kept."""
