@@ -292,20 +292,26 @@ def write(writer: StoreWriter, plan: Plan, assembler: Assembler, progress: Progr
     """
     total, missing = len(plan.items), writer.missing_shards()
     done = total - sum(len(plan.shard_range(index)) for index in missing)
-    # the next shard is read while this one is packed and flushed
-    with _no_collection(), ThreadPoolExecutor(1) as ahead:
+    # at a time: one shard is read, the one before it is checked and hashed, the one before that waits for the disk
+    with _no_collection(), ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(1) as behind:
 
         def begin(index: int) -> Future[ShardContent]:
             return ahead.submit(assembler.content, plan.shard_range(index), plan.dims)
 
         pending = begin(missing[0]) if missing else None
+        written: Future[None] | None = None
         for place, index in enumerate(missing, 1):
             content = pending.result() if pending else None
             pending = begin(missing[place]) if place < len(missing) else None
             if content is not None:
-                writer.write_shard(index, content)
+                packed = writer.packed(index, content)
+                if written is not None:
+                    written.result()
+                written = behind.submit(writer.put, index, *packed)
             done += len(plan.shard_range(index))
             progress(done, total)
+        if written is not None:
+            written.result()
     writer.finish()
 
 

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gramcli.results.schema import Sha256, Size
-from gramcli.store.items import format_items
+from gramcli.store.items import format_items, in_columns
 from gramcli.store.layout import is_text, read_inputs
 from gramcli.store.reader import Store
 from gramcli.store.rows import DIGESTS, OWNERS, StoreRows
@@ -153,7 +153,7 @@ class Outgoing:
 
     def items(self) -> bytes:
         """`items.csv`, as in the store."""
-        return format_items(self.store.rows, self.store.modalities).encode("utf-8")
+        return format_items(in_columns(self.store.rows), self.store.modalities).encode("utf-8")
 
     def tensors(self) -> list[Tensor]:
         """All arrays of the file, the two descriptions first."""

@@ -29,6 +29,7 @@ _SMALL: Final = 64 * 2**20
 _TEXT_LIMIT: Final = 64 * 2**20  # bytes of texts that are read at a time
 _TEXTS_AT_ONCE: Final = 4096
 _FEW: Final = 64
+_LONG_RUN: Final = 2**20  # bytes; to ask for less costs more than to copy it
 _LONGEST_FILL: Final = 4096
 
 
@@ -225,8 +226,11 @@ class DatasetRows:
                 return single
             found = np.empty((len(positions), *self.inner), dataset.dtype)
             for start, stop in runs(positions):
-                first = int(positions[start])
-                found[start:stop] = dataset[first : first + stop - start]
+                first, some = int(positions[start]), found[start:stop]
+                if some.nbytes < _LONG_RUN:
+                    some[...] = dataset[first : first + stop - start]
+                else:  # into its place: no second array, and no copy from it
+                    dataset.read_direct(some, np.s_[first : first + stop - start])
             return found
 
 

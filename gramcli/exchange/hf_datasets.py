@@ -91,6 +91,10 @@ class _ArrowFile:
             column.validate(full=True)
             return column
 
+    def batches(self, name: str, k: int) -> list[Any]:
+        """Return a column of batch k, as the only part of it."""
+        return [self.piece(name, k)]
+
     def texts(self, name: str, k: int) -> list[Any]:
         """Return a column of batch k, as the only part of it."""
         return [self.piece(name, k)]

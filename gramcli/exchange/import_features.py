@@ -99,9 +99,8 @@ def import_features(  # noqa: PLR0913 - a keyword for each option of the command
         assembler = work.assembler()
         write(writer, plan, assembler, progress)
         found.notes += assembler.notes()
-        statuses = (row.status for record in writer.records for row in record.rows)
-        captions = sum(row.captions for record in writer.records for row in record.rows)
-        return work.summary(plan, statuses, captions, Path(output))
+        captions = sum(sum(record.rows.captions) for record in writer.records)
+        return work.summary(plan, writer.states(), captions, Path(output))
 # fmt: on
 
 
@@ -223,14 +222,14 @@ class _Work:
             captions += len(content.caption_items)
             progress(positions.stop, len(plan.items))
         self.found.notes += assembler.notes()
-        return self.summary(plan, statuses, captions, None)
+        return self.summary(plan, counted(statuses), captions, None)
 
     def summary(
-        self, plan: Plan, statuses: Iterable[Mapping[str, str]], captions: int, output: Path | None
+        self, plan: Plan, states: Iterable[tuple[Mapping[str, str], int]], captions: int, output: Path | None
     ) -> Imported:
         """Return what was recognised and what became of it."""
         counts: Counter[tuple[str, str]] = Counter()
-        for status, n in counted(statuses):
+        for status, n in states:
             for pair in status.items():
                 counts[pair] += n
         modalities = tuple(self._modality(one.features, counts, plan.dims) for one in self.found.placed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from gramcli.exchange.arrays import refuse_beyond, runs
 from gramcli.exchange.base import MOST_ITEM_BYTES, Features, Operand, Recognised, wrong
+from gramcli.exchange.column_stream import ColumnStream
 from gramcli.exchange.names import folded, modality_of, name_of
 from gramcli.exchange.parquet_facts import checked_ids, take_facts, take_long_facts, unread_note
 from gramcli.exchange.parquet_files import arrow_errors, opened_parquet, spelled
@@ -39,66 +41,50 @@ _ONE_MODEL: Final = "Keep those of one model"
 
 
 class ColumnRows:
-    """A list column, piece by piece: row groups of Parquet files, record batches of Arrow files.
+    """A list column, of pieces: row groups of Parquet files, record batches of Arrow files.
 
     Args:
-        ends: Number of the row after each piece.
-        load: Returns piece k as the library has it.
-        vectors: Returns the vectors of a piece, [rows, d]; NaN where a row has none.
+        parts: The table.
+        name: Of the column.
+        source: For messages.
         dim: Of the vectors.
         dtype: Name of the number type.
     """
 
-    def __init__(
-        self,
-        ends: Sequence[int],
-        load: Callable[[int], Any],
-        vectors: Callable[[Any], NDArray[Any]],
-        dim: int,
-        dtype: str,
-    ) -> None:
-        self._ends, self._piece, self._vectors = np.asarray(ends, dtype=np.int64), load, vectors
-        self._nulls = Nulls(self._ends)
-        self.n, self.inner, self.dtype = int(self._ends[-1]) if len(ends) else 0, (dim,), dtype
+    def __init__(self, parts: Parts, name: str, source: str, dim: int, dtype: str) -> None:
+        self._ends = np.asarray(parts.ends, dtype=np.int64)
+        self.n, self.inner, self.dtype = parts.n, (dim,), dtype
+        self._piece: Callable[[int], Any] = partial(parts.load, name)
+        self._nulls = Nulls(self.n)
+        self._vectors: Callable[[Any], NDArray[Any]] = partial(vectors_of, dim=dim, source=source)
+        batches = partial(parts.batches, name)
+        self._stream = ColumnStream(self._ends, batches, self._vectors, self._nulls, source)
         self._held: tuple[int, NDArray[Any]] | None = None
 
     def is_null(self, position: int) -> bool:
         """Whether a row that was read has no vector in the file."""
         return position in self._nulls
 
-    def _load(self, k: int) -> NDArray[Any]:
-        column = self._piece(k)
-        self._nulls.add(column, k)
-        return self._vectors(column)
-
     def read(self, positions: NDArray[Any]) -> NDArray[Any]:
-        """Return some rows; the piece that was read last is kept."""
-        owners = np.searchsorted(self._ends, positions, side="right")
-        if self._held is None and (whole := self._whole(owners, positions)) is not None:
-            return whole
+        """Return some rows; where they do not come in order, each piece is read once, and the last one kept."""
         found: NDArray[Any] = np.empty((len(positions), *self.inner), self.dtype)
+        if self._stream.serves(positions):
+            for start, stop in runs(positions):
+                self._stream.read(int(positions[start]), found[start:stop])
+            return found
+        order = np.argsort(positions, kind="stable")
+        ranked = positions[order]
+        owners = np.searchsorted(self._ends, ranked, side="right")
         for start, stop in runs(owners, step=0):
             piece = int(owners[start])
+            first = int(self._ends[piece - 1]) if piece else 0
             if self._held is None or self._held[0] != piece:
                 self._held = None  # before the next is read: one piece in memory, not two
-                self._held = (piece, self._load(piece))
-            first = int(self._ends[piece - 1]) if piece else 0
-            for begin, end in runs(positions[start:stop]):  # neighbours as a view, which needs no memory of its own
-                place = int(positions[start + begin]) - first
-                found[start + begin : start + end] = self._held[1][place : place + end - begin]
-            if positions[stop - 1] == self._ends[piece] - 1:
-                self._held = None  # read in order, it is not needed again
+                column = self._piece(piece)
+                self._nulls.add(column, first)
+                self._held = (piece, self._vectors(column))
+            found[order[start:stop]] = self._held[1][ranked[start:stop] - first]
         return found
-
-    def _whole(self, owners: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any] | None:
-        """A piece as it is, where all of it is asked for in order: no copy of it."""
-        if not len(owners) or owners[0] != owners[-1]:
-            return None
-        piece = int(owners[0])
-        first, end = int(self._ends[piece - 1]) if piece else 0, int(self._ends[piece])
-        if len(positions) != end - first or not np.array_equal(positions, np.arange(first, end)):
-            return None
-        return self._load(piece)
 
 
 def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array of lists
@@ -112,6 +98,8 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
     if isinstance(column, pa.ChunkedArray):
         chunks = [vectors_of(chunk, dim, source) for chunk in column.chunks]
         return np.concatenate(chunks) if len(chunks) > 1 else chunks[0] if chunks else np.zeros((0, dim), np.float32)
+    if not column.null_count and (plain := _in_place(column, dim)) is not None:
+        return plain
     valid = np.ones(len(column), bool) if not column.null_count else column.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_fixed_size_list(column.type):
         if column.type.list_size != dim:
@@ -130,6 +118,21 @@ def vectors_of(column: Any, dim: int, source: str) -> NDArray[Any]:  # noqa: ANN
         return whole
     found = np.full((len(column), dim), np.nan, numbers.dtype if numbers.dtype.kind == "f" else np.float32)
     found[valid] = numbers.reshape(-1, dim)
+    return found
+
+
+def _in_place(column: Any, dim: int) -> NDArray[Any] | None:  # noqa: ANN401 - as above
+    """Lists without nulls as [rows, d], where they lie; None where they are not all of that length."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    if pa.types.is_fixed_size_list(column.type):
+        first, end, even = column.offset * dim, (column.offset + len(column)) * dim, column.type.list_size == dim
+    else:
+        offsets = column.offsets.to_numpy(zero_copy_only=False)
+        first, end, even = int(offsets[0]), int(offsets[-1]), bool((np.diff(offsets) == dim).all())
+    found: NDArray[Any] | None = None
+    if even:
+        found = column.values.slice(first, end - first).to_numpy(zero_copy_only=False).reshape(-1, dim)
     return found
 
 
@@ -173,6 +176,12 @@ class Parts:
         """Return piece k of a column."""
         file, piece = self.pieces[k]
         return self.files[file].piece(name, piece)
+
+    def batches(self, name: str, k: int) -> Iterable[Any]:
+        """Return piece k of a column in parts."""
+        file, piece = self.pieces[k]
+        found: Iterable[Any] = self.files[file].batches(name, piece)
+        return found
 
     def texts(self, name: str) -> list[Any]:
         """Return a whole column as Python's values; of lists of texts, lists.
@@ -269,9 +278,7 @@ def _rows(parts: Parts, name: str) -> ColumnRows | StepRows:
     dim = _dim(parts, name, source)
     if dim * 8 > MOST_ITEM_BYTES:
         raise wrong(source, f"declares vectors of {dim:,} dimensions")
-    return ColumnRows(
-        parts.ends, lambda k: parts.load(name, k), lambda column: vectors_of(column, dim, source), dim, dtype
-    )
+    return ColumnRows(parts, name, source, dim, dtype)
 
 
 def _dtype(kind: Any) -> str:  # noqa: ANN401 - an Arrow type
@@ -286,8 +293,7 @@ def _dim(parts: Parts, name: str, source: str) -> int:
     if getattr(kind, "list_size", -1) > 0:
         return int(kind.list_size)
     for k in range(len(parts.pieces)):
-        column = parts.load(name, k)
-        for chunk in column.chunks if hasattr(column, "chunks") else [column]:
+        for chunk in parts.batches(name, k):
             lengths = chunk.drop_null().value_lengths().to_numpy(zero_copy_only=False)
             if lengths.any():
                 return int(lengths[lengths > 0][0])
@@ -322,7 +328,7 @@ class _LongRows:
 
     def __init__(self, parts: Parts, places: NDArray[Any], source: str) -> None:
         self._parts, self._source = parts, source
-        self._nulls = Nulls(np.asarray(parts.ends, dtype=np.int64))
+        self._nulls = Nulls(parts.n)
         self.dim = next((width for width in map(self._width, places.tolist()) if width), 0)
         self.dtype = _dtype(parts.schema.field("vector").type)
 
@@ -342,7 +348,7 @@ class _LongRows:
             piece = int(owners[start])
             first = self._parts.ends[piece - 1] if piece else 0
             column = self._parts.load("vector", piece).combine_chunks()
-            self._nulls.add(column, piece)
+            self._nulls.add(column, first)
             taken = column.take(pa.array(places[start:stop] - first))
             found.append(vectors_of(taken, self.dim, self._source))
         return np.concatenate(found)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LARGEST_GROUP: Final = 2 * 2**30  # bytes of one column of one row group, which is decoded whole
 _BATCH: Final = 2048  # rows decoded at a time: levels and pages of more would be half of the memory
+_FEW: Final = 64
+_CACHED: Final = 2**19  # bytes of a batch of vectors
 _BUFFER: Final = 2**20
 _WIDTHS: Final = {"FLOAT": 4, "DOUBLE": 8, "INT32": 4, "INT64": 8, "INT96": 12}
 _MOST_RATIO: Final = 300
@@ -107,8 +109,22 @@ class ParquetPiece:
             import pyarrow as pa  # noqa: PLC0415 - as above
 
             pa.default_memory_pool().release_unused()  # what the piece before took
-            batches = self._file.iter_batches(_BATCH, row_groups=[k], columns=[name], use_threads=False)
-            return pa.chunked_array([one.column(0) for one in batches], self.schema.field(name).type)
+            return pa.chunked_array(self._batches(name, k, _BATCH), self.schema.field(name).type)
+
+    def batches(self, name: str, k: int) -> Iterator[Any]:
+        """Yield a column of row group k in parts that the processor's cache holds.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        group = self._file.metadata.row_group(k)
+        row = group.total_byte_size // max(1, group.num_rows)
+        with arrow_errors(self.path):
+            yield from self._batches(name, k, min(_BATCH, max(_FEW, _CACHED // max(1, row))))
+
+    def _batches(self, name: str, k: int, rows: int) -> Iterator[Any]:
+        for batch in self._file.iter_batches(rows, row_groups=[k], columns=[name], use_threads=False):
+            yield batch.column(0)
 
 
 def _check_group(column: Any, source: str) -> None:  # noqa: ANN401 - the library's

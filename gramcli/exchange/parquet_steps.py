@@ -58,23 +58,23 @@ class Nulls:
     """Rows of a table that are null, as far as it was read.
 
     Args:
-        ends: Number of the row after each piece.
+        n: How many rows the table has.
     """
 
-    def __init__(self, ends: NDArray[np.int64]) -> None:
-        self._ends, self._found = ends, dict[int, Any]()
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._found: NDArray[np.bool_] | None = None  # most tables have none
 
-    def add(self, column: Any, piece: int) -> None:  # noqa: ANN401 - the library's
-        """Take those of a piece of a column."""
-        if column.null_count and piece not in self._found:
-            self._found[piece] = np.flatnonzero(np.asarray(column.is_null()))
+    def add(self, column: Any, first: int) -> None:  # noqa: ANN401 - the library's
+        """Take those of a part of a column, which begins with row `first`."""
+        if not column.null_count:
+            return
+        if self._found is None:
+            self._found = np.zeros(self._n, bool)
+        self._found[first : first + len(column)] = np.asarray(column.is_null())
 
     def __contains__(self, row: int) -> bool:
-        piece = int(np.searchsorted(self._ends, row, side="right"))
-        rows = self._found.get(piece, ())
-        inner = row - (int(self._ends[piece - 1]) if piece else 0)
-        place = int(np.searchsorted(rows, inner))
-        return place < len(rows) and int(rows[place]) == inner
+        return self._found is not None and bool(self._found[row])
 
 
 class StepRows:
@@ -92,7 +92,7 @@ class StepRows:
         self._ends, self._load, self._source, self._read = np.asarray(ends, dtype=np.int64), load, source, read
         self.n, self.dtype = int(self._ends[-1]) if len(ends) else 0, dtype
         self._held: tuple[int, Any] | None = None
-        self._nulls = Nulls(self._ends)
+        self._nulls = Nulls(self.n)
         self._dim = self._first_dim()
         self.inner: tuple[int | None, ...] = (None, self._dim)
 
@@ -110,7 +110,7 @@ class StepRows:
         if self._held is None or self._held[0] != k:
             self._held = None  # before the next is read: one piece in memory, not two
             self._held = (k, self._load(k))
-            self._nulls.add(self._held[1], k)
+            self._nulls.add(self._held[1], int(self._ends[k - 1]) if k else 0)
         return self._held[1]
 
     def is_null(self, position: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, overload
@@ -16,6 +16,7 @@ from gramcli.exchange.base import Facts, Features, Recognised, wrong
 from gramcli.exchange.folding import captions_of_each, folded
 from gramcli.exchange.repeats import first_rows
 from gramcli.store.layout import TEXT, PlannedItem
+from gramcli.store.planned import Columns
 from gramcli.store.split_names import normal_splits, split_notes
 
 if TYPE_CHECKING:
@@ -85,11 +86,10 @@ class LazyItems(Sequence[PlannedItem]):
     def __len__(self) -> int:
         return len(self._ids)
 
-    def _made(self, one: str) -> PlannedItem:
-        return PlannedItem(one, self._splits.get(one), self._labels.get(one))
-
-    def __iter__(self) -> Iterator[PlannedItem]:
-        return map(self._made, self._ids)
+    def columns(self, positions: range) -> Columns:
+        """Return some, one after the other, as columns."""
+        ids = self._ids[positions.start : positions.stop]
+        return Columns(ids, *(_told_of(ids, facts) for facts in (self._splits, self._labels)))
 
     @overload
     def __getitem__(self, place: int) -> PlannedItem: ...
@@ -99,9 +99,15 @@ class LazyItems(Sequence[PlannedItem]):
 
     def __getitem__(self, place: int | slice) -> PlannedItem | list[PlannedItem]:
         """Return an item, or a list of some."""
-        if isinstance(place, slice):
-            return [self._made(one) for one in self._ids[place]]
-        return self._made(self._ids[place])
+        if not isinstance(place, slice):
+            one = self._ids[place]
+            return PlannedItem(one, self._splits.get(one), self._labels.get(one))
+        ids = self._ids[place]
+        return list(map(PlannedItem, ids, _told_of(ids, self._splits), _told_of(ids, self._labels)))
+
+
+def _told_of(ids: Sequence[str], facts: Mapping[str, str]) -> list[str | None]:
+    return list(map(facts.get, ids)) if facts else [None] * len(ids)
 
 
 _UNKNOWN: Final = "Correct the ids, or leave what is not needed out"
@@ -197,7 +203,7 @@ def _items(features: Sequence[Features], parts: Sequence[Recognised], told: Told
     if told.ids is not None:
         return told.ids, told.ids_source
     media = [one for one in features if one.name != TEXT] or list(features)
-    return [str(k) for k in range(media[0].rows.n)], "by row"
+    return list(map(str, range(media[0].rows.n))), "by row"
 
 
 def _only_text(features: Sequence[Features], others: Sequence[str], told: Told) -> list[str]:

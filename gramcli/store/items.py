@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from sys import intern
-from typing import TYPE_CHECKING, Final
+from typing import Final, overload
 
 from gramcli.errors import UserError
 from gramcli.store.schema import COLUMNS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
 _PIECE: Final = 10_000
 _DIGITS: Final = 18  # more than any number of rows has
-_MARKS: Final = re.compile(r'["\r\n]')
+_MARKS: Final = re.compile(r'[,"\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,44 +38,99 @@ class ItemRow:
     status: Mapping[str, str]
 
 
-def format_items(rows: Iterable[ItemRow], modalities: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class ItemColumns(Sequence[ItemRow]):
+    """The rows of some items, column by column: of a million, no object for each.
+
+    Attributes:
+        ids: As in `ItemRow`, one entry per item in this column and in the others.
+        splits: The same.
+        labels: The same.
+        captions: The same.
+        status: The same; items of the same states share one mapping.
+    """
+
+    ids: Sequence[str]
+    splits: Sequence[str | None]
+    labels: Sequence[str | None]
+    captions: Sequence[int]
+    status: Sequence[Mapping[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[ItemRow]:
+        return map(ItemRow, self.ids, self.splits, self.labels, self.captions, self.status)
+
+    @overload
+    def __getitem__(self, place: int) -> ItemRow: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> ItemColumns: ...
+
+    def __getitem__(self, place: int | slice) -> ItemRow | ItemColumns:
+        """Return a row, or some of them."""
+        if not isinstance(place, slice):
+            row = self.ids[place], self.splits[place], self.labels[place], self.captions[place], self.status[place]
+            return ItemRow(*row)
+        some = self.ids[place], self.splits[place], self.labels[place], self.captions[place], self.status[place]
+        return ItemColumns(*some)
+
+
+def in_columns(rows: Iterable[ItemRow]) -> Iterator[ItemColumns]:
+    """Yield rows as columns, some thousands at a time."""
+    pending = iter(rows)
+    while some := list(islice(pending, _PIECE)):
+        yield ItemColumns(
+            [row.id for row in some],
+            [row.split for row in some],
+            [row.label for row in some],
+            [row.captions for row in some],
+            [row.status for row in some],
+        )
+
+
+def format_items(parts: Iterable[ItemColumns], modalities: Sequence[str]) -> str:
     r"""Return items.csv: UTF-8 text, one header, `\n` line ends, fields quoted where they need it.
 
     Args:
-        rows: The items in store order; caption rows are counted through.
+        parts: The items in store order; caption rows are counted through.
         modalities: The status columns, in this order.
 
     Returns:
         The text of the file. None and the empty string both become an empty field.
 
     Example:
-        >>> print(format_items([ItemRow("a,b", None, "dog", 2, {"text": "ok"})], ["text"]), end="")
+        >>> rows = in_columns([ItemRow("a,b", None, "dog", 2, {"text": "ok"})])
+        >>> print(format_items(rows, ["text"]), end="")
         id,split,label,text_start,text_end,text
         "a,b",,dog,0,2,ok
     """
-    found, lines = io.StringIO(), _lines(rows, modalities)
-    while piece := "".join(islice(lines, _PIECE)):  # a million lines at once would be five times the file
-        found.write(piece)
+    found, start = io.StringIO(), 0
+    found.write(",".join([*COLUMNS, *modalities]) + "\n")
+    for part in parts:
+        found.write(_lines(part, modalities, start))
+        start += sum(part.captions)
     return found.getvalue()
 
 
-def _lines(rows: Iterable[ItemRow], modalities: Sequence[str]) -> Iterator[str]:
-    yield ",".join([*COLUMNS, *modalities]) + "\n"
-    start = 0
-    known: dict[int, tuple[Mapping[str, str], str]] = {}  # rows share their states: each is joined once
-    for row in rows:
-        end = start + row.captions
-        found = known.get(id(row.status))
-        if found is None:
-            found = (row.status, ",".join(_quoted(row.status[one]) for one in modalities))
-            known[id(row.status)] = found  # held on to, so that no other takes its place in memory
-        states = found[1]
-        named = (row.id, row.split or "", row.label or "")
-        line = ",".join(named)
-        if line.count(",") != 2 or _MARKS.search(line):
-            line = ",".join(map(_quoted, named))
-        yield f"{line},{start},{end},{states}\n" if modalities else f"{line},{start},{end}\n"
-        start = end
+def _lines(part: ItemColumns, modalities: Sequence[str], start: int) -> str:
+    """The lines of some items, whose first caption row is `start`."""
+    ids, splits, labels = map(_column, (part.ids, part.splits, part.labels))
+    distinct = dict(zip(map(id, part.status), part.status, strict=True))  # rows share their states: each is joined once
+    tails = {key: "".join(f",{_quoted(one[name])}" for name in modalities) + "\n" for key, one in distinct.items()}
+    if len(tails) == 1 and not any(part.captions) and not any(splits) and not any(labels):
+        tail = f",,,{start},{start}{next(iter(tails.values()))}"  # they differ in nothing but their ids
+        return tail.join(ids) + tail
+    edges = list(accumulate(part.captions, initial=start))
+    rows = zip(ids, splits, labels, edges[:-1], edges[1:], map(id, part.status), strict=True)
+    return "".join([f"{a},{b},{c},{first},{end}{tails[states]}" for a, b, c, first, end, states in rows])
+
+
+def _column(texts: Sequence[str | None]) -> Sequence[str]:
+    """A column as fields, quoted where they need it."""
+    fields = [text or "" for text in texts]
+    return list(map(_quoted, fields)) if _MARKS.search("".join(fields)) else fields
 
 
 def parse_items(text: str, where: str) -> tuple[ItemRow, ...]:

@@ -13,18 +13,20 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, read_regular
 from gramcli.modalities import base_of
 from gramcli.results.schema import Source, checked, parse_json, read_json
+from gramcli.store.planned import check_items, pieces_of
 from gramcli.store.schema import COLUMNS, Inputs, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from gramcli.store.planned import Columns
 
 FORMAT: Final = 2
 """The newest that is read: 2 has views, such as `text@video`; a store without them is written as 1."""
@@ -43,10 +45,8 @@ CAPTIONS: Final = "captions"
 SUBTITLES: Final = "subtitles"
 MEDIA_FILES: Final = "media files"
 
-_PIECE: Final = 10_000
 _SHORT_DIGEST: Final = 16  # of 64: enough to notice a change
 _LONGEST_REASON: Final = 500
-_LONGEST_FIELD: Final = 65_536  # csv readers refuse fields above 131072 characters
 _LARGEST_SHARD: Final = 65_536
 _LONGEST_ITEM: Final = 2**16  # bytes of one item in items.csv or inputs.json, on average
 _AROUND: Final = 2**20
@@ -99,7 +99,7 @@ class Plan:
     digests: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
-        _check_items(self.items)
+        check_items(self.items)
         if not 1 <= self.shard_size <= _LARGEST_SHARD:
             raise UserError("usage", f"A shard holds 1 to {_LARGEST_SHARD} items; got {self.shard_size}.")
         for name, dim in self.dims.items():
@@ -132,8 +132,9 @@ class Plan:
     @cached_property
     def _digests(self) -> dict[str, str]:
         """What the items are, as `digest` has it of the whole list, taken piece by piece."""
-        labels = ([item.split or None, item.label or None] for item in self.items)
-        return {"ids": _digest_list(item.id for item in self.items), "splits and labels": _digest_list(labels)}
+        ids = (canonical(list(piece.ids)) for piece in pieces_of(self.items))
+        labels = map(_canonical_labels, pieces_of(self.items))
+        return {"ids": _digest_lists(ids), "splits and labels": _digest_lists(labels)}
 
     def identity(self) -> dict[str, Any]:
         """The plan as it stands in the manifest, compared before a run is resumed."""
@@ -243,20 +244,28 @@ def digest(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _digest_list(values: Iterable[Any]) -> str:
-    """Return `digest` of a list that need not be in memory.
+def _digest_lists(pieces: Iterable[bytes]) -> str:
+    """Return `digest` of a list that need not be in memory: of its pieces as `canonical` writes them, none empty.
 
     Example:
-        >>> _digest_list(iter("abc")) == digest(["a", "b", "c"]), _digest_list(iter(())) == digest([])
+        >>> _digest_lists([b'["a","b"]', b'["c"]']) == digest(["a", "b", "c"]), _digest_lists([]) == digest([])
         (True, True)
     """
-    found, pending = hashlib.sha256(b"["), iter(values)
+    found = hashlib.sha256(b"[")
     mark = b""
-    while piece := list(islice(pending, _PIECE)):
-        found.update(mark + canonical(piece)[1:-1])
+    for piece in pieces:
+        found.update(mark + piece[1:-1])
         mark = b","
     found.update(b"]")
     return found.hexdigest()
+
+
+def _canonical_labels(piece: Columns) -> bytes:
+    """Split and label of each item as a canonical list; most stores have none."""
+    if not any(piece.splits) and not any(piece.labels):
+        return b"[" + b",".join([b"[null,null]"] * len(piece.ids)) + b"]"
+    pairs = zip(piece.splits, piece.labels, strict=True)
+    return canonical([[split or None, label or None] for split, label in pairs])
 
 
 def input_digest(identity: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -347,30 +356,6 @@ def table_limit(items: int) -> int:
         items: How many the manifest counts.
     """
     return min(LARGE, _AROUND + items * _LONGEST_ITEM)
-
-
-def _check_items(items: Sequence[PlannedItem]) -> None:
-    if not items:
-        raise UserError("input", "There is no item to store; check the data, its split and the limit.")
-    seen: set[str] = set()
-    for position, item in enumerate(items):
-        if not item.id:
-            raise UserError("input", f"Item number {position + 1} has an empty id; give every item an id.")
-        if item.id in seen:
-            raise UserError("input", f"Two items have the id {item.id!r}; ids must be unique.")
-        seen.add(item.id)
-        for what, text in (("id", item.id), ("split", item.split), ("label", item.label)):
-            if text and (len(text) > _LONGEST_FIELD or not text.isascii()):
-                _check_text(what, text)
-
-
-def _check_text(what: str, text: str) -> None:
-    if len(text) > _LONGEST_FIELD:
-        raise UserError("input", f"The {what} {text[:40]!r}... has {len(text)} characters; at most {_LONGEST_FIELD}.")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError("input", f"The {what} {text!r} is not valid Unicode; rename the file or item.") from error
 
 
 def _restore(store: Path) -> str:

@@ -224,7 +224,7 @@ class Store:
         plan = Plan(self.manifest["model"], self.manifest["dataset"], self.dims, items, self.manifest["shard_size"])
         for index in range(plan.n_shards):
             positions = plan.shard_range(index)
-            if read_record(self.path, plan, index).rows != self.rows[positions.start : positions.stop]:
+            if tuple(read_record(self.path, plan, index).rows) != self.rows[positions.start : positions.stop]:
                 raise damaged(self.path / shard_file(index), f"it says of its items what {ITEMS} does not")
 
     def _is_whole(self, shard: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,12 +22,13 @@ from safetensors.numpy import load
 from gramcli.errors import UserError
 from gramcli.files.reading import LARGE, NotPermittedError, read_regular
 from gramcli.results.schema import Source, checked, parse_json
-from gramcli.store.items import ItemRow
+from gramcli.store.items import ItemColumns
 from gramcli.store.layout import OK, Plan, has_row, is_shard_name, is_status, is_text, shard_file, state
+from gramcli.store.planned import columns_of
 from gramcli.store.schema import ShardMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -69,10 +71,14 @@ class ShardRecord:
     file: str
     size: int
     sha256: str
-    rows: tuple[ItemRow, ...]
+    rows: ItemColumns
 
 
-def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, ShardRecord]:
+Pieces = Sequence[bytes | memoryview]
+"""The bytes of a file, in parts: numbers stay where they are until they are written."""
+
+
+def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[Pieces, ShardRecord]:
     """Check a shard and turn it into the bytes of its file.
 
     Args:
@@ -92,7 +98,7 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
     rows = _item_rows(plan, positions, content, owners)
     tensors: dict[str, NDArray[Any]] = {}
     for name in plan.modalities:
-        ok = np.array([has_row(row.status[name]) for row in rows], dtype=bool)
+        ok = _has_rows(content.status[name])
         vectors = _checked(plan, name, content, len(owners) if is_text(name) else len(rows))
         holders = owners - positions.start if is_text(name) else np.arange(len(rows))
         _check_finite(name, vectors, holders, rows, ok)
@@ -102,19 +108,23 @@ def pack_shard(plan: Plan, index: int, content: ShardContent) -> tuple[bytes, Sh
         else:
             kept = vectors if ok.all() else np.where(ok[:, None], vectors, np.float32(0))
             tensors |= {name: kept, f"{name}.present": ok.astype(np.uint8)}
-    data = saved(tensors, {METADATA_KEY: json.dumps(_metadata(plan, rows))})
-    return data, ShardRecord(shard_file(index), len(data), hashlib.sha256(data).hexdigest(), rows)
+    pieces = saved(tensors, {METADATA_KEY: _as_json(_metadata(plan, rows))})
+    size, sha256 = 0, hashlib.sha256()
+    for piece in pieces:
+        size += memoryview(piece).nbytes
+        sha256.update(piece)
+    return pieces, ShardRecord(shard_file(index), size, sha256.hexdigest(), rows)
 
 
-def saved(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
-    """Return the bytes that `safetensors.numpy.save` gives, copying each number once: the library copies it twice.
+def saved(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Pieces:
+    """Return the bytes that `safetensors.numpy.save` gives, without a copy of the numbers: the library makes two.
 
     Args:
         tensors: By name, contiguous; float32, int64 or uint8.
         metadata: Strings.
 
     Returns:
-        The file's bytes; wider numbers come first, names in order.
+        The file's bytes, a piece for the header and one for each tensor; wider numbers come first, names in order.
     """
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
@@ -125,7 +135,7 @@ def saved(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> b
         header[name] = {"dtype": _DTYPES[tensors[name].dtype.str], "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     text += b" " * (-len(text) % _LENGTH)
-    return b"".join([len(text).to_bytes(_LENGTH, "little"), text, *(tensors[name].data for name in order)])
+    return [len(text).to_bytes(_LENGTH, "little") + text, *(tensors[name].data for name in order)]
 
 
 def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
@@ -153,7 +163,7 @@ def read_record(store: Path, plan: Plan, index: int) -> ShardRecord:
         raise
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, AttributeError, UserError) as error:
         raise damaged(path, str(error)) from error
-    wanted = [[has_row(row.status[name]) for row in record.rows] for name in plan.modalities if not is_text(name)]
+    wanted = [_has_rows(content.status[name]).tolist() for name in plan.modalities if not is_text(name)]
     if metadata != _metadata(plan, record.rows) or masks != wanted:
         raise damaged(path, "its content does not fit the items it is for")
     return ShardRecord(record.file, len(data), hashlib.sha256(data).hexdigest(), record.rows)
@@ -206,16 +216,37 @@ def damaged(path: Path, why: str) -> UserError:
     return UserError("store", f"{path} is damaged: {' '.join(why.split()).rstrip('.')}. {remedy}")
 
 
-def _metadata(plan: Plan, rows: Sequence[ItemRow]) -> dict[str, Any]:
+def _metadata(plan: Plan, rows: ItemColumns) -> dict[str, Any]:
     return {
-        "ids": [row.id for row in rows],
-        "splits": [row.split for row in rows],
-        "labels": [row.label for row in rows],
-        "status": {name: [row.status[name] for row in rows] for name in plan.modalities},
+        "ids": list(rows.ids),
+        "splits": list(rows.splits),
+        "labels": list(rows.labels),
+        "status": {name: [one[name] for one in rows.status] for name in plan.modalities},
     }
 
 
-def _item_rows(plan: Plan, positions: range, content: ShardContent, owners: NDArray[np.int64]) -> tuple[ItemRow, ...]:
+def _as_json(value: Mapping[str, Any]) -> str:
+    """Return `json.dumps` of lists of texts by name, which spells what all of a list are only once."""
+    return "{" + ", ".join(f"{json.dumps(key)}: {_list_as_json(one)}" for key, one in value.items()) + "}"
+
+
+def _list_as_json(value: Any) -> str:  # noqa: ANN401 - a list of texts, or a mapping of such
+    if isinstance(value, dict):
+        return _as_json(value)
+    if value and value.count(value[0]) == len(value):
+        return f"[{', '.join([json.dumps(value[0])] * len(value))}]"
+    return json.dumps(value)
+
+
+def _has_rows(status: Sequence[str]) -> NDArray[np.bool_]:
+    """Which items have a vector, by their status: few differ."""
+    known = {text: has_row(text) for text in set(status)}
+    if all(known.values()):
+        return np.ones(len(status), bool)
+    return np.fromiter(map(known.__getitem__, status), bool, len(status))
+
+
+def _item_rows(plan: Plan, positions: range, content: ShardContent, owners: NDArray[np.int64]) -> ItemColumns:
     for name in plan.modalities:
         given = content.status.get(name, ())
         wrong = [text for text in dict.fromkeys(given) if not is_status(text)]
@@ -224,15 +255,12 @@ def _item_rows(plan: Plan, positions: range, content: ShardContent, owners: NDAr
             rule = f"{len(positions)} times ok, absent or 'failed: reason'"
             raise UserError("embedding", f"The status of '{name}' must be {rule}; got {got}.")
     counts = np.bincount(owners - positions.start, minlength=len(positions)).tolist()
-    states = zip(*(content.status[name] for name in plan.modalities), strict=True)
-    shared: dict[tuple[str, ...], Mapping[str, str]] = {}  # most items are alike: a million need no mapping each
-    rows = []
-    for item, count, one in zip(plan.items[positions.start : positions.stop], counts, states, strict=True):
-        status = shared.get(one)
-        if status is None:
-            status = shared[one] = dict(zip(plan.modalities, one, strict=True))
-        rows.append(ItemRow(item.id, item.split or None, item.label or None, count, status))
-    return tuple(rows)
+    states = list(zip(*(content.status[name] for name in plan.modalities), strict=True))
+    # most items are alike: a million need no mapping each
+    shared = {one: dict(zip(plan.modalities, one, strict=True)) for one in dict.fromkeys(states)}
+    items = columns_of(plan.items, positions)
+    splits, labels = ([text or None for text in column] for column in (items.splits, items.labels))
+    return ItemColumns(items.ids, splits, labels, counts, [shared[one] for one in states])
 
 
 def _checked(plan: Plan, name: str, content: ShardContent, n: int) -> NDArray[np.float32]:
@@ -251,7 +279,7 @@ def _check_owners(owners: NDArray[np.int64], positions: range) -> None:
         raise UserError("embedding", f"caption_items must {rule}, one per text row.")
 
 
-def _check_captions(name: str, rows: Sequence[ItemRow]) -> None:
+def _check_captions(name: str, rows: ItemColumns) -> None:
     for row in rows:
         if (row.captions > 0) != (state(row.status[name]) == OK):
             got = f"{row.captions} caption rows and the status '{row.status[name]}'"
@@ -262,7 +290,7 @@ def _check_finite(
     name: str,
     vectors: NDArray[np.float32],
     holders: NDArray[np.int64],
-    rows: Sequence[ItemRow],
+    rows: ItemColumns,
     ok: NDArray[np.bool_],
 ) -> None:
     with np.errstate(over="ignore", invalid="ignore"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 from gramcli.errors import ANEW_IN_A_SHELL, ANEW_IN_PYTHON, UserError
@@ -20,6 +21,7 @@ from gramcli.files.writing import (
     prepared,
     remove_files,
     remove_leftovers,
+    replacing,
     write_atomic,
 )
 from gramcli.modalities import base_of
@@ -50,11 +52,11 @@ from gramcli.store.notes import NOTES
 from gramcli.store.shards import ShardRecord, damaged, pack_shard, read_content, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gramcli.store.layout import Plan
-    from gramcli.store.shards import ShardContent
+    from gramcli.store.shards import Pieces, ShardContent
 
 
 class StoreWriter:
@@ -129,12 +131,39 @@ class StoreWriter:
             UserError: The content does not fit the plan, holds a vector that is not finite, or the disk refuses.
             ValueError: The shard is finished: finished shards are never rewritten.
         """
-        if index not in self.missing_shards():
+        self.put(index, *self.packed(index, content))
+
+    def packed(self, index: int, content: ShardContent) -> tuple[Pieces, ShardRecord]:
+        """Check a shard and make its file in memory: the part of `write_shard` before the disk.
+
+        Args:
+            index: As for `write_shard`.
+            content: As for `write_shard`.
+
+        Raises:
+            UserError: The content does not fit the plan, or holds a vector that is not finite.
+            ValueError: As `write_shard`.
+        """
+        if index in self._records or not 0 <= index < self.plan.n_shards:
             raise ValueError(f"shard {index} is finished or not planned")
-        data, record = pack_shard(self.plan, index, content)
+        return pack_shard(self.plan, index, content)
+
+    def put(self, index: int, pieces: Pieces, record: ShardRecord) -> None:
+        """Write what `packed` made, whole or not at all: the part of `write_shard` that waits for the disk.
+
+        Args:
+            index: As for `write_shard`.
+            pieces: Of the file.
+            record: Of the shard.
+
+        Raises:
+            UserError: The disk refuses.
+        """
         if self._complete:
             self._write_manifest(complete=False)
-        write_atomic(self.path / record.file, data, own_folder=True)
+        path = self.path / record.file
+        with disk_errors(path), replacing(path, own_folder=True) as file:
+            file.writelines(pieces)
         self._records[index] = record
 
     def look_at(self, index: int, content: ShardContent) -> None:
@@ -154,10 +183,13 @@ class StoreWriter:
         """
         if self.missing_shards():
             raise ValueError(f"shards are missing: {self.missing_shards()}")
-        rows = (row for record in self.records for row in record.rows)
-        items = format_items(rows, self.plan.modalities).encode("utf-8")
+        items = format_items((record.rows for record in self.records), self.plan.modalities).encode("utf-8")
         _write_changed(self.path / ITEMS, items)
         self._write_manifest(complete=True, items_sha256=hashlib.sha256(items).hexdigest())
+
+    def states(self) -> list[tuple[Mapping[str, str], int]]:
+        """The states that items of the finished shards are in, with how many of a shard share them."""
+        return [pair for record in self.records for pair in counted(record.rows.status)]
 
     def fingerprint(self) -> str:
         """What `Store.fingerprint` says once the store is finished; all its shards are there."""
@@ -266,15 +298,15 @@ class StoreWriter:
         self._complete = complete
 
     def _manifest(self, *, complete: bool, items_sha256: str | None = None) -> dict[str, Any]:
-        rows = [row for record in self.records for row in record.rows] if complete else []
-        captions = sum(row.captions for row in rows)
-        states = counted(row.status for row in rows)
+        records = self.records if complete else ()
+        captions = sum(sum(record.rows.captions) for record in records)
+        states = self.states() if complete else []
         identity = self.plan.identity()
         plan = {**identity, "modalities": {name: dict(entry) for name, entry in identity["modalities"].items()}}
         for name, entry in plan["modalities"].items():
-            entry["rows"] = (captions if is_text(name) else len(rows)) if complete else None
+            entry["rows"] = (captions if is_text(name) else len(self.plan.items)) if complete else None
             entry["present"] = sum(n for status, n in states if state(status[name]) == OK) if complete else None
-        shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in self.records] if complete else []
+        shards = [{"file": r.file, "bytes": r.size, "sha256": r.sha256} for r in records]
         return {
             **plan,
             "plan_sha256": digest(identity),
@@ -285,13 +317,10 @@ class StoreWriter:
         }
 
 
-def counted(states: Iterable[Mapping[str, str]]) -> list[tuple[Mapping[str, str], int]]:
+def counted(states: Sequence[Mapping[str, str]]) -> list[tuple[Mapping[str, str], int]]:
     """Each mapping once, with how many rows share it: those of a shard that are alike are one object."""
-    found: dict[int, tuple[Mapping[str, str], int]] = {}
-    for one in states:
-        held, n = found.get(id(one), (one, 0))
-        found[id(one)] = (held, n + 1)
-    return list(found.values())
+    found = dict(zip(map(id, states), states, strict=True))
+    return [(found[key], n) for key, n in Counter(map(id, states)).items()]
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramcli.errors import UserError
-from gramcli.store.items import ItemRow, format_items, parse_items
+from gramcli.store.items import ItemRow, format_items, in_columns, parse_items
 
 NASTY = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12) | st.sampled_from(
     ['"', ",", "\r", "\n", "a\r\nb", '","', " lead", "\ufeff", "\x00", "NA", "日本, \U0001f600", "=1+1", "é"]
@@ -26,8 +26,34 @@ ROW = st.builds(
 
 @given(st.lists(ROW, max_size=6))
 def test_round_trip(rows: list[ItemRow]) -> None:
-    text = format_items(rows, ["text", "video"])
+    text = format_items(in_columns(rows), ["text", "video"])
     assert parse_items(text, "items.csv") == tuple(rows)
+
+
+@given(st.lists(st.lists(ROW, min_size=1, max_size=3), max_size=4), st.booleans())
+def test_parts_are_written_as_one_table(parts: list[list[ItemRow]], alike: bool) -> None:
+    if alike:  # in nothing but their ids
+        parts = [[ItemRow(row.id, None, None, 0, parts[0][0].status) for row in part] for part in parts]
+    columns = [one for part in parts for one in in_columns(part)]
+    whole = [row for part in parts for row in part]
+    assert format_items(columns, ["text", "video"]) == slowly(whole, ["text", "video"])
+    assert [row for one in columns for row in one] == whole
+    assert all(one[-1] == part[-1] and list(one[1:]) == part[1:] for one, part in zip(columns, parts, strict=True))
+
+
+def slowly(rows: list[ItemRow], modalities: list[str]) -> str:
+    """items.csv a field at a time."""
+    lines, start = [["id", "split", "label", "text_start", "text_end", *modalities]], 0
+    for row in rows:
+        end = start + row.captions
+        states = [row.status[name] for name in modalities]
+        lines.append([row.id, row.split or "", row.label or "", str(start), str(end), *states])
+        start = end
+    return "".join(",".join(map(quoted, line)) + "\n" for line in lines)
+
+
+def quoted(field: str) -> str:
+    return '"' + field.replace('"', '""') + '"' if set(field) & set(',"\r\n') else field
 
 
 def test_pandas_reads_it() -> None:
@@ -35,7 +61,7 @@ def test_pandas_reads_it() -> None:
         ItemRow('a,"b"\r\nc', None, "dog", 2, {"video": "failed: x, y"}),
         ItemRow("é", "val", None, 1, {"video": "ok"}),
     ]
-    table = pd.read_csv(io.BytesIO(format_items(rows, ["video"]).encode()), keep_default_na=False)
+    table = pd.read_csv(io.BytesIO(format_items(in_columns(rows), ["video"]).encode()), keep_default_na=False)
     assert list(table["id"]) == ['a,"b"\r\nc', "é"]
     assert list(table["text_start"]) == [0, 2]
     assert list(table["text_end"]) == [2, 3]
