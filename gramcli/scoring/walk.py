@@ -12,11 +12,12 @@ A candidate whose own vectors nearly agree amplifies the rounding of raw product
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gramcli.methods.base import Formula
@@ -32,10 +33,12 @@ from gramcli.scoring.runs import Run, one_side
 from gramcli.scoring.scores import parts
 from gramcli.scoring.tiles import Tile
 
+Numbers: TypeAlias = NDArray[np.float32]
+
 _TILE: Final = (1024, 2048)
 _WORTH_WALKING: Final = 1 << 26  # multiplications from which loading the loops is cheaper than torch's passes
 _MOST_VECTORS: Final = 8  # what the bounds of the formulas allow for
-_AMPLIFIED: Final = 64.0  # times `Formula.size`: beyond it a candidate is counted in another way
+_AMPLIFIED: Final = 2.0**14  # times `Formula.size`: beyond it a candidate is counted in another way
 _NEARLY_DEPENDENT: Final = 1e-3  # distance of a unit vector to the span of those before it
 _MOSTLY: Final = 0.25  # of a question's candidates counted elsewhere: then all are
 
@@ -113,7 +116,7 @@ class Walk:
         """Take a question in; False where it is better answered by itself."""
         from gramcli.scoring.compiled.kernels import FAMILIES  # noqa: PLC0415 - numba, which little work does without
 
-        side = one_side(asked, 1 - single)
+        side, wanted = one_side(asked, 1 - single), asked.question.nearest or 0
         use = [
             self._operand(UnitRows((rows,), here.unsqueeze(0)))
             for rows, here in zip(side.rows, side.present, strict=True)
@@ -122,21 +125,12 @@ class Walk:
         formula: Formula | None = asked.method.formula(gram, side.present)
         if formula is None:
             return False
-        weights = formula.weights
-        if formula.multiplied and side.k > 1:
-            use = [self._operand(UnitRows(side.rows, side.present))]
         if formula.multiplied:
-            weights = weights * self._operands[use[0]].length
-        reach = weights.abs().sum(dim=1)
-        squares = reach.square().sum(dim=0, keepdim=True)
-        amplified = ~(squares[0] <= _AMPLIFIED * formula.size)
-        amplified |= ~torch.cat([weights.flatten(0, 1), formula.constants]).isfinite().all(dim=0)
-        elsewhere = amplified.nonzero().flatten()
-        wanted = asked.question.nearest or 0
+            use = [self._operand(UnitRows(side.rows, side.present))] if side.k > 1 else use
+            formula = replace(formula, weights=formula.weights * self._operands[use[0]].length)
+        numbers, elsewhere = _rounded(formula)
         if len(elsewhere) > (0 if wanted else _MOSTLY * self.n_columns):
             return False
-        weights = torch.where(amplified, torch.nan, weights)
-        constants = torch.where(amplified, torch.nan, formula.constants)
         asked.n_degenerate = _n_degenerate(asked, 1 - single, gram)
         counters = [direction.counter if direction else None for direction in (asked.forward, asked.backward)]
         both = [asked.queries.n, asked.candidates.n]
@@ -144,18 +138,15 @@ class Walk:
             Lists(both[0], min(wanted, both[1])) if wanted else None,
             Lists(both[1], min(wanted, both[0])) if wanted and asked.question.both_directions else None,
         ]
-        bfloat16 = screening.native_bfloat16(torch.bfloat16) and not wanted
-        dtype = self.options.dtype or (torch.bfloat16 if bfloat16 else torch.float32)
-        exact = weights, torch.cat([reach, squares]), constants
-        rounded = [x.to(torch.float32).contiguous().numpy() for x in exact]
+        bfloat16 = screening.native_bfloat16(torch.bfloat16)
         self.runs.append(
             Run(
                 asked,
                 single,
-                (FAMILIES[formula.family], rounded[0], rounded[1], rounded[2]),
+                (FAMILIES[formula.family], *numbers),
                 np.array(use, dtype=np.int64),
                 elsewhere,
-                dtype,
+                self.options.dtype or (torch.bfloat16 if bfloat16 else torch.float32),
                 counters[single],
                 counters[1 - single],
                 (lists[single], lists[1 - single]),
@@ -216,6 +207,18 @@ class Walk:
                         gram[a, b, part] = gram[b, a, part] = torch.linalg.vecdot(z[a], z[b])
             self._grams[use] = gram
         return self._grams[use]
+
+
+def _rounded(formula: Formula) -> tuple[tuple[Numbers, Numbers, Numbers], Tensor]:
+    """A, r and constants in float32, NaN for the candidates that are counted elsewhere; and which these are, int64."""
+    reach = formula.weights.abs().sum(dim=1)
+    squares = reach.square().sum(dim=0, keepdim=True)
+    amplified = ~(squares[0] <= _AMPLIFIED * formula.size)
+    amplified |= ~torch.cat([formula.weights.flatten(0, 1), formula.constants]).isfinite().all(dim=0)
+    weights, constants = (torch.where(amplified, torch.nan, x) for x in (formula.weights, formula.constants))
+    exact = weights, torch.cat([reach, squares]), constants
+    first, second, third = (x.to(torch.float32).contiguous().numpy() for x in exact)
+    return (first, second, third), amplified.nonzero().flatten()
 
 
 def _n_degenerate(asked: Asked, which: int, gram: Tensor) -> int:

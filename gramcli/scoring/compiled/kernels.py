@@ -234,10 +234,7 @@ def count_rows(
         use: Planes of the p vectors.
         part: First row, and the one behind the last.
         at: First column of the tile among all candidates.
-        weights: As `block_keys`, like the next three.
-        reach: The same.
-        constants: The same.
-        error: The same.
+        weights, reach, constants, error: As `block_keys`.
         row_levels: Thresholds of the rows, rounded down and up, [2, L, R], float32; +inf asks nothing.
         column_levels: The same of the columns, [2, M, C].
         rows: Receives how many keys are certainly above, added, [L, R], int64.
@@ -305,15 +302,7 @@ def best_of_rows(family, planes, use, part, at, weights, reach, constants, error
     """Keep the best of some rows of a tile.
 
     Args:
-        family: As `count_rows`, like the next eight.
-        planes: The same.
-        use: The same.
-        part: First row, and the one behind the last.
-        at: The same.
-        weights: The same.
-        reach: The same.
-        constants: The same.
-        error: The same.
+        family, planes, use, part, at, weights, reach, constants, error: As `count_rows`.
         numbers: What the tile's columns are called, [C], int64.
         high: What keys can be at most, best first, [R, k], float32; -inf where there are fewer.
         low: What they are at least, [R, k].
@@ -380,9 +369,7 @@ def decide(family, planes, use, weights, reach, constants, error, levels, verdic
         family: Of the formula.
         planes: Raw products of the pairs, [p, 1, K], float32.
         use: 0 .. p - 1.
-        weights: As `block_keys`, but of the pairs' candidates, [.., K]; like the next two.
-        reach: The same.
-        constants: The same.
+        weights, reach, constants: As `block_keys`, but of the pairs' candidates, [.., K].
         error: Of the products.
         levels: Each pair's threshold, rounded down and up, [2, K].
         verdict: Receives 1 where a key is certainly above, 0 where it is certainly not, 2 else; [K], int8.
