@@ -40,7 +40,7 @@ from numba.extending import intrinsic
 from gramcli.scoring.compiled.building import kernel
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, call-arg, unreachable"
-# ruff: noqa: ANN401, ANN001, ANN201, ANN202, PLR0912, PLR0913, PLR0917
+# ruff: noqa: ANN401, ANN001, ANN201, ANN202, D417, PLR0912, PLR0913, PLR0917
 # numba types arguments from the call; scratch room comes from outside, so that nothing is allocated per row.
 
 BLOCK: Final = 512
