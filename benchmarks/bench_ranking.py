@@ -1,6 +1,6 @@
 """Exact ranks in both directions against the bare matrix product they need, and the other figures of scoring.
 
-Run: python benchmarks/bench_ranking.py [--only ranks|matrix|memory|recall|grid] [--items 20000] [--rounds 3]
+Run: python benchmarks/bench_ranking.py [--only ranks|neighbours|normalize|matrix|memory|recall|grid] [--rounds 3]
 
 Every figure is a ratio of two measurements of the same run, taken in turns. "bare GEMM" is `Q @ W.T` in
 float32, as anyone would write it; "warm" is the same product written into a buffer whose memory has been
@@ -20,8 +20,10 @@ from pathlib import Path
 
 import torch
 
+from gramcli.scoring.normalize import rank_normalized
 from gramcli.scoring.ranking import rank, rank_scores
 from gramcli.scoring.scores import score_matrix
+from gramcli.scoring.topk import top_k
 
 D = 512
 NAMES = ("video", "audio", "subtitle", "depth", "image", "x", "y")
@@ -59,12 +61,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def bench_ranks(n: int, rounds: int) -> None:
-    print(f"\n## All ranks, both directions, n = N = {n:,}, d = {D}, float32\n")
+    print(f"\n## All ranks, both directions, n = N = {n:,}, d = {D}\n")
     print("| method | m | R@1 | rescored | ranks, s | bare GEMM, s | ratio | warm GEMM, s | ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for method in ("gram", "pmrl"):
-        for m in (3, 5):
-            for target in (0.5, 0.05):
+    for method, sizes, targets in (
+        ("gram", (3, 5), (0.5, 0.05)),
+        ("pmrl", (3, 5), (0.5, 0.05)),
+        ("cosine", (2,), (0.5,)),
+    ):
+        for m in sizes:
+            for target in targets:
                 queries, candidates = made_sides(n, m, noise_for(target, n, m, method))
                 print(ranks_row(method, m, queries, candidates, rounds), flush=True)
 
@@ -94,6 +100,31 @@ def ranks_row(
     )
 
 
+def bench_neighbours(rounds: int) -> None:
+    """Ten nearest of 10,000 queries among 50,000, as kNN asks for them, against the product."""
+    queries, candidates = made_sides(10_000, 2, 1.5)[0], made_sides(50_000, 2, 1.5, seed=1)[1]
+    out = torch.zeros(10_000, 50_000)
+    top_k("cosine", queries, candidates, 10)
+    ratios = []
+    for _ in range(rounds):
+        ours = seconds(lambda: top_k("cosine", queries, candidates, 10))
+        ratios.append(ours / seconds(lambda: torch.mm(queries["text"], candidates["video"].T, out=out)))
+    print(f"\n## Ten nearest, 10,000 among 50,000, cosine: {statistics.median(ratios):.2f} of the product's time")
+
+
+def bench_normalize(n: int, rounds: int) -> None:
+    """Ranks by normalised scores against the product."""
+    queries, candidates = made_sides(n, 3, 1.5)
+    w, out = torch.cat(list(candidates.values())), torch.zeros(n, 2 * n)
+    print(f"\n## Ranks by normalised scores, gram, m = 3, n = N = {n:,}, times the product's time\n")
+    for name in ("csls", "dsl"):
+        ratios = []
+        for _ in range(rounds):
+            ours = seconds(lambda: rank_normalized("gram", queries, candidates, None, name))  # noqa: B023 - at once
+            ratios.append(ours / seconds(lambda: torch.mm(queries["text"], w.T, out=out)))
+        print(f"{name}: {statistics.median(ratios):.1f}", flush=True)
+
+
 def textbook_volumes(queries: dict[str, torch.Tensor], candidates: dict[str, torch.Tensor]) -> torch.Tensor:
     """The papers' way: a determinant per pair, of the stacked n x N x m x m Gram matrices."""
     q, (v, a) = queries["text"], candidates.values()
@@ -111,10 +142,13 @@ def bench_matrix(rounds: int) -> None:
     ours = [seconds(lambda: score_matrix("gram", queries, candidates)) for _ in range(rounds)]
     textbook = seconds(lambda: textbook_volumes(queries, candidates))
     ratio = textbook / statistics.median(ours)
+    w = torch.cat(list(candidates.values()))
+    product = statistics.median(seconds(lambda: queries["text"] @ w.T) for _ in range(rounds))
     print(f"\n## score_matrix, N = {n:,}, m = 3, gram\n")
     print(
         f"score_matrix {statistics.median(ours):.2f} s, "
-        f"det on the stacked Gram matrices {textbook:.2f} s: {ratio:.1f} times as long"
+        f"det on the stacked Gram matrices {textbook:.2f} s: {ratio:.1f} times as long; "
+        f"{statistics.median(ours) / product:.2f} of the bare product's time"
     )
 
 
@@ -234,7 +268,7 @@ def draw_grid(rows: list[tuple[int, float, float, float]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["ranks", "matrix", "memory", "recall", "grid"])
+    parser.add_argument("--only", choices=["ranks", "neighbours", "normalize", "matrix", "memory", "recall", "grid"])
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000])
@@ -243,6 +277,10 @@ def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     if args.only in (None, "ranks"):
         bench_ranks(args.items, args.rounds)
+    if args.only in (None, "neighbours"):
+        bench_neighbours(args.rounds)
+    if args.only == "normalize":
+        bench_normalize(args.items, args.rounds)
     if args.only in (None, "matrix"):
         bench_matrix(args.rounds)
     if args.only in (None, "recall"):

@@ -66,7 +66,7 @@ def diagnose(progress: Callable[[int, int], None] | None = None) -> tuple[Check,
         checks.append(check_package(module, distribution, purpose))
         if progress:
             progress(done, len(PACKAGES))
-    return (*checks, check_devices(), check_cache())
+    return (*checks, check_devices(), check_arithmetic(), check_cache())
 
 
 def check_package(module: str, distribution: str, purpose: str) -> Check:
@@ -98,6 +98,21 @@ def check_devices() -> Check:
         return Check("devices", True, ", ".join([f"cpu ({torch.get_num_threads()} threads)", *names]))
     except Exception as error:  # as above
         return Check("devices", False, str(error))
+
+
+def check_arithmetic() -> Check:
+    """Say how ranks are computed on the CPU; whatever it is, they are the same."""
+    try:
+        import torch  # noqa: PLC0415 - a missing torch is a finding, not a crash
+
+        from gramcli.scoring.compiled.loading import loops  # noqa: PLC0415
+        from gramcli.scoring.screening import native_bfloat16  # noqa: PLC0415
+
+        dtype = "bfloat16" if native_bfloat16(torch.bfloat16) else "float32"
+        how = "compiled loops" if loops(1 << 62) else "torch operations, slower (numba does not run, or is told not to)"
+        return Check("arithmetic", True, f"ranks by {dtype} products and {how}; the same ranks whichever it is")
+    except Exception as error:  # as above
+        return Check("arithmetic", False, str(error))
 
 
 def check_cache() -> Check:
