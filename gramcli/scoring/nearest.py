@@ -15,7 +15,7 @@ from gramcli.scoring.best import best_by_reference, best_of
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.screening import Embeddings
 
-_SPARE: Final = 16
+_SPARE: Final = 8
 
 
 @dataclass
@@ -27,19 +27,19 @@ class Lists:
         k: How many are wanted.
         high: What keys can be at most, best first, shape [n, k + spare], float32; -inf where there are fewer.
         low: What they are at least.
-        place: Rows of the answering side, int64.
+        place: Rows of the answering side, int32.
     """
 
     n: int
     k: int
     high: NDArray[np.float32] = field(init=False)
     low: NDArray[np.float32] = field(init=False)
-    place: NDArray[np.int64] = field(init=False)
+    place: NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
         shape = (self.n, self.k + _SPARE)
         self.high = np.full(shape, -np.inf, dtype=np.float32)
-        self.low, self.place = self.high.copy(), np.zeros(shape, dtype=np.int64)
+        self.low, self.place = self.high.copy(), np.zeros(shape, dtype=np.int32)
 
     def settled(self, method: AlignmentMethod, asking: Embeddings, answering: Embeddings, *, in_order: bool) -> Nearest:
         """The k best of each, by reference keys where bounds do not tell.
@@ -50,7 +50,8 @@ class Lists:
             answering: The other side.
             in_order: Best first, with their keys; else by row.
         """
-        high, low, place = (torch.from_numpy(x) for x in (self.high, self.low, self.place))
+        high, low = torch.from_numpy(self.high), torch.from_numpy(self.low)
+        place = torch.from_numpy(self.place).long()
         k = self.k
         certain_of = low.topk(k, dim=1).values[:, -1:]  # k keys are at least this: whoever stays below is out
         possible = (high >= certain_of) & high.isfinite()

@@ -44,6 +44,7 @@ class UnitRows:
     present: Tensor
     _kept: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False)
     _lost: dict[torch.dtype, float] = field(default_factory=dict, init=False)
+    _latest: tuple[tuple[slice, torch.dtype], Tensor] | None = field(default=None, init=False)
 
     @functools.cached_property
     def length(self) -> Tensor:
@@ -86,7 +87,9 @@ class UnitRows:
             return self.parts[0][part].contiguous()
         if dtype not in self._kept:
             if self.parts[0].numel() * dtype.itemsize > _KEPT_BYTES:
-                return self._made(part, dtype)
+                if self._latest is None or self._latest[0] != (part, dtype):
+                    self._latest = (part, dtype), self._made(part, dtype)
+                return self._latest[1]
             self._kept[dtype] = torch.cat([self._made(s, dtype) for s in self._chunks()])
         return self._kept[dtype][part]
 

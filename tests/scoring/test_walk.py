@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gramcli.methods import get_method
-from gramcli.scoring import walk
+from gramcli.scoring import planes, walk
 from gramcli.scoring.compiled import loading
 from gramcli.scoring.plan import Answer, Question, answer
 from gramcli.scoring.planes import Planes, UnitRows
@@ -92,13 +92,13 @@ def test_keys_are_within_their_bounds(name: str, p: int, noise: float, dtype: to
     for rows, columns, keys in key_tiles(method, q, c):
         exact[rows, columns] = keys
     here = torch.ones(1, n, dtype=torch.bool)
-    planes = Planes(UnitRows((q.rows[0],), here), [UnitRows((x,), here) for x in c.rows], (n, n))
-    z = torch.stack([one.wide_rows(slice(0, n)) for one in planes.several])
+    made_planes = Planes(UnitRows((q.rows[0],), here), [UnitRows((x,), here) for x in c.rows], (n, n))
+    z = torch.stack([one.wide_rows(slice(0, n)) for one in made_planes.several])
     formula = method.formula(torch.einsum("and,bnd->abn", z, z), c.present)
     reach = formula.weights.abs().sum(1)
     arrays = (formula.weights, torch.cat([reach, reach.square().sum(0, keepdim=True)]), formula.constants)
     arrays = [x.float().contiguous().numpy() for x in arrays]
-    cross, error = planes.products(slice(0, n), slice(0, n), dtype), planes.error(dtype)
+    cross, error = made_planes.products(slice(0, n), slice(0, n), dtype), made_planes.error(dtype)
     products, room = kernels.scratch(p)
     family = kernels.FAMILIES[formula.family]
     for i in range(n):
@@ -163,6 +163,15 @@ def test_float64_float16_and_rows_apart_in_memory(monkeypatch) -> None:
         expected = answer(asked)
         compiled(monkeypatch, True)
         assert same(answer(asked), expected)
+
+
+def test_operands_that_are_not_kept_give_the_same(monkeypatch) -> None:
+    asked = questions(70, 70, 1.0, nearest=3)
+    compiled(monkeypatch, True)
+    expected = answer(asked)
+    monkeypatch.setattr(planes, "_KEPT_BYTES", 0)
+    for dtype in (None, torch.float32, torch.bfloat16):
+        assert same(answer(asked, RankOptions(dtype=dtype, tile=(20, 30))), expected)
 
 
 def test_questions_with_the_same_rows_walk_together(monkeypatch) -> None:

@@ -306,7 +306,7 @@ def best_of_rows(family, planes, use, part, at, weights, reach, constants, error
         numbers: What the tile's columns are called, [C], int64.
         high: What keys can be at most, best first, [R, k], float32; -inf where there are fewer.
         low: What they are at least, [R, k].
-        place: Which columns they are, [R, k], int64.
+        place: Which columns they are, [R, k], int32.
     """
     products, room = scratch(len(use))
     for i in range(part[0], part[1]):
@@ -394,6 +394,6 @@ def warm_up() -> None:
     for planes in (one, one.astype(np.uint16)):
         count_rows(PRODUCT, planes, *formula[2:], levels, levels, whole, whole.copy(), use)
     for keep in (best_of_rows, best_of_columns):
-        keep(*formula, use, row, row.copy(), whole)
+        keep(*formula, use, row, row.copy(), whole.astype(np.int32))
     pair_dots(row, row, use, use, (0, 1), np.zeros(1, np.float32))
     decide(PRODUCT, one, use, one, row, row, error, levels[:, 0].copy(), np.zeros(1, np.int8))
