@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from gramcli.evaluation import answering
 from gramcli.evaluation.answering import Question, answer_all
 from gramcli.evaluation.comparison import compare_evaluations
 from gramcli.evaluation.measure import EvalOptions, measure
@@ -19,6 +18,8 @@ from gramcli.evaluation.same_rows import share_rows
 from gramcli.evaluation.selection import select
 from gramcli.methods import METHODS, get_method
 from gramcli.modalities import parse_task
+from gramcli.scoring import plan
+from gramcli.scoring.asked import open_question
 from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.store.splits import chosen_items
 from tests.small_stores import make_store
@@ -90,23 +91,19 @@ def test_orders_that_round_on_their_own_way_are_not_shared(others: tuple[str, st
 
 @pytest.mark.parametrize("captions", [1, (1, 2) * 7])
 @pytest.mark.parametrize("name", ["cosine", "gram"])
-def test_the_only_right_answer_stands_at_its_rank(tmp_path: Path, captions, name: str, monkeypatch) -> None:
+def test_the_only_right_answer_stands_at_its_rank(tmp_path: Path, captions, name: str) -> None:
     (one,) = selected(make_store(tmp_path / "s", 14, captions=captions, noise=0.0), "t2va")
-    asked: list[bool] = []
-
-    def counted(*args, **kwargs):
-        asked.append(kwargs["options"].every_positive)
-        return rank(*args, **kwargs)
-
-    monkeypatch.setattr(answering, "rank", counted)
-    question = Question(get_method(name), one.queries, one.candidates, one.positives, every_positive=True)
-    ((answer,), _) = answer_all([question], [], RankOptions())
-    whole = rank(name, one.queries, one.candidates, one.positives, options=RankOptions(every_positive=True))
-    assert asked == [captions != 1]
-    for field in fields(whole):
-        expected, got = getattr(whole, field.name), getattr(answer.ranks, field.name)
-        if isinstance(expected, torch.Tensor):
-            assert torch.equal(expected.double(), got.double()), field.name
+    question = plan.Question(name, one.queries, one.candidates, one.positives, every_positive=True)
+    asked = open_question(question, "cpu")
+    assert len(asked.forward.counter.thresholds) == 1
+    assert len(asked.backward.counter.thresholds) == (1 if captions == 1 else 2)
+    named = Question(get_method(name), one.queries, one.candidates, one.positives, every_positive=True)
+    ((found,), _) = answer_all([named], [], RankOptions())
+    ranks = found.ranks
+    assert torch.equal(ranks.forward_positions, ranks.forward.double())
+    assert torch.equal(ranks.forward_position_ties, ranks.forward_ties + 1)
+    if captions == 1:
+        assert torch.equal(ranks.backward_positions, ranks.backward.double())
 
 
 @pytest.mark.parametrize("options", [EvalOptions(), EvalOptions(best=5), EvalOptions(normalize="csls:k=3")])

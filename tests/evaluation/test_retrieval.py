@@ -26,11 +26,11 @@ from gramcli.report.per_query import per_query_csv
 from gramcli.report.tables import evaluation_answer
 from gramcli.results.records import Evaluation, RankVector
 from gramcli.scoring.maxpool import pooled_ranks
+from gramcli.scoring.plan import Question, answer
 from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.scoring.scores import score_matrix
 from gramcli.scoring.screening import Presence
 from gramcli.scoring.ties import TIES, placed, placed_positions
-from gramcli.scoring.topk import nearest, top_k
 from gramcli.store import open_store, write_store
 from gramcli.store.splits import chosen_items
 from tests.small_stores import make_store
@@ -196,14 +196,13 @@ def test_average_precision_is_always_there_and_equals_mrr_for_one_answer(tmp_pat
 
 
 @pytest.mark.parametrize("name", METHODS.names())
-def test_nearest_are_the_best_to_float32(name: str) -> None:
+def test_neighbours_by_row_are_the_best_by_reference_scores(name: str) -> None:
     method = get_method(name)
     queries, candidates = make_side(1, 40, 24, 1), make_side(2, 70, 24, 2)
-    exact, columns = top_k(method, queries, candidates, 10)
-    found = nearest(method, queries, candidates, 10)
+    question = Question(method, queries, candidates, ranks=False, both_directions=False, nearest=10)
     scores = score_matrix(method, queries, candidates, dtype=torch.float64)
-    torch.testing.assert_close(scores.gather(1, found), exact, atol=2e-6, rtol=2e-5)
-    assert float((found == columns).double().mean()) > 0.99
+    best = scores.topk(10, largest=method.higher_is_better).indices.sort(dim=1).values
+    assert torch.equal(answer([question])[0].nearest_forward.rows, best)
 
 
 def test_text_that_answers_is_told_like_text_that_asks(tmp_path: Path) -> None:
