@@ -120,24 +120,35 @@ class Asked:
 
 
 def open_question(question: Question, device: str | torch.device) -> Asked:
-    """Check a question's sides and make its thresholds.
+    """Check a question's sides.
 
     Raises:
-        UserError: As `gramcli.scoring.score_matrix`; or the positives are malformed.
+        UserError: As `gramcli.scoring.score_matrix`.
     """
     chosen = as_method(question.method)
-    q, c = open_sides(chosen, question.queries, question.candidates, present=question.present, device=device)
-    asked = Asked(question, chosen, q, c)
+    return Asked(
+        question,
+        chosen,
+        *open_sides(chosen, question.queries, question.candidates, present=question.present, device=device),
+    )
+
+
+def aim(asked: Asked) -> None:
+    """Make the thresholds that ranks are counted against, where ranks are asked for.
+
+    Raises:
+        UserError: The positives are malformed.
+    """
+    question, method, q, c = asked.question, asked.method, asked.queries, asked.candidates
     if not question.ranks:
-        return asked
+        return
     pairs = read_positives(question.positives, q.n, c.n, sides_text(q, c))
-    keys = pair_keys(chosen, q, c, pairs.query, pairs.candidate)
+    keys = pair_keys(method, q, c, pairs.query, pairs.candidate)
     every = question.every_positive
-    asked.forward = Direction(pairs, keys, every, forward=True, ordered=chosen.ordered)
+    asked.forward = Direction(pairs, keys, every, forward=True, ordered=method.ordered)
     if question.both_directions:
         order = torch.argsort(pairs.candidate, stable=True)
-        asked.backward = Direction(pairs.reversed(), keys[order], every, forward=False, ordered=chosen.ordered)
+        asked.backward = Direction(pairs.reversed(), keys[order], every, forward=False, ordered=method.ordered)
     codes, order = (pairs.query * c.n + pairs.candidate).sort()
     backward = asked.backward.counter if asked.backward else None
-    asked.tally = Tally(chosen, q, c, asked.forward.counter, backward, (codes, keys[order]))
-    return asked
+    asked.tally = Tally(method, q, c, asked.forward.counter, backward, (codes, keys[order]))

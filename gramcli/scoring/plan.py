@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gramcli.scoring.asked import Asked, Nearest, Question, open_question
+from gramcli.scoring.asked import Asked, Nearest, Question, aim, open_question
 from gramcli.scoring.plain import answer_plainly
 from gramcli.scoring.ranks import RankOptions, Ranks
-from gramcli.scoring.walk import compiled_walks
+from gramcli.scoring.walk import compiled_walks, walkable
 
 __all__ = ["Answer", "Nearest", "Question", "answer"]
 
@@ -66,7 +66,10 @@ def answer(questions: Sequence[Question], options: RankOptions | None = None) ->
         if options.progress:
             options.progress(done, total)
 
-    walks, rest = compiled_walks(asked, options)
+    compiled = walkable(asked, options)  # before the first reference keys, which are compiled then, too
+    for one in asked:
+        aim(one)
+    walks, rest = compiled_walks(asked, options) if compiled else ([], asked)
     for walk in walks:
         walk.run(progress)
     for one in rest:

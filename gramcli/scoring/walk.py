@@ -43,21 +43,20 @@ _NEARLY_DEPENDENT: Final = 1e-3  # distance of a unit vector to the span of thos
 _MOSTLY: Final = 0.25  # of a question's candidates counted elsewhere: then all are
 
 
+def walkable(asked: Sequence[Asked], options: RankOptions) -> bool:
+    """Whether there are compiled loops for this device and dtype, and work enough for loading them."""
+    work = sum(one.pairs * one.queries.d for one in asked)
+    possible = torch.device(options.device).type == "cpu" and options.dtype in (None, torch.bfloat16, torch.float32)
+    return possible and work >= _WORTH_WALKING and loops(work)
+
+
 def compiled_walks(asked: Sequence[Asked], options: RankOptions) -> tuple[list[Walk], list[Asked]]:
     """Sort questions into walks, and those that have none.
 
     Args:
         asked: Open questions.
-        options: Device, dtype, tile.
+        options: Dtype and tile.
     """
-    work = sum(one.pairs * one.queries.d for one in asked)
-    if (
-        torch.device(options.device).type != "cpu"
-        or options.dtype not in (None, torch.bfloat16, torch.float32)
-        or work < _WORTH_WALKING
-        or not loops(work)
-    ):
-        return [], list(asked)
     walks: list[Walk] = []
     rest = []
     for one in asked:

@@ -19,7 +19,7 @@ from gramcli.evaluation.selection import select
 from gramcli.methods import METHODS, get_method
 from gramcli.modalities import parse_task
 from gramcli.scoring import plan
-from gramcli.scoring.asked import open_question
+from gramcli.scoring.asked import aim, open_question
 from gramcli.scoring.ranking import RankOptions, rank
 from gramcli.store.splits import chosen_items
 from tests.small_stores import make_store
@@ -95,6 +95,7 @@ def test_the_only_right_answer_stands_at_its_rank(tmp_path: Path, captions, name
     (one,) = selected(make_store(tmp_path / "s", 14, captions=captions, noise=0.0), "t2va")
     question = plan.Question(name, one.queries, one.candidates, one.positives, every_positive=True)
     asked = open_question(question, "cpu")
+    aim(asked)
     assert len(asked.forward.counter.thresholds) == 1
     assert len(asked.backward.counter.thresholds) == (1 if captions == 1 else 2)
     named = Question(get_method(name), one.queries, one.candidates, one.positives, every_positive=True)
