@@ -18,7 +18,7 @@ from gramcli.scoring.planes import Planes
 from gramcli.scoring.runs import Run
 from gramcli.scoring.threads import shared
 
-_OPEN_SHARE: Final = {torch.bfloat16: 0.05, torch.float32: 0.02}
+_OPEN_SHARE: Final = {torch.bfloat16: 0.015, torch.float32: 0.02}
 """Of a tile's pairs: beyond it the next pass is cheaper than as many reference keys."""
 _PATIENCE: Final = 3  # tiles in a row that bfloat16 leaves open before it is no longer tried
 
