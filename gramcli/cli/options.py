@@ -107,7 +107,9 @@ class Missing(StrEnum):
 DataArg = Annotated[
     str, typer.Argument(metavar="DATA", help="A media folder, a manifest (.csv .tsv .json .jsonl) or a dataset's name.")
 ]
-StoreArg = Annotated[Path, typer.Argument(metavar="STORE", help="A directory written by `gram embed`.")]
+StoreArg = Annotated[
+    Path, typer.Argument(metavar="STORE", help="Embeddings, as `gram embed`, `import` and `join` write them.")
+]
 TargetArg = Annotated[str, typer.Argument(metavar="TARGET", help="A STORE; with --dataset, a MODEL.")]
 EncoderArg = Annotated[
     str | None,

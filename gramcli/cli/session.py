@@ -219,7 +219,7 @@ class Lines:
 
     def __init__(self, label: str, unit: str, say: Callable[[str], None]) -> None:
         self._label, self._unit, self._say = label, unit, say
-        self._start = self._told = time.monotonic()
+        self._made = self._start = self._told = time.monotonic()
         self._first: int | None = None
 
     def __call__(self, done: int, total: int, words: str = "") -> None:
@@ -233,7 +233,8 @@ class Lines:
         spent, unit = now - self._start, self._unit
         rate = (done - self._first) / max(spent, 1e-9)
         left = f", {(total - done) / rate:.0f} s left" if rate > 0 else ""
-        times = f"{rate:,.1f} {unit}/s, {spent:.0f} s so far{left}"
+        speed = f"{rate:,.1f} {unit}/s, " if rate > 0 else ""
+        times = f"{speed}{now - self._made:.0f} s so far{left}"
         self._say(f"{self._label}: {done:,} of {total:,} {unit}, {times}{f'; {words}' if words else ''}")
 
 

@@ -158,14 +158,12 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
     try:
         data = read_regular(path)
     except FileNotFoundError:
-        raise UserError(
-            "input", f"{path} does not exist. Give the JSON that `gram eval --format json` wrote."
-        ) from None
+        raise UserError("input", f"{path} does not exist. Give the JSON that `gram eval -o FILE.json` wrote.") from None
     except IsADirectoryError:
         raise UserError("input", f"{path} is a directory, not the JSON file of an evaluation.") from None
     except OSError as error:
         raise UserError("input", f"{path} cannot be read: {error.strerror}. Name the JSON of an evaluation.") from None
-    return parse_json(data, Source(path, "input", "Write it with `gram eval --format json`."))
+    return parse_json(data, Source(path, "input", "Write it with `gram eval -o FILE.json`."))
 
 
 def is_evaluation(document: object) -> bool:
@@ -174,7 +172,7 @@ def is_evaluation(document: object) -> bool:
 
 
 def load_evaluation(path: Path) -> Evaluation:
-    """Read an evaluation that `gram eval --format json` wrote.
+    """Read an evaluation that `gram eval -o FILE.json` wrote.
 
     Args:
         path: The JSON file.
