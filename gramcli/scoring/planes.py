@@ -29,7 +29,7 @@ _ROUNDOFF: Final = 2.0**-24
 _SCALED: Final = 4 * _ROUNDOFF  # a length in float32, its product with an entry, and a little
 _FORMULA: Final = 16 * _ROUNDOFF  # what `gramcli.scoring.compiled.formulas` asks for
 _HALF: Final = 2.0**-8  # roundoff of bfloat16
-_ORDINARY: Final = 2.0**100  # lengths up to it, and from one over it on, have an inverse in float32 with all its digits
+_ORDINARY: Final = 2.0**100  # between its inverse and it, lengths have a float32 inverse with all its digits
 
 
 @dataclass
@@ -164,7 +164,7 @@ class Planes:
     _room: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False)
 
     def products(self, rows: slice, columns: slice, dtype: torch.dtype) -> NDArray[Any]:
-        """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until the next call with the dtype."""
+        """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until its next call."""
         stored = (
             torch.bfloat16 if dtype == torch.bfloat16 and screening.native_bfloat16(torch.bfloat16) else torch.float32
         )

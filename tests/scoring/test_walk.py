@@ -229,6 +229,7 @@ def test_bfloat16_is_given_up_where_it_leaves_tile_after_tile_open(monkeypatch) 
     products = Planes.products
     monkeypatch.setattr(Planes, "products", lambda self, r, c, dtype: used.append(dtype) or products(self, r, c, dtype))
     sides = [made(400, names, 0.01, 1) for names in "tv"]
+    sides = [{name: torch.nn.functional.normalize(x) for name, x in side.items()} for side in sides]
     common = {name: x + 30 * torch.ones(24) for name, x in sides[1].items()}  # all nearly one vector
     answer([Question("cosine", sides[0], common)], RankOptions(dtype=torch.bfloat16, tile=(100, 100)))
     assert used.count(torch.float32) == 16
