@@ -18,6 +18,9 @@ from gramcli.scoring.screening import (
     reference_tile,
 )
 
+ROWS_AT_ONCE = 256
+"""Rows that are done in full together: preparing all candidates for each alone would take most of the time."""
+
 _SPARE = 16
 _NEARLY = 1e-12  # keys that differ by less may have one score
 
@@ -107,7 +110,7 @@ def _settle(
     unsure = upper.amin(dim=1).double() >= keys[:, -1] - _NEARLY * keys[:, -1].abs()
     if columns.shape[1] == sides[1].n:
         return keys, best
-    for row in unsure.nonzero().flatten():
-        left = sides[0].side(method, index(part)[row : row + 1])
-        keys[row : row + 1], best[row : row + 1] = best_by_reference(method, sides[1], left, k)
+    for some in torch.split(unsure.nonzero().flatten(), ROWS_AT_ONCE):
+        left = sides[0].side(method, index(part)[some])
+        keys[some], best[some] = best_by_reference(method, sides[1], left, k)
     return keys, best

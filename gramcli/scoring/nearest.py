@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.asked import Nearest
-from gramcli.scoring.best import best_by_reference, best_of
+from gramcli.scoring.best import ROWS_AT_ONCE, best_by_reference, best_of
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.screening import Embeddings
 
@@ -64,7 +64,6 @@ class Lists:
         keys[row, slot] = pair_keys(method, asking, answering, row, place[row, slot])
         keys[sure & ~ask] = torch.inf
         best, rows = best_of(method, keys, place, k)
-        for one in (full & (answering.n > high.shape[1])).nonzero().flatten():
-            left = asking.side(method, one.unsqueeze(0))
-            best[one : one + 1], rows[one : one + 1] = best_by_reference(method, answering, left, k)
+        for some in torch.split((full & (answering.n > high.shape[1])).nonzero().flatten(), ROWS_AT_ONCE):
+            best[some], rows[some] = best_by_reference(method, answering, asking.side(method, some), k)
         return Nearest(rows, best) if in_order else Nearest(rows.sort(dim=1).values, None)

@@ -29,6 +29,7 @@ _ROUNDOFF: Final = 2.0**-24
 _SCALED: Final = 4 * _ROUNDOFF  # a length in float32, its product with an entry, and a little
 _FORMULA: Final = 16 * _ROUNDOFF  # what `gramcli.scoring.compiled.formulas` asks for
 _HALF: Final = 2.0**-8  # roundoff of bfloat16
+_ORDINARY: Final = 2.0**100  # between its inverse and it, lengths have a float32 inverse with all its digits
 
 
 @dataclass
@@ -129,11 +130,19 @@ class UnitRows:
             product *= torch.where(here[part].unsqueeze(1), unit_rows(rows[part]), 1.0)
         return product
 
+    @functools.cached_property
+    def _scaled_in_float32(self) -> bool:
+        """Whether rows may be divided by their lengths in float32: one over a tiny length is infinite there."""
+        if len(self.parts) > 1 or self.parts[0].dtype != torch.float32:
+            return False
+        inverse = self._inverse[self._here]
+        return bool(((inverse >= 1.0 / _ORDINARY) & (inverse <= _ORDINARY)).all())
+
     def _made(self, part: slice, dtype: torch.dtype) -> Tensor:
         if self._plain:
             return self.parts[0][part].to(dtype)
         inverse = self._inverse[part].unsqueeze(1)
-        if len(self.parts) == 1 and self.parts[0].dtype == torch.float32:
+        if self._scaled_in_float32:
             made = self.parts[0][part] * inverse.float()
         else:
             made = (self._wide(part) * inverse).float()
@@ -158,14 +167,14 @@ class Planes:
     _room: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False)
 
     def products(self, rows: slice, columns: slice, dtype: torch.dtype) -> NDArray[Any]:
-        """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until the next call."""
+        """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until the next call with this dtype."""
         stored = (
             torch.bfloat16 if dtype == torch.bfloat16 and screening.native_bfloat16(torch.bfloat16) else torch.float32
         )
         R, C = rows.stop - rows.start, columns.stop - columns.start
-        if stored not in self._room:
-            self._room[stored] = torch.empty(len(self.several) * self.tile[0] * self.tile[1], dtype=stored)
-        out = self._room[stored][: len(self.several) * R * C].view(-1, R, C)
+        if dtype not in self._room:  # by what was asked for: a tile holds its products in both dtypes at once
+            self._room[dtype] = torch.empty(len(self.several) * self.tile[0] * self.tile[1], dtype=stored)
+        out = self._room[dtype][: len(self.several) * R * C].view(-1, R, C)
         left = self.single.rows(rows, dtype).to(stored)
         for plane, operand in zip(out, self.several, strict=True):
             torch.mm(left, operand.rows(columns, dtype).to(stored).T, out=plane)

@@ -80,12 +80,13 @@ class Tile:
             return along, opened[:found], int(found)
 
         done = shared(work, R, 16)
-        if sum(found for _, _, found in done) > room:
-            run.failed += 1
+        much = sum(found for _, _, found in done) > room
+        if dtype == torch.bfloat16:  # float32 products that decide the tile instead do not speak for it
+            run.failed = run.failed + 1 if much else 0
             if run.failed >= _PATIENCE:
                 run.dtype = torch.float32
+        if much:
             return False
-        run.failed = 0
         codes = np.concatenate([some for _, some, _ in done])
         opened = Opened.of(codes, R, C)
         run.asked.tally.rescored += len(codes)

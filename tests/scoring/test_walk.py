@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gramcli.methods import get_method
-from gramcli.scoring import planes, walk
+from gramcli.scoring import planes, screening, walk
 from gramcli.scoring.compiled import loading
 from gramcli.scoring.plan import Answer, Question, answer
 from gramcli.scoring.planes import Planes, UnitRows
 from gramcli.scoring.ranks import RankOptions
 from gramcli.scoring.scores import key_tiles
 from gramcli.scoring.screening import Presence, native_bfloat16, open_sides
+from gramcli.scoring.tiles import Tile
 
 if not loading.loops(1 << 40):
     pytest.skip("no compiled loops: numba is missing, or told not to compile", allow_module_level=True)
@@ -199,3 +200,46 @@ def test_bfloat16_is_the_default_only_where_the_cpu_has_it(monkeypatch) -> None:
     monkeypatch.setattr(Planes, "products", lambda self, r, c, dtype: used.append(dtype) or products(self, r, c, dtype))
     answer([Question("gram", made(40, "t", 0.3, 1), made(40, "va", 0.3, 2))])
     assert used[0] == (torch.bfloat16 if native_bfloat16(torch.bfloat16) else torch.float32)
+
+
+@pytest.mark.parametrize("length", [1e-43, 1e-39, 2.0**-127, 1e30])
+def test_float32_rows_whose_length_has_no_inverse_in_float32(monkeypatch, length: float) -> None:
+    sides = [{name: (x * length) for name, x in made(40, names, 1.0, 1).items()} for names in ("t", "va")]
+    asked = [Question(method, *sides, nearest=3) for method in ("gram", "pmrl", "symile")]
+    compiled(monkeypatch, False)
+    expected = answer(asked)
+    compiled(monkeypatch, True)
+    assert same(answer(asked), expected)
+
+
+@pytest.mark.parametrize("length", [1e-41, 1.0, 1e38])
+def test_rows_differ_from_unit_vectors_by_no_more_than_is_said(length: float) -> None:
+    x = torch.rand(300, 600, generator=torch.Generator().manual_seed(1)) * length
+    rows, whole = UnitRows((x,), torch.ones(1, 300, dtype=torch.bool)), slice(0, 300)
+    for dtype in (torch.float32, torch.bfloat16):
+        off = (rows.rows(whole, dtype).double() - rows.wide_rows(whole)).norm(dim=1)
+        assert bool((off <= rows.lost(dtype)).all())
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_tile_holds_its_products_in_both_dtypes(monkeypatch, native: bool) -> None:
+    monkeypatch.setattr(screening, "native_bfloat16", lambda _dtype: native)
+    here = torch.ones(1, 30, dtype=torch.bool)
+    one, other = (UnitRows((made(30, "t", 1.0, seed)["t"],), here) for seed in (1, 2))
+    tile = Tile(Planes(one, [other], (30, 30)), slice(0, 30), slice(0, 30))
+    fine = tile._products(torch.float32).copy()
+    tile._products(torch.bfloat16)
+    assert np.array_equal(tile._products(torch.float32), fine)
+
+
+def test_bfloat16_is_given_up_where_it_leaves_tile_after_tile_open(monkeypatch) -> None:
+    compiled(monkeypatch, True)
+    used = []
+    products = Planes.products
+    monkeypatch.setattr(Planes, "products", lambda self, r, c, dtype: used.append(dtype) or products(self, r, c, dtype))
+    sides = [made(400, names, 0.01, 1) for names in "tv"]
+    sides = [{name: torch.nn.functional.normalize(x) for name, x in side.items()} for side in sides]
+    common = {name: x + 30 * torch.ones(24) for name, x in sides[1].items()}  # all nearly one vector
+    answer([Question("cosine", sides[0], common)], RankOptions(dtype=torch.bfloat16, tile=(100, 100)))
+    assert used.count(torch.float32) == 16
+    assert used.count(torch.bfloat16) == 3
