@@ -167,7 +167,7 @@ class Planes:
     _room: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False)
 
     def products(self, rows: slice, columns: slice, dtype: torch.dtype) -> NDArray[Any]:
-        """Products [planes, rows, columns] in float32, or the bits of bfloat16; valid until the next call with this dtype."""
+        """Products [planes, rows, columns], float32 or bits of bfloat16; valid until the next call with this dtype."""
         stored = (
             torch.bfloat16 if dtype == torch.bfloat16 and screening.native_bfloat16(torch.bfloat16) else torch.float32
         )
