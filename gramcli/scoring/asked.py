@@ -12,7 +12,7 @@ from gramcli.methods.base import AlignmentMethod
 from gramcli.scoring.counting import Tally
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import PositivesLike, read_positives
-from gramcli.scoring.ranks import Direction, Ranks
+from gramcli.scoring.ranks import Direction, Ranks, counted_ranks
 from gramcli.scoring.scores import as_method
 from gramcli.scoring.screening import EVERYTHING, Embeddings, Presence, open_sides, sides_text
 
@@ -103,20 +103,7 @@ class Asked:
         if forward is None:
             raise ValueError("no ranks were asked for")
         every = self.question.every_positive
-        return Ranks(
-            forward=forward.ranks(),
-            backward=backward.ranks() if backward else None,
-            forward_ties=forward.ties(),
-            backward_ties=backward.ties() if backward else None,
-            forward_right=forward.right,
-            backward_right=backward.right if backward else None,
-            forward_positions=forward.positions() if every else None,
-            backward_positions=backward.positions() if backward and every else None,
-            n_degenerate=self.n_degenerate,
-            n_rescored=self.tally.rescored,
-            forward_position_ties=forward.position_ties() if every else None,
-            backward_position_ties=backward.position_ties() if backward and every else None,
-        )
+        return counted_ranks(forward, backward, every, n_degenerate=self.n_degenerate, n_rescored=self.tally.rescored)
 
 
 def open_question(question: Question, device: str | torch.device) -> Asked:

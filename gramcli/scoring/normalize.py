@@ -25,7 +25,7 @@ from gramcli.scoring.normalizations import NORMALIZATIONS, NormalizationRow
 from gramcli.scoring.normalizers import Normalizer, Setting, Tile
 from gramcli.scoring.pairs import pair_keys
 from gramcli.scoring.positives import Positives, PositivesLike, read_positives
-from gramcli.scoring.ranks import Direction, RankOptions, Ranks
+from gramcli.scoring.ranks import Direction, RankOptions, Ranks, counted_ranks
 from gramcli.scoring.scores import as_method, index, key_tiles, parts
 from gramcli.scoring.screening import COLUMN_TILE, EVERYTHING, ROW_TILE, Embeddings, Presence, open_sides, sides_text
 
@@ -290,19 +290,12 @@ def _oriented(method: AlignmentMethod, keys: Tensor) -> Tensor:
 def _ranks(directions: list[Direction], every_positive: bool, matrix: _Matrix) -> Ranks:
     forward, backward = directions[0], directions[1] if len(directions) > 1 else None
     asking = matrix.queries if matrix.queries.k > 1 else None
-    return Ranks(
-        forward=forward.ranks(),
-        backward=backward.ranks() if backward else None,
-        forward_ties=forward.ties(),
-        backward_ties=backward.ties() if backward else None,
-        forward_right=forward.right,
-        backward_right=backward.right if backward else None,
-        forward_positions=forward.positions() if every_positive else None,
-        backward_positions=backward.positions() if backward and every_positive else None,
+    return counted_ranks(
+        forward,
+        backward,
+        every_positive,
         n_degenerate=sum(n_degenerate(matrix.method, side) for side in (matrix.candidates, asking) if side),
         n_rescored=matrix.queries.n * matrix.candidates.n,
-        forward_position_ties=forward.position_ties() if every_positive else None,
-        backward_position_ties=backward.position_ties() if backward and every_positive else None,
     )
 
 

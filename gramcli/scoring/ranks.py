@@ -135,3 +135,23 @@ class Direction:
 
     def _per_query(self, values: Tensor) -> Tensor:
         return torch.zeros(self.pairs.n, dtype=torch.int64).index_add_(0, self.pairs.query, values)
+
+
+def counted_ranks(
+    forward: Direction, backward: Direction | None, every: bool, *, n_degenerate: int, n_rescored: int
+) -> Ranks:
+    """The ranks of one or both directions, once everything is counted."""
+    return Ranks(
+        forward=forward.ranks(),
+        backward=backward.ranks() if backward else None,
+        forward_ties=forward.ties(),
+        backward_ties=backward.ties() if backward else None,
+        forward_right=forward.right,
+        backward_right=backward.right if backward else None,
+        forward_positions=forward.positions() if every else None,
+        backward_positions=backward.positions() if backward and every else None,
+        n_degenerate=n_degenerate,
+        n_rescored=n_rescored,
+        forward_position_ties=forward.position_ties() if every else None,
+        backward_position_ties=backward.position_ties() if backward and every else None,
+    )
